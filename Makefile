@@ -1,0 +1,120 @@
+# make help lists the targets. Everything runs from a fresh clone with Go alone;
+# the pinned tools (internal/tools/go.mod) build themselves on first use.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL: # two phases at once would measure each other
+
+golangci := go tool -modfile=internal/tools/go.mod golangci-lint
+report   := go -C internal/tools run ./testreport
+
+# packages_with names the packages that have a test file with a line like $1.
+packages_with = $(shell grep -rlE $1 --include='*_test.go' --exclude-dir=tools . | xargs -r -n1 dirname | sort -u)
+
+real = $(call packages_with,'^//go:build .*\breal\b')
+told = $(call packages_with,'MOONWATCH_REWRITE')
+# Who owns goroutines has a folder below another one: adapters, the daemon, the
+# simulator's bubble. A decision has none to race with.
+busy = $(shell go list ./... | grep -E '^moonwatch/[a-z]+/')
+
+SEEDS ?= 100
+export RUNS FAULTS FUZZTIME
+
+##@ Every day
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z][a-z-]*:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/moonwatch, static and stripped.
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/moonwatch ./cmd/moonwatch
+
+.PHONY: test
+test: test-unit test-real ## Run all tests in two phases: in process, then on real processes, alone.
+
+.PHONY: test-unit
+test-unit:
+	@echo '== go test ./...'
+	@go -C internal/tools test ./...
+	@go test -json $(TESTFLAGS) ./... | $(report) unit
+
+# One package and one test at a time, never from the cache: the tests share this
+# machine's processors with the fleets that they start.
+.PHONY: test-real
+test-real: test-deps
+ifeq ($(real),)
+	@echo '== go test -tags real: no package has such tests'
+else
+	@echo '== go test -p 1 -parallel 1 -tags real $(real)'
+	@go test -json -count=1 -timeout 40m -p 1 -parallel 1 -tags real $(TESTFLAGS) $(real) | $(report) real
+endif
+
+.PHONY: test-deps
+test-deps: ## Install the programs that real tests want (Debian, root), or say what is missing.
+	@scripts/test-deps.sh
+
+.PHONY: race
+race: ## Run the tests of adapters and daemon under the race detector.
+	@echo '== go test -race: adapters and daemon'
+	@go test -race -json $(TESTFLAGS) $(busy) | $(report) race
+
+.PHONY: lint
+lint: ## Check style, architecture and go.mod; the linter is built on first use (minutes).
+	@echo '== golangci-lint'
+	@$(golangci) run ./...
+	@go -C internal/tools tool golangci-lint run --config ../../.golangci.yml ./...
+	@scripts/check-guards.sh
+	@echo '== go vet'
+	@go vet ./...
+	@go vet -tags real ./...
+	@echo '== go mod'
+	@go mod tidy -diff
+	@go mod verify
+
+.PHONY: fmt
+fmt: ## Format all Go code as lint wants it.
+	@$(golangci) fmt ./...
+
+##@ Simulator and numbers
+
+.PHONY: sim
+sim: ## Run the simulator's tests over SEEDS (100) seeds.
+	MOONWATCH_SEEDS=$(SEEDS) go test -count=1 -timeout 60m -v ./sim/...
+
+.PHONY: transcripts
+transcripts: ## Rewrite all golden transcripts; then read the diff.
+ifeq ($(told),)
+	@echo 'no package has transcripts'
+else
+	MOONWATCH_REWRITE=1 go test -count=1 $(told)
+	@git --no-pager diff --stat -- '*testdata*'
+endif
+
+.PHONY: bench
+bench: bench-go bench-demo ## Run all benchmarks.
+
+.PHONY: bench-go
+bench-go: ## Run the Go benchmarks: simulator, tally, codecs.
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-demo
+bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30.
+	@scripts/bench-demo.sh
+
+##@ Now and then
+
+.PHONY: check-guards
+check-guards: ## Prove that the linter catches what the architecture forbids.
+	@scripts/check-guards.sh
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (30s) each.
+	@scripts/fuzz.sh
+
+.PHONY: clean
+clean: ## Remove what make has built.
+	rm -rf bin
