@@ -1,0 +1,65 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+)
+
+// MaxNameLength bounds a member's name, so that sixteen votes fit into one
+// datagram.
+const MaxNameLength = 32
+
+// Validate lists every mistake of a fleet that is wrong whatever the state of
+// the cluster is. fleet.yaml is checked with the same rules, and with line
+// numbers, before it is proposed; this is the ledger's own look.
+func (f *Fleet) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if f.Version != 1 {
+		bad("version is %d, want 1", f.Version)
+	}
+	seen := map[ID]bool{}
+	inPool := map[string]int{}
+	for _, m := range f.Members {
+		if m.ID == "" || len(m.ID) > MaxNameLength {
+			bad("members: name %q has %d bytes, want 1 to %d", m.ID, len(m.ID), MaxNameLength)
+		}
+		if seen[m.ID] {
+			bad("members: %s stands there twice", m.ID)
+		}
+		seen[m.ID] = true
+		if m.Domain == "" {
+			bad("members.%s.failure_domain is empty: want the name of what fails together with it", m.ID)
+		}
+		if !m.Retired {
+			inPool[m.Pool]++
+		}
+	}
+	slots := map[SlotID]bool{}
+	pools := map[string]bool{}
+	for _, p := range f.Pools {
+		pools[p.Name] = true
+		for _, s := range p.Slots {
+			if slots[s] {
+				bad("pools.%s.slots: %s stands there twice", p.Name, s)
+			}
+			slots[s] = true
+		}
+		if n := inPool[p.Name]; n < len(p.Slots) {
+			bad("pools.%s: %d slots, and %d members in the pool: want at least as many members as slots", p.Name, len(p.Slots), n)
+		}
+		for _, level := range p.Fence {
+			switch level {
+			case "none", "self", "lease", "watchdog", "power":
+			default:
+				bad("pools.%s.fence is %q, want none, self, lease, watchdog or power", p.Name, level)
+			}
+		}
+	}
+	for _, m := range f.Members {
+		if m.Pool != "" && !pools[m.Pool] {
+			bad("members.%s.pool is %q, want the name of a pool", m.ID, m.Pool)
+		}
+	}
+	return errors.Join(errs...)
+}
