@@ -1,0 +1,71 @@
+package agent
+
+import "time"
+
+// arrangeCheck keeps a subject's check going, starts it or ends it when the
+// watch changes.
+func (o *Observer) arrangeCheck(now time.Time, e *edge, s Subject) {
+	switch {
+	case !s.Service:
+		e.check = check{}
+	case s.Calm && e.check.next.IsZero():
+		e.check.next = now.Add(phase(string(o.self)+string(s.ID), o.cfg.CheckInterval))
+		e.check.lastGood = true
+	case !s.Calm && e.Calm && e.check.fails == 0:
+		e.check.next = time.Time{}
+	}
+}
+
+// checkDue starts the checks whose time has come.
+func (o *Observer) checkDue(now time.Time, out []Effect) []Effect {
+	for _, e := range o.edges {
+		if e.check.flying == 0 && !e.check.next.IsZero() && !now.Before(e.check.next) {
+			out = o.startCheck(now, e, out)
+		}
+	}
+	return out
+}
+
+// startCheck asks for one check. A check that is still running is forgotten:
+// only the newest one answers a roll call.
+func (o *Observer) startCheck(now time.Time, e *edge, out []Effect) []Effect {
+	o.seq++
+	e.check.flying, e.check.sent = o.seq, now
+	return append(out, RunCheck{Subject: e.ID, Seq: o.seq, Timeout: o.cfg.CheckTimeout})
+}
+
+// checked weighs a check that ended. A failed one is repeated soon, by whoever
+// saw it, until it is clear which it is.
+func (o *Observer) checked(now time.Time, c Checked) {
+	e := o.edge(c.Subject)
+	if e == nil || c.Seq != e.check.flying {
+		return
+	}
+	k := &e.check
+	k.flying, k.last, k.lastGood = 0, c, c.Good
+	if c.Good {
+		k.fails = 0
+	} else {
+		k.fails++
+	}
+	was := k.accused
+	k.accused = k.fails >= o.cfg.CheckFails
+	switch {
+	case !c.Good && k.fails < o.cfg.CheckFails:
+		k.next = now.Add(o.cfg.CheckRetry)
+	case !c.Good || e.Calm:
+		k.next = now.Add(o.cfg.CheckInterval)
+	default:
+		k.next = time.Time{}
+	}
+	if r := &e.roll; !r.id.IsZero() && r.service == Abstain && !k.sent.Before(r.since) {
+		r.service = Down
+		if c.Good {
+			r.service = Up
+		}
+		o.post.due(now)
+	}
+	if was != k.accused {
+		o.post.due(now)
+	}
+}

@@ -1,0 +1,173 @@
+package agent
+
+import (
+	"math"
+	"math/bits"
+	"time"
+
+	"moonwatch/member"
+)
+
+// edge is what an observer remembers about one subject's agent.
+type edge struct {
+	Subject
+	born        time.Time // when this edge began
+	answered    bool      // ever
+	lastAnswer  time.Time
+	incarnation member.Incarnation
+	lives       []time.Time // when new incarnations were first seen
+
+	flying  []flight // probes without an answer yet, oldest first
+	lostRun int
+	goodRun int
+	window  uint64 // the last regular probes, 1 = lost, newest in bit 0
+	seen    int    // how many of them there are, at most the window's size
+
+	nextReprobe time.Time // zero: none is due
+
+	silence  bool
+	loss     bool
+	flapping bool
+
+	roll  roll
+	check check
+	told  struct{ agent, service bool } // accusations that the councillors have heard of
+}
+
+// flight is one probe that was sent and not yet answered.
+type flight struct {
+	seq     uint64
+	sent    time.Time
+	regular bool
+}
+
+// roll is this edge's part in a roll call: only probes sent after the call
+// arrived count.
+type roll struct {
+	id      RollID
+	since   time.Time
+	ups     int
+	downs   int // in a row
+	agent   Stance
+	service Stance
+}
+
+func (r *roll) open() bool { return !r.id.IsZero() && r.agent == Abstain }
+
+func (e *edge) accused() bool { return e.silence || e.loss || e.flapping }
+
+// fresh reports that nothing has been heard over the edge yet and that it is
+// too young for silence to mean anything.
+func (e *edge) fresh(now time.Time, c *Config) bool {
+	return !e.answered && now.Sub(e.born) < c.NewEdgeMax
+}
+
+// silentSince is the last sign of life, or the edge's birth.
+func (e *edge) silentSince() time.Time {
+	if e.answered {
+		return e.lastAnswer
+	}
+	return e.born
+}
+
+// lossRate is the share of lost regular probes, 0 while there are none.
+func (e *edge) lossRate() float64 {
+	if e.seen == 0 {
+		return 0
+	}
+	return float64(e.lost()) / float64(e.seen)
+}
+
+func (e *edge) lost() int { return bits.OnesCount64(e.window) }
+
+func (e *edge) record(lost bool, c *Config) {
+	e.window <<= 1
+	if lost {
+		e.window |= 1
+	}
+	e.window &= 1<<uint(c.LossWindow) - 1
+	e.seen = min(e.seen+1, c.LossWindow)
+}
+
+// land takes the flight of seq out of the air. A probe that was answered after
+// it had been given up is not found: a late answer is a sign of life, and
+// still a lost probe.
+func (e *edge) land(seq uint64) (flight, bool) {
+	for i, f := range e.flying {
+		if f.seq == seq {
+			e.flying = append(e.flying[:i], e.flying[i+1:]...)
+			return f, true
+		}
+	}
+	return flight{}, false
+}
+
+// runNeeded is the number of lost probes in a row that chance alone produces
+// with less than c.RunChance at the median loss m.
+func runNeeded(m float64, c *Config) int {
+	if m <= 0 {
+		return c.LostRunMin
+	}
+	if m >= 1 {
+		return c.LostRunMax
+	}
+	n := int(math.Ceil(math.Log(c.RunChance) / math.Log(m)))
+	return min(max(n, c.LostRunMin), c.LostRunMax)
+}
+
+// weighSilence and weighLoss apply the two accusing rules of PROTOCOL 2; m is
+// the median loss of the observer's own edges.
+func (e *edge) weighSilence(now time.Time, m float64, c *Config) {
+	if e.silence || e.fresh(now, c) {
+		return
+	}
+	e.silence = now.Sub(e.silentSince()) >= c.Patience && e.lostRun >= runNeeded(m, c)
+}
+
+func (e *edge) weighLoss(m float64, c *Config) {
+	rate := e.lossRate()
+	switch {
+	case !e.loss:
+		// The window must be full: two losses of the first three probes are
+		// 67 % and mean nothing.
+		e.loss = e.seen == c.LossWindow && e.lost() >= c.LossCount && rate >= m+c.LossAboveMedian
+	case rate < m+c.LossClear:
+		e.loss = false
+	}
+}
+
+// life books an incarnation that an answer carried.
+func (e *edge) life(now time.Time, inc member.Incarnation, c *Config) {
+	if inc > e.incarnation {
+		if e.incarnation != 0 {
+			e.lives = append(e.lives, now)
+		}
+		e.incarnation = inc
+	}
+	for len(e.lives) > 0 && now.Sub(e.lives[0]) >= c.FlapWindow {
+		e.lives = e.lives[1:]
+	}
+	e.flapping = len(e.lives) >= c.FlapCount
+}
+
+func (e *edge) reason() Reason {
+	switch {
+	case e.silence:
+		return Silence
+	case e.loss:
+		return Loss
+	default:
+		return Flapping
+	}
+}
+
+// check is what an observer remembers about one subject's service.
+type check struct {
+	next     time.Time // when to ask in calm; zero: never
+	flying   uint64    // seq of the running check, 0: none
+	sent     time.Time
+	fails    int
+	accused  bool
+	last     Checked
+	lastGood bool
+}

@@ -1,0 +1,297 @@
+package agent
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"moonwatch/member"
+)
+
+// Observer decides whom to probe and when to accuse, for one agent.
+type Observer struct {
+	cfg  Config
+	self member.ID
+	life member.Incarnation
+
+	watch Watch
+	edges []*edge // sorted by subject
+
+	seq      uint64 // of probes, checks and statements
+	nextBeat time.Time
+	due      time.Time // the Wake that the caller was last given
+	trips    roundTrips
+	doubt    doubt
+	post     post
+}
+
+// NewObserver makes the observer of self in this life. It observes nobody until
+// it is told whom to Watch.
+func NewObserver(cfg Config, self member.ID, life member.Incarnation, now time.Time) *Observer {
+	return &Observer{
+		cfg: cfg, self: self, life: life,
+		// Observers beat out of step, so that a subject hears its probes
+		// spread over the interval.
+		nextBeat: now.Add(phase(string(self), cfg.ProbeInterval)),
+		post:     post{said: "start"},
+	}
+}
+
+// phase spreads what happens every interval by a hash of the name.
+func phase(name string, interval time.Duration) time.Duration {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return time.Duration(uint64(h.Sum32()) * uint64(interval) >> 32)
+}
+
+// Step takes one event and says what is to be done.
+func (o *Observer) Step(now time.Time, ev Event) []Effect {
+	if o.doubt.slip(now, o.due, &o.cfg) {
+		o.forgetFlights()
+	}
+	var out []Effect
+	switch ev := ev.(type) {
+	case Woken:
+	case Watch:
+		o.adopt(now, ev)
+	case ProbesAnswered:
+		for _, a := range ev.Answers {
+			out = o.hear(now, a, out)
+		}
+	case Checked:
+		o.checked(now, ev)
+	case RollCalled:
+		out = o.rollCalled(now, ev.Call, out)
+	case Acknowledged:
+		o.post.acknowledged(ev)
+	default:
+		panic(fmt.Sprintf("agent: unknown event %T", ev))
+	}
+	o.expire(now)
+	o.weigh(now)
+	out = o.probe(now, out)
+	out = o.checkDue(now, out)
+	out = o.publish(now, out)
+	o.due = o.Wake()
+	return out
+}
+
+// forgetFlights voids what was in the air while we were stalled: answers may
+// have come and gone, so a missing one is our fault and no sign about the
+// subject.
+func (o *Observer) forgetFlights() {
+	for _, e := range o.edges {
+		e.flying = e.flying[:0]
+		e.lostRun = 0
+		e.roll.downs = 0
+	}
+}
+
+// adopt takes a new list of subjects and keeps what is known about those that
+// stay.
+func (o *Observer) adopt(now time.Time, w Watch) {
+	o.watch = w
+	old := make(map[member.ID]*edge, len(o.edges))
+	for _, e := range o.edges {
+		old[e.ID] = e
+	}
+	o.edges = make([]*edge, 0, len(w.Subjects))
+	for _, s := range w.Subjects {
+		e := old[s.ID]
+		if e == nil {
+			e = &edge{born: now}
+		}
+		o.arrangeCheck(now, e, s)
+		e.Subject = s
+		o.edges = append(o.edges, e)
+	}
+	slices.SortFunc(o.edges, func(a, b *edge) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func (o *Observer) edge(id member.ID) *edge {
+	i, ok := slices.BinarySearchFunc(o.edges, id, func(e *edge, id member.ID) int { return cmp.Compare(e.ID, id) })
+	if !ok {
+		return nil
+	}
+	return o.edges[i]
+}
+
+// hear takes one answer. An answer over an edge that is no longer ours is
+// nobody's.
+func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
+	e := o.edge(a.Subject)
+	if e == nil {
+		return out
+	}
+	f, inTime := e.land(a.Seq)
+	if inTime {
+		o.trips.add(a.RTT)
+		if f.regular {
+			e.record(false, &o.cfg)
+		}
+		if e.roll.open() && !f.sent.Before(e.roll.since) {
+			e.roll.ups++
+		}
+	}
+	e.answered, e.lastAnswer = true, now
+	e.lostRun, e.roll.downs = 0, 0
+	e.goodRun++
+	e.life(now, a.Incarnation, &o.cfg)
+	if e.goodRun >= o.cfg.ClearAnswers {
+		e.silence = false
+	}
+	if a.Report == ServiceBad && e.Service && e.Calm && e.check.flying == 0 && e.check.lastGood {
+		e.check.next = now // the subject itself complains: look at once
+		e.check.lastGood = false
+	}
+	return out
+}
+
+// expire counts the probes whose time is over as lost.
+func (o *Observer) expire(now time.Time) {
+	timeout := o.trips.timeout(&o.cfg)
+	for _, e := range o.edges {
+		n := 0
+		for n < len(e.flying) && now.Sub(e.flying[n].sent) >= timeout {
+			f := e.flying[n]
+			n++
+			e.lostRun++
+			e.goodRun = 0
+			if f.regular {
+				e.record(true, &o.cfg)
+			}
+			if e.roll.open() && !f.sent.Before(e.roll.since) {
+				e.roll.downs++
+			}
+		}
+		if n > 0 {
+			e.flying = append(e.flying[:0], e.flying[n:]...)
+		}
+	}
+}
+
+// weigh turns what was counted into accusations and answers to the roll.
+func (o *Observer) weigh(now time.Time) {
+	m := -1.0
+	for _, e := range o.edges {
+		if e.lostRun > 0 || e.window != 0 || e.loss {
+			if m < 0 {
+				m = o.medianLoss()
+			}
+			e.weighSilence(now, m, &o.cfg)
+			e.weighLoss(m, &o.cfg)
+		}
+		o.weighRoll(now, e)
+	}
+	o.doubt.weigh(now, o.smeared(), &o.cfg)
+}
+
+// medianLoss is the median loss over the observer's own edges: the weather
+// that everybody has, against which one edge is judged. The upper of two
+// middles is taken, for that accuses later.
+func (o *Observer) medianLoss() float64 { return median(o.edges, func(*edge) bool { return true }) }
+
+func median(edges []*edge, take func(*edge) bool) float64 {
+	rates := make([]float64, 0, 16)
+	for _, e := range edges {
+		if e.seen > 0 && take(e) {
+			rates = append(rates, e.lossRate())
+		}
+	}
+	if len(rates) == 0 {
+		return 0
+	}
+	slices.Sort(rates)
+	return rates[len(rates)/2]
+}
+
+// smeared reports that most edges are down and the others are not clean: then
+// the fault is more likely here than there. A clean split is a picture of the
+// world.
+func (o *Observer) smeared() bool {
+	down := func(e *edge) bool { return e.silence || e.lostRun >= o.cfg.LostRunMin }
+	n := 0
+	for _, e := range o.edges {
+		if down(e) {
+			n++
+		}
+	}
+	if 2*n <= len(o.edges) {
+		return false
+	}
+	return median(o.edges, func(e *edge) bool { return !down(e) }) > o.cfg.SmearedLoss
+}
+
+// probe sends the regular probes of a beat, and the quick ones to edges that
+// lost a probe or are asked about in a roll call.
+func (o *Observer) probe(now time.Time, out []Effect) []Effect {
+	beat := !now.Before(o.nextBeat)
+	if beat {
+		for !now.Before(o.nextBeat) {
+			o.nextBeat = o.nextBeat.Add(o.cfg.ProbeInterval)
+		}
+	}
+	var probes []Probe
+	for _, e := range o.edges {
+		if !o.hurried(e) {
+			e.nextReprobe = time.Time{}
+			if !beat {
+				continue
+			}
+		} else if e.nextReprobe.IsZero() {
+			e.nextReprobe = now
+		}
+		quick := !e.nextReprobe.IsZero() && !now.Before(e.nextReprobe)
+		if !beat && !quick {
+			continue
+		}
+		if quick {
+			e.nextReprobe = now.Add(o.cfg.ReprobeInterval)
+		}
+		o.seq++
+		e.flying = append(e.flying, flight{seq: o.seq, sent: now, regular: beat})
+		probes = append(probes, Probe{Subject: e.ID, Seq: o.seq})
+	}
+	if len(probes) > 0 {
+		out = append(out, SendProbes{Probes: probes})
+	}
+	return out
+}
+
+func (o *Observer) hurried(e *edge) bool {
+	return e.roll.open() || e.lostRun > 0 && !e.silence
+}
+
+// Wake is when the observer wants to be called next.
+func (o *Observer) Wake() time.Time {
+	w := o.nextBeat
+	earlier := func(t time.Time) {
+		if !t.IsZero() && t.Before(w) {
+			w = t
+		}
+	}
+	timeout := o.trips.timeout(&o.cfg)
+	for _, e := range o.edges {
+		if len(e.flying) > 0 {
+			earlier(e.flying[0].sent.Add(timeout))
+		}
+		earlier(e.nextReprobe)
+		if e.check.flying == 0 {
+			earlier(e.check.next)
+		}
+		if e.lostRun > 0 && !e.silence && e.answered {
+			// patience may run out between two probes
+			if t := e.silentSince().Add(o.cfg.Patience); t.After(o.now()) {
+				earlier(t)
+			}
+		}
+	}
+	earlier(o.post.wake())
+	return w
+}
+
+// now is the time of the last Step, as far as Wake needs it: a patience that
+// ended before it has already been weighed.
+func (o *Observer) now() time.Time { return o.post.at }

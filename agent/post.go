@@ -1,0 +1,219 @@
+package agent
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"moonwatch/member"
+)
+
+// post keeps what was said to the councillors: when to renew it, and which
+// statements still wait for an acknowledgement.
+type post struct {
+	at      time.Time // the last Step
+	dirty   bool      // something must be said now
+	said    string    // what was standing when we last spoke
+	renewAt time.Time
+	open    []letter
+}
+
+// letter is a statement that not every councillor has acknowledged.
+type letter struct {
+	statement Statement
+	to        []member.ID
+	sent      time.Time
+	resends   int
+	next      time.Time
+}
+
+func (p *post) due(time.Time) { p.dirty = true }
+
+func (p *post) acknowledged(a Acknowledged) {
+	for i := range p.open {
+		l := &p.open[i]
+		if l.statement.Seq == a.Seq {
+			l.to = slices.DeleteFunc(slices.Clone(l.to), func(id member.ID) bool { return id == a.By })
+		}
+	}
+	p.open = slices.DeleteFunc(p.open, func(l letter) bool { return len(l.to) == 0 })
+}
+
+func (p *post) wake() time.Time {
+	w := p.renewAt
+	for _, l := range p.open {
+		if w.IsZero() || l.next.Before(w) {
+			w = l.next
+		}
+	}
+	return w
+}
+
+// publish says what is new, renews what stands, and repeats what was not
+// acknowledged.
+func (o *Observer) publish(now time.Time, out []Effect) []Effect {
+	p := &o.post
+	p.at = now
+	if len(o.watch.Councillors) == 0 {
+		// Nobody to tell yet: everything is said when the council is known.
+		*p = post{at: now, dirty: p.dirty}
+		return out
+	}
+	abstains := o.doubt.word(now, &o.cfg)
+	if standing := o.standing(abstains); standing != p.said {
+		p.said, p.dirty = standing, true
+	}
+	renew := !p.renewAt.IsZero() && !now.Before(p.renewAt)
+	if p.dirty || renew {
+		out = o.speak(now, abstains, out)
+	}
+	return o.repeat(now, out)
+}
+
+// standing prints what stands, only to see whether it changed.
+func (o *Observer) standing(abstains Reason) string {
+	var b strings.Builder
+	b.WriteString(string(abstains))
+	for _, e := range o.edges {
+		if e.accused() {
+			fmt.Fprintf(&b, " %s:%s", e.ID, e.reason())
+		}
+		if e.check.accused {
+			fmt.Fprintf(&b, " %s/service", e.ID)
+		}
+	}
+	return b.String()
+}
+
+// speak puts everything that stands, what was withdrawn, and the answers to
+// roll calls into statements.
+func (o *Observer) speak(now time.Time, abstains Reason, out []Effect) []Effect {
+	p := &o.post
+	accused := 0
+	var votes []Vote
+	var unreachable []member.ID
+	for _, e := range o.edges {
+		if e.accused() {
+			accused++
+		}
+		if abstains != "" {
+			if e.silence {
+				unreachable = append(unreachable, e.ID)
+			}
+			continue
+		}
+		votes = o.votesOn(now, e, votes)
+	}
+	mass := accused > max(2, len(o.edges)/4)
+	life, every := o.cfg.VoteLife, o.cfg.Renew
+	if mass {
+		life, every = o.cfg.MassLife, o.cfg.MassRenew
+	}
+	stands := len(votes) > 0 || abstains != ""
+	p.renewAt = time.Time{}
+	switch {
+	case stands:
+		p.renewAt = now.Add(every)
+	case o.watch.Roster.Len() > o.cfg.FullMeshTo:
+		p.renewAt = now.Add(o.cfg.Presence)
+	}
+	urgent := p.dirty
+	p.dirty = false
+	for first := true; first || len(votes) > 0 || len(unreachable) > 0; first = false {
+		s := Statement{Observer: o.self, Incarnation: o.life, Life: life, Abstains: abstains}
+		if o.watch.Roster != nil {
+			s.Roster = o.watch.Roster.Epoch
+		}
+		n := min(len(votes), MaxVotes)
+		s.Votes, votes = votes[:n:n], votes[n:]
+		n = min(len(unreachable), MaxVotes-n)
+		s.Unreachable, unreachable = unreachable[:n:n], unreachable[n:]
+		o.seq++
+		s.Seq = o.seq
+		out = append(out, Publish{Statement: s, To: o.watch.Councillors})
+		if urgent {
+			p.open = append(p.open, letter{
+				statement: s, to: o.watch.Councillors,
+				sent: now, next: now.Add(o.cfg.Resend[0]),
+			})
+		}
+	}
+	// What is older than the last resend is either acknowledged or renewed.
+	if len(p.open) > 64 {
+		p.open = p.open[len(p.open)-64:]
+	}
+	return out
+}
+
+// votesOn lists this observer's votes on one subject: the standing ones, a
+// withdrawal for as long as it may be news, and the answers to a roll call.
+func (o *Observer) votesOn(now time.Time, e *edge, votes []Vote) []Vote {
+	if e.accused() {
+		votes = append(votes, o.vote(now, e, OfAgent, Down, RollID{}))
+		e.told.agent = true
+	} else if e.told.agent {
+		votes = append(votes, o.vote(now, e, OfAgent, Up, RollID{}))
+		e.told.agent = false
+	}
+	if e.check.accused {
+		votes = append(votes, o.vote(now, e, OfService, Down, RollID{}))
+		e.told.service = true
+	} else if e.told.service {
+		votes = append(votes, o.vote(now, e, OfService, Up, RollID{}))
+		e.told.service = false
+	}
+	r := &e.roll
+	if r.agent != Abstain {
+		votes = append(votes, o.vote(now, e, OfAgent, r.agent, r.id))
+	}
+	if r.service != Abstain {
+		votes = append(votes, o.vote(now, e, OfService, r.service, r.id))
+	}
+	return votes
+}
+
+func (o *Observer) vote(now time.Time, e *edge, kind Kind, s Stance, id RollID) Vote {
+	v := Vote{Subject: e.ID, Incarnation: e.incarnation, Kind: kind, Stance: s, Roll: id, Reason: Answered}
+	if kind == OfService {
+		v.Evidence.Detail = e.check.last.Detail
+		if s == Down {
+			v.Reason = Refused
+			if e.check.last.Silent {
+				v.Reason = NoReply
+			}
+		}
+		return v
+	}
+	v.Evidence = Evidence{LostRun: e.lostRun, LossPct: pct(e.lossRate()), MedianPct: pct(o.medianLoss())}
+	if s == Down {
+		v.Reason = Silence
+		if e.accused() {
+			v.Reason = e.reason()
+		}
+		v.Evidence.SilentFor = now.Sub(e.silentSince()).Round(time.Millisecond)
+	}
+	return v
+}
+
+func pct(share float64) int { return int(100*share + 0.5) }
+
+// repeat sends again what was not acknowledged, a few times; after that the
+// renewal does.
+func (o *Observer) repeat(now time.Time, out []Effect) []Effect {
+	p := &o.post
+	keep := p.open[:0]
+	for _, l := range p.open {
+		if !now.Before(l.next) {
+			out = append(out, Publish{Statement: l.statement, To: l.to})
+			l.resends++
+			if l.resends >= len(o.cfg.Resend) {
+				continue
+			}
+			l.next = l.sent.Add(o.cfg.Resend[l.resends])
+		}
+		keep = append(keep, l)
+	}
+	p.open = keep
+	return out
+}

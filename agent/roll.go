@@ -1,0 +1,51 @@
+package agent
+
+import "time"
+
+// rollLife is how long a roll call is worked on. An answer that takes longer
+// would be void at the leader anyway.
+const rollLife = 2 * time.Second
+
+// rollCalled begins an answer: probes and checks that are sent from now on
+// count, older ones never.
+func (o *Observer) rollCalled(now time.Time, call RollCall, out []Effect) []Effect {
+	for _, id := range call.Subjects {
+		e := o.edge(id)
+		if e == nil || e.roll.id == call.ID {
+			continue
+		}
+		e.roll = roll{id: call.ID, since: now}
+		e.nextReprobe = now
+		if e.Service {
+			out = o.startCheck(now, e, out)
+		}
+	}
+	o.post.due(now) // an abstention is an answer too
+	return out
+}
+
+// weighRoll decides an edge's answer as soon as its fresh probes allow.
+func (o *Observer) weighRoll(now time.Time, e *edge) {
+	r := &e.roll
+	if r.id.IsZero() {
+		return
+	}
+	if now.Sub(r.since) >= rollLife {
+		*r = roll{}
+		return
+	}
+	if !r.open() {
+		return
+	}
+	switch {
+	case e.fresh(now, &o.cfg):
+		return
+	case e.loss || e.flapping || r.downs >= o.cfg.RollDowns:
+		r.agent = Down
+	case r.ups >= o.cfg.RollUps:
+		r.agent = Up
+	default:
+		return
+	}
+	o.post.due(now)
+}
