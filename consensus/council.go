@@ -1,0 +1,377 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"moonwatch/member"
+)
+
+// CouncilConfig holds the numbers of PROTOCOL 8.
+type CouncilConfig struct {
+	Tick          time.Duration // of raft; a leader's heartbeat goes out every tick
+	ElectionTicks int           // an election begins after this many to twice as many ticks of silence
+}
+
+// DefaultCouncil is profile lan: elections after 1.0 to 1.9 s.
+func DefaultCouncil() CouncilConfig {
+	return CouncilConfig{Tick: 100 * time.Millisecond, ElectionTicks: 10}
+}
+
+// Saved is what a councillor finds on its disk. All is empty on a founding
+// councillor.
+type Saved struct {
+	Hard     *raftpb.HardState
+	Snapshot *raftpb.Snapshot
+	Entries  []*raftpb.Entry
+}
+
+// CouncilEvent is what a Council can be told. The set is closed.
+type CouncilEvent interface{ isCouncilEvent() }
+
+// CouncilWoken tells that the time of Wake has come.
+type CouncilWoken struct{}
+
+// RaftReceived brings a message of another councillor.
+type RaftReceived struct{ Message *raftpb.Message }
+
+// Persisted tells that a Persist of this Seq is on disk.
+type Persisted struct{ Seq uint64 }
+
+// Propose hands in a command's bytes. It may be lost; whoever wants it
+// committed repeats it until it stands in the ledger.
+type Propose struct{ Command []byte }
+
+func (CouncilWoken) isCouncilEvent() {}
+func (RaftReceived) isCouncilEvent() {}
+func (Persisted) isCouncilEvent()    {}
+func (Propose) isCouncilEvent()      {}
+
+// CouncilEffect is what a Council wants done. The set is closed. Effects are
+// carried out in order.
+type CouncilEffect interface{ isCouncilEffect() }
+
+// Persist asks for a durable write, answered by Persisted. Nothing that
+// depends on it is emitted before the answer. Sync tells whether the disk must
+// be flushed for it.
+type Persist struct {
+	Seq      uint64
+	Hard     *raftpb.HardState // nil: unchanged
+	Entries  []*raftpb.Entry   // replace what is stored from the first one's index on
+	Snapshot *raftpb.Snapshot  // nil: none; replaces the log
+	Sync     bool
+}
+
+// SendRaft asks for a message to be sent to another councillor; it may be
+// lost.
+type SendRaft struct {
+	To      member.ID
+	Message *raftpb.Message
+}
+
+// Committed brings an agreed command, in order.
+type Committed struct {
+	Raft    uint64
+	Command []byte
+}
+
+// Installed brings a whole ledger: this councillor was too far behind.
+type Installed struct{ Ledger []byte }
+
+// Led tells of a change of leader. Leader is empty while there is none.
+type Led struct {
+	Leader member.ID
+	Term   uint64
+}
+
+// Noted is what raft had to say; it is for the log only.
+type Noted struct{ Text string }
+
+func (Persist) isCouncilEffect()   {}
+func (SendRaft) isCouncilEffect()  {}
+func (Committed) isCouncilEffect() {}
+func (Installed) isCouncilEffect() {}
+func (Led) isCouncilEffect()       {}
+func (Noted) isCouncilEffect()     {}
+
+// Council is one councillor's part in the agreement: a raft RawNode with its
+// log in memory, every write to disk asked for as an effect.
+//
+// Raft's messages wait for the disk. So a leader whose disk stalls falls silent,
+// the others elect another one, and with CheckQuorum it steps down itself:
+// a stalled leader that keeps its office is the bug that other systems have.
+type Council struct {
+	cfg     CouncilConfig
+	self    member.ID
+	members []member.ID // by raft id - 1
+	node    *raft.RawNode
+	store   *raft.MemoryStorage
+	notes   *notes
+
+	tickAt  time.Time
+	silent  time.Time   // until then no vote request is answered
+	writing *raft.Ready // handed out as Persist and not yet on disk
+	seq     uint64      // of the last Persist
+	said    Led         // the last one emitted
+	confs   *raftpb.ConfState
+}
+
+// NewCouncil makes the councillor self among founders (sorted). Applied is the
+// raft index up to which its ledger stands. It refuses what raft would panic
+// about; the error says which part of the saved state is wrong.
+func NewCouncil(cfg CouncilConfig, self member.ID, founders []member.ID, saved Saved, applied uint64, now time.Time) (*Council, error) {
+	id := slices.Index(founders, self) + 1
+	if id == 0 {
+		return nil, fmt.Errorf("council: %s is not one of its founders %v", self, founders)
+	}
+	c := &Council{cfg: cfg, self: self, members: founders, store: raft.NewMemoryStorage(), notes: &notes{}}
+	if err := c.load(saved, applied); err != nil {
+		return nil, fmt.Errorf("council: saved state: %w", err)
+	}
+	restarted := saved.Hard != nil || len(saved.Entries) > 0
+	if restarted {
+		// PreVote and CheckQuorum protect a leader only from voters that
+		// remember it, and a restart forgets (PROTOCOL 6).
+		c.silent = now.Add(time.Duration(cfg.ElectionTicks) * cfg.Tick)
+	}
+	node, err := raft.NewRawNode(&raft.Config{
+		ID: uint64(id), ElectionTick: cfg.ElectionTicks, HeartbeatTick: 1,
+		Storage: c.store, Applied: applied,
+		MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 256, MaxUncommittedEntriesSize: 64 << 20,
+		PreVote: true, CheckQuorum: true, Logger: c.notes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("council: %w", err)
+	}
+	c.node = node
+	c.tickAt = now.Add(phase(self, cfg.Tick))
+	return c, nil
+}
+
+// load fills raft's storage from what was saved, or with the founding state
+// that all founders share.
+func (c *Council) load(saved Saved, applied uint64) error {
+	voters := make([]uint64, len(c.members))
+	for i := range voters {
+		voters[i] = uint64(i + 1)
+	}
+	snap := saved.Snapshot
+	if raft.IsEmptySnap(snap) {
+		one := uint64(1)
+		snap = &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
+			Index: &one, Term: &one, ConfState: &raftpb.ConfState{Voters: voters},
+		}}
+	}
+	c.confs = snap.GetMetadata().GetConfState()
+	base := snap.GetMetadata().GetIndex()
+	if err := c.store.ApplySnapshot(snap); err != nil {
+		return fmt.Errorf("snapshot at raft index %d: %w", base, err)
+	}
+	next := base + 1
+	var entries []*raftpb.Entry
+	for _, e := range saved.Entries {
+		if e.GetIndex() < next {
+			continue // already in the snapshot
+		}
+		if e.GetIndex() != next {
+			return fmt.Errorf("raft entry %d follows %d: entries between them are lost", e.GetIndex(), next-1)
+		}
+		entries = append(entries, e)
+		next++
+	}
+	if err := c.store.Append(entries); err != nil {
+		return fmt.Errorf("raft entries up to %d: %w", next-1, err)
+	}
+	hard := saved.Hard
+	if raft.IsEmptyHardState(hard) {
+		term, commit := snap.GetMetadata().GetTerm(), base
+		hard = &raftpb.HardState{Term: &term, Commit: &commit}
+	}
+	if hard.GetCommit() >= next {
+		return fmt.Errorf("committed up to raft entry %d, the log ends with %d: entries are lost", hard.GetCommit(), next-1)
+	}
+	if hard.GetCommit() < base {
+		commit := base
+		hard.Commit = &commit
+	}
+	if applied > hard.GetCommit() {
+		commit := min(applied, next-1)
+		hard.Commit = &commit
+	}
+	if applied > next-1 {
+		return fmt.Errorf("the ledger stands at raft entry %d, the log ends with %d: entries are lost", applied, next-1)
+	}
+	if applied < base {
+		return fmt.Errorf("the ledger stands at raft entry %d, the log begins after %d: facts are lost", applied, base)
+	}
+	return c.store.SetHardState(hard)
+}
+
+// Step takes one event and says what is to be done.
+func (c *Council) Step(now time.Time, ev CouncilEvent) []CouncilEffect {
+	switch ev := ev.(type) {
+	case CouncilWoken:
+	case RaftReceived:
+		c.receive(now, ev.Message)
+	case Persisted:
+		return c.persisted(ev)
+	case Propose:
+		// A dropped proposal is repeated by whoever wants it.
+		_ = c.node.Propose(ev.Command)
+	default:
+		panic(fmt.Sprintf("consensus: unknown event %T", ev))
+	}
+	c.tick(now)
+	return c.ready(nil)
+}
+
+func (c *Council) tick(now time.Time) {
+	missed := 0
+	for !now.Before(c.tickAt) {
+		// After a stall only one election time-out is made up for: more
+		// ticks would depose a leader whose messages wait behind this call.
+		if missed < c.cfg.ElectionTicks/2 {
+			c.node.Tick()
+		}
+		missed++
+		c.tickAt = c.tickAt.Add(c.cfg.Tick)
+	}
+}
+
+func (c *Council) receive(now time.Time, m *raftpb.Message) {
+	vote := m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote
+	if vote && now.Before(c.silent) {
+		return
+	}
+	// An error means that the message is not for us or comes from a stranger.
+	_ = c.node.Step(m)
+}
+
+// persisted goes on where a Persist had stopped.
+func (c *Council) persisted(ev Persisted) []CouncilEffect {
+	if c.writing == nil || ev.Seq != c.seq {
+		return nil
+	}
+	rd := *c.writing
+	c.writing = nil
+	return c.ready(c.release(rd, nil))
+}
+
+// ready takes what raft wants done. At most one write is under way.
+func (c *Council) ready(out []CouncilEffect) []CouncilEffect {
+	for c.writing == nil && c.node.HasReady() {
+		rd := c.node.Ready()
+		if raft.IsEmptyHardState(rd.HardState) && len(rd.Entries) == 0 && raft.IsEmptySnap(rd.Snapshot) {
+			out = c.release(rd, out)
+			continue
+		}
+		c.remember(rd)
+		c.seq++
+		c.writing = &rd
+		p := Persist{Seq: c.seq, Entries: rd.Entries, Sync: rd.MustSync || !raft.IsEmptySnap(rd.Snapshot)}
+		if !raft.IsEmptyHardState(rd.HardState) {
+			p.Hard = rd.HardState
+		}
+		if !raft.IsEmptySnap(rd.Snapshot) {
+			p.Snapshot = rd.Snapshot
+		}
+		out = append(out, p)
+	}
+	return c.noted(c.led(out))
+}
+
+// remember puts a Ready into raft's storage in memory.
+func (c *Council) remember(rd raft.Ready) {
+	if !raft.IsEmptySnap(rd.Snapshot) {
+		if err := c.store.ApplySnapshot(rd.Snapshot); err != nil && !errors.Is(err, raft.ErrSnapOutOfDate) {
+			panic(fmt.Sprintf("consensus: apply snapshot: %v", err))
+		}
+		c.confs = rd.Snapshot.GetMetadata().GetConfState()
+	}
+	if err := c.store.Append(rd.Entries); err != nil {
+		panic(fmt.Sprintf("consensus: append: %v", err))
+	}
+	if !raft.IsEmptyHardState(rd.HardState) {
+		_ = c.store.SetHardState(rd.HardState) // cannot fail
+	}
+}
+
+// release emits what had to wait for the disk.
+func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
+	if !raft.IsEmptySnap(rd.Snapshot) {
+		out = append(out, Installed{Ledger: rd.Snapshot.GetData()})
+	}
+	for _, m := range rd.Messages {
+		if to := m.GetTo(); to >= 1 && to <= uint64(len(c.members)) {
+			out = append(out, SendRaft{To: c.members[to-1], Message: m})
+			if m.GetType() == raftpb.MsgSnap {
+				// The stream is reliable or gone; if it is gone, raft finds
+				// out by probing.
+				c.node.ReportSnapshot(to, raft.SnapshotFinish)
+			}
+		}
+	}
+	for _, e := range rd.CommittedEntries {
+		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 {
+			out = append(out, Committed{Raft: e.GetIndex(), Command: e.GetData()})
+		}
+	}
+	c.node.Advance(rd)
+	return out
+}
+
+// led emits a change of leader.
+func (c *Council) led(out []CouncilEffect) []CouncilEffect {
+	if now := c.Leader(); now != c.said {
+		c.said = now
+		out = append(out, now)
+	}
+	return out
+}
+
+func (c *Council) noted(out []CouncilEffect) []CouncilEffect {
+	for _, text := range c.notes.take() {
+		out = append(out, Noted{Text: text})
+	}
+	return out
+}
+
+// Leader is who leads now, as far as this councillor knows.
+func (c *Council) Leader() Led {
+	s := c.node.BasicStatus()
+	l := Led{Term: s.HardState.GetTerm()}
+	if s.Lead >= 1 && s.Lead <= uint64(len(c.members)) {
+		l.Leader = c.members[s.Lead-1]
+	}
+	return l
+}
+
+// Leads reports whether this councillor leads.
+func (c *Council) Leads() bool { return c.Leader().Leader == c.self }
+
+// Compact lets raft forget its log up to applied, whose state is ledger. The
+// caller has the ledger on disk already. Keep is how many entries stay for
+// councillors that lag a little.
+func (c *Council) Compact(applied uint64, ledger []byte, keep uint64) (*raftpb.Snapshot, error) {
+	snap, err := c.store.CreateSnapshot(applied, c.confs, ledger)
+	if errors.Is(err, raft.ErrSnapOutOfDate) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("council: snapshot at raft entry %d: %w", applied, err)
+	}
+	if applied > keep {
+		if err := c.store.Compact(applied - keep); err != nil && !errors.Is(err, raft.ErrCompacted) {
+			return nil, fmt.Errorf("council: compact to raft entry %d: %w", applied-keep, err)
+		}
+	}
+	return snap, nil
+}
+
+// Wake is when the council wants to be called next.
+func (c *Council) Wake() time.Time { return c.tickAt }

@@ -1,0 +1,131 @@
+package consensus
+
+import (
+	"slices"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/member"
+)
+
+// count applies PROTOCOL 4, rules 1 to 4, to one subject and kind. Without
+// names members that are taken out of the observers because they are in the
+// cut themselves.
+func (t *Tally) count(now time.Time, s *subject, kind agent.Kind, without []member.ID) Count {
+	observers := t.ledger.Overlay().ObserversOf(s.id)
+	c := Count{Assigned: len(observers)}
+	life := s.incarnation()
+	var all, seats, downs, ups domains
+	for _, id := range observers {
+		all.add(t.roster.Domain(id))
+		if slices.Contains(without, id) || t.silenced(id) {
+			continue
+		}
+		c.Standing++
+		d := t.roster.Domain(id)
+		stance, vote, fresh := s.cast(kind, id).stance(now)
+		if stance != agent.Abstain && vote.Incarnation != 0 && vote.Incarnation < life {
+			stance = agent.Abstain // about an earlier life
+		} else if t.abstains(now, id) {
+			continue
+		} else if stance == agent.Abstain && t.lost(now, id) {
+			continue
+		}
+		c.Eligible++
+		if !t.ledger.DomainCut(d) {
+			seats.add(d)
+		}
+		switch stance {
+		case agent.Down:
+			c.Downs++
+			downs.add(d)
+		case agent.Up:
+			c.Ups++
+			ups.add(d)
+		case agent.Abstain:
+			continue // unanswered but heard: stays eligible
+		}
+		c.Votes = append(c.Votes, VoteCount{
+			Observer: id, Domain: d, Stance: stance, Reason: vote.Reason, Fresh: fresh, Evidence: vote.Evidence,
+		})
+	}
+	c.Needed = needed(c.Eligible)
+	c.OneSided = t.oneSided(c, seats, downs, t.standingDomains(observers, without))
+	return c
+}
+
+// standingDomains are the failure domains in which the subject has observers
+// that are not themselves under a verdict.
+func (t *Tally) standingDomains(observers, without []member.ID) domains {
+	var d domains
+	for _, id := range observers {
+		if !slices.Contains(without, id) && !t.silenced(id) {
+			d.add(t.roster.Domain(id))
+		}
+	}
+	return d
+}
+
+// oneSided applies rule 4: with observers in two domains, down votes of one of
+// them alone prove nothing but a cut between domains.
+func (t *Tally) oneSided(c Count, seats, downs, standing domains) bool {
+	switch {
+	case len(seats) >= 2:
+		return c.Downs > 0 && len(downs) < 2
+	case len(seats) == 1:
+		return len(standing) > 1
+	default:
+		return true
+	}
+}
+
+// decidable is the floor: too few eligible observers decide nothing.
+func (c Count) decidable() bool {
+	return c.Standing >= 2 && c.Eligible >= max(2, (c.Standing+1)/2)
+}
+
+// down reports that the votes bear a down verdict.
+func (c Count) down() bool {
+	if !c.decidable() || c.OneSided || c.Downs < c.Needed {
+		return false
+	}
+	if c.Eligible <= 4 {
+		return c.Ups == 0 // one fresh up vetoes
+	}
+	return 4*c.Ups < c.Eligible
+}
+
+// up reports that fresh answers bear the opposite.
+func (c Count) up() bool {
+	return c.decidable() && c.Ups >= c.Needed && c.Downs < low(c.Eligible)
+}
+
+// smeared reports that down votes are too many to be noise.
+func (c Count) smeared() bool { return c.decidable() && c.Downs >= low(c.Eligible) }
+
+// silenced observers are under a verdict: their word is not asked for.
+func (t *Tally) silenced(id member.ID) bool {
+	s, ok := t.ledger.Standing(id)
+	return ok && s.Kind.Silences()
+}
+
+func (t *Tally) abstains(now time.Time, id member.ID) bool {
+	v := t.voices[id]
+	return v != nil && v.abstains != "" && now.Before(v.abstainsUntil)
+}
+
+// lost observers have been silent to all councillors and are themselves
+// accused: they will not answer, and waiting for them would save nobody.
+func (t *Tally) lost(now time.Time, id member.ID) bool {
+	v, s := t.voices[id], t.subjects[id]
+	return v != nil && now.Sub(v.heard) >= t.cfg.Silent && s != nil && s.accusers(now, agent.OfAgent) >= 2
+}
+
+// domains is a small set of failure domains.
+type domains []member.FailureDomain
+
+func (d *domains) add(x member.FailureDomain) {
+	if !slices.Contains(*d, x) {
+		*d = append(*d, x)
+	}
+}

@@ -1,0 +1,134 @@
+package consensus
+
+import (
+	"slices"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/member"
+)
+
+// verdict words the cut: one finding per member, agent and service weighed
+// together, and one word for a whole failure domain that is out of reach.
+func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
+	names := make([]member.ID, len(cut))
+	for i, s := range cut {
+		names[i] = s.id
+	}
+	v := Verdict{Term: t.term, Roster: t.roster.Epoch}
+	waits := false
+	for _, s := range cut {
+		f, ok := t.finding(now, s, names)
+		if !ok {
+			waits = true
+			continue
+		}
+		if st, stands := t.ledger.Standing(s.id); stands && f.Kind.rank() <= st.Kind.rank() {
+			continue // nothing graver to say
+		}
+		v.Findings = append(v.Findings, f)
+	}
+	// What crossed the line together is one verdict: it waits, shortly, for
+	// the services of all.
+	if waits {
+		return Verdict{}
+	}
+	v.Domain = t.cutDomain(now, v.Findings)
+	if v.Domain != "" {
+		for i := range v.Findings {
+			if t.roster.Domain(v.Findings[i].Subject) == v.Domain {
+				v.Findings[i].Kind = VerdictDomainCut
+			}
+		}
+	}
+	fresh := false
+	for _, f := range v.Findings {
+		if t.propose(now, t.subjects[f.Subject], f.Kind) {
+			fresh = true
+		}
+	}
+	if !fresh {
+		return Verdict{}
+	}
+	return v
+}
+
+// finding applies PROTOCOL 4's table to a member whose agent is silent. It
+// reports false while its service may still answer.
+func (t *Tally) finding(now time.Time, s *subject, without []member.ID) (Finding, bool) {
+	f := Finding{
+		Subject: s.id, Incarnation: s.incarnation(), Kind: VerdictDown,
+		Agent: t.count(now, s, agent.OfAgent, without),
+	}
+	f.SilentSince = now.Add(-silence(f.Agent.Votes))
+	if !t.checked(s.id) {
+		return f, true
+	}
+	f.Service = t.count(now, s, agent.OfService, without)
+	switch {
+	case f.Service.down():
+	case f.Service.Ups >= max(1, ceilShare(f.Service.Eligible, 25)):
+		f.Kind = VerdictAgentLost
+	case now.Sub(s.calledAt) < t.cfg.ServiceWait || s.roll.IsZero():
+		return f, false
+	}
+	if !s.door.IsZero() && s.door.After(s.accusedAt) && now.Sub(s.door) < t.cfg.RollValid && f.Kind == VerdictDown {
+		// A gateway serves from it this very second: tell, never replace.
+		f.Kind = VerdictPartial
+	}
+	return f, true
+}
+
+// silence is the median of how long the accusers have heard nothing: the best
+// guess of when it began that no single observer can bend.
+func silence(votes []VoteCount) time.Duration {
+	var all []time.Duration
+	for _, v := range votes {
+		if v.Stance == agent.Down && v.Evidence.SilentFor > 0 {
+			all = append(all, v.Evidence.SilentFor)
+		}
+	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// cutDomain names the failure domain that this cut takes out of reach as a
+// whole: every member of a domain of at least two, nobody elsewhere reaching
+// any of them, and all of them silent to the council.
+func (t *Tally) cutDomain(now time.Time, findings []Finding) member.FailureDomain {
+	size := map[member.FailureDomain]int{}
+	var order []member.FailureDomain
+	for _, m := range t.roster.Members {
+		if size[m.Domain] == 0 {
+			order = append(order, m.Domain)
+		}
+		size[m.Domain]++
+	}
+	if len(order) < 2 {
+		return "" // a fleet of one domain has no outside
+	}
+	for _, d := range order {
+		n := 0
+		for _, f := range findings {
+			silent := t.unheardFor(now, f.Subject) >= t.cfg.Silent
+			if t.roster.Domain(f.Subject) == d && f.Kind == VerdictDown && f.Agent.Ups == 0 && silent {
+				n++
+			}
+		}
+		if n == size[d] && n >= 2 {
+			return d
+		}
+	}
+	return ""
+}
+
+func (t *Tally) unheardFor(now time.Time, id member.ID) time.Duration {
+	v := t.voices[id]
+	if v == nil {
+		return 0
+	}
+	return now.Sub(v.heard)
+}

@@ -1,0 +1,156 @@
+package consensus
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"moonwatch/member"
+)
+
+// Head is the index of the last fact, 0 for an empty ledger.
+func (l *Ledger) Head() uint64 { return l.s.Head }
+
+// HeadHash is the last link of the audit chain.
+func (l *Ledger) HeadHash() Hash {
+	if l.s.Head == 0 {
+		return Hash{}
+	}
+	return Hash(l.s.Hash)
+}
+
+// Raft is the index of the last raft entry that was taken in.
+func (l *Ledger) Raft() uint64 { return l.s.Raft }
+
+// Time is the ledger's time: that of its last fact.
+func (l *Ledger) Time() time.Time { return l.s.Time }
+
+// Roster is the committed list of members, shared and never changed.
+func (l *Ledger) Roster() *member.Roster { return l.roster }
+
+// Overlay is who observes whom under the present roster.
+func (l *Ledger) Overlay() *Overlay { return l.overlay }
+
+// Fleet is the last accepted fleet.yaml, nil before the first.
+func (l *Ledger) Fleet() *member.Fleet { return l.s.Fleet }
+
+// FleetIndex is the fact that brought it.
+func (l *Ledger) FleetIndex() uint64 { return l.s.FleetAt }
+
+// Cluster is the cluster's name, empty in an empty ledger.
+func (l *Ledger) Cluster() string {
+	if l.s.Genesis == nil {
+		return ""
+	}
+	return l.s.Genesis.Cluster
+}
+
+// Founders are the councillors of the first council, sorted. Raft knows them
+// by their place in this list, from 1.
+func (l *Ledger) Founders() []member.ID {
+	if l.s.Genesis == nil {
+		return nil
+	}
+	return l.s.Genesis.Council
+}
+
+// Standing is the verdict under which a member stands; false if it is up.
+func (l *Ledger) Standing(id member.ID) (Standing, bool) {
+	s, ok := l.s.Standing[id]
+	return s, ok
+}
+
+// Condemned lists the members under any verdict, sorted.
+func (l *Ledger) Condemned() []member.ID {
+	ids := make([]member.ID, 0, len(l.s.Standing))
+	for id := range l.s.Standing {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Record is a member's history of verdicts.
+func (l *Ledger) Record(id member.ID) Record { return l.s.Records[id] }
+
+// DomainCut reports whether a failure domain is under a domain-cut.
+func (l *Ledger) DomainCut(d member.FailureDomain) bool {
+	for _, s := range l.s.Standing {
+		if s.Kind == VerdictDomainCut && s.Domain == d {
+			return true
+		}
+	}
+	return false
+}
+
+// Blocked says why this agent must stop deciding, empty if it may: it met a
+// fact that it does not understand, so it no longer knows the whole state.
+func (l *Ledger) Blocked() string { return l.unknown }
+
+// snapshot is the whole state at one fact.
+type snapshot struct {
+	State   state                      `json:"state"`
+	Unknown string                     `json:"unknown,omitempty"`
+	Parts   map[string]json.RawMessage `json:"parts"`
+}
+
+// Snapshot gives the whole state as bytes.
+func (l *Ledger) Snapshot() ([]byte, error) {
+	s := snapshot{State: l.s, Unknown: l.unknown, Parts: map[string]json.RawMessage{}}
+	for _, p := range l.folders {
+		b, err := p.Snapshot()
+		if err != nil {
+			return nil, fmt.Errorf("snapshot of %s at fact %d: %w", p.Name(), l.s.Head, err)
+		}
+		s.Parts[p.Name()] = b
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot at fact %d: %w", l.s.Head, err)
+	}
+	return b, nil
+}
+
+// Restore replaces the state by a snapshot's. On an error the ledger must not
+// be used any further.
+func (l *Ledger) Restore(b []byte) error {
+	var s snapshot
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("snapshot of %d bytes: %w", len(b), err)
+	}
+	if s.State.Head > 0 && len(s.State.Hash) != len(Hash{}) {
+		return fmt.Errorf("snapshot at fact %d: hash of %d bytes", s.State.Head, len(s.State.Hash))
+	}
+	l.s, l.unknown = s.State, s.Unknown
+	if l.s.Standing == nil {
+		l.s.Standing = map[member.ID]Standing{}
+	}
+	if l.s.Records == nil {
+		l.s.Records = map[member.ID]Record{}
+	}
+	l.seen = make(map[string]bool, len(l.s.Commands))
+	for _, id := range l.s.Commands {
+		l.seen[id] = true
+	}
+	l.adoptRoster()
+	for _, p := range l.folders {
+		if err := p.Restore(s.Parts[p.Name()]); err != nil {
+			return fmt.Errorf("snapshot of %s at fact %d: %w", p.Name(), l.s.Head, err)
+		}
+	}
+	return nil
+}
+
+// SnapshotHead reads which fact a snapshot ends with, without restoring it.
+func SnapshotHead(b []byte) (uint64, error) {
+	var s struct {
+		State struct {
+			Head uint64 `json:"head"`
+		} `json:"state"`
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return 0, fmt.Errorf("snapshot of %d bytes: %w", len(b), err)
+	}
+	return s.State.Head, nil
+}

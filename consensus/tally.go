@@ -1,0 +1,291 @@
+package consensus
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/member"
+)
+
+// TallyConfig holds the numbers of PROTOCOL 3 and 4.
+type TallyConfig struct {
+	Quiet        time.Duration // a cut waits until nobody has crossed the low watermark for so long
+	HoldUp       time.Duration // by how much one subject may hold up others per minute
+	RollValid    time.Duration // how long a fresh answer counts
+	RollAgain    time.Duration // an undecided roll call is repeated then
+	RollCalm     time.Duration // and later then, when it stays undecided
+	PartialAfter time.Duration
+	ServiceWait  time.Duration // how long a dead agent's service may take to answer
+	Silent       time.Duration // unheard by all councillors for so long: no longer eligible
+	UnheardOpen  time.Duration // unheard for so long: the brake counts it
+	Clean        time.Duration // without an accusation before a verdict is lifted
+	Sweep        time.Duration // how often clean subjects are looked at
+}
+
+// DefaultTally is profile lan.
+func DefaultTally() TallyConfig {
+	return TallyConfig{
+		Quiet: 300 * time.Millisecond, HoldUp: time.Second,
+		RollValid: time.Second, RollAgain: 700 * time.Millisecond, RollCalm: 3 * time.Second,
+		PartialAfter: 2 * time.Second, ServiceWait: 650 * time.Millisecond,
+		Silent: time.Second, UnheardOpen: 2 * time.Second,
+		Clean: 30 * time.Second, Sweep: 250 * time.Millisecond,
+	}
+}
+
+// TallyEvent is what a Tally can be told. The set is closed.
+type TallyEvent interface{ isTallyEvent() }
+
+// TallyWoken tells that the time of Wake has come.
+type TallyWoken struct{}
+
+// Heard brings an observer's statement whose signature was verified.
+type Heard struct{ Statement agent.Statement }
+
+// Present names members from whom some councillor has heard just now.
+type Present struct{ Members []member.ID }
+
+// Elected tells that this councillor leads in Term from now on; Deposed, that
+// it no longer does. Only a leader tallies.
+type Elected struct{ Term uint64 }
+
+// Deposed ends a leadership.
+type Deposed struct{}
+
+// Recall asks for one more roll call of a subject, whatever stands.
+type Recall struct{ Subject member.ID }
+
+// DoorAnswered tells that a gateway of the roster had a good answer from a
+// member's service: an up vote with the weight of a failure domain of its own.
+type DoorAnswered struct{ Subject member.ID }
+
+func (TallyWoken) isTallyEvent()   {}
+func (Heard) isTallyEvent()        {}
+func (Present) isTallyEvent()      {}
+func (Elected) isTallyEvent()      {}
+func (Deposed) isTallyEvent()      {}
+func (Recall) isTallyEvent()       {}
+func (DoorAnswered) isTallyEvent() {}
+
+// TallyEffect is what a Tally wants done. The set is closed.
+type TallyEffect interface{ isTallyEffect() }
+
+// CallRoll asks for the question to be sent to all observers of the subject.
+type CallRoll struct {
+	Call agent.RollCall
+	To   []member.ID
+}
+
+// Decided asks for a verdict to be proposed.
+type Decided struct{ Verdict Verdict }
+
+// Looked tells how a roll call that was asked for by Recall has ended.
+type Looked struct {
+	Subject member.ID
+	Agent   agent.Stance // Abstain: undecided
+	Service agent.Stance
+	At      time.Time
+	Count   Count
+}
+
+func (CallRoll) isTallyEffect() {}
+func (Decided) isTallyEffect()  {}
+func (Looked) isTallyEffect()   {}
+
+// Tally counts votes and finds the cut. It sits on every councillor; only the
+// leader's one is awake.
+type Tally struct {
+	cfg    TallyConfig
+	ledger *Ledger
+
+	awake    bool
+	term     uint64
+	rolls    uint64
+	since    time.Time // when this leadership began
+	voices   map[member.ID]*voice
+	subjects map[member.ID]*subject
+	roster   *member.Roster
+	quiet    time.Time // nobody may be cut before
+	cascade  bool
+	checked  func(member.ID) bool // has the member a service that can be checked from outside
+	swept    time.Time
+}
+
+// NewTally makes a tally over a ledger that the caller keeps. Checked tells
+// whether a member runs a service that its observers check.
+func NewTally(cfg TallyConfig, l *Ledger, checked func(member.ID) bool) *Tally {
+	return &Tally{cfg: cfg, ledger: l, checked: checked, voices: map[member.ID]*voice{}, subjects: map[member.ID]*subject{}}
+}
+
+// Cascade tells the tally whether the fleet is in cascade: then standing votes
+// have to do, for thousands of roll calls would only add to the trouble.
+func (t *Tally) Cascade(on bool) { t.cascade = on }
+
+// Step takes one event and says what is to be done.
+func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
+	switch ev := ev.(type) {
+	case Elected:
+		*t = *NewTally(t.cfg, t.ledger, t.checked)
+		t.awake, t.term, t.since, t.quiet = true, ev.Term, now, now
+	case Deposed:
+		t.awake = false
+	case TallyWoken, Heard, Present, Recall, DoorAnswered:
+	default:
+		panic(fmt.Sprintf("consensus: unknown event %T", ev))
+	}
+	if !t.awake {
+		return nil
+	}
+	t.follow(now)
+	var out []TallyEffect
+	switch ev := ev.(type) {
+	case Heard:
+		t.hear(now, ev.Statement)
+	case Present:
+		for _, id := range ev.Members {
+			t.voice(now, id).heard = now
+		}
+		if now.Before(t.Wake()) {
+			return nil // nothing to weigh yet
+		}
+	case Recall:
+		out = t.recall(now, ev.Subject, out)
+	case DoorAnswered:
+		if s := t.subject(ev.Subject); s != nil {
+			s.door = now
+		}
+	}
+	return t.weigh(now, out)
+}
+
+// follow adopts a new roster: votes over edges that are gone count no longer.
+func (t *Tally) follow(now time.Time) {
+	for _, id := range t.ledger.Condemned() {
+		if t.ledger.Roster().Index(id) >= 0 && t.subjects[id] == nil {
+			t.subjects[id] = &subject{id: id} // somebody has to lift it one day
+		}
+	}
+	if t.roster == t.ledger.Roster() {
+		return
+	}
+	t.roster = t.ledger.Roster()
+	for id := range t.subjects {
+		if t.roster.Index(id) < 0 {
+			delete(t.subjects, id)
+		}
+	}
+	for _, m := range t.roster.Members {
+		t.voice(now, m.ID)
+	}
+}
+
+// hear books a statement.
+func (t *Tally) hear(now time.Time, st agent.Statement) {
+	if t.roster.Index(st.Observer) < 0 {
+		return
+	}
+	v := t.voice(now, st.Observer)
+	v.heard = now
+	if !v.newer(st) {
+		return
+	}
+	v.abstains, v.abstainsUntil = st.Abstains, now.Add(st.Life)
+	if st.Abstains != "" {
+		v.unreachable = st.Unreachable
+	} else {
+		v.unreachable = nil
+	}
+	for _, x := range st.Votes {
+		if !t.ledger.Overlay().Assigned(st.Observer, x.Subject) {
+			continue
+		}
+		t.subject(x.Subject).book(now, t, st, x)
+	}
+}
+
+func (t *Tally) voice(now time.Time, id member.ID) *voice {
+	v := t.voices[id]
+	if v == nil {
+		v = &voice{heard: now} // a new leader gives everybody the time to speak
+		t.voices[id] = v
+	}
+	return v
+}
+
+func (t *Tally) subject(id member.ID) *subject {
+	if t.roster.Index(id) < 0 {
+		return nil
+	}
+	s := t.subjects[id]
+	if s == nil {
+		s = &subject{id: id}
+		t.subjects[id] = s
+	}
+	return s
+}
+
+// inOrder lists the subjects about which something was said, sorted.
+func (t *Tally) inOrder() []*subject {
+	list := make([]*subject, 0, len(t.subjects))
+	for _, s := range t.subjects {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *subject) int {
+		if a.id < b.id {
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// Open lists the members in trouble that no verdict covers yet, sorted:
+// accused by two observers, named in two abstentions, or unheard. The brake
+// adds those that are condemned and not settled.
+func (t *Tally) Open(now time.Time) []member.ID {
+	if !t.awake {
+		return nil
+	}
+	t.follow(now)
+	named := map[member.ID]int{}
+	for _, v := range t.voices {
+		if v.abstains != "" && now.Before(v.abstainsUntil) {
+			for _, id := range v.unreachable {
+				named[id]++
+			}
+		}
+	}
+	var open []member.ID
+	for _, m := range t.roster.Members {
+		s := t.subjects[m.ID]
+		v := t.voices[m.ID]
+		switch {
+		case s != nil && (s.accusers(now, agent.OfAgent) >= 2 || s.accusers(now, agent.OfService) >= 2):
+		case named[m.ID] >= 2:
+		case v != nil && now.Sub(v.heard) >= t.cfg.UnheardOpen:
+		default:
+			continue
+		}
+		open = append(open, m.ID)
+	}
+	return open
+}
+
+// asleep is the Wake of a tally that waits to be elected: never by itself.
+var asleep = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Wake is when the tally wants to be called next.
+func (t *Tally) Wake() time.Time {
+	if !t.awake {
+		return asleep
+	}
+	w := t.swept.Add(t.cfg.Sweep)
+	for _, s := range t.subjects {
+		if s.pending && t.quiet.After(t.swept) && t.quiet.Before(w) {
+			w = t.quiet
+		}
+	}
+	return w
+}

@@ -1,0 +1,177 @@
+package consensus
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/member"
+)
+
+// voice is what the leader knows about one observer.
+type voice struct {
+	heard         time.Time // by any councillor
+	incarnation   member.Incarnation
+	seq           uint64
+	abstains      agent.Reason
+	abstainsUntil time.Time
+	unreachable   []member.ID
+}
+
+// newer reports whether a statement is news. Two statements made at the same
+// moment carry different votes and may come in either order, so one that is a
+// little older still counts for its own votes; one of an earlier life never.
+func (v *voice) newer(st agent.Statement) bool {
+	if st.Incarnation < v.incarnation {
+		return false
+	}
+	if st.Incarnation > v.incarnation {
+		v.incarnation, v.seq = st.Incarnation, 0
+	}
+	const reordered = 16
+	if st.Seq+reordered < v.seq {
+		return false
+	}
+	v.seq = max(v.seq, st.Seq)
+	return true
+}
+
+// cast is one observer's present word about one subject and kind.
+type cast struct {
+	observer member.ID
+	seq      uint64 // of the statement
+	standing castVote
+	fresh    castVote
+}
+
+type castVote struct {
+	vote  agent.Vote
+	at    time.Time // when it came
+	until time.Time
+}
+
+func (v castVote) live(now time.Time) bool { return now.Before(v.until) }
+
+// subject is what the leader knows about one member that somebody spoke about.
+type subject struct {
+	id    member.ID
+	casts [2][]cast // by kind, sorted by observer
+
+	roll     agent.RollID
+	calledAt time.Time
+	calls    int  // since the last decision
+	wanted   bool // somebody waits for Looked
+
+	crossed   [2]bool // is over the low watermark
+	heldFrom  time.Time
+	heldUp    time.Duration
+	pending   bool // passes the high watermark and waits for quiet
+	partial   time.Time
+	clean     time.Time
+	proposed  time.Time
+	proposedK VerdictKind
+	door      time.Time // last good answer through a gateway
+	accusedAt time.Time
+}
+
+// book takes one vote. A vote about an earlier life of the subject, or an
+// answer to a call of an earlier term, counts for nothing.
+func (s *subject) book(now time.Time, t *Tally, st agent.Statement, v agent.Vote) {
+	if int(v.Kind) >= len(s.casts) || !v.Roll.IsZero() && (v.Roll.Term != t.term || v.Roll != s.roll) {
+		return
+	}
+	c := s.cast(v.Kind, st.Observer)
+	switch {
+	case !v.Roll.IsZero():
+		if v.Roll != c.fresh.vote.Roll { // repeats do not prolong an answer
+			c.fresh = castVote{vote: v, at: now, until: now.Add(t.cfg.RollValid)}
+		}
+	case st.Seq < c.seq:
+	case v.Stance == agent.Down:
+		c.seq = st.Seq
+		if s.accusedAt.IsZero() {
+			s.accusedAt = now
+		}
+		c.standing = castVote{vote: v, at: now, until: now.Add(st.Life)}
+	default: // withdrawn
+		c.seq = st.Seq
+		c.standing = castVote{}
+	}
+}
+
+func (s *subject) cast(kind agent.Kind, observer member.ID) *cast {
+	list := s.casts[kind]
+	i, ok := slices.BinarySearchFunc(list, observer, func(c cast, id member.ID) int { return cmp.Compare(c.observer, id) })
+	if !ok {
+		list = slices.Insert(list, i, cast{observer: observer})
+		s.casts[kind] = list
+	}
+	return &s.casts[kind][i]
+}
+
+// stance is what one observer says now: a fresh answer before a standing vote,
+// and a standing vote only if it is down.
+func (c *cast) stance(now time.Time) (agent.Stance, agent.Vote, bool) {
+	if c.fresh.live(now) && c.fresh.vote.Stance != agent.Abstain {
+		return c.fresh.vote.Stance, c.fresh.aged(now), true
+	}
+	if c.standing.live(now) {
+		return agent.Down, c.standing.aged(now), false
+	}
+	return agent.Abstain, agent.Vote{}, false
+}
+
+// aged is the vote with its silence brought up to now: the observer measured
+// it when it spoke.
+func (v castVote) aged(now time.Time) agent.Vote {
+	x := v.vote
+	if x.Evidence.SilentFor > 0 {
+		x.Evidence.SilentFor += now.Sub(v.at)
+	}
+	return x
+}
+
+// accusers counts the observers whose standing vote or fresh answer is down.
+func (s *subject) accusers(now time.Time, kind agent.Kind) int {
+	n := 0
+	for i := range s.casts[kind] {
+		if st, _, _ := s.casts[kind][i].stance(now); st == agent.Down {
+			n++
+		}
+	}
+	return n
+}
+
+// standing counts the observers that accuse now, of either kind.
+func (s *subject) standing(now time.Time) int {
+	n := 0
+	for k := range s.casts {
+		for i := range s.casts[k] {
+			if s.casts[k][i].standing.live(now) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// incarnation is the life that the votes mean: the highest one that two
+// observers have seen, so that a single liar cannot void everybody's votes.
+func (s *subject) incarnation() member.Incarnation {
+	var first, second member.Incarnation
+	for k := range s.casts {
+		for i := range s.casts[k] {
+			c := &s.casts[k][i]
+			in := max(c.standing.vote.Incarnation, c.fresh.vote.Incarnation)
+			switch {
+			case k > 0: // the same observers again
+			case in >= first:
+				first, second = in, first
+			case in > second:
+				second = in
+			}
+		}
+	}
+	return second
+}

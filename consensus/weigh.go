@@ -1,0 +1,302 @@
+package consensus
+
+import (
+	"slices"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/member"
+)
+
+// weigh looks at every subject that somebody spoke about: calls the roll,
+// watches the watermarks, and cuts when it is quiet.
+func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
+	t.swept = now
+	subjects := t.inOrder()
+	for _, s := range subjects {
+		out = t.look(now, s, out)
+		out = t.callIfAccused(now, s, out)
+		t.watermark(now, s)
+	}
+	cut := t.cut(now, subjects)
+	for _, s := range subjects {
+		s.pending = slices.Contains(cut, s)
+	}
+	if len(cut) > 0 && !now.Before(t.quiet) {
+		if v := t.verdict(now, cut); len(v.Findings) > 0 {
+			out = append(out, Decided{Verdict: v})
+		}
+	}
+	for _, s := range subjects {
+		if !s.pending {
+			out = t.aside(now, s, out)
+		}
+		if t.forgettable(now, s) {
+			delete(t.subjects, s.id)
+		}
+	}
+	return out
+}
+
+// forgettable subjects are those about which nothing stands any more.
+func (t *Tally) forgettable(now time.Time, s *subject) bool {
+	if _, stands := t.ledger.Standing(s.id); stands || s.wanted || now.Sub(s.calledAt) < t.cfg.RollValid {
+		return false
+	}
+	for k := range s.casts {
+		for i := range s.casts[k] {
+			if s.casts[k][i].standing.live(now) || s.casts[k][i].fresh.live(now) {
+				return false
+			}
+		}
+	}
+	// Its share of the minute's hold-up is remembered.
+	return s.heldFrom.IsZero() || now.Sub(s.heldFrom) > time.Minute
+}
+
+// callIfAccused calls the roll for a subject that stands accused and about
+// which nothing is decided yet, soon again while that may help, and rarely
+// later.
+func (t *Tally) callIfAccused(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
+	if s.standing(now) == 0 {
+		s.calls = 0
+		s.accusedAt = time.Time{}
+		return out
+	}
+	if st, ok := t.ledger.Standing(s.id); ok && st.Kind == VerdictDown || t.cascade {
+		return out
+	}
+	again := t.cfg.RollAgain
+	if s.calls > 4 {
+		again = t.cfg.RollCalm
+	}
+	if !s.calledAt.IsZero() && now.Sub(s.calledAt) < again {
+		return out
+	}
+	return t.call(now, s, out)
+}
+
+func (t *Tally) call(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
+	var to []member.ID
+	for _, id := range t.ledger.Overlay().ObserversOf(s.id) {
+		if !t.silenced(id) {
+			to = append(to, id)
+		}
+	}
+	t.rolls++
+	s.roll = agent.RollID{Term: t.term, N: t.rolls}
+	s.calledAt = now
+	s.calls++
+	return append(out, CallRoll{Call: agent.RollCall{ID: s.roll, Subjects: []member.ID{s.id}}, To: to})
+}
+
+// recall calls the roll because somebody wants to know.
+func (t *Tally) recall(now time.Time, id member.ID, out []TallyEffect) []TallyEffect {
+	s := t.subject(id)
+	if s == nil {
+		return out
+	}
+	s.wanted = true
+	return t.call(now, s, out)
+}
+
+// look answers a Recall as soon as the votes allow.
+func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
+	if !s.wanted {
+		return out
+	}
+	ac := t.count(now, s, agent.OfAgent, nil)
+	sc := t.count(now, s, agent.OfService, nil)
+	l := Looked{Subject: s.id, Agent: outcome(ac), Service: outcome(sc), At: s.calledAt, Count: ac}
+	waited := now.Sub(s.calledAt) >= t.cfg.RollValid
+	service := !t.checked(s.id) || l.Service != agent.Abstain
+	if !waited && (l.Agent == agent.Abstain || !service) {
+		return out
+	}
+	s.wanted = false
+	out = append(out, l)
+	if st, ok := t.ledger.Standing(s.id); ok && t.withdraws(s, st, l) {
+		f := Finding{Subject: s.id, Incarnation: s.incarnation(), Kind: VerdictUp, Withdrawn: true, Agent: ac, Service: sc}
+		out = t.decide(now, s, f, out)
+	}
+	return out
+}
+
+// withdraws reports that a second look found the subject well before anything
+// irreversible was done. That is believed at once the first time; a member that
+// keeps falling and rising has to be clean for a while.
+func (t *Tally) withdraws(s *subject, st Standing, l Looked) bool {
+	if st.Kind != VerdictDown && st.Kind != VerdictServiceDown || t.ledger.Record(s.id).Downs > 1 {
+		return false
+	}
+	return l.Agent == agent.Up && (!t.checked(s.id) || l.Service == agent.Up)
+}
+
+func outcome(c Count) agent.Stance {
+	switch {
+	case c.down():
+		return agent.Down
+	case c.up():
+		return agent.Up
+	default:
+		return agent.Abstain
+	}
+}
+
+// watermark notes who crosses the low watermark: others in the same trouble
+// may be about to, and a cut waits for them. One subject that crosses to and
+// fro may hold up others for HoldUp per minute, no longer.
+func (t *Tally) watermark(now time.Time, s *subject) {
+	for kind := range s.crossed {
+		c := t.count(now, s, agent.Kind(kind), nil)
+		over := c.Downs >= low(c.Eligible)
+		if over && !s.crossed[kind] && t.undecided(s.id) {
+			if s.heldFrom.IsZero() || now.Sub(s.heldFrom) > time.Minute {
+				s.heldFrom, s.heldUp = now, 0
+			}
+			if s.heldUp < t.cfg.HoldUp {
+				s.heldUp += t.cfg.Quiet
+				if q := now.Add(t.cfg.Quiet); q.After(t.quiet) {
+					t.quiet = q
+				}
+			}
+		}
+		s.crossed[kind] = over
+	}
+}
+
+// undecided reports that a subject could still get a graver verdict.
+func (t *Tally) undecided(id member.ID) bool {
+	st, ok := t.ledger.Standing(id)
+	return !ok || st.Kind.rank() < VerdictDown.rank() && st.Kind != VerdictDomainCut
+}
+
+// cut finds who crosses the high watermark together: start with all subjects
+// that pass, take them out of everybody's observers, and repeat until nothing
+// changes. Taking observers out can only help others to pass, so the result
+// does not depend on the order.
+func (t *Tally) cut(now time.Time, subjects []*subject) []*subject {
+	var in []*subject
+	var names []member.ID
+	for {
+		n := len(in)
+		for _, s := range subjects {
+			if slices.Contains(in, s) || !t.undecided(s.id) {
+				continue
+			}
+			if s.accusers(now, agent.OfAgent) < 2 {
+				continue
+			}
+			if t.count(now, s, agent.OfAgent, names).down() {
+				in = append(in, s)
+			}
+		}
+		if len(in) == n {
+			break
+		}
+		names = names[:0]
+		for _, s := range in {
+			names = append(names, s.id)
+		}
+	}
+	return t.withoutFeuds(now, in)
+}
+
+// withoutFeuds takes out subjects that accuse each other and were both heard
+// in this roll call: each half of a broken link is consistent, and neither is
+// right. They become partial, and the brake counts them.
+func (t *Tally) withoutFeuds(now time.Time, in []*subject) []*subject {
+	accuses := func(a, b *subject) bool {
+		for i := range b.casts[agent.OfAgent] {
+			c := &b.casts[agent.OfAgent][i]
+			if c.observer == a.id {
+				st, _, fresh := c.stance(now)
+				return st == agent.Down && fresh
+			}
+		}
+		return false
+	}
+	return slices.DeleteFunc(slices.Clone(in), func(a *subject) bool {
+		return slices.ContainsFunc(in, func(b *subject) bool { return a != b && accuses(a, b) && accuses(b, a) })
+	})
+}
+
+// aside decides what needs no cut: service-down, partial and up.
+func (t *Tally) aside(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
+	ac := t.count(now, s, agent.OfAgent, nil)
+	sc := t.count(now, s, agent.OfService, nil)
+	st, stands := t.ledger.Standing(s.id)
+	f := Finding{Subject: s.id, Incarnation: s.incarnation(), Agent: ac, Service: sc}
+	switch {
+	case !stands && t.checked(s.id) && sc.down() && !ac.smeared() && !now.Before(t.quiet):
+		f.Kind = VerdictServiceDown
+	case !stands && t.mixed(now, s, ac, sc):
+		f.Kind = VerdictPartial
+	case stands:
+		return t.absolve(now, s, st, f, out)
+	default:
+		return out
+	}
+	return t.decide(now, s, f, out)
+}
+
+// mixed is true when down votes are too many to be noise, and for so long too
+// few to decide.
+func (t *Tally) mixed(now time.Time, s *subject, ac, sc Count) bool {
+	if !ac.smeared() && !(t.checked(s.id) && sc.smeared() && !sc.down()) {
+		s.partial = time.Time{}
+		return false
+	}
+	if s.partial.IsZero() {
+		s.partial = now
+	}
+	return now.Sub(s.partial) >= t.cfg.PartialAfter
+}
+
+// absolve lifts a verdict after a clean while, confirmed by fresh answers.
+func (t *Tally) absolve(now time.Time, s *subject, st Standing, f Finding, out []TallyEffect) []TallyEffect {
+	bad := f.Agent.Downs > 0 || st.Kind == VerdictServiceDown && f.Service.Downs > 0
+	if bad || t.unheard(now, s.id) {
+		s.clean = time.Time{}
+		return out
+	}
+	if s.clean.IsZero() {
+		s.clean = now
+	}
+	if now.Sub(s.clean) < t.cfg.Clean {
+		return out
+	}
+	good := f.Agent.up() && (st.Kind != VerdictServiceDown || f.Service.up())
+	if !good {
+		if now.Sub(s.calledAt) >= t.cfg.RollAgain {
+			out = t.call(now, s, out)
+		}
+		return out
+	}
+	f.Kind = VerdictUp
+	return t.decide(now, s, f, out)
+}
+
+func (t *Tally) unheard(now time.Time, id member.ID) bool {
+	v := t.voices[id]
+	return v == nil || now.Sub(v.heard) >= t.cfg.UnheardOpen
+}
+
+// decide proposes one finding as a verdict of its own, once a second until it
+// stands.
+func (t *Tally) decide(now time.Time, s *subject, f Finding, out []TallyEffect) []TallyEffect {
+	if !t.propose(now, s, f.Kind) {
+		return out
+	}
+	return append(out, Decided{Verdict: Verdict{Findings: []Finding{f}, Term: t.term, Roster: t.roster.Epoch}})
+}
+
+// propose reports whether a verdict of this kind is to be proposed now: not
+// while an earlier proposal may still be on its way.
+func (t *Tally) propose(now time.Time, s *subject, kind VerdictKind) bool {
+	if s.proposedK == kind && now.Sub(s.proposed) < time.Second {
+		return false
+	}
+	s.proposed, s.proposedK = now, kind
+	return true
+}
