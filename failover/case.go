@@ -1,0 +1,126 @@
+package failover
+
+import (
+	"fmt"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// CaseState is where a case stands (DESIGN 5).
+type CaseState string
+
+// The states of a case.
+const (
+	Opened     CaseState = "OPEN"
+	Draining   CaseState = "DRAINING"
+	Held       CaseState = "HELD"
+	Ready      CaseState = "READY"
+	Restarting CaseState = "RESTARTING"
+	Fencing    CaseState = "FENCING"
+	Fenced     CaseState = "FENCED"
+	Claiming   CaseState = "CLAIMING"
+	Activating CaseState = "ACTIVATING"
+	Verifying  CaseState = "VERIFYING"
+	Cutover    CaseState = "CUTOVER"
+	Settling   CaseState = "SETTLING"
+	Aborting   CaseState = "ABORTING"
+	Escalated  CaseState = "ESCALATED"
+	Closed     CaseState = "CLOSED"
+)
+
+// HeldReason says what a case waits for. The list is closed, and every reason
+// has a runbook.
+type HeldReason string
+
+// The reasons for which a case is held.
+const (
+	HeldBrake     HeldReason = "brake"
+	HeldBudget    HeldReason = "budget"
+	HeldDisarmed  HeldReason = "disarmed"
+	HeldPoolEmpty HeldReason = "pool-empty"
+	HeldEvidence  HeldReason = "stale-evidence" // the second look was not clear
+	HeldFence     HeldReason = "no-fence-proof"
+)
+
+// Outcome is how a case was closed.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeReplaced  Outcome = "replaced"
+	OutcomeRestarted Outcome = "restarted"
+	OutcomeAborted   Outcome = "aborted" // the verdict was withdrawn before anything irreversible
+)
+
+// Case is the durable record of one failover. Whoever leads next continues it.
+type Case struct {
+	ID       uint64                `json:"id"` // ledger index of its first fact
+	Slot     member.SlotID         `json:"slot"`
+	Pool     string                `json:"pool"`
+	Subject  member.ID             `json:"subject"`
+	Epoch    member.SlotEpoch      `json:"slot_epoch"` // of the occupant that is lost
+	Kind     consensus.VerdictKind `json:"kind"`
+	Verdict  uint64                `json:"verdict"`
+	State    CaseState             `json:"state"`
+	Held     HeldReason            `json:"held,omitempty"`
+	Why      string                `json:"why,omitempty"` // the held reason or obstacle in words
+	Version  int                   `json:"version"`       // grows with every accepted step
+	Since    time.Time             `json:"since"`         // of the present state
+	Deadline time.Time             `json:"deadline,omitzero"`
+	Silent   time.Time             `json:"silent_since,omitzero"`
+	Drained  bool                  `json:"drained"`
+	Restart  bool                  `json:"restart,omitempty"` // the present round is a restart in place
+	Attempt  int                   `json:"attempt,omitempty"`
+	Spare    member.ID             `json:"spare,omitempty"`
+	NewEpoch member.SlotEpoch      `json:"new_slot_epoch,omitempty"` // of the present attempt
+	Proof    string                `json:"proof,omitempty"`          // of the fence
+	Outcome  Outcome               `json:"outcome,omitempty"`
+	History  []Passage             `json:"history"`
+}
+
+// Passage is one state that a case went through.
+type Passage struct {
+	State  CaseState  `json:"state"`
+	At     time.Time  `json:"at"`
+	Fact   uint64     `json:"fact"`
+	Held   HeldReason `json:"held,omitempty"`
+	Detail string     `json:"detail,omitempty"`
+}
+
+// Name is the case's id as people see it.
+func (c *Case) Name() string { return fmt.Sprintf("C-%d", c.ID) }
+
+// Open reports whether the case goes on.
+func (c *Case) Open() bool { return c.State != Closed }
+
+// inFlight reports that the case has begun what cannot be undone and has not
+// yet cut over: what the budget counts as under way.
+func (c *Case) inFlight() bool {
+	switch c.State {
+	case Fencing, Fenced, Claiming, Activating, Verifying, Cutover, Escalated:
+		return !c.Restart
+	default:
+		return false
+	}
+}
+
+// abortable reports that nothing irreversible has happened yet.
+func (c *Case) abortable() bool {
+	switch c.State {
+	case Opened, Draining, Held, Ready, Fencing:
+		return true
+	case Restarting, Verifying:
+		return c.Restart
+	default:
+		return false
+	}
+}
+
+// enter books a passage into the next state.
+func (c *Case) enter(s CaseState, f consensus.Fact, detail string) {
+	c.State, c.Since, c.Held, c.Why = s, f.Time, "", ""
+	c.Deadline = time.Time{}
+	c.History = append(c.History, Passage{State: s, At: f.Time, Fact: f.Index, Detail: detail})
+}

@@ -1,0 +1,303 @@
+package failover
+
+import (
+	"fmt"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// ConductorEvent is what a Conductor can be told. The set is closed.
+type ConductorEvent interface{ isConductorEvent() }
+
+// ConductorWoken tells that the time of Wake has come or that facts were
+// applied.
+type ConductorWoken struct{}
+
+// SecondLook brings the end of a roll call that the Conductor asked for.
+type SecondLook struct {
+	Subject member.ID
+	Agent   agent.Stance
+	Service agent.Stance
+	Called  time.Time
+}
+
+func (ConductorWoken) isConductorEvent() {}
+func (SecondLook) isConductorEvent()     {}
+
+// ConductorEffect is what a Conductor wants done. The set is closed.
+type ConductorEffect interface{ isConductorEffect() }
+
+// ProposeFact asks for a command to be proposed.
+type ProposeFact struct {
+	Kind    consensus.FactKind
+	ID      string
+	Payload any
+}
+
+// LookAgain asks for one more roll call of a subject.
+type LookAgain struct{ Subject member.ID }
+
+func (ProposeFact) isConductorEffect() {}
+func (LookAgain) isConductorEffect()   {}
+
+// Conductor moves the cases on, on the council's leader. It keeps nothing that
+// a new leader would miss: what it has proposed and what the last roll call
+// said can be had again.
+type Conductor struct {
+	st   *State
+	term uint64
+	brk  *Brake
+	n    uint64 // of proposals in this term
+
+	looks    map[member.ID]SecondLook
+	asked    map[member.ID]time.Time
+	proposed map[string]time.Time
+	wake     time.Time
+}
+
+// conductorBeat is how often the conductor looks when nothing happens.
+const conductorBeat = 100 * time.Millisecond
+
+// feedLag is how long a fact may take to reach the observers: one batch of the
+// feed and a margin. An answer within verifyAgain is the rule; who needs
+// longer is asked again.
+const (
+	feedLag     = 60 * time.Millisecond
+	verifyAgain = 400 * time.Millisecond
+)
+
+// NewConductor makes the conductor of one leadership.
+func NewConductor(st *State, term uint64, now time.Time) *Conductor {
+	return &Conductor{
+		st: st, term: term, brk: NewBrake(st), wake: now,
+		looks: map[member.ID]SecondLook{}, asked: map[member.ID]time.Time{}, proposed: map[string]time.Time{},
+	}
+}
+
+// Step looks at everything that is open. Accused are the members in trouble
+// that no verdict covers yet, for the brake.
+func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) []ConductorEffect {
+	switch ev := ev.(type) {
+	case ConductorWoken:
+	case SecondLook:
+		c.looks[ev.Subject] = ev
+	default:
+		panic(fmt.Sprintf("failover: unknown event %T", ev))
+	}
+	c.wake = now.Add(conductorBeat)
+	var out []ConductorEffect
+	if b, news := c.brk.Weigh(now, accused); news {
+		out = c.propose(now, out, KindBrake, fmt.Sprintf("brake/%d", c.st.ledger.Head()), b)
+	}
+	out = c.openCases(now, out)
+	for _, x := range c.st.OpenCases() {
+		out = c.advance(now, x, out)
+	}
+	return c.comeBack(now, out)
+}
+
+// Wake is when the conductor wants to be called next.
+func (c *Conductor) Wake() time.Time { return c.wake }
+
+// propose hands out a command, not more often than once a second: the one
+// before may still be on its way. The name says what is meant and at which
+// version, so the same intention has the same name.
+func (c *Conductor) propose(now time.Time, out []ConductorEffect, kind consensus.FactKind, name string, payload any) []ConductorEffect {
+	if t, ok := c.proposed[name]; ok && now.Sub(t) < time.Second {
+		return out
+	}
+	if len(c.proposed) > 1024 {
+		clear(c.proposed)
+	}
+	c.proposed[name] = now
+	c.n++
+	return append(out, ProposeFact{Kind: kind, ID: fmt.Sprintf("%s/%d.%d", name, c.term, c.n), Payload: payload})
+}
+
+// openCases opens a case for each occupied slot whose occupant stands under a
+// verdict that asks for it.
+func (c *Conductor) openCases(now time.Time, out []ConductorEffect) []ConductorEffect {
+	for _, s := range c.st.Slots() {
+		if s.Occupant == "" || s.Case != 0 {
+			continue
+		}
+		v, stands := c.st.ledger.Standing(s.Occupant)
+		if !stands || !replaceable(v.Kind) {
+			continue
+		}
+		out = c.propose(now, out, KindCaseOpened, fmt.Sprintf("case-open/%s/%d/%d", s.ID, s.Epoch, v.Index),
+			CaseOpened{Slot: s.ID, Subject: s.Occupant, Epoch: s.Epoch, Verdict: v.Index})
+	}
+	return out
+}
+
+func (c *Conductor) step(now time.Time, x *Case, to CaseState, p CaseStep, out []ConductorEffect) []ConductorEffect {
+	p.Case, p.Version, p.To = x.ID, x.Version, to
+	return c.propose(now, out, KindCaseStep, fmt.Sprintf("%s/%d/%s/%s", x.Name(), x.Version, to, p.Held), p)
+}
+
+// advance proposes the next step of one case.
+func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	late := !x.Deadline.IsZero() && !now.Before(x.Deadline)
+	switch x.State {
+	case Draining, Held:
+		return c.begin(now, x, out)
+	case Restarting:
+		if late {
+			return c.step(now, x, Draining, CaseStep{Detail: "restart: no word within " + c.st.timing().Restart.String()}, out)
+		}
+	case Fencing:
+		if late {
+			return c.step(now, x, Escalated, CaseStep{Detail: "fence: no proof within " + c.st.timing().Stop.String()}, out)
+		}
+	case Fenced, Claiming:
+		return c.claim(now, x, out)
+	case Escalated:
+		if x.Proof != "" {
+			return c.claim(now, x, out)
+		}
+	case Activating:
+		if late {
+			return c.step(now, x, Claiming, CaseStep{Detail: string(x.Spare) + ": no word within " + c.st.timing().Activate.String()}, out)
+		}
+	case Verifying:
+		return c.verify(now, x, late, out)
+	case Settling:
+		if late {
+			return c.step(now, x, Closed, CaseStep{}, out)
+		}
+	case Opened, Ready, Cutover, Aborting, Closed: // passed through within one fact
+	}
+	return out
+}
+
+// begin decides between restart, replace and hold.
+func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	v, _ := c.st.ledger.Standing(x.Subject)
+	if x.Kind == consensus.VerdictServiceDown && v.Kind == consensus.VerdictServiceDown {
+		reason, why := c.st.RestartGate(now, x)
+		if reason == "" {
+			return c.step(now, x, Restarting, CaseStep{Detail: "restart in place"}, out)
+		}
+		if s, ok := c.st.Slot(x.Slot); !ok || len(within(s.Restarts, now, c.st.timing().RestartWindow)) == 0 {
+			return c.hold(now, x, reason, why, out)
+		}
+	}
+	t := c.st.timing()
+	silent := now.Sub(x.Silent)
+	if silent < t.ReplaceAfter-t.LookAhead {
+		return out
+	}
+	look, looked := c.looks[x.Subject]
+	fresh := looked && !look.Called.Before(x.Silent.Add(t.ReplaceAfter-t.LookAhead)) && now.Sub(look.Called) < 2*time.Second
+	if !fresh {
+		if asked := c.asked[x.Subject]; now.Sub(asked) < time.Second {
+			return out
+		}
+		if reason, why := c.st.ReplaceGate(now, x); reason != "" && reason != HeldEvidence {
+			out = c.hold(now, x, reason, why, out)
+			if x.State == Held && now.Sub(c.asked[x.Subject]) < 5*time.Second {
+				return out // no hurry: it may not begin anyway
+			}
+		}
+		c.asked[x.Subject] = now
+		return append(out, LookAgain{Subject: x.Subject})
+	}
+	if silent < t.ReplaceAfter {
+		c.wake = earliest(c.wake, x.Silent.Add(t.ReplaceAfter))
+		return out
+	}
+	if !confirms(x, look) {
+		delete(c.looks, x.Subject)
+		return c.hold(now, x, HeldEvidence, "the second roll call was not clear", out)
+	}
+	if reason, why := c.st.ReplaceGate(now, x); reason != "" {
+		return c.hold(now, x, reason, why, out)
+	}
+	return c.step(now, x, Fencing, CaseStep{Detail: fmt.Sprintf("silent for %v, and the second roll call agrees", silent.Round(time.Millisecond))}, out)
+}
+
+// confirms reports that the second roll call says what the verdict said.
+func confirms(x *Case, l SecondLook) bool {
+	if x.Kind == consensus.VerdictServiceDown {
+		return l.Service == agent.Down || l.Agent == agent.Down
+	}
+	return l.Agent == agent.Down && l.Service != agent.Up
+}
+
+// hold writes down what a case waits for, when that changes.
+func (c *Conductor) hold(now time.Time, x *Case, reason HeldReason, why string, out []ConductorEffect) []ConductorEffect {
+	if x.State == Held && x.Held == reason {
+		return out
+	}
+	return c.step(now, x, Held, CaseStep{Held: reason, Detail: why}, out)
+}
+
+// claim gives the case the best free spare, or tells people that there is none.
+func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	if reason, _ := c.st.brakeGate(now, x, true); reason != "" {
+		return out // the fence stands; the claim waits for the cascade to end
+	}
+	free := c.st.FreeSpares(now, x)
+	if len(free) == 0 {
+		if x.State == Escalated {
+			return out
+		}
+		return c.step(now, x, Escalated, CaseStep{Detail: "no free spare in pool " + x.Pool}, out)
+	}
+	return c.step(now, x, Activating, CaseStep{Spare: free[0]}, out)
+}
+
+// verify waits until the observers of the one who shall serve say that its
+// service answers.
+func (c *Conductor) verify(now time.Time, x *Case, late bool, out []ConductorEffect) []ConductorEffect {
+	who := x.Spare
+	if x.Restart {
+		who = x.Subject
+	}
+	next, back := Cutover, Claiming
+	if x.Restart {
+		next, back = Closed, Draining
+	}
+	if !c.st.Checked(who) {
+		return c.step(now, x, next, CaseStep{Detail: "no outside check: its own word counts"}, out)
+	}
+	look, looked := c.looks[who]
+	if looked && look.Called.After(x.Since) && look.Service == agent.Up {
+		return c.step(now, x, next, CaseStep{Detail: "its observers reach the service"}, out)
+	}
+	if late {
+		return c.step(now, x, back, CaseStep{Detail: string(who) + ": its service did not answer within " + c.st.timing().Verify.String()}, out)
+	}
+	// The observers have to hear first that there is a service to check.
+	if asked := c.asked[who]; now.Sub(x.Since) >= feedLag && (asked.Before(x.Since) || now.Sub(asked) >= verifyAgain) {
+		c.asked[who] = now
+		return append(out, LookAgain{Subject: who})
+	}
+	c.wake = earliest(c.wake, now.Add(feedLag/2))
+	return out
+}
+
+// comeBack makes spares of members that have burnt in.
+func (c *Conductor) comeBack(now time.Time, out []ConductorEffect) []ConductorEffect {
+	for _, m := range c.st.ledger.Roster().Members {
+		u := c.st.s.Uses[m.ID]
+		if u == nil || u.Duty != BurnIn || now.Sub(u.Since) < c.st.timing().BurnIn {
+			continue
+		}
+		if c.st.checkReturned(Returned{Member: m.ID}) == nil {
+			out = c.propose(now, out, KindReturned, fmt.Sprintf("return/%s/%d", m.ID, u.Since.UnixMilli()), Returned{Member: m.ID})
+		}
+	}
+	return out
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

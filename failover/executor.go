@@ -1,0 +1,259 @@
+package failover
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"moonwatch/member"
+)
+
+// ExecutorEvent is what an Executor can be told. The set is closed.
+type ExecutorEvent interface{ isExecutorEvent() }
+
+// ExecutorWoken tells that facts were applied or the time of Wake has come.
+type ExecutorWoken struct{}
+
+// StepDone tells how a step ended that this executor asked for.
+type StepDone struct {
+	Key    StepKey
+	Result StepResult
+	Detail string
+	Took   time.Duration
+}
+
+func (ExecutorWoken) isExecutorEvent() {}
+func (StepDone) isExecutorEvent()      {}
+
+// StepResult is how an attempt at a step ended.
+type StepResult uint8
+
+// The results. Unknown is never success.
+const (
+	ResultDone StepResult = iota
+	ResultAgain
+	ResultRefused
+	ResultFailed
+	ResultUnknown
+)
+
+// ExecutorEffect is what an Executor wants done. The set is closed.
+type ExecutorEffect interface{ isExecutorEffect() }
+
+// StepKey is the idempotency key of a step: what was done under a key is never
+// done again under it.
+type StepKey struct {
+	Case    uint64           `json:"case"` // 0: outside of a case
+	Attempt int              `json:"attempt"`
+	Step    StepKind         `json:"step"`
+	Slot    member.SlotID    `json:"slot"`
+	Epoch   member.SlotEpoch `json:"epoch"`
+}
+
+// DoStep asks for an installed action to be run on this member.
+type DoStep struct {
+	Key      StepKey
+	Try      int // grows when an attempt that did not succeed is made again
+	Pool     string
+	Action   string
+	Deadline time.Time
+}
+
+// SendReport asks for a report to be committed.
+type SendReport struct {
+	ID     string
+	Report Report
+}
+
+func (DoStep) isExecutorEffect()     {}
+func (SendReport) isExecutorEffect() {}
+
+// Holding is what an agent's own journal says runs on its member: the slot
+// epoch under which each slot was last started here.
+type Holding map[member.SlotID]member.SlotEpoch
+
+// Executor does this member's steps. It obeys the ledger, never a message: what
+// its own copy does not show is not done.
+type Executor struct {
+	self    member.ID
+	st      *State
+	holding Holding
+	doing   map[member.SlotID]StepKey
+	done    map[StepKey]bool
+	retryAt map[StepKey]time.Time
+	tries   map[StepKey]int
+	wake    time.Time
+}
+
+// NewExecutor makes the executor of self. Holding is what the journal on disk
+// remembers from before.
+func NewExecutor(self member.ID, st *State, holding Holding, now time.Time) *Executor {
+	if holding == nil {
+		holding = Holding{}
+	}
+	return &Executor{
+		self: self, st: st, holding: maps.Clone(holding), wake: now,
+		doing: map[member.SlotID]StepKey{}, done: map[StepKey]bool{}, retryAt: map[StepKey]time.Time{}, tries: map[StepKey]int{},
+	}
+}
+
+// executorBeat is how often the executor looks when nothing happens.
+const executorBeat = time.Second
+
+// Step compares what the ledger wants of this member with what it does.
+func (e *Executor) Step(now time.Time, ev ExecutorEvent) []ExecutorEffect {
+	var out []ExecutorEffect
+	switch ev := ev.(type) {
+	case ExecutorWoken:
+	case StepDone:
+		out = e.finished(now, ev, out)
+	default:
+		panic(fmt.Sprintf("failover: unknown event %T", ev))
+	}
+	e.wake = now.Add(executorBeat)
+	for _, d := range e.due(now) {
+		out = e.start(now, d, out)
+	}
+	// What was not due any more needs no retry either.
+	maps.DeleteFunc(e.retryAt, func(_ StepKey, t time.Time) bool { return !now.Before(t) })
+	return out
+}
+
+// Wake is when the executor wants to be called next.
+func (e *Executor) Wake() time.Time {
+	w := e.wake
+	for _, t := range e.retryAt {
+		w = earliest(w, t)
+	}
+	return w
+}
+
+// due lists the steps that the ledger shows for this member now.
+func (e *Executor) due(now time.Time) []DoStep {
+	var due []DoStep
+	t := e.st.timing()
+	// What runs here without being wanted is stopped first.
+	for _, slot := range slices.Sorted(maps.Keys(e.holding)) {
+		if e.outdated(slot, e.holding[slot]) {
+			due = append(due, e.want(StepKey{Step: StepStop, Slot: slot, Epoch: e.holding[slot]}, now.Add(t.Stop)))
+		}
+	}
+	for _, c := range e.st.OpenCases() {
+		executor, step, epoch, ok := c.Step()
+		if ok && executor == e.self {
+			due = append(due, e.want(StepKey{Case: c.ID, Attempt: c.Attempt, Step: step, Slot: c.Slot, Epoch: epoch}, c.Deadline))
+		}
+	}
+	if s := e.st.slotOf(e.self); s != nil && s.Case == 0 && e.holding[s.ID] < s.Epoch {
+		due = append(due, e.want(StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch}, now.Add(t.Activate)))
+	}
+	// Leftovers that the journal does not know any more are reported, so
+	// that the member may become a spare again.
+	u := e.st.Use(e.self)
+	for _, slot := range slices.Sorted(maps.Keys(u.Leftover)) {
+		if _, runs := e.holding[slot]; !runs {
+			due = append(due, e.want(StepKey{Step: StepStop, Slot: slot, Epoch: u.Leftover[slot]}, now.Add(t.Stop)))
+		}
+	}
+	return due
+}
+
+// outdated reports that a slot that was started here at epoch is no longer
+// this member's: somebody else has it at a newer slot epoch, or the attempt
+// was given up.
+func (e *Executor) outdated(slot member.SlotID, epoch member.SlotEpoch) bool {
+	u := e.st.Use(e.self)
+	if left, ok := u.Leftover[slot]; ok && epoch <= left {
+		return true
+	}
+	s, ok := e.st.Slot(slot)
+	if !ok {
+		return false // the slot was removed while it was vacant; nothing says stop
+	}
+	if s.Occupant == e.self {
+		return false
+	}
+	if u.Duty == Claimed && u.Slot == slot {
+		return false
+	}
+	return s.Epoch > epoch
+}
+
+func (e *Executor) want(k StepKey, deadline time.Time) DoStep {
+	d := DoStep{Key: k, Deadline: deadline}
+	if pool, ok := e.st.ledger.Fleet().PoolOfSlot(k.Slot); ok {
+		d.Pool = pool.Name
+		switch k.Step {
+		case StepActivate:
+			d.Action = pool.Actions.Activate
+		case StepRestart:
+			d.Action = pool.Actions.Restart
+		case StepStop:
+			d.Action = pool.Actions.Stop
+		}
+	}
+	return d
+}
+
+// start begins a step unless it is done, under way, or waits for its retry.
+// One slot has one step at a time.
+func (e *Executor) start(now time.Time, d DoStep, out []ExecutorEffect) []ExecutorEffect {
+	if _, busy := e.doing[d.Key.Slot]; busy || e.done[d.Key] {
+		return out
+	}
+	if t, waits := e.retryAt[d.Key]; waits && now.Before(t) {
+		return out
+	}
+	if d.Key.Case != 0 && !now.Before(d.Deadline) {
+		return out // too late: the case goes on without this attempt
+	}
+	delete(e.retryAt, d.Key)
+	if d.Action == "" {
+		// A pool without this action has nothing to run; the step is done.
+		return e.finished(now, StepDone{Key: d.Key, Result: ResultDone, Detail: "no action installed for it"}, out)
+	}
+	if d.Key.Step == StepActivate || d.Key.Step == StepRestart {
+		// From here on something may run, whatever the result will be.
+		e.holding[d.Key.Slot] = max(e.holding[d.Key.Slot], d.Key.Epoch)
+	}
+	e.doing[d.Key.Slot] = d.Key
+	d.Try = e.tries[d.Key]
+	return append(out, d)
+}
+
+// retryAfter paces the attempts at a step that may succeed later.
+const retryAfter = time.Second
+
+// finished books a result and tells the ledger.
+func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []ExecutorEffect {
+	k := ev.Key
+	if e.doing[k.Slot] == k {
+		delete(e.doing, k.Slot)
+	}
+	switch {
+	case ev.Result == ResultAgain, ev.Result != ResultDone && k.Case == 0:
+		e.retryAt[k] = now.Add(retryAfter)
+		e.tries[k]++
+		return out
+	case ev.Result == ResultDone && k.Step == StepStop:
+		if e.holding[k.Slot] <= k.Epoch {
+			delete(e.holding, k.Slot)
+		}
+	case ev.Result == ResultDone:
+		e.holding[k.Slot] = max(e.holding[k.Slot], k.Epoch)
+	}
+	e.done[k] = true
+	r := Report{
+		Case: k.Case, Attempt: k.Attempt, Step: k.Step, Slot: k.Slot, Epoch: k.Epoch,
+		Done: ev.Result == ResultDone, Detail: ev.Detail, Took: ev.Took,
+	}
+	id := fmt.Sprintf("report/%s/C-%d/%d/%s/%s/%d", e.self, k.Case, k.Attempt, k.Step, k.Slot, k.Epoch)
+	return append(out, SendReport{ID: id, Report: r})
+}
+
+// Doing lists the steps under way, sorted by slot.
+func (e *Executor) Doing() []StepKey {
+	return slices.SortedFunc(maps.Values(e.doing), func(a, b StepKey) int { return cmp.Compare(a.Slot, b.Slot) })
+}

@@ -1,0 +1,141 @@
+package failover
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// ReplaceGate says what keeps a case from beginning what cannot be undone; an
+// empty reason lets it go. It is asked by the leader before it proposes, and
+// again by every ledger that applies the command.
+func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
+	pool, ok := st.ledger.Fleet().Pool(c.Pool)
+	if !ok {
+		return HeldDisarmed, "the pool is gone"
+	}
+	if !pool.Armed {
+		return HeldDisarmed, "would replace " + string(c.Subject) + ", but the pool is not armed"
+	}
+	if s := st.s.Slots[c.Slot]; s == nil || s.Occupant != c.Subject || s.Epoch != c.Epoch {
+		return HeldEvidence, "the slot has moved on"
+	}
+	v, stands := st.ledger.Standing(c.Subject)
+	if !stands || !replaceable(v.Kind) {
+		return HeldEvidence, "no verdict asks for it any more"
+	}
+	if silent := now.Sub(c.Silent); silent < st.timing().ReplaceAfter {
+		return HeldEvidence, fmt.Sprintf("silent for %v, replaced after %v", silent.Round(time.Millisecond), st.timing().ReplaceAfter)
+	}
+	if reason, why := st.fenceGate(pool, v.Kind); reason != "" {
+		return reason, why
+	}
+	if reason, why := st.brakeGate(now, c, false); reason != "" {
+		return reason, why
+	}
+	if len(st.FreeSpares(now, c)) == 0 {
+		return HeldPoolEmpty, "no free spare in pool " + c.Pool
+	}
+	return st.budgetGate(now)
+}
+
+// fenceGate asks whether the proof that the pool wants can be had at all: a
+// silent member cannot say that it stopped its slot.
+func (st *State) fenceGate(pool member.Pool, kind consensus.VerdictKind) (HeldReason, string) {
+	if !pool.Exclusive && (len(pool.Fence) == 0 || pool.Fence[0] == "none") {
+		return "", ""
+	}
+	for _, level := range pool.Fence {
+		if level == "self" && kind == consensus.VerdictServiceDown {
+			return "", ""
+		}
+	}
+	return HeldFence, fmt.Sprintf("fence levels %v give no proof against a silent member", pool.Fence)
+}
+
+// brakeGate asks the committed modes and, because a leader may be the last to
+// know, the verdicts in this ledger as well.
+func (st *State) brakeGate(now time.Time, c *Case, begun bool) (HeldReason, string) {
+	at, m := st.s.Brake.Worst(Fleet, InDomain(st.ledger.Roster().Domain(c.Subject)), InPool(c.Pool))
+	if m.Mode == Cascade {
+		return HeldBrake, fmt.Sprintf("%s is in cascade: %s", at, m.Why)
+	}
+	var policy member.BrakePolicy
+	if f := st.ledger.Fleet(); f != nil {
+		policy = f.Brake
+	}
+	n := len(st.Unsettled())
+	if l := levelsOf(policy, st.ledger.Roster().Len()); n >= l.cascade {
+		return HeldBrake, fmt.Sprintf("%d members are condemned, cascade from %d", n, l.cascade)
+	}
+	if m.Mode == Guarded && !begun && st.InFlight() > 0 {
+		return HeldBrake, fmt.Sprintf("%s is guarded: one case at a time", at)
+	}
+	return "", ""
+}
+
+// BudgetOf is how many cases may be under way at once, and how many may begin
+// in a window, in a fleet of n. Budgets round down.
+func BudgetOf(n int) (inFlight, perWindow int) { return max(1, n*5/100), max(2, n*10/100) }
+
+func (st *State) budgetGate(now time.Time) (HeldReason, string) {
+	inFlight, perWindow := BudgetOf(st.ledger.Roster().Len())
+	if n := st.InFlight(); n >= inFlight {
+		return HeldBudget, fmt.Sprintf("%d cases under way, at most %d", n, inFlight)
+	}
+	if n := len(within(st.s.Spent, now, st.timing().BudgetWindow)); n >= perWindow {
+		return HeldBudget, fmt.Sprintf("%d replacements in %v, at most %d", n, st.timing().BudgetWindow, perWindow)
+	}
+	return "", ""
+}
+
+// InFlight counts the cases between fencing and cutover.
+func (st *State) InFlight() int {
+	n := 0
+	for _, c := range st.s.Cases {
+		if c.inFlight() {
+			n++
+		}
+	}
+	return n
+}
+
+// RestartsPerSlot is how often a slot's service is restarted in place within
+// the window before the member is replaced.
+const RestartsPerSlot = 3
+
+// errRestarts is the word for a slot whose restarts are used up.
+var errRestarts = errors.New("restarts are used up")
+
+// RestartGate says what keeps a case from a restart in place. A restart is
+// destructive: a shared database that fails must not restart forty services.
+func (st *State) RestartGate(now time.Time, c *Case) (HeldReason, string) {
+	pool, ok := st.ledger.Fleet().Pool(c.Pool)
+	switch {
+	case !ok || !pool.Armed:
+		return HeldDisarmed, "would restart " + string(c.Slot) + ", but the pool is not armed"
+	case c.Kind != consensus.VerdictServiceDown:
+		return HeldEvidence, "the member itself is down"
+	case pool.Actions.Restart == "":
+		return HeldBudget, "the pool has no restart action"
+	}
+	if s := st.s.Slots[c.Slot]; len(within(s.Restarts, now, st.timing().RestartWindow)) >= RestartsPerSlot {
+		return HeldBudget, fmt.Sprintf("%v: %d in %v", errRestarts, RestartsPerSlot, st.timing().RestartWindow)
+	}
+	if reason, why := st.brakeGate(now, c, false); reason != "" {
+		return reason, why
+	}
+	n := 0
+	for _, x := range st.s.Cases {
+		if x.Pool == c.Pool && x.Restart && x.Open() {
+			n++
+		}
+	}
+	if limit := max(1, len(pool.Slots)*10/100); n >= limit {
+		return HeldBudget, fmt.Sprintf("%d restarts under way in pool %s, at most %d", n, c.Pool, limit)
+	}
+	return "", ""
+}

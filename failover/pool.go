@@ -1,0 +1,78 @@
+package failover
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"moonwatch/member"
+)
+
+// FreeSpares lists the spares that a case may claim, best first: a failure
+// domain with few occupants of the pool and other than the victim's, then the
+// one that was used longest ago.
+func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
+	roster := st.ledger.Roster()
+	occupants := map[member.FailureDomain]int{}
+	for _, s := range st.s.Slots {
+		if s.Pool == c.Pool && s.Occupant != "" && s.Occupant != c.Subject {
+			occupants[roster.Domain(s.Occupant)]++
+		}
+	}
+	var free []member.ID
+	for _, m := range roster.Members {
+		if m.Pool == c.Pool && st.claimable(now, m.ID) == nil {
+			free = append(free, m.ID)
+		}
+	}
+	victim := roster.Domain(c.Subject)
+	slices.SortFunc(free, func(a, b member.ID) int {
+		da, db := roster.Domain(a), roster.Domain(b)
+		return cmp.Or(
+			cmp.Compare(occupants[da], occupants[db]),
+			cmp.Compare(count(da == victim), count(db == victim)),
+			cmp.Compare(st.s.Uses[a].Strikes, st.s.Uses[b].Strikes),
+			st.s.Uses[a].LastUsed.Compare(st.s.Uses[b].LastUsed),
+			cmp.Compare(a, b),
+		)
+	})
+	return free
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// claimable says why a member cannot be claimed now, nil if it can.
+func (st *State) claimable(now time.Time, id member.ID) error {
+	u := st.s.Uses[id]
+	if u == nil || u.Duty != Spare {
+		return fmt.Errorf("%s is no spare", id)
+	}
+	if v, stands := st.ledger.Standing(id); stands {
+		return fmt.Errorf("%s is under a verdict: %s", id, v.Kind)
+	}
+	if r := st.ledger.Record(id); r.Downs > 1 {
+		hold := min(st.timing().HoldDown<<min(r.Downs-1, 10), time.Hour)
+		if now.Sub(r.LastUp) < hold {
+			return fmt.Errorf("%s has fallen %d times: held down for %v", id, r.Downs, hold)
+		}
+	}
+	return nil
+}
+
+// checkClaim refuses to give a case a member that is not free. A spare in two
+// slots is the one thing that must never be.
+func (st *State) checkClaim(now time.Time, c *Case, spare member.ID) error {
+	if m, ok := st.ledger.Roster().Member(spare); !ok || m.Pool != c.Pool {
+		return fmt.Errorf("case %s: claim %s: not a member of pool %s", c.Name(), spare, c.Pool)
+	}
+	if err := st.claimable(now, spare); err != nil {
+		return fmt.Errorf("case %s: claim: %w", c.Name(), err)
+	}
+	return nil
+}

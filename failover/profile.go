@@ -1,0 +1,62 @@
+package failover
+
+import (
+	"time"
+
+	"moonwatch/member"
+)
+
+// Timing holds the windows of PROTOCOL 5 and 7. They follow from the fleet's
+// profile, which stands in the ledger: everybody applies the same ones.
+type Timing struct {
+	ReplaceAfter  time.Duration // a shorter silence is drained and undrained, never replaced
+	LookAhead     time.Duration // the second roll call begins so long before ReplaceAfter ends
+	Activate      time.Duration // deadline of one activation
+	Restart       time.Duration // deadline of one restart in place
+	Stop          time.Duration // deadline of a stop
+	Verify        time.Duration // deadline until a spare's service answers its observers
+	Settle        time.Duration // a case stays open so long after the cutover
+	BurnIn        time.Duration // a repaired member is watched so long before it is a spare again
+	BudgetWindow  time.Duration // replacements are counted over this window
+	RestartWindow time.Duration // restarts per slot are counted over this window
+	OpenMemory    time.Duration // a subject that opened counts at least so long
+	GuardedClear  time.Duration // guarded ends after so long below half of its entry
+	CascadeClear  time.Duration // cascade likewise
+	DeadReplaced  time.Duration // a replacement that dies within it counts towards cascade
+	HoldDown      time.Duration // after the n-th fall a member is not claimed for 2^n x this
+}
+
+// TimingOf gives a profile's windows; the empty name is lan. Profile demo has
+// the brake's and the returning member's windows divided by ten.
+func TimingOf(profile string) Timing {
+	t := Timing{
+		ReplaceAfter: 3 * time.Second, LookAhead: 600 * time.Millisecond,
+		Activate: 60 * time.Second, Restart: 30 * time.Second, Stop: 30 * time.Second,
+		Verify: 30 * time.Second, Settle: 10 * time.Second, BurnIn: 10 * time.Minute,
+		BudgetWindow: 10 * time.Minute, RestartWindow: 10 * time.Minute,
+		OpenMemory: time.Minute, GuardedClear: time.Minute, CascadeClear: 2 * time.Minute,
+		DeadReplaced: 10 * time.Minute, HoldDown: time.Minute,
+	}
+	switch profile {
+	case "demo":
+		t.BurnIn /= 10
+		t.OpenMemory /= 10
+		t.GuardedClear /= 10
+		t.CascadeClear /= 10
+		t.HoldDown /= 10
+		t.Settle /= 5
+	case "cloud":
+		t.ReplaceAfter = 8 * time.Second
+	case "wan":
+		t.ReplaceAfter = 30 * time.Second
+	}
+	return t
+}
+
+// timing is the windows of a fleet.
+func timing(f *member.Fleet) Timing {
+	if f == nil {
+		return TimingOf("")
+	}
+	return TimingOf(f.Profile)
+}

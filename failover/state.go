@@ -1,0 +1,319 @@
+package failover
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// Slot is a place in the cluster and who holds it now.
+type Slot struct {
+	ID       member.SlotID    `json:"id"`
+	Pool     string           `json:"pool"`
+	Occupant member.ID        `json:"occupant,omitempty"` // empty: vacant
+	Epoch    member.SlotEpoch `json:"epoch"`
+	Since    time.Time        `json:"since"`
+	Started  bool             `json:"started,omitempty"` // the occupant said that its service is up
+	Drained  bool             `json:"drained,omitempty"`
+	Case     uint64           `json:"case,omitempty"` // the open one
+	Restarts []time.Time      `json:"restarts,omitempty"`
+	LiveAt   time.Time        `json:"live_at,omitzero"` // when a replacement went live in it
+}
+
+// Duty is what a member is used for.
+type Duty string
+
+// The duties. A member without one has no pool.
+const (
+	Spare       Duty = "spare"
+	Occupant    Duty = "occupant"
+	Claimed     Duty = "claimed"
+	Quarantined Duty = "quarantined"
+	BurnIn      Duty = "burn-in"
+)
+
+// Use is one member's duty and its history.
+type Use struct {
+	Duty    Duty          `json:"duty"`
+	Slot    member.SlotID `json:"slot,omitempty"`
+	Case    uint64        `json:"case,omitempty"`
+	Since   time.Time     `json:"since"`
+	Strikes int           `json:"strikes,omitempty"` // activations that failed here
+	// Leftover is what may still run here and must be seen stopped before the
+	// member is a spare again.
+	Leftover map[member.SlotID]member.SlotEpoch `json:"leftover,omitempty"`
+	LastUsed time.Time                          `json:"last_used,omitzero"`
+}
+
+// State is the fold of all facts of this package. It is read by everybody and
+// changed by Apply alone.
+type State struct {
+	ledger *consensus.Ledger
+	s      folded
+}
+
+type folded struct {
+	Slots map[member.SlotID]*Slot `json:"slots"`
+	Uses  map[member.ID]*Use      `json:"uses"`
+	Cases map[uint64]*Case        `json:"cases"`
+	Spent []time.Time             `json:"spent,omitempty"` // fencings within the budget window
+	Dead  []time.Time             `json:"dead,omitempty"`  // replacements that died soon after going live
+	Brake Brakes                  `json:"brake"`
+}
+
+// NewState makes an empty state. Bind must be called before the first fact.
+func NewState() *State {
+	return &State{s: folded{Slots: map[member.SlotID]*Slot{}, Uses: map[member.ID]*Use{}, Cases: map[uint64]*Case{}}}
+}
+
+// Bind gives the state the ledger that it is a folder of.
+func (st *State) Bind(l *consensus.Ledger) { st.ledger = l }
+
+// Name is this part's key in snapshots.
+func (st *State) Name() string { return "failover" }
+
+// Knows reports the kinds of this package.
+func (st *State) Knows(kind consensus.FactKind) bool {
+	switch kind {
+	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Check says why a command must be refused now.
+func (st *State) Check(f consensus.Fact) error {
+	switch f.Command.Kind {
+	case consensus.KindFleet:
+		fl, err := consensus.DecodePayload[member.Fleet](f)
+		if err != nil {
+			return err
+		}
+		return st.checkFleet(&fl)
+	case KindCaseOpened:
+		p, err := consensus.DecodePayload[CaseOpened](f)
+		if err != nil {
+			return err
+		}
+		return st.checkOpened(p)
+	case KindCaseStep:
+		p, err := consensus.DecodePayload[CaseStep](f)
+		if err != nil {
+			return err
+		}
+		return st.checkStep(f.Time, p)
+	case KindReport:
+		p, err := consensus.DecodePayload[Report](f)
+		if err != nil {
+			return err
+		}
+		return st.checkReport(f.Command.Proposer, p)
+	case KindBrake:
+		_, err := consensus.DecodePayload[Brakes](f)
+		return err
+	case KindReturned:
+		p, err := consensus.DecodePayload[Returned](f)
+		if err != nil {
+			return err
+		}
+		return st.checkReturned(p)
+	default:
+		return nil
+	}
+}
+
+// Apply takes an accepted fact into the state.
+func (st *State) Apply(f consensus.Fact) {
+	switch f.Command.Kind {
+	case consensus.KindFleet:
+		st.arrange(f)
+	case consensus.KindVerdict:
+		v, _ := consensus.DecodePayload[consensus.Verdict](f)
+		for _, x := range v.Findings {
+			st.judged(f, x)
+		}
+	case KindCaseOpened:
+		p, _ := consensus.DecodePayload[CaseOpened](f)
+		st.open(f, p)
+	case KindCaseStep:
+		p, _ := consensus.DecodePayload[CaseStep](f)
+		st.step(f, p)
+	case KindReport:
+		p, _ := consensus.DecodePayload[Report](f)
+		st.reported(f, p)
+	case KindBrake:
+		p, _ := consensus.DecodePayload[Brakes](f)
+		st.s.Brake = p
+	case KindReturned:
+		p, _ := consensus.DecodePayload[Returned](f)
+		u := st.s.Uses[p.Member]
+		*u = Use{Duty: Spare, Since: f.Time, Strikes: u.Strikes, LastUsed: u.LastUsed}
+	}
+}
+
+// checkFleet refuses a fleet that takes the ground away from under what runs.
+func (st *State) checkFleet(fl *member.Fleet) error {
+	var errs []error
+	in := map[member.ID]member.Member{}
+	for _, m := range fl.Members {
+		in[m.ID] = m
+	}
+	declared := map[member.SlotID]string{}
+	for _, p := range fl.Pools {
+		for _, s := range p.Slots {
+			declared[s] = p.Name
+		}
+	}
+	for _, s := range st.Slots() {
+		if s.Occupant == "" {
+			continue
+		}
+		if pool, ok := declared[s.ID]; !ok || pool != s.Pool {
+			errs = append(errs, fmt.Errorf("pools.%s.slots: slot %s is occupied by %s: drain it before it is removed", s.Pool, s.ID, s.Occupant))
+		}
+		if m, ok := in[s.Occupant]; !ok || m.Retired {
+			errs = append(errs, fmt.Errorf("members.%s: occupies slot %s: switch over before it is removed", s.Occupant, s.ID))
+		} else if m.Pool != s.Pool {
+			errs = append(errs, fmt.Errorf("members.%s.pool: occupies slot %s of pool %s: switch over before it moves", s.Occupant, s.ID, s.Pool))
+		}
+	}
+	for _, c := range st.OpenCases() {
+		if _, ok := in[c.Spare]; c.Spare != "" && !ok {
+			errs = append(errs, fmt.Errorf("members.%s: case %s is activating it", c.Spare, c.Name()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// arrange brings slots and duties in line with a new fleet: members take the
+// vacant slots of their pool in the order of the file, the others are spares.
+func (st *State) arrange(f consensus.Fact) {
+	fl, _ := consensus.DecodePayload[member.Fleet](f)
+	uses := map[member.ID]*Use{}
+	for _, m := range fl.Members {
+		if m.Retired || m.Pool == "" {
+			continue
+		}
+		uses[m.ID] = st.s.Uses[m.ID]
+		if uses[m.ID] == nil {
+			uses[m.ID] = &Use{Duty: Spare, Since: f.Time}
+		}
+	}
+	st.s.Uses = uses
+	slots := map[member.SlotID]*Slot{}
+	for _, p := range fl.Pools {
+		for _, id := range p.Slots {
+			slots[id] = st.s.Slots[id]
+			if slots[id] == nil {
+				slots[id] = &Slot{ID: id, Pool: p.Name}
+			}
+			if slots[id].Occupant == "" {
+				st.place(f, fl.Members, slots[id])
+			}
+		}
+	}
+	st.s.Slots = slots
+}
+
+// place puts the first free member of the pool into a slot.
+func (st *State) place(f consensus.Fact, members []member.Member, s *Slot) {
+	for _, m := range members {
+		u := st.s.Uses[m.ID]
+		if u == nil || u.Duty != Spare || m.Pool != s.Pool {
+			continue
+		}
+		if _, condemned := st.ledger.Standing(m.ID); condemned {
+			continue
+		}
+		s.Occupant, s.Epoch, s.Since, s.Started = m.ID, member.SlotEpoch(f.Index), f.Time, false
+		*u = Use{Duty: Occupant, Slot: s.ID, Since: f.Time, LastUsed: f.Time}
+		return
+	}
+}
+
+// judged takes a verdict: one that lifts a member's trouble aborts what was
+// begun because of it, as long as nothing irreversible was done.
+func (st *State) judged(f consensus.Fact, x consensus.Finding) {
+	u := st.s.Uses[x.Subject]
+	if x.Kind != consensus.VerdictUp {
+		if s := st.slotOf(x.Subject); s != nil && x.Kind == consensus.VerdictDown &&
+			!s.LiveAt.IsZero() && f.Time.Sub(s.LiveAt) < st.timing().DeadReplaced {
+			st.s.Dead = append(within(st.s.Dead, f.Time, st.timing().DeadReplaced), f.Time)
+		}
+		if u != nil && u.Duty == Spare && x.Kind == consensus.VerdictDown {
+			// A spare that fell has to prove itself like any other.
+			u.Duty, u.Since = Quarantined, f.Time
+		}
+		return
+	}
+	if u != nil && u.Duty == Quarantined {
+		u.Duty, u.Since = BurnIn, f.Time
+	}
+	for _, c := range st.OpenCases() {
+		if c.Subject == x.Subject && c.abortable() {
+			c.enter(Aborting, f, "the verdict was withdrawn")
+			st.close(c, f, OutcomeAborted, "")
+		}
+	}
+}
+
+func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {
+	c.enter(Closed, f, detail)
+	c.Outcome = o
+	if s := st.s.Slots[c.Slot]; s != nil && s.Case == c.ID {
+		s.Case = 0
+		s.Drained = false
+	}
+	st.trim()
+}
+
+// keptCases is how many closed cases stay in the state; the facts about older
+// ones stay in the ledger.
+const keptCases = 200
+
+func (st *State) trim() {
+	ids := slices.Sorted(maps.Keys(st.s.Cases))
+	for _, id := range ids {
+		if len(st.s.Cases) <= keptCases {
+			return
+		}
+		if !st.s.Cases[id].Open() {
+			delete(st.s.Cases, id)
+		}
+	}
+}
+
+func (st *State) timing() Timing { return timing(st.ledger.Fleet()) }
+
+// Snapshot gives the state as bytes.
+func (st *State) Snapshot() (json.RawMessage, error) {
+	b, err := json.Marshal(st.s)
+	if err != nil {
+		return nil, fmt.Errorf("failover state: %w", err)
+	}
+	return b, nil
+}
+
+// Restore replaces the state by a snapshot's.
+func (st *State) Restore(b json.RawMessage) error {
+	n := NewState()
+	if len(b) > 0 {
+		if err := json.Unmarshal(b, &n.s); err != nil {
+			return fmt.Errorf("failover state: %w", err)
+		}
+	}
+	st.s = n.s
+	return nil
+}
+
+// within drops what lies before the window that ends now.
+func within(times []time.Time, now time.Time, window time.Duration) []time.Time {
+	return slices.DeleteFunc(slices.Clone(times), func(t time.Time) bool { return now.Sub(t) >= window })
+}

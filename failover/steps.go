@@ -1,0 +1,324 @@
+package failover
+
+import (
+	"fmt"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+func (st *State) checkOpened(p CaseOpened) error {
+	s, ok := st.s.Slots[p.Slot]
+	if !ok {
+		return fmt.Errorf("open case: no slot %s", p.Slot)
+	}
+	if s.Occupant != p.Subject || s.Epoch != p.Epoch {
+		return fmt.Errorf("open case on %s: occupied by %s at slot epoch %d, the verdict means %s at %d",
+			p.Slot, s.Occupant, s.Epoch, p.Subject, p.Epoch)
+	}
+	if s.Case != 0 {
+		return fmt.Errorf("open case on %s: C-%d goes on", p.Slot, s.Case)
+	}
+	if v, ok := st.ledger.Standing(p.Subject); !ok || !replaceable(v.Kind) {
+		return fmt.Errorf("open case on %s: %s is under no verdict that asks for it", p.Slot, p.Subject)
+	}
+	return nil
+}
+
+// replaceable verdicts open a case. agent-lost, partial and domain-cut never
+// do by themselves.
+func replaceable(k consensus.VerdictKind) bool {
+	return k == consensus.VerdictDown || k == consensus.VerdictServiceDown
+}
+
+func (st *State) open(f consensus.Fact, p CaseOpened) {
+	s := st.s.Slots[p.Slot]
+	v, _ := st.ledger.Standing(p.Subject)
+	c := &Case{
+		ID: f.Index, Slot: p.Slot, Pool: s.Pool, Subject: p.Subject, Epoch: p.Epoch,
+		Kind: v.Kind, Verdict: v.Index, Silent: v.SilentSince,
+	}
+	if c.Silent.IsZero() {
+		c.Silent = f.Time
+	}
+	c.enter(Opened, f, string(v.Kind))
+	st.s.Cases[c.ID] = c
+	s.Case = c.ID
+	detail := "traffic stays: the drain would take the pool below its floor"
+	if st.mayDrain(s) {
+		s.Drained, c.Drained = true, true
+		detail = "traffic goes elsewhere"
+	}
+	c.enter(Draining, f, detail)
+}
+
+// mayDrain keeps a pool above its floor (PROTOCOL 5): max(1, half of its
+// slots) go on serving, and never is the last serving occupant taken out.
+func (st *State) mayDrain(s *Slot) bool {
+	slots, serving := 0, 0
+	for _, x := range st.s.Slots {
+		if x.Pool != s.Pool {
+			continue
+		}
+		slots++
+		if x != s && x.Occupant != "" && !x.Drained {
+			serving++
+		}
+	}
+	return serving >= max(1, (slots+1)/2)
+}
+
+// checkStep holds the table of steps and the gates of each.
+func (st *State) checkStep(now time.Time, p CaseStep) error {
+	c, ok := st.s.Cases[p.Case]
+	if !ok {
+		return fmt.Errorf("case C-%d: unknown", p.Case)
+	}
+	if c.Version != p.Version {
+		return fmt.Errorf("case %s: step from version %d, it is at %d", c.Name(), p.Version, c.Version)
+	}
+	if !leadsTo(c.State, p.To) {
+		return fmt.Errorf("case %s: %s does not lead to %s", c.Name(), c.State, p.To)
+	}
+	switch p.To {
+	case Restarting:
+		if reason, why := st.RestartGate(now, c); reason != "" {
+			return fmt.Errorf("case %s: restart held: %s: %s", c.Name(), reason, why)
+		}
+	case Fencing:
+		if reason, why := st.ReplaceGate(now, c); reason != "" {
+			return fmt.Errorf("case %s: replace held: %s: %s", c.Name(), reason, why)
+		}
+	case Activating:
+		if reason, why := st.brakeGate(now, c, true); reason != "" {
+			return fmt.Errorf("case %s: activation held: %s: %s", c.Name(), reason, why)
+		}
+		return st.checkClaim(now, c, p.Spare)
+	case Cutover:
+		if s := st.s.Slots[c.Slot]; s == nil || s.Epoch != c.Epoch {
+			return fmt.Errorf("case %s: slot %s has moved on from slot epoch %d", c.Name(), c.Slot, c.Epoch)
+		}
+	}
+	return nil
+}
+
+// leadsTo is the leader's part of the state machine; executors' reports and
+// verdicts do the rest.
+func leadsTo(from, to CaseState) bool {
+	switch to {
+	case Held:
+		return from == Draining || from == Held
+	case Restarting, Fencing:
+		return from == Draining || from == Held
+	case Activating:
+		return from == Fenced || from == Claiming || from == Escalated
+	case Claiming:
+		return from == Activating || from == Verifying
+	case Cutover:
+		return from == Verifying
+	case Draining:
+		return from == Verifying || from == Restarting // a restart that did not help
+	case Escalated:
+		return from == Fencing || from == Fenced || from == Claiming
+	case Closed:
+		return from == Settling || from == Verifying
+	default:
+		return false
+	}
+}
+
+// step applies an accepted step.
+func (st *State) step(f consensus.Fact, p CaseStep) {
+	c := st.s.Cases[p.Case]
+	c.Version++
+	t := st.timing()
+	switch p.To {
+	case Held:
+		c.enter(Held, f, p.Detail)
+		c.Held, c.Why = p.Held, p.Detail
+		c.History[len(c.History)-1].Held = p.Held
+	case Restarting:
+		c.enter(Restarting, f, p.Detail)
+		c.Restart = true
+		c.Attempt++
+		c.Deadline = f.Time.Add(t.Restart)
+		s := st.s.Slots[c.Slot]
+		s.Restarts = append(within(s.Restarts, f.Time, t.RestartWindow), f.Time)
+	case Fencing:
+		st.fence(f, c, p, t)
+	case Activating:
+		st.claim(f, c, p, t)
+	case Claiming:
+		st.unclaim(f, c, p.Detail)
+		c.enter(Claiming, f, p.Detail)
+	case Draining:
+		c.enter(Draining, f, p.Detail)
+		c.Restart = false
+	case Escalated:
+		c.enter(Escalated, f, p.Detail)
+		c.Why = p.Detail
+	case Cutover:
+		st.cutover(f, c)
+	case Closed:
+		if c.Restart {
+			st.close(c, f, OutcomeRestarted, p.Detail)
+			return
+		}
+		st.close(c, f, OutcomeReplaced, p.Detail)
+	}
+}
+
+// fence spends the budget and asks for the proof that the pool wants.
+func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
+	st.s.Spent = append(within(st.s.Spent, f.Time, t.BudgetWindow), f.Time)
+	c.Restart = false
+	c.enter(Ready, f, p.Detail)
+	c.enter(Fencing, f, "")
+	pool, _ := st.ledger.Fleet().Pool(c.Pool)
+	if !pool.Exclusive && (len(pool.Fence) == 0 || pool.Fence[0] == "none") {
+		c.Proof = "none" // a replicated slot: two occupants do no harm
+		c.enter(Fenced, f, "no proof wanted")
+		return
+	}
+	c.Deadline = f.Time.Add(t.Stop)
+}
+
+// claim gives a spare to the case. The index of this fact is the slot epoch
+// that the slot will have if this attempt wins.
+func (st *State) claim(f consensus.Fact, c *Case, p CaseStep, t Timing) {
+	c.Attempt++
+	c.Spare, c.NewEpoch = p.Spare, member.SlotEpoch(f.Index)
+	c.enter(Claiming, f, string(p.Spare))
+	c.enter(Activating, f, fmt.Sprintf("%s at slot epoch %d", p.Spare, f.Index))
+	c.Deadline = f.Time.Add(t.Activate)
+	u := st.s.Uses[p.Spare]
+	u.Duty, u.Slot, u.Case, u.Since, u.LastUsed = Claimed, c.Slot, c.ID, f.Time, f.Time
+}
+
+// unclaim takes the case's spare away from it. The spare may be running
+// something by now, so it goes to quarantine until it says itself that nothing
+// of the case runs there: a claim never ends by time alone.
+func (st *State) unclaim(f consensus.Fact, c *Case, detail string) {
+	u := st.s.Uses[c.Spare]
+	if u != nil && u.Duty == Claimed && u.Case == c.ID {
+		u.Duty, u.Since, u.Case, u.Slot = Quarantined, f.Time, 0, ""
+		u.Strikes++
+		u.left(c.Slot, c.NewEpoch)
+	}
+	c.Spare, c.NewEpoch = "", 0
+}
+
+func (u *Use) left(slot member.SlotID, epoch member.SlotEpoch) {
+	if u.Leftover == nil {
+		u.Leftover = map[member.SlotID]member.SlotEpoch{}
+	}
+	u.Leftover[slot] = epoch
+}
+
+// cutover makes the spare the occupant: from this fact on the slot epoch is
+// the new one, and whoever acts on the old one is refused.
+func (st *State) cutover(f consensus.Fact, c *Case) {
+	s := st.s.Slots[c.Slot]
+	if u := st.s.Uses[c.Subject]; u != nil {
+		u.Duty, u.Since, u.Slot, u.Case = Quarantined, f.Time, "", 0
+		u.left(c.Slot, c.Epoch)
+	}
+	s.Occupant, s.Epoch, s.Since, s.LiveAt = c.Spare, c.NewEpoch, f.Time, f.Time
+	s.Started, s.Drained = true, false
+	u := st.s.Uses[c.Spare]
+	u.Duty, u.Slot, u.Since, u.Case = Occupant, c.Slot, f.Time, 0
+	c.enter(Cutover, f, fmt.Sprintf("%s serves %s", c.Spare, c.Slot))
+	c.enter(Settling, f, "")
+	c.Deadline = f.Time.Add(st.timing().Settle)
+}
+
+// checkReport refuses the word of anybody but the executor itself.
+func (st *State) checkReport(by member.ID, p Report) error {
+	if p.Case == 0 {
+		if st.s.Uses[by] == nil {
+			return fmt.Errorf("report of %s: it has no duty", by)
+		}
+		return nil
+	}
+	c, ok := st.s.Cases[p.Case]
+	if !ok {
+		return fmt.Errorf("report of %s: no case C-%d", by, p.Case)
+	}
+	executor, step, epoch, due := c.Step()
+	if !due || by != executor || p.Step != step || p.Attempt != c.Attempt || p.Epoch != epoch {
+		return fmt.Errorf("report of %s on %s of %s: not the step that the case waits for", by, p.Step, c.Name())
+	}
+	return nil
+}
+
+// Step is the step that somebody has to do now, and at which slot epoch.
+func (c *Case) Step() (executor member.ID, step StepKind, epoch member.SlotEpoch, due bool) {
+	switch c.State {
+	case Restarting:
+		return c.Subject, StepRestart, c.Epoch, true
+	case Fencing:
+		return c.Subject, StepStop, c.Epoch, true
+	case Activating:
+		return c.Spare, StepActivate, c.NewEpoch, true
+	default:
+		return "", "", 0, false
+	}
+}
+
+// reported applies an executor's word.
+func (st *State) reported(f consensus.Fact, p Report) {
+	if p.Case == 0 {
+		st.reportedAlone(f, p)
+		return
+	}
+	c := st.s.Cases[p.Case]
+	c.Version++
+	switch {
+	case c.State == Fencing && p.Done:
+		c.Proof = "self"
+		c.enter(Fenced, f, p.Detail)
+	case c.State == Fencing:
+		c.enter(Escalated, f, "fence: "+p.Detail)
+		c.Why = "fence: " + p.Detail
+	case p.Done:
+		c.enter(Verifying, f, p.Detail)
+		c.Deadline = f.Time.Add(st.timing().Verify)
+	case c.State == Restarting:
+		c.enter(Draining, f, "restart: "+p.Detail)
+		c.Restart = false
+	default:
+		st.unclaim(f, c, p.Detail)
+		c.enter(Claiming, f, p.Detail)
+	}
+}
+
+// reportedAlone applies a member's word about what it did outside of a case:
+// it started the slot that it was given first, or stopped one that it lost.
+func (st *State) reportedAlone(f consensus.Fact, p Report) {
+	by := f.Command.Proposer
+	u := st.s.Uses[by]
+	switch {
+	case !p.Done:
+	case p.Step == StepStop && u.Leftover[p.Slot] <= p.Epoch:
+		delete(u.Leftover, p.Slot)
+	case p.Step == StepActivate:
+		if s := st.s.Slots[p.Slot]; s != nil && s.Occupant == by && s.Epoch == p.Epoch {
+			s.Started = true
+		}
+	}
+}
+
+func (st *State) checkReturned(p Returned) error {
+	u := st.s.Uses[p.Member]
+	if u == nil || u.Duty != BurnIn {
+		return fmt.Errorf("return of %s: it is not in burn-in", p.Member)
+	}
+	if len(u.Leftover) > 0 {
+		return fmt.Errorf("return of %s: it has not said that slots %v are stopped there", p.Member, u.Leftover)
+	}
+	if _, condemned := st.ledger.Standing(p.Member); condemned {
+		return fmt.Errorf("return of %s: it is under a verdict", p.Member)
+	}
+	return nil
+}
