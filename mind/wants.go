@@ -1,0 +1,119 @@
+package mind
+
+import (
+	"slices"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// wants are the commands that this agent wants to see in the ledger. Each is
+// handed in again until it stands there; its id makes that harmless.
+type wants struct {
+	list []want
+	turn int // which councillor is asked next
+}
+
+type want struct {
+	id      string
+	command []byte
+	next    time.Time
+	until   time.Time // zero: until it stands
+}
+
+// want puts a command on the list. It is given up after life, 0 never: what a
+// leader proposes is worked out anew when it is lost.
+func (m *Mind) want(kind consensus.FactKind, id string, payload any, life time.Duration) {
+	if slices.ContainsFunc(m.wants.list, func(w want) bool { return w.id == id }) {
+		return
+	}
+	c, err := consensus.NewCommand(kind, id, m.cfg.Self, m.now, payload)
+	if err != nil {
+		m.fail(err)
+		return
+	}
+	b, err := c.Encode()
+	if err != nil {
+		m.out = append(m.out, Noted{Text: err.Error()})
+		return
+	}
+	w := want{id: id, command: b, next: m.now}
+	if life > 0 {
+		w.until = m.now.Add(life)
+	}
+	m.wants.list = append(m.wants.list, w)
+}
+
+// submitted takes a command of somebody else: a councillor proposes it, others
+// keep it until it stands in the ledger.
+func (m *Mind) submitted(b []byte) {
+	if m.council != nil {
+		m.councilStep(consensus.Propose{Command: b})
+		return
+	}
+	c, err := consensus.DecodeCommand(b)
+	if err != nil {
+		m.out = append(m.out, Noted{Text: err.Error()})
+		return
+	}
+	if slices.ContainsFunc(m.wants.list, func(w want) bool { return w.id == c.ID }) {
+		return
+	}
+	m.wants.list = append(m.wants.list, want{id: c.ID, command: b, next: m.now, until: m.now.Add(15 * time.Second)})
+}
+
+// handIn hands in what is due.
+func (m *Mind) handIn() {
+	keep := m.wants.list[:0:0]
+	due := m.wants.list
+	m.wants.list = nil
+	for _, w := range due {
+		if !w.until.IsZero() && !m.now.Before(w.until) {
+			continue
+		}
+		if !m.now.Before(w.next) {
+			w.next = m.now.Add(m.cfg.Repropose)
+			if m.council != nil {
+				m.councilStep(consensus.Propose{Command: w.command})
+			} else if to := m.councillor(); to != "" {
+				m.out = append(m.out, Submit{To: to, Command: w.command})
+			}
+		}
+		keep = append(keep, w)
+	}
+	// A proposal may have led to facts and new wants already.
+	m.wants.list = append(keep, m.wants.list...)
+	m.wants.settled(m.applied)
+}
+
+// councillor is whom to hand a command to: the leader, or one after the other.
+func (m *Mind) councillor() member.ID {
+	if m.led.Leader != "" && m.wants.turn%2 == 0 {
+		m.wants.turn++
+		return m.led.Leader
+	}
+	all := m.ledger.Founders()
+	if len(all) == 0 {
+		return ""
+	}
+	m.wants.turn++
+	return all[m.wants.turn%len(all)]
+}
+
+// settled drops the commands that stand in the ledger now.
+func (w *wants) settled(facts []consensus.Fact) {
+	for _, f := range facts {
+		w.list = slices.DeleteFunc(w.list, func(x want) bool { return x.id == f.Command.ID })
+	}
+}
+
+func (w *wants) wake() time.Time {
+	var t time.Time
+	for _, x := range w.list {
+		if t.IsZero() || x.next.Before(t) {
+			t = x.next
+		}
+	}
+	return t
+}

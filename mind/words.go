@@ -1,0 +1,242 @@
+// Package mind joins the decisions of one agent: observer, council, tally,
+// ledger, conductor and executor, in one fixed way.
+//
+// The daemon drives a Mind with real sockets, disks and processes, the
+// simulator drives the same type in virtual time. So there is one wiring, and
+// the simulated one cannot differ from the shipped one.
+package mind
+
+import (
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"moonwatch/agent"
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+)
+
+// Event is what a Mind can be told. The set is closed.
+//
+//sumtype:decl
+type Event interface{ isEvent() }
+
+// Woken tells that the time of Wake has come.
+type Woken struct{}
+
+// Observed passes an observer's event on: answers to probes, ended checks, a
+// roll call, an acknowledgement.
+type Observed struct{ Event agent.Event }
+
+// StatementCame brings a statement whose signature was verified. Raw is the
+// signed datagram, for passing it on unchanged.
+type StatementCame struct {
+	Statement agent.Statement
+	Raw       []byte
+	Forwarded bool // by another councillor: it has been acknowledged there
+}
+
+// PresenceCame names members from whom this agent, or another councillor, has
+// just heard anything at all.
+type PresenceCame struct {
+	Members   []member.ID
+	Forwarded bool
+}
+
+// RaftCame brings a message of another councillor.
+type RaftCame struct{ Message *raftpb.Message }
+
+// DiskDone tells that the Persist of this Seq is on disk.
+type DiskDone struct{ Seq uint64 }
+
+// FactsFed brings facts from the feed, in order.
+type FactsFed struct{ Facts []consensus.Fact }
+
+// LedgerFed brings a whole ledger from the feed: this agent was too far
+// behind.
+type LedgerFed struct{ Snapshot []byte }
+
+// QuorumHeard is the feed's word that the council has a quorum.
+type QuorumHeard struct {
+	Leader member.ID
+	Term   uint64
+}
+
+// Submitted hands in somebody's command: an operator's through this agent, or
+// another agent's for the council.
+type Submitted struct{ Command []byte }
+
+// StepEnded tells how an action ended.
+type StepEnded struct{ Done failover.StepDone }
+
+// DoorHeard tells that a gateway on this member had a good answer from
+// another member's service.
+type DoorHeard struct{ Subject member.ID }
+
+func (Woken) isEvent()         {}
+func (Observed) isEvent()      {}
+func (StatementCame) isEvent() {}
+func (PresenceCame) isEvent()  {}
+func (RaftCame) isEvent()      {}
+func (DiskDone) isEvent()      {}
+func (FactsFed) isEvent()      {}
+func (LedgerFed) isEvent()     {}
+func (QuorumHeard) isEvent()   {}
+func (Submitted) isEvent()     {}
+func (StepEnded) isEvent()     {}
+func (DoorHeard) isEvent()     {}
+
+// Effect is what a Mind wants done. The set is closed. Effects of one Step are
+// carried out in order.
+//
+//sumtype:decl
+type Effect interface{ isEffect() }
+
+// SendProbes asks for one probe to each subject named.
+type SendProbes struct{ Probes []agent.Probe }
+
+// RunCheck asks for a check of a member's service at its own address.
+type RunCheck struct {
+	agent.RunCheck
+	Checks member.Checks
+	Slot   member.SlotID
+	Epoch  member.SlotEpoch
+}
+
+// SendStatement asks for this agent's statement to be signed and sent.
+type SendStatement struct {
+	Statement agent.Statement
+	To        []member.ID
+}
+
+// PassOn asks for another agent's signed statement to be sent to the leader.
+type PassOn struct {
+	To  member.ID
+	Raw []byte
+}
+
+// Acknowledge asks for an acknowledgement of a statement.
+type Acknowledge struct {
+	To  member.ID
+	Seq uint64
+}
+
+// TellPresence asks for the names of those heard from to be sent to the
+// leader.
+type TellPresence struct {
+	To      member.ID
+	Members []member.ID
+}
+
+// SendRollCall asks for a roll call to be sent.
+type SendRollCall struct {
+	Call agent.RollCall
+	To   []member.ID
+}
+
+// SendRaft asks for a raft message to be sent; it may be lost.
+type SendRaft struct {
+	To      member.ID
+	Message *raftpb.Message
+}
+
+// Persist asks for a durable write of raft's state, answered by DiskDone.
+type Persist struct{ consensus.Persist }
+
+// Keep asks for facts to be written, when there is time: they can be had again
+// from raft's log or from the feed.
+type Keep struct{ Facts []consensus.Fact }
+
+// KeepSnapshot asks for a whole ledger to be written; what lies before it may
+// be forgotten. Raft is nil on an agent that is no councillor.
+type KeepSnapshot struct {
+	Head   uint64
+	Ledger []byte
+	Raft   *raftpb.Snapshot
+	Keep   uint64 // raft entries that stay before the snapshot
+	Whole  bool   // the ledger was replaced: facts before Head are missing here
+}
+
+// DoStep asks for an installed action to be run on this member.
+type DoStep struct{ failover.DoStep }
+
+// Submit asks for a command to be handed to a councillor; it may be lost.
+type Submit struct {
+	To      member.ID
+	Command []byte
+}
+
+// Applied tells which facts are new in this agent's ledger, with their
+// outcome.
+type Applied struct{ Facts []consensus.Fact }
+
+// Led tells of a change of leader, or of the loss of the council.
+type Led struct {
+	Leader member.ID // empty: none known
+	Term   uint64
+	Quorum bool
+}
+
+// Noted is for the log only.
+type Noted struct{ Text string }
+
+// Broken tells that this agent's ledger cannot be what the others have. It
+// must not go on with it.
+type Broken struct{ Err error }
+
+func (SendProbes) isEffect()    {}
+func (RunCheck) isEffect()      {}
+func (SendStatement) isEffect() {}
+func (PassOn) isEffect()        {}
+func (Acknowledge) isEffect()   {}
+func (TellPresence) isEffect()  {}
+func (SendRollCall) isEffect()  {}
+func (SendRaft) isEffect()      {}
+func (Persist) isEffect()       {}
+func (Keep) isEffect()          {}
+func (KeepSnapshot) isEffect()  {}
+func (DoStep) isEffect()        {}
+func (Submit) isEffect()        {}
+func (Applied) isEffect()       {}
+func (Led) isEffect()           {}
+func (Noted) isEffect()         {}
+func (Broken) isEffect()        {}
+
+// Config holds the parts' numbers and a few of its own.
+type Config struct {
+	Self          member.ID
+	Incarnation   member.Incarnation
+	Agent         agent.Config
+	Council       consensus.CouncilConfig
+	Tally         consensus.TallyConfig
+	IsolatedAfter time.Duration // without a council quorum for so long: mode isolated
+	Repropose     time.Duration // a command that does not yet stand in the ledger is handed in again
+	SnapshotEvery uint64        // facts between two snapshots
+	KeepEntries   uint64        // raft entries kept for councillors that lag a little
+	PresenceEvery time.Duration // how often a councillor tells the leader whom it heard
+}
+
+// Default is profile lan for self in this life.
+func Default(self member.ID, life member.Incarnation) Config {
+	return Config{
+		Self: self, Incarnation: life,
+		Agent: agent.Default(), Council: consensus.DefaultCouncil(), Tally: consensus.DefaultTally(),
+		// 99.9 % of the elections of a council of three take less than 3.6 s.
+		IsolatedAfter: 4 * time.Second,
+		Repropose:     300 * time.Millisecond,
+		SnapshotEvery: 2048, KeepEntries: 1024,
+		PresenceEvery: 500 * time.Millisecond,
+	}
+}
+
+// Boot is what an agent starts with: what its disk held, or the genesis of a
+// cluster that it founds.
+type Boot struct {
+	Snapshot []byte           // the last whole ledger on disk, nil: none
+	Facts    []consensus.Fact // what follows it
+	Raft     consensus.Saved
+	Genesis  *consensus.Genesis // set by a founding councillor with an empty disk
+	Holding  failover.Holding
+	Follower bool // never a councillor, even if it was a founder: its disk was emptied
+}
