@@ -1,0 +1,89 @@
+package sim
+
+import (
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/mind"
+)
+
+// disk is one member's disk: what survives a crash of the agent.
+type disk struct {
+	genesis  *consensus.Genesis // until the first start has written it
+	snapshot []byte
+	base     uint64 // facts up to this one are in the snapshot only
+	facts    []consensus.Fact
+	hard     *raftpb.HardState
+	entries  []*raftpb.Entry
+	raftSnap *raftpb.Snapshot
+	holding  failover.Holding
+	done     map[string]failover.StepDone // the journal of actions
+	stalled  time.Duration                // until then no write ends
+	seen     bool
+}
+
+func newDisk() *disk {
+	return &disk{holding: failover.Holding{}, done: map[string]failover.StepDone{}}
+}
+
+// boot is what an agent finds at its start.
+func (d *disk) boot() mind.Boot {
+	b := mind.Boot{
+		Snapshot: d.snapshot, Facts: d.facts, Holding: d.holding,
+		Raft: consensus.Saved{Hard: d.hard, Snapshot: d.raftSnap, Entries: d.entries},
+	}
+	if !d.seen && d.genesis != nil {
+		b.Genesis = d.genesis
+	}
+	return b
+}
+
+// persist writes raft's state.
+func (d *disk) persist(p consensus.Persist) {
+	if p.Hard != nil {
+		d.hard = p.Hard
+	}
+	if p.Snapshot != nil {
+		d.raftSnap = p.Snapshot
+		d.entries = nil
+	}
+	if len(p.Entries) > 0 {
+		first := p.Entries[0].GetIndex()
+		keep := d.entries[:0:0]
+		for _, e := range d.entries {
+			if e.GetIndex() < first {
+				keep = append(keep, e)
+			}
+		}
+		d.entries = append(keep, p.Entries...)
+	}
+}
+
+func (d *disk) keep(facts []consensus.Fact) {
+	d.seen = true
+	d.facts = append(d.facts, facts...)
+}
+
+func (d *disk) keepSnapshot(k mind.KeepSnapshot) {
+	d.seen = true
+	d.snapshot = k.Ledger
+	if k.Whole {
+		d.facts = nil
+		d.base = k.Head
+		return
+	}
+	for len(d.facts) > 0 && d.facts[0].Index <= k.Head {
+		d.facts = d.facts[1:]
+	}
+	d.base = k.Head
+	if k.Raft != nil {
+		d.raftSnap = k.Raft
+		first := k.Raft.GetMetadata().GetIndex()
+		for len(d.entries) > 0 && d.entries[0].GetIndex()+k.Keep <= first {
+			d.entries = d.entries[1:]
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/mind"
+)
+
+// feed is a follower's place on the feed of facts: which councillor it listens
+// to.
+type feed struct {
+	life     uint64
+	upstream member.ID
+	turn     int
+}
+
+// batching is how long a feeder collects facts before it sends them on.
+const batching = 20 * time.Millisecond
+
+// follow is the follower's heartbeat: once a second it makes sure that its
+// upstream is there, asks for what it lacks, and hears whether the council has
+// a quorum.
+func (m *machine) follow(life uint64) {
+	if m.life != life || m.mind == nil {
+		return
+	}
+	if m.up() && !m.mind.Councillor() {
+		m.ask()
+	}
+	m.w.after(time.Second, func() { m.follow(life) })
+}
+
+func (m *machine) ask() {
+	up, ok := m.w.index[m.feed.upstream]
+	if !ok || !m.reaches(m.w.machines[up]) {
+		council := m.w.cfg.Council
+		m.feed.turn++
+		m.feed.upstream = council[(m.i+m.feed.turn)%len(council)]
+		return
+	}
+	x := m.w.machines[up]
+	m.w.after(2*m.w.cfg.Net.Delay, func() { x.feedTo(m) })
+}
+
+// reaches reports whether a connection between the two would hold.
+func (m *machine) reaches(x *machine) bool {
+	n := m.w.links.n
+	cut := m.w.links.cut[m.i*n+x.i] || m.w.links.cut[x.i*n+m.i]
+	return !cut && x.up()
+}
+
+// feedTo sends a follower what it lacks, and the heartbeat.
+func (m *machine) feedTo(x *machine) {
+	if !m.up() || !x.up() || !x.reaches(m) {
+		return
+	}
+	head := x.mind.Ledger().Head()
+	if m.mind.Ledger().Head() > head {
+		facts, ok := m.factsFrom(head + 1)
+		if ok {
+			x.step(mind.FactsFed{Facts: facts})
+		} else if b, err := m.mind.Ledger().Snapshot(); err == nil {
+			x.step(mind.LedgerFed{Snapshot: b})
+		}
+	}
+	if l := m.mind.Leading(); l.Quorum && l.Leader != "" && x.up() {
+		x.step(mind.QuorumHeard{Leader: l.Leader, Term: l.Term})
+	}
+}
+
+// push sends new facts to the followers that listen here.
+func (m *machine) push() {
+	if !m.mind.Councillor() {
+		return
+	}
+	for _, x := range m.w.machines {
+		if x.mind == nil || x.feed.upstream != m.id || x == m {
+			continue
+		}
+		m.w.after(m.w.delay(m.i, x.i)+time.Duration(m.w.chance.next(streamDelay, x.i, m.i)%uint64(batching)), func() { m.feedTo(x) })
+	}
+}

@@ -1,0 +1,184 @@
+// Package sim is the world in which the shipped decisions are tried out: it
+// drives one mind.Mind per member, raft included, in virtual time, over a
+// modelled network, disk and service, and checks the promises of the product
+// after every event.
+//
+// The same seed gives the same bytes. Raft draws its election jitter from the
+// process-wide crypto/rand.Reader, so a World replaces that reader: one World at
+// a time in a process, and never in one that holds keys.
+package sim
+
+import (
+	"crypto/rand"
+	"fmt"
+	"hash"
+	"hash/fnv"
+	randv2 "math/rand/v2"
+	"slices"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/consensus"
+	"moonwatch/member"
+	"moonwatch/mind"
+)
+
+// Config describes a world before anything happens to it.
+type Config struct {
+	Seed    uint64
+	Fleet   member.Fleet
+	Council []member.ID // the founders
+	Net     Net
+	Disk    Disk
+	Action  Span // how long an installed action takes
+	Naive   bool // no checkers: for measuring speed alone
+	Mind    func(member.ID, member.Incarnation) mind.Config
+}
+
+// Span is a range of durations, drawn evenly.
+type Span struct{ Min, Max time.Duration }
+
+// Net is the weather of all links.
+type Net struct {
+	Delay  time.Duration // one way
+	Jitter time.Duration // added, drawn evenly up to this
+	Loss   float64       // of datagrams, one way
+}
+
+// Disk is the weather of all disks.
+type Disk struct{ Sync Span }
+
+// World is a cluster in virtual time.
+type World struct {
+	kernel
+	cfg      Config
+	epoch    time.Time
+	chance   *chance
+	machines []*machine
+	index    map[member.ID]int
+	links    links
+	trace    hash.Hash64
+	letters  map[uint64]agent.Statement // what the raw bytes of statements stand for
+	letterN  uint64
+	checker  *checker
+	facts    []consensus.Fact // the agreed story, as first applied by anybody
+	lines    []string         // the story in words, if wanted
+	Verbose  bool
+}
+
+// seeded makes crypto/rand give the same bytes in every run.
+type seeded struct{ *randv2.ChaCha8 }
+
+// New makes a world in which every member is about to start.
+func New(cfg Config) (*World, error) {
+	w := &World{
+		cfg: cfg, epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		chance: newChance(cfg.Seed), index: map[member.ID]int{},
+		trace: fnv.New64a(), letters: map[uint64]agent.Statement{},
+	}
+	var key [32]byte
+	for i := range 8 {
+		key[i] = byte(cfg.Seed >> (8 * i))
+	}
+	rand.Reader = seeded{randv2.NewChaCha8(key)}
+	members := slices.Clone(cfg.Fleet.Members)
+	slices.SortFunc(members, func(a, b member.Member) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	for i, m := range members {
+		w.index[m.ID] = i
+		w.machines = append(w.machines, &machine{w: w, i: i, id: m.ID, on: true, disk: newDisk(), running: map[member.SlotID]*service{}})
+	}
+	w.links = newLinks(len(members))
+	w.checker = newChecker(w)
+	for _, m := range w.machines {
+		if slices.Contains(cfg.Council, m.id) {
+			m.disk.genesis = &consensus.Genesis{Cluster: "sim", Council: slices.Clone(cfg.Council), Unsigned: true}
+		}
+		m.start(time.Duration(w.chance.next(streamStart, m.i, 0) % uint64(200*time.Millisecond)))
+	}
+	return w, w.found()
+}
+
+// found lets the council come up and applies the fleet, as an operator would.
+func (w *World) found() error {
+	var submit func()
+	submit = func() {
+		if len(w.facts) > 1 {
+			return
+		}
+		c, err := consensus.NewCommand(consensus.KindFleet, "fleet/1", "operator", w.time(), w.cfg.Fleet)
+		if err != nil {
+			return
+		}
+		b, err := c.Encode()
+		if err != nil {
+			return
+		}
+		for _, m := range w.machines {
+			if m.up() && m.mind.Councillor() {
+				m.step(mind.Submitted{Command: b})
+			}
+		}
+		w.after(500*time.Millisecond, submit)
+	}
+	w.after(500*time.Millisecond, submit)
+	return nil
+}
+
+func (w *World) time() time.Time { return w.epoch.Add(w.now) }
+
+// Now is the virtual time since the beginning.
+func (w *World) Now() time.Duration { return w.now }
+
+// Events is how many events were carried out.
+func (w *World) Events() uint64 { return w.events }
+
+// Run carries out what happens in the next d. It returns the first broken
+// promise.
+func (w *World) Run(d time.Duration) error {
+	limit := w.now + d
+	for w.next(limit) {
+		if w.checker.broken != nil {
+			return w.checker.broken
+		}
+	}
+	return w.checker.broken
+}
+
+// RunUntil carries out events until ok holds, at most for d.
+func (w *World) RunUntil(d time.Duration, ok func() bool) error {
+	limit := w.now + d
+	for !ok() {
+		if !w.next(limit) {
+			return fmt.Errorf("after %v: not reached within %v", w.now, d)
+		}
+		if w.checker.broken != nil {
+			return w.checker.broken
+		}
+	}
+	return nil
+}
+
+// At arranges a fault.
+func (w *World) At(t time.Duration, do func()) { w.at(t, do) }
+
+// Trace is the hash over everything that happened: equal for equal seeds.
+func (w *World) Trace() uint64 { return w.trace.Sum64() }
+
+// Facts is the agreed story so far.
+func (w *World) Facts() []consensus.Fact { return w.facts }
+
+// note puts one happening into the trace.
+func (w *World) note(i int, what string) {
+	fmt.Fprintf(w.trace, "%d %d %s\n", w.now, i, what)
+	if w.Verbose {
+		w.lines = append(w.lines, fmt.Sprintf("%10.3fs %-8s %s", w.now.Seconds(), w.machines[i].id, what))
+	}
+}
+
+// Lines is the story in words, if Verbose was set.
+func (w *World) Lines() []string { return w.lines }
