@@ -1,0 +1,72 @@
+package gateway
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// result is how a client's request ended.
+type result string
+
+const (
+	resultServed     result = "served"      // an occupant's answer, whatever its status
+	resultTruncated  result = "truncated"   // its head, and then it broke off
+	resultFailed     result = "failed"      // 502
+	resultTimeout    result = "timeout"     // 504
+	resultNoOccupant result = "no_occupant" // 503
+	resultFull       result = "full"        // 503
+	resultNoPool     result = "no_pool"     // 404
+	resultBad        result = "bad_request" // 400, 405
+	resultGone       result = "client_gone"
+)
+
+// Why a request was sent to another occupant.
+const (
+	retryUnsent = "unsent" // it had not reached the first one
+	retryBroken = "broken" // the connection broke, and it is idempotent
+	retryLate   = "late"   // the answer is late
+)
+
+type metrics struct {
+	requests     *prometheus.CounterVec
+	retries      *prometheus.CounterVec
+	denied       prometheus.Counter
+	ejections    *prometheus.CounterVec
+	readmissions prometheus.Counter
+	dropped      prometheus.Counter
+	seconds      prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
+	if reg == nil {
+		reg = prometheus.NewRegistry()
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "moonwatch_gateway_" + name, Help: help})
+	}
+	counters := func(name, help, label string, values ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "moonwatch_gateway_" + name, Help: help}, []string{label})
+		for _, v := range values {
+			c.WithLabelValues(v)
+		}
+		return c
+	}
+	m := &metrics{
+		requests: counters("requests_total", "Requests of clients, by how they ended.", "result",
+			string(resultServed), string(resultTruncated), string(resultFailed), string(resultTimeout), string(resultNoOccupant),
+			string(resultFull), string(resultNoPool), string(resultBad), string(resultGone)),
+		retries: counters("retries_total", "Sendings to another occupant, by reason.", "reason",
+			retryUnsent, retryBroken, retryLate),
+		denied:       counter("retries_denied_total", "Late requests that were not sent again because the share was used up."),
+		ejections:    counters("ejections_total", "Occupants that were no longer chosen, by reason.", "reason", "refused", "late"),
+		readmissions: counter("readmissions_total", "Ejected occupants that are chosen again."),
+		dropped:      counter("evidence_dropped_total", "Evidence that nobody took in time."),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "moonwatch_gateway_answer_seconds",
+			Help:    "From sending a request to the head of its answer, per occupant asked.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17), // 0.5 ms to 33 s: up to half of the answer time-out
+		}),
+	}
+	reg.MustRegister(m.requests, m.retries, m.denied, m.ejections, m.readmissions, m.dropped, m.seconds,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "moonwatch_gateway_in_flight_requests", Help: "Requests under way.",
+		}, inFlight))
+	return m
+}
