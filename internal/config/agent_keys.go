@@ -1,0 +1,242 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"moonwatch/internal/pki"
+	"moonwatch/member"
+)
+
+// key is one key of agent.yaml. File, variables and flags all go through it,
+// so a value is right or wrong in the same words wherever it came from.
+type key struct {
+	path string // tls.cert
+	want string // ends the sentence "bind is "x", want ..."
+	list bool   // several texts: a list in the file, commas elsewhere
+	must bool   // no default will do
+
+	// set takes the texts, one unless list, and reports whether they are what
+	// was wanted. Paths have been made absolute.
+	set func(a *Agent, v []string) bool
+
+	// get prints the value.
+	get func(a *Agent) string
+
+	isPath bool
+}
+
+// agentKeys in the order in which people should read them.
+var agentKeys = []key{
+	{
+		path: "name", must: true, want: "this member's name in fleet.yaml: 1 to 32 of a-z, 0-9, - . and _",
+		set: func(a *Agent, v []string) bool { a.Name = member.ID(v[0]); return isName(v[0]) },
+		get: func(a *Agent) string { return string(a.Name) },
+	},
+	{
+		path: "cluster", must: true, want: "the cluster id, as init wrote it: 1 to 63 of a-z, 0-9, - . and _",
+		set: func(a *Agent, v []string) bool { a.Cluster = v[0]; return pki.CheckName(v[0]) == nil },
+		get: func(a *Agent) string { return a.Cluster },
+	},
+	{
+		path: "failure_domain", want: "the name of what fails together with this member: a rack, a zone",
+		set: func(a *Agent, v []string) bool {
+			a.FailureDomain = member.FailureDomain(v[0])
+			return v[0] == "" || isName(v[0])
+		},
+		get: func(a *Agent) string { return string(a.FailureDomain) },
+	},
+	{
+		path: "bind", want: "address:port of gossip, such as 0.0.0.0:7946",
+		set: func(a *Agent, v []string) (ok bool) { a.Bind, ok = addrPort(v[0]); return ok },
+		get: func(a *Agent) string { return a.Bind.String() },
+	},
+	{
+		path: "advertise", want: "the IP address under which others reach this member, without port",
+		set: func(a *Agent, v []string) bool {
+			if a.Advertise = (netip.Addr{}); v[0] == "" {
+				return true
+			}
+			ip, err := netip.ParseAddr(v[0])
+			a.Advertise = ip
+			return err == nil && ip.Zone() == "" && !ip.IsUnspecified() && !ip.IsMulticast()
+		},
+		get: func(a *Agent) string {
+			if !a.Advertise.IsValid() {
+				return ""
+			}
+			return a.Advertise.String()
+		},
+	},
+	{
+		path: "link", want: "host:port, such as :7947 for every address",
+		set: func(a *Agent, v []string) bool { a.Link = v[0]; return isDoor(v[0]) },
+		get: func(a *Agent) string { return a.Link },
+	},
+	{
+		path: "data_dir", want: "the path of a folder", isPath: true,
+		set: func(a *Agent, v []string) bool { a.DataDir = v[0]; return v[0] != "" },
+		get: func(a *Agent) string { return a.DataDir },
+	},
+	fileKey("tls.cert", "the path of this member's certificate", func(a *Agent) *string { return &a.TLS.Cert }),
+	fileKey("tls.key", "the path of the certificate's key", func(a *Agent) *string { return &a.TLS.Key }),
+	fileKey("tls.ca", "the path of the cluster's CA certificate", func(a *Agent) *string { return &a.TLS.CA }),
+	fileKey("gossip_key_file", "the path of the file that init wrote, not the key itself", func(a *Agent) *string { return &a.GossipKeyFile }),
+	{
+		path: "join", list: true, want: "host:port of a member's gossip, such as 10.0.0.1:7946",
+		set: func(a *Agent, v []string) bool {
+			a.Join = v
+			return !slices.ContainsFunc(v, func(s string) bool { return !isReachable(s) })
+		},
+		get: func(a *Agent) string { return strings.Join(a.Join, ",") },
+	},
+	{
+		path: "expect_councillors", list: true, want: "the name of a founding councillor; 1, 3, 5 or 7 in all, or none",
+		set: func(a *Agent, v []string) bool {
+			a.ExpectCouncillors = nil
+			for _, name := range v {
+				a.ExpectCouncillors = append(a.ExpectCouncillors, member.ID(name))
+			}
+			return !slices.ContainsFunc(v, func(s string) bool { return !isName(s) })
+		},
+		get: func(a *Agent) string {
+			names := make([]string, len(a.ExpectCouncillors))
+			for i, id := range a.ExpectCouncillors {
+				names[i] = string(id)
+			}
+			return strings.Join(names, ",")
+		},
+	},
+	{
+		path: "profile", want: "lan, cloud, wan or demo",
+		set: func(a *Agent, v []string) bool { a.Profile = v[0]; return oneOf("lan", "cloud", "wan", "demo")(v[0]) },
+		get: func(a *Agent) string { return a.Profile },
+	},
+	{
+		path: "actions_dir", want: "the path of a folder", isPath: true,
+		set: func(a *Agent, v []string) bool { a.ActionsDir = v[0]; return true },
+		get: func(a *Agent) string { return a.ActionsDir },
+	},
+	{
+		path: "checks_dir", want: "the path of a folder", isPath: true,
+		set: func(a *Agent, v []string) bool { a.ChecksDir = v[0]; return true },
+		get: func(a *Agent) string { return a.ChecksDir },
+	},
+	doorKey("http", func(a *Agent) *string { return &a.HTTP }),
+	doorKey("debug", func(a *Agent) *string { return &a.Debug }),
+	doorKey("gateway", func(a *Agent) *string { return &a.Gateway }),
+	{
+		path: "socket", want: fmt.Sprintf("a path of at most %d bytes, or \"\" for none", maxSocket), isPath: true,
+		set: func(a *Agent, v []string) bool { a.Socket = v[0]; return len(v[0]) <= maxSocket },
+		get: func(a *Agent) string { return a.Socket },
+	},
+	{
+		path: "log.level", want: "debug, info, warn or error",
+		set: func(a *Agent, v []string) bool {
+			a.Log.Level = v[0]
+			return oneOf("debug", "info", "warn", "error")(v[0])
+		},
+		get: func(a *Agent) string { return a.Log.Level },
+	},
+	{
+		path: "log.format", want: "text or json",
+		set: func(a *Agent, v []string) bool { a.Log.Format = v[0]; return oneOf("text", "json")(v[0]) },
+		get: func(a *Agent) string { return a.Log.Format },
+	},
+}
+
+// maxSocket is what the kernel takes as the path of a unix socket, in bytes.
+const maxSocket = 107
+
+// fileKey is the path of a file that has to be named. Whether it is there is
+// for its reader to say.
+func fileKey(path, want string, field func(*Agent) *string) key {
+	return key{
+		path: path, want: want, must: true, isPath: true,
+		set: func(a *Agent, v []string) bool { *field(a) = v[0]; return v[0] != "" },
+		get: func(a *Agent) string { return *field(a) },
+	}
+}
+
+// doorKey is where something listens.
+func doorKey(path string, field func(*Agent) *string) key {
+	return key{
+		path: path, want: "host:port, such as 127.0.0.1:7980, or \"\" for none",
+		set: func(a *Agent, v []string) bool { *field(a) = v[0]; return v[0] == "" || isDoor(v[0]) },
+		get: func(a *Agent) string { return *field(a) },
+	}
+}
+
+// take checks and sets a value. Relative paths begin at base.
+func (k key) take(a *Agent, v []string, base string) bool {
+	for _, s := range v {
+		if secretValue(s) || !k.list && s != "" && !isLine(s) {
+			return false
+		}
+	}
+	if k.isPath && v[0] != "" {
+		if rawKey(v[0]) {
+			return false
+		}
+		if !filepath.IsAbs(v[0]) {
+			v = []string{filepath.Join(base, v[0])}
+		}
+		v = []string{filepath.Clean(v[0])}
+	}
+	return k.set(a, v)
+}
+
+// found describes a refused value, but shows no key that was written where a
+// path belongs.
+func (k key) found(v string) string {
+	if k.isPath && rawKey(v) {
+		return "a secret"
+	}
+	return quoted(v)
+}
+
+// names of the key outside the file: TLS_CERT, tls-cert.
+func (k key) variable() string {
+	return "MOONWATCH_" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "_"))
+}
+func (k key) flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(k.path) }
+
+// addrPort reads an address without a zone; port 0 is any free one.
+func addrPort(s string) (netip.AddrPort, bool) {
+	if strings.HasPrefix(s, ":") {
+		s = "0.0.0.0" + s
+	}
+	at, err := netip.ParseAddrPort(s)
+	return at, err == nil && at.Addr().Zone() == "" && !at.Addr().IsMulticast()
+}
+
+// isDoor accepts where one can listen: the host may be empty, the port 0.
+func isDoor(s string) bool {
+	host, _, ok := hostPort(s)
+	return ok && (host == "" || isAddress(host))
+}
+
+// isReachable accepts where one can dial.
+func isReachable(s string) bool {
+	host, port, ok := hostPort(s)
+	return ok && isAddress(host) && port != 0
+}
+
+func hostPort(s string) (host string, port int, ok bool) {
+	host, digits, err := net.SplitHostPort(s)
+	if err != nil {
+		return "", 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	return host, int(n), err == nil
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil || isHost(strings.ToLower(host)) && !strings.HasPrefix(host, "*")
+}

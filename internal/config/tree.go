@@ -1,0 +1,266 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+const (
+	// maxFile bounds a file in bytes: a fleet of 10,000 members is half of it.
+	maxFile = 1 << 20
+
+	// maxDepth bounds nesting. Ours is 5; the parser calls itself once per
+	// level, and a file must not decide how deep.
+	maxDepth = 32
+)
+
+// shape says what kind of thing stands in the file.
+type shape int
+
+const (
+	empty shape = iota
+	text
+	number
+	truth
+	mapping
+	list
+)
+
+// node is a value in the file with its place.
+type node struct {
+	at    place
+	shape shape
+	text  string  // as written, of text, number and truth
+	pairs []pair  // of a mapping, in file order, without repeated keys
+	items []*node // of a list
+}
+
+// pair is a key with its value.
+type pair struct {
+	key   string
+	at    place // of the key
+	value *node
+}
+
+// found describes the value as part of a sentence.
+func (n *node) found() string {
+	switch n.shape {
+	case empty:
+		return "empty"
+	case mapping:
+		return "a mapping"
+	case list:
+		if len(n.items) == 0 {
+			return "an empty list"
+		}
+		return "a list"
+	case number:
+		return "the number " + n.text
+	case truth:
+		return n.text
+	default:
+		return quoted(n.text)
+	}
+}
+
+// quoted shows a text of the file, but not all of a long one, and nothing of
+// one that holds a secret.
+func quoted(s string) string {
+	const most = 60
+	if secretValue(s) {
+		return "a secret"
+	}
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:most]) + "..."
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// readTree reads the one document of a file, a mapping. It gives nil if that
+// cannot be had; then a mistake says why.
+func readTree(n *notes, b []byte) *node {
+	top := place{1, 1}
+	if len(b) > maxFile {
+		n.wrong(top, "the file has %d bytes, want at most %d", len(b), maxFile)
+		return nil
+	}
+	if !utf8.Valid(b) {
+		n.wrong(badByte(b), "the text is not UTF-8")
+		return nil
+	}
+	b = []byte(strings.TrimPrefix(string(b), "\ufeff"))
+	file, ok := parse(n, b)
+	if !ok {
+		return nil
+	}
+	var root *node
+	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		v := n.convert(doc.Body)
+		if root != nil {
+			n.wrong(v.at, "a second document begins here, want one")
+			return nil
+		}
+		root = v
+	}
+	switch {
+	case root == nil || root.shape == empty:
+		n.wrong(top, "the file is empty")
+		return nil
+	case root.shape != mapping:
+		n.wrong(root.at, "the file holds %s, want keys and values", root.found())
+		return nil
+	}
+	return root
+}
+
+// parse runs the YAML parser where it is safe to. What it panics about is a
+// mistake of the file for us: the file came from outside, the daemon goes on.
+func parse(n *notes, b []byte) (file *ast.File, ok bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			n.wrong(place{1, 1}, "the text is not YAML: %v", cause)
+			file, ok = nil, false
+		}
+	}()
+	tokens := lexer.Tokenize(string(b))
+	if !plain(n, tokens) {
+		return nil, false
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // we name both places ourselves
+	if err != nil {
+		at, why := place{1, 1}, err.Error()
+		if e, is := err.(yaml.Error); is { //nolint:errorlint // the parser returns it unwrapped, and its text has the place twice
+			why = e.GetMessage()
+			if t := e.GetToken(); t != nil {
+				at = placeOf(t)
+			}
+		}
+		n.wrong(at, "the text is not YAML: %s", strings.TrimSpace(why))
+		return nil, false
+	}
+	return file, true
+}
+
+// plain reports whether the text keeps to the part of YAML that we read, and
+// to a depth at which it can be parsed.
+func plain(n *notes, tokens token.Tokens) bool {
+	before := len(n.mistakes)
+	flow, onLine, line := 0, 0, 0
+	for _, t := range tokens {
+		at := placeOf(t)
+		if at.line != line {
+			line, onLine = at.line, 0
+		}
+		switch t.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			n.wrong(at, "anchors and aliases are not read here: write the value out")
+		case token.TagType:
+			n.wrong(at, "tags are not read here: write the plain value")
+		case token.DirectiveType:
+			n.wrong(at, "directives are not read here")
+		case token.MappingKeyType:
+			n.wrong(at, "found ?, want key: value")
+		case token.MappingStartType, token.SequenceStartType:
+			flow++
+		case token.MappingEndType, token.SequenceEndType:
+			flow--
+		case token.SequenceEntryType:
+			onLine++
+		}
+		// A level of a block is at least one column deep.
+		deep := flow > maxDepth || onLine > maxDepth || flow == 0 && at.column > 16*maxDepth && t.Type == token.MappingValueType
+		if deep || t.Position != nil && t.Position.IndentNum > 16*maxDepth {
+			n.wrong(at, "nested too deep, want at most %d levels", maxDepth)
+		}
+		if len(n.mistakes) > before+10 {
+			break
+		}
+	}
+	return len(n.mistakes) == before
+}
+
+func placeOf(t *token.Token) place {
+	if t == nil || t.Position == nil {
+		return place{1, 1}
+	}
+	return place{max(1, t.Position.Line), max(1, t.Position.Column)}
+}
+
+// badByte is the place of the first byte that is no UTF-8.
+func badByte(b []byte) place {
+	at := place{1, 1}
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if r == utf8.RuneError && size <= 1 {
+			break
+		}
+		at.column++
+		if r == '\n' {
+			at = place{at.line + 1, 1}
+		}
+		b = b[size:]
+	}
+	return at
+}
+
+// convert makes our tree of the parser's.
+func (n *notes) convert(from ast.Node) *node {
+	if from == nil {
+		return &node{at: place{1, 1}}
+	}
+	v := &node{at: placeOf(from.GetToken())}
+	switch from := from.(type) {
+	case *ast.MappingNode:
+		n.mapping(v, from.Values)
+	case *ast.MappingValueNode:
+		n.mapping(v, []*ast.MappingValueNode{from})
+	case *ast.SequenceNode:
+		v.shape = list
+		for _, item := range from.Values {
+			v.items = append(v.items, n.convert(item))
+		}
+	case *ast.StringNode:
+		v.shape, v.text = text, from.Value
+	case *ast.LiteralNode:
+		v.shape = text
+		if from.Value != nil {
+			v.text = from.Value.Value
+		}
+	case *ast.BoolNode:
+		v.shape, v.text = truth, from.GetToken().Value
+	case *ast.NullNode:
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		v.shape, v.text = number, from.GetToken().Value
+	default:
+		n.wrong(v.at, "found %s, want a plain value", strings.ToLower(from.Type().YAMLName()))
+	}
+	return v
+}
+
+func (n *notes) mapping(v *node, values []*ast.MappingValueNode) {
+	v.shape = mapping
+	first := make(map[string]place, len(values))
+	for i, value := range values {
+		key := value.Key.GetToken()
+		at := placeOf(key)
+		if i == 0 {
+			v.at = at
+		}
+		if before, twice := first[key.Value]; twice {
+			n.wrong(at, "%s stands here for the second time, first in line %d", key.Value, before.line)
+			continue
+		}
+		first[key.Value] = at
+		v.pairs = append(v.pairs, pair{key: key.Value, at: at, value: n.convert(value.Value)})
+	}
+}
