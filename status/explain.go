@@ -1,0 +1,148 @@
+package status
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"moonwatch/member"
+)
+
+// Explanation answers "why?" for one verdict, case or member: the same as
+// lines of text and as values. Exactly one of Verdict, Case and Member is set,
+// the one that was asked for.
+type Explanation struct {
+	ID      string   `json:"id"`
+	Lines   []string `json:"lines"`
+	Verdict *Verdict `json:"verdict,omitempty"`
+	Case    *Case    `json:"case,omitempty"`
+	Member  *Member  `json:"member,omitempty"`
+	See     []string `json:"see,omitempty"` // ids that tell more
+}
+
+// ErrUnknown is the refusal to explain what the page does not hold. The error
+// around it says which ids exist.
+var ErrUnknown = errors.New("nothing is known by that id")
+
+// Explain tells why things stand as they do. The id is that of a verdict
+// (V-12), of a case (C-13) or the name of a member; a member's name wins.
+func (p Page) Explain(id string) (Explanation, error) {
+	id = strings.TrimSpace(id)
+	if m, ok := p.member(member.ID(id)); ok {
+		return p.explainMember(m), nil
+	}
+	kind, index, ok := parseID(id)
+	switch {
+	case ok && kind == "V":
+		if v, found := p.verdict(index); found {
+			return p.explainVerdict(v), nil
+		}
+	case ok && kind == "C":
+		if c, found := p.caseAt(index); found {
+			return p.explainCase(c), nil
+		}
+	}
+	return Explanation{}, p.unknown(id, kind, index)
+}
+
+// lines is text that grows line by line; deeper lines are indented.
+type lines []string
+
+func (l *lines) say(depth int, format string, args ...any) {
+	*l = append(*l, strings.Repeat("  ", depth)+oneLine(fmt.Sprintf(format, args...)))
+}
+
+// parseID reads V-12 or c-13.
+func parseID(id string) (kind string, index uint64, ok bool) {
+	kind, number, cut := strings.Cut(strings.ToUpper(id), "-")
+	index, err := strconv.ParseUint(number, 10, 64)
+	if !cut || err != nil || kind != "V" && kind != "C" {
+		return "", 0, false
+	}
+	return kind, index, true
+}
+
+// unknown says why an id leads nowhere and which ones would lead somewhere.
+func (p Page) unknown(id, kind string, index uint64) error {
+	why := "no member has that name, and an id looks like V-12 or C-13"
+	if id == "" {
+		why = "want the id of a verdict or case, or the name of a member"
+	}
+	for _, s := range p.Slots {
+		if string(s.ID) == id && s.Occupant != "" {
+			why = fmt.Sprintf("it is a slot, held by %s: explain %s", s.Occupant, s.Occupant)
+		}
+	}
+	if kind != "" {
+		why = p.noSuch(kind, index)
+	}
+	return fmt.Errorf("explain %q: %s (%s): %w", oneLine(id), why, p.known(), ErrUnknown)
+}
+
+// noSuch tells a fact of another kind from one that does not exist, and from
+// one that is too old for this agent's memory.
+func (p Page) noSuch(kind string, index uint64) string {
+	if index == 0 || index > p.Knowledge.Head {
+		return fmt.Sprintf("the ledger of %s ends with fact %d", p.Self.Name, p.Knowledge.Head)
+	}
+	for _, f := range p.Facts {
+		if f.Index == index {
+			return fmt.Sprintf("fact %d is something else: %s", index, f.Line)
+		}
+	}
+	what := "verdict"
+	if kind == "C" {
+		what = "case"
+	}
+	return fmt.Sprintf("fact %d is no %s or is older than what %s keeps in mind", index, what, p.Self.Name)
+}
+
+// known lists which ids exist.
+func (p Page) known() string {
+	var ids []member.ID
+	for _, m := range p.Members {
+		ids = append(ids, m.ID)
+	}
+	slices.Sort(ids)
+	var vs, cs []string
+	for _, v := range p.Verdicts {
+		vs = append(vs, v.ID)
+	}
+	for _, c := range p.Cases {
+		cs = append(cs, c.ID)
+	}
+	return fmt.Sprintf("members: %s; verdicts: %s; cases: %s", orNone(ids), orNone(vs), orNone(cs))
+}
+
+func orNone[T ~string](ids []T) string {
+	if len(ids) == 0 {
+		return "none"
+	}
+	return names(ids)
+}
+
+func (p Page) member(id member.ID) (Member, bool) {
+	i := slices.IndexFunc(p.Members, func(m Member) bool { return m.ID == id })
+	if i < 0 {
+		return Member{}, false
+	}
+	return p.Members[i], true
+}
+
+func (p Page) verdict(index uint64) (Verdict, bool) {
+	i := slices.IndexFunc(p.Verdicts, func(v Verdict) bool { return v.Index == index })
+	if i < 0 {
+		return Verdict{}, false
+	}
+	return p.Verdicts[i], true
+}
+
+func (p Page) caseAt(index uint64) (Case, bool) {
+	i := slices.IndexFunc(p.Cases, func(c Case) bool { return c.Index == index })
+	if i < 0 {
+		return Case{}, false
+	}
+	return p.Cases[i], true
+}

@@ -1,0 +1,73 @@
+package status
+
+import "fmt"
+
+// explainCase tells each step of a case, what it is held by, which gates and
+// what budget it meets, and what comes next until when.
+func (p Page) explainCase(c Case) Explanation {
+	e := Explanation{ID: c.ID, Case: &c, See: []string{c.Verdict, string(c.Subject)}}
+	var t lines
+	t.say(0, "%s is about slot %s of pool %s, lost with %s because of %s (%s).", c.ID, c.Slot, c.Pool, c.Subject, c.Verdict, c.Kind)
+	t.say(0, "It is %s since %s.", c.State, moment(c.Since))
+	if c.Held != "" {
+		t.say(0, "Held: %s. %s.", c.Held, c.HeldBy)
+	}
+	if c.Why != "" {
+		t.say(0, "Why: %s.", c.Why)
+	}
+	if c.Drained {
+		t.say(0, "Traffic was taken away from %s at once.", c.Subject)
+	} else {
+		t.say(0, "Traffic was left on %s: the drain would have taken pool %s below its floor.", c.Subject, c.Pool)
+	}
+	p.tellGates(&t, c)
+	if c.Spare != "" {
+		t.say(0, "Spare %s, attempt %d, slot epoch %d (the lost occupant had %d).", c.Spare, c.Attempt, c.NewEpoch, c.Epoch)
+		e.See = append(e.See, string(c.Spare))
+	}
+	if c.Proof != "" {
+		t.say(0, "Fence proof: %s.", c.Proof)
+	}
+	t.say(0, "Steps:")
+	for _, x := range c.Passages {
+		t.say(1, "%s", x.line())
+	}
+	switch {
+	case c.Outcome != "":
+		t.say(0, "Outcome: %s, %s after it was opened.", c.Outcome, span(c.Since.Sub(c.Passages[0].At)))
+	case c.Deadline.IsZero():
+		t.say(0, "Next: %s.", c.Next)
+	default:
+		t.say(0, "Next: %s, until %s.", c.Next, clock(c.Deadline))
+	}
+	e.Lines = t
+	return e
+}
+
+// tellGates adds what an open case meets before the irreversible.
+func (p Page) tellGates(t *lines, c Case) {
+	if !c.Open {
+		return
+	}
+	t.say(0, "Mode: %s (%s).", p.Mode.Name, p.Mode.Means)
+	b := p.Budget
+	t.say(0, "Budget: %d of %d replacements under way, %d of %d spent in %.0f min.",
+		b.InFlight, b.MayFly, b.Spent, b.MaySpend, b.WindowSeconds/60)
+	switch {
+	case c.Gate != "":
+		t.say(0, "Gate now: closed by %s.", c.Gate)
+	case c.Executor == "" && c.Spare == "" && c.Proof == "":
+		t.say(0, "Gate now: open.")
+	}
+}
+
+func (x Passage) line() string {
+	text := fmt.Sprintf("%s %s (fact %d)", clock(x.At), x.State, x.Fact)
+	if x.Held != "" {
+		text += " by " + string(x.Held)
+	}
+	if x.Detail != "" {
+		text += ": " + x.Detail
+	}
+	return text
+}

@@ -1,0 +1,119 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+
+	"moonwatch/failover"
+	"moonwatch/member"
+)
+
+// explainMember tells what a member is, what stands against it and who says
+// so, and what is being done about it.
+func (p Page) explainMember(m Member) Explanation {
+	e := Explanation{ID: string(m.ID), Member: &m}
+	var t lines
+	t.say(0, "%s is in failure domain %s%s.", m.ID, m.Domain, m.role())
+	t.say(0, "Duty: %s.", m.duty())
+	if m.Verdict == "" {
+		t.say(0, "It stands under no verdict.")
+	} else {
+		t.say(0, "It stands under %s since %s: %s (%s).", m.VerdictID, moment(m.Since), m.Verdict, kindMeans(m.Verdict))
+		e.See = append(e.See, m.VerdictID)
+		p.tellVotes(&t, m)
+	}
+	if m.Accused {
+		t.say(0, "Observers accuse it, not enough of them for a verdict so far.")
+	}
+	if m.InView {
+		t.say(0, "The gossip of %s believes it alive, at %s.", p.Self.Name, orUnknown(m.Addr))
+	} else {
+		t.say(0, "The gossip of %s does not see it. That is a hint, never a verdict.", p.Self.Name)
+	}
+	if n := len(m.Observers); n > 0 {
+		t.say(0, "Observed by %s.", joined(m.Observers))
+	} else {
+		t.say(0, "Observed by nobody: nothing can be decided about it.")
+	}
+	if m.Falls > 0 {
+		t.say(0, "It fell %s since its last quiet day.", plural(m.Falls, "time"))
+	}
+	if m.Strikes > 0 {
+		t.say(0, "%s failed here.", plural(m.Strikes, "activation"))
+	}
+	if len(m.Leftover) > 0 {
+		t.say(0, "Before it is a spare again it has to say that it stopped %s.", names(m.Leftover))
+	}
+	for _, c := range p.Cases {
+		if c.Subject == m.ID || c.Spare == m.ID {
+			t.say(0, "Case %s: slot %s, %s, %s.", c.ID, c.Slot, c.State, c.sides())
+			e.See = append(e.See, c.ID)
+		}
+	}
+	e.Lines = t
+	return e
+}
+
+// tellVotes repeats the votes of the verdict that stands.
+func (p Page) tellVotes(t *lines, m Member) {
+	for _, v := range p.Verdicts {
+		for _, f := range v.Findings {
+			if v.ID == m.VerdictID && f.Subject == m.ID {
+				v.tell(t, f)
+				return
+			}
+		}
+	}
+	t.say(0, "%s no longer keeps the votes of %s.", p.Self.Name, m.VerdictID)
+}
+
+func (m Member) role() string {
+	switch {
+	case m.Leader:
+		return ", and leads the council"
+	case m.Councillor:
+		return ", and sits in the council"
+	default:
+		return ""
+	}
+}
+
+func (m Member) duty() string {
+	switch m.Duty {
+	case failover.Occupant:
+		return fmt.Sprintf("occupant of slot %s in pool %s", m.Slot, m.Pool)
+	case failover.Claimed:
+		return fmt.Sprintf("spare of pool %s, claimed by %s for slot %s", m.Pool, m.Case, m.Slot)
+	case failover.Spare:
+		return "spare of pool " + m.Pool
+	case failover.Quarantined:
+		return fmt.Sprintf("quarantined in pool %s until it is well again", m.Pool)
+	case failover.BurnIn:
+		return fmt.Sprintf("in burn-in in pool %s: watched before it is a spare again", m.Pool)
+	default:
+		return "none, it observes"
+	}
+}
+
+func (c Case) sides() string {
+	if c.Spare == "" {
+		return string(c.Subject) + " is to be replaced"
+	}
+	return fmt.Sprintf("%s for %s", c.Spare, c.Subject)
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "an address that it does not tell"
+	}
+	return s
+}
+
+// joined lists all names: sixteen observers at most.
+func joined(ids []member.ID) string {
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = string(id)
+	}
+	return strings.Join(all, ", ")
+}

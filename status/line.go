@@ -1,0 +1,185 @@
+package status
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+)
+
+// Line puts one applied fact into one line for people. It follows from the
+// fact alone. A refusal says whose command it was and why it was refused.
+func Line(f consensus.Fact) string {
+	if !f.Accepted {
+		return oneLine(fmt.Sprintf("refused: %s of %s: %s", f.Command.Kind, proposer(f), f.Reason))
+	}
+	text, err := lineOf(f)
+	if err != nil {
+		text = fmt.Sprintf("fact %d: %v", f.Index, err)
+	}
+	return oneLine(text)
+}
+
+func lineOf(f consensus.Fact) (string, error) {
+	switch f.Command.Kind {
+	case consensus.KindGenesis:
+		return worded(f, func(p consensus.Genesis) string {
+			return fmt.Sprintf("cluster %s founded, council %s", p.Cluster, names(p.Council))
+		})
+	case consensus.KindFleet:
+		return worded(f, func(p member.Fleet) string { return fleetLine(f, p) })
+	case consensus.KindVerdict:
+		return worded(f, func(p consensus.Verdict) string { return verdictLine(f, p) })
+	case failover.KindCaseOpened:
+		return worded(f, func(p failover.CaseOpened) string {
+			return fmt.Sprintf("%s case %s slot %s: DRAINING after %s", caseID(f.Index), p.Subject, p.Slot, verdictID(p.Verdict))
+		})
+	case failover.KindCaseStep:
+		return worded(f, stepLine)
+	case failover.KindReport:
+		return worded(f, func(p failover.Report) string { return reportLine(f.Command.Proposer, p) })
+	case failover.KindBrake:
+		return worded(f, brakeLine)
+	case failover.KindReturned:
+		return worded(f, func(p failover.Returned) string { return fmt.Sprintf("%s is a spare again", p.Member) })
+	default:
+		return fmt.Sprintf("fact of kind %s, which this agent does not know", f.Command.Kind), nil
+	}
+}
+
+// worded reads a fact's payload and puts it into words.
+func worded[T any](f consensus.Fact, words func(T) string) (string, error) {
+	p, err := consensus.DecodePayload[T](f)
+	if err != nil {
+		return "", err
+	}
+	return words(p), nil
+}
+
+// proposer is who stands behind a command: an operator before the agent that
+// handed it in.
+func proposer(f consensus.Fact) string {
+	switch {
+	case f.Command.Warrant != nil:
+		return f.Command.Warrant.Operator
+	case f.Command.Proposer != "":
+		return string(f.Command.Proposer)
+	default:
+		return "nobody"
+	}
+}
+
+func fleetLine(f consensus.Fact, p member.Fleet) string {
+	slots := 0
+	for _, pool := range p.Pools {
+		slots += len(pool.Slots)
+	}
+	return fmt.Sprintf("fleet applied by %s: %s, %s, %s",
+		proposer(f), plural(len(p.Members), "member"), plural(len(p.Pools), "pool"), plural(slots, "slot"))
+}
+
+// verdictLine names the subjects by kind, with the count if there is one
+// subject: in a cut of many each has its own, and the page shows them.
+func verdictLine(f consensus.Fact, v consensus.Verdict) string {
+	id := verdictID(f.Index)
+	if len(v.Findings) == 1 {
+		x := v.Findings[0]
+		return fmt.Sprintf("%s verdict %s %s: %s", id, x.Kind, x.Subject, grounds(x))
+	}
+	var kinds []consensus.VerdictKind
+	by := map[consensus.VerdictKind][]member.ID{}
+	for _, x := range v.Findings {
+		if by[x.Kind] == nil {
+			kinds = append(kinds, x.Kind)
+		}
+		by[x.Kind] = append(by[x.Kind], x.Subject)
+	}
+	var parts []string
+	for _, k := range kinds {
+		part := fmt.Sprintf("%s %s", k, names(by[k]))
+		if k == consensus.VerdictDomainCut {
+			part = fmt.Sprintf("%s of failure domain %s: %s", k, v.Domain, names(by[k]))
+		}
+		parts = append(parts, part)
+	}
+	return fmt.Sprintf("%s verdict %s", id, strings.Join(parts, "; "))
+}
+
+// grounds is the count that bears a finding, in a few words.
+func grounds(x consensus.Finding) string {
+	a, s := x.Agent, x.Service
+	switch x.Kind {
+	case consensus.VerdictDown, consensus.VerdictDomainCut:
+		return fmt.Sprintf("%d of %d observers, needed %d", a.Downs, a.Eligible, a.Needed)
+	case consensus.VerdictServiceDown:
+		return fmt.Sprintf("%d of %d observers, needed %d; its agent answers", s.Downs, s.Eligible, s.Needed)
+	case consensus.VerdictAgentLost:
+		return fmt.Sprintf("%d of %d observers, needed %d; %d reach its service", a.Downs, a.Eligible, a.Needed, s.Ups)
+	case consensus.VerdictPartial:
+		c := a
+		if a.Downs == 0 {
+			c = s
+		}
+		return fmt.Sprintf("%d of %d observers, needed %d; %d reach it", c.Downs, c.Eligible, c.Needed, c.Ups)
+	case consensus.VerdictUp:
+		text := fmt.Sprintf("%d of %d observers reach it", a.Ups, a.Eligible)
+		if x.Withdrawn {
+			text += ", withdrawn before anything irreversible"
+		}
+		return text
+	default:
+		return fmt.Sprintf("%d down, %d up", a.Downs, a.Ups)
+	}
+}
+
+func stepLine(p failover.CaseStep) string {
+	text := fmt.Sprintf("%s %s", caseID(p.Case), p.To)
+	if p.Held != "" {
+		text += " by " + string(p.Held)
+	}
+	if p.Spare != "" {
+		text += " " + string(p.Spare)
+	}
+	if p.Detail != "" {
+		text += ": " + p.Detail
+	}
+	return text
+}
+
+func reportLine(by member.ID, p failover.Report) string {
+	text := fmt.Sprintf("%s says: %s of %s at slot epoch %d", by, p.Step, p.Slot, p.Epoch)
+	if p.Case != 0 {
+		text = caseID(p.Case) + " " + text
+	}
+	if p.Done {
+		text += " done"
+	} else {
+		text += " failed"
+	}
+	if p.Took > 0 {
+		text += " after " + p.Took.Round(time.Millisecond).String()
+	}
+	if p.Detail != "" {
+		text += ": " + p.Detail
+	}
+	return text
+}
+
+// brakeLine tells all modes that hold from this fact on.
+func brakeLine(b failover.Brakes) string {
+	text := "mode " + string(b.Mode())
+	if m, ok := b.Modes[failover.Fleet]; ok {
+		text += ": " + m.Why
+	}
+	for _, s := range slices.Sorted(maps.Keys(b.Modes)) {
+		if s != failover.Fleet {
+			text += fmt.Sprintf("; %s %s: %s", s, b.Modes[s].Mode, b.Modes[s].Why)
+		}
+	}
+	return text
+}

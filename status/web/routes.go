@@ -1,0 +1,199 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"moonwatch/status"
+)
+
+// policy lets the page load what this agent serves and nothing else; nothing
+// written into it can run, and nobody can frame it.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", s.shown(func(v *view) content { return v.html() }))
+	mux.HandleFunc("/explain/{id...}", s.explainPage)
+	mux.HandleFunc("/events", s.stream)
+	for _, part := range []string{"page", "members", "slots", "verdicts", "failovers", "facts"} {
+		mux.HandleFunc("/api/v1/"+part, s.shown(func(v *view) content { return v.json[part]() }))
+	}
+	mux.HandleFunc("/api/v1/explain/{id...}", s.explainJSON)
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		problem(w, http.StatusNotFound, "no such path: there are /api/v1/page, members, slots, verdicts, failovers, facts, and explain/ID")
+	})
+	mux.HandleFunc("/assets/{stamp}/{name}", serveAsset)
+	mux.HandleFunc("/-/healthy", hook(s.cfg.Healthy))
+	mux.HandleFunc("/-/ready", s.ready)
+	return s.guard(mux)
+}
+
+// guard sets the headers that every answer has, and refuses what would be no
+// reading.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.Set("Allow", "GET, HEAD")
+			http.Error(w, "read only: GET or HEAD", http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// shown answers with one form of the present view.
+func (s *Server) shown(form func(*view) content) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := s.current()
+		if v == nil {
+			w.Header().Set("Retry-After", "1")
+			problem(w, http.StatusServiceUnavailable, errNoPage.Error())
+			return
+		}
+		answer(w, r, form(v))
+	}
+}
+
+// explain asks who is to answer, the last page by default.
+func (s *Server) explain(id string) (status.Explanation, error) {
+	v := s.current()
+	switch {
+	case s.cfg.Explain != nil:
+		return s.cfg.Explain(id)
+	case v == nil:
+		return status.Explanation{}, errNoPage
+	default:
+		return v.page.Explain(id)
+	}
+}
+
+func (s *Server) explainJSON(w http.ResponseWriter, r *http.Request) {
+	e, err := s.explain(r.PathValue("id"))
+	if err != nil {
+		problem(w, s.statusOf(err), err.Error())
+		return
+	}
+	answer(w, r, newContent("application/json", encode(e)))
+}
+
+func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	e, err := s.explain(id)
+	m := explained{ID: id, Explanation: e, Base: base}
+	code := http.StatusOK
+	if err != nil {
+		code = s.statusOf(err)
+		m.Trouble = err.Error()
+	}
+	c := newContent("text/html; charset=utf-8", render("explain", m))
+	if code != http.StatusOK {
+		w.Header().Set("Content-Type", c.kind)
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(code)
+		w.Write(c.plain) // who hangs up early misses nothing
+		return
+	}
+	answer(w, r, c)
+}
+
+func (s *Server) statusOf(err error) int {
+	switch {
+	case errors.Is(err, status.ErrUnknown):
+		return http.StatusNotFound
+	case errors.Is(err, errNoPage):
+		return http.StatusServiceUnavailable
+	default:
+		s.cfg.Log.Warn("explain", zap.Error(err))
+		return http.StatusInternalServerError
+	}
+}
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.current() == nil {
+		hook(func() error { return errNoPage })(w, r)
+		return
+	}
+	hook(s.cfg.Ready)(w, r)
+}
+
+// hook answers a probe of an init system or load balancer.
+func hook(ask func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if ask != nil {
+			if err := ask(); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Write([]byte("ok\n")) // who hangs up early misses nothing
+	}
+}
+
+// answer sends content, or 304 to a client that has it.
+func answer(w http.ResponseWriter, r *http.Request, c content) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-cache") // keep it, ask each time
+	h.Set("Vary", "Accept-Encoding")
+	b, tag := c.plain, `"`+c.etag+`"`
+	if acceptsGzip(r) {
+		b, tag = c.gzip, `"`+c.etag+`-gzip"`
+	}
+	h.Set("Etag", tag)
+	if has(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	send(w, r, c.kind, b)
+}
+
+// send writes bytes that are in the form which the client accepts.
+func send(w http.ResponseWriter, r *http.Request, kind string, b []byte) {
+	w.Header().Set("Content-Type", kind)
+	if acceptsGzip(r) {
+		w.Header().Set("Content-Encoding", "gzip")
+	}
+	w.Write(b) // who hangs up early misses nothing
+}
+
+// has reports whether an If-None-Match header names the tag.
+func has(header, tag string) bool {
+	for one := range strings.SplitSeq(header, ",") {
+		one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
+		if one == tag || one == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptsGzip reads Accept-Encoding as browsers, curl and Go write it; whoever
+// weighs its encodings gets plain bytes, which are never wrong.
+func acceptsGzip(r *http.Request) bool {
+	for one := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		if strings.TrimSpace(one) == "gzip" {
+			return true
+		}
+	}
+	return false
+}
+
+// problem is an error for programs.
+func problem(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	w.Write(encode(map[string]string{"error": text})) // who hangs up early misses nothing
+}
