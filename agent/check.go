@@ -42,6 +42,10 @@ func (o *Observer) checked(now time.Time, c Checked) {
 		return
 	}
 	k := &e.check
+	if c.Unasked {
+		k.flying, k.next = 0, now.Add(o.cfg.CheckRetry)
+		return
+	}
 	k.flying, k.last, k.lastGood = 0, c, c.Good
 	if c.Good {
 		k.fails = 0

@@ -65,6 +65,7 @@ type Checked struct {
 	Seq     uint64
 	Good    bool
 	Silent  bool // no answer in time, as opposed to refused or wrong
+	Unasked bool // the question never went out: evidence of nothing
 	Detail  string
 }
 

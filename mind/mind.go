@@ -28,6 +28,7 @@ type Mind struct {
 	led      Led
 	quorumAt time.Time // when the council was last known to have a quorum
 	applied  []consensus.Fact
+	replayed []consensus.Fact // what the disk had, with its outcomes
 	snapAt   uint64
 	watched  uint64 // ledger head at which the observer was last told whom to watch
 	wants    wants
@@ -77,9 +78,11 @@ func (m *Mind) load(boot Boot) error {
 		m.snapAt = m.ledger.Head()
 	}
 	for _, f := range boot.Facts {
-		if _, _, err := m.ledger.Follow(f); err != nil {
+		f, _, err := m.ledger.Follow(f)
+		if err != nil {
 			return err
 		}
+		m.replayed = append(m.replayed, f)
 	}
 	return nil
 }

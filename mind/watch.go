@@ -84,3 +84,11 @@ func (m *Mind) Mode() (mode failover.Mode, since time.Time) {
 // Accused lists the members in trouble that no verdict covers yet, on the
 // leader; nil elsewhere.
 func (m *Mind) Accused() []member.ID { return slices.Clone(m.tally.Open(m.now)) }
+
+// TakeReplayed gives the facts that were found on the disk, with their
+// outcomes, and forgets them: whoever shows facts begins with these.
+func (m *Mind) TakeReplayed() []consensus.Fact {
+	facts := m.replayed
+	m.replayed = nil
+	return facts
+}

@@ -1,0 +1,249 @@
+// Package daemon joins the decisions of one agent (package mind) with the
+// adapters that do deeds, and owns every goroutine.
+//
+//	       packets      +----------+  answers probes itself
+//	gossip -----------> | receive  | -------------------------> gossip
+//	                    +----+-----+
+//	       frames,           | events (bounded)
+//	link   commands   +------v-------+   effects    +---------+
+//	----------------> |     loop     | -----------> |  deeds  |--> gossip, link,
+//	feed   facts      | (owns mind)  |              +---------+    checks, actions
+//	<---------------- |              | --writes, in order--> disk ---> "it is on disk"
+//	                  +------+-------+
+//	                         | page, table (when they change)
+//	                 +-------v--------+
+//	                 | web   gateway  |   debug: metrics, state, pprof
+//	                 +----------------+
+//
+// One goroutine, the loop, owns the mind; nobody else touches it. All others
+// hand it events through one bounded queue and never wait for it, except those
+// that may be slow without harm. Stop is ordered: doors first, then the loop,
+// then the disk, then the network.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"moonwatch/agent/gossip"
+	"moonwatch/agent/probe"
+	"moonwatch/consensus"
+	"moonwatch/consensus/disk"
+	"moonwatch/consensus/link"
+	"moonwatch/failover/driver"
+	"moonwatch/internal/config"
+	"moonwatch/internal/pki"
+	"moonwatch/internal/program"
+	"moonwatch/internal/wire"
+	"moonwatch/member"
+	"moonwatch/mind"
+	"moonwatch/shield/gateway"
+	"moonwatch/status"
+	"moonwatch/status/web"
+)
+
+// Config is what an agent runs with.
+type Config struct {
+	Agent      *config.Agent
+	Log        *zap.Logger
+	Registerer *prometheus.Registry // nil: a private one
+
+	// Console marks an agent that is in no roster by intent, such as the
+	// demo's launcher: it follows, shows and serves, and is not warned about.
+	Console bool
+	// ActionsOfSelf lets actions belong to the agent's own user: the demo
+	// runs without root.
+	ActionsOfSelf bool
+	// GatewayDebug names slot and occupant in the gateway's answers.
+	GatewayDebug bool
+
+	Gate   Gate                 // nil: open
+	Facts  func(consensus.Fact) // each fact as it is applied, in order; must not block
+	Pages  func(status.Page)    // each new page; must not block
+	Routes func(gateway.Table)  // each new table, after the gateway took it; must not block
+}
+
+// Gate decides whether this agent may talk with an address. The demo closes it
+// to isolate a member.
+type Gate interface{ Open(netip.Addr) bool }
+
+// Daemon is one running agent.
+type Daemon struct {
+	cfg     Config
+	self    member.ID
+	cluster string
+	started time.Time
+	life    member.Incarnation
+	log     *zap.Logger
+	reg     *prometheus.Registry
+	m       *metrics
+
+	keys    *pki.Source
+	signer  *wire.Signer
+	gossip  *gossip.Gossip
+	link    *link.Link
+	store   *disk.Store
+	journal *driver.Journal
+	actions program.Folder
+	checker *probe.Checker
+	gateway *gateway.Gateway // nil: this agent opens no door
+	web     *web.Server
+	doors   *doors
+
+	mind    *mind.Mind // owned by the loop
+	history *status.History
+	events  chan mind.Event
+	writes  chan write
+	deeds   sync.WaitGroup
+	slots   chan struct{} // bounds the deeds under way
+
+	peers     peers
+	flights   flights
+	feed      *feed
+	commands  commands
+	progress  atomic.Int64 // when the loop last finished a step, in ns of this process
+	page      atomic.Pointer[status.Page]
+	table     gateway.Table
+	ready     chan struct{}
+	readied   sync.Once
+	fatal     chan error
+	nonce     string
+	founded   map[member.ID]string
+	founding  atomic.Pointer[string] // what the founding waits for, for the page
+	duty      atomic.Pointer[duty]   // what this member should be serving
+	ownReport atomic.Uint32          // agent.Report of the own check
+}
+
+// Addresses are where the agent really listens, port 0 resolved.
+type Addresses struct {
+	Gossip, Link, HTTP, Debug, Gateway netip.AddrPort
+	Socket                             string
+}
+
+// maxDeeds bounds the checks, actions and submissions under way at once.
+const maxDeeds = 128
+
+// eventQueue is how many events may wait for the loop. At a thousand events a
+// second that is four seconds: more, and the agent is not well anyway.
+const eventQueue = 4096
+
+// New opens everything that the agent needs: files, sockets, stores. It
+// starts nothing that acts. What it opened is closed again when it fails, or at
+// the end of Run.
+func New(cfg Config) (*Daemon, error) {
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	if cfg.Registerer == nil {
+		cfg.Registerer = prometheus.NewRegistry()
+	}
+	d := &Daemon{
+		cfg: cfg, self: cfg.Agent.Name, started: time.Now(), log: cfg.Log, reg: cfg.Registerer,
+		history: status.NewHistory(), events: make(chan mind.Event, eventQueue), writes: make(chan write, 1024),
+		slots: make(chan struct{}, maxDeeds), ready: make(chan struct{}), fatal: make(chan error, 4),
+	}
+	d.m = newMetrics(d.reg, d)
+	if err := d.open(); err != nil {
+		d.close()
+		return nil, fmt.Errorf("agent %s: %w", d.self, err)
+	}
+	return d, nil
+}
+
+// Run runs the agent until ctx ends or something happens that it cannot go on
+// with.
+func (d *Daemon) Run(ctx context.Context) error {
+	defer d.close()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var g run.Group
+	actor := func(name string, do func(context.Context) error) {
+		actx, cancel := context.WithCancel(ctx)
+		g.Add(func() error {
+			err := do(actx)
+			if err != nil && !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		}, func(error) { cancel() })
+	}
+	actor("doors", d.doors.serve)
+	actor("receive", d.receive)
+	actor("join", d.join)
+	actor("meet", d.meet)
+	actor("disk", d.writeAll)
+	actor("agent", d.live)
+	if d.gateway != nil {
+		actor("evidence", d.evidence)
+	}
+	actor("stop", func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-d.fatal:
+			return err
+		}
+	})
+	err := g.Run()
+	if err != nil {
+		return fmt.Errorf("agent %s: %w", d.self, err)
+	}
+	return nil
+}
+
+// live is the agent's life: found or find a ledger, then decide.
+func (d *Daemon) live(ctx context.Context) error {
+	defer d.deeds.Wait()
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	d.deeds.Go(func() { d.follow(ctx) })
+	return d.loop(ctx)
+}
+
+// Ready is closed when the agent has a ledger and has begun to decide.
+func (d *Daemon) Ready() <-chan struct{} { return d.ready }
+
+// Page is the newest page, the zero Page before the first.
+func (d *Daemon) Page() status.Page {
+	if p := d.page.Load(); p != nil {
+		return *p
+	}
+	return status.Page{}
+}
+
+// fail ends the agent with an error; only the first one counts.
+func (d *Daemon) fail(err error) {
+	select {
+	case d.fatal <- err:
+	default:
+	}
+}
+
+// tell hands an event to the loop and waits while the queue is full, until ctx
+// ends.
+func (d *Daemon) tell(ctx context.Context, ev mind.Event) {
+	select {
+	case d.events <- ev:
+	case <-ctx.Done():
+	}
+}
+
+// offer hands an event to the loop unless the queue is full: datagrams may be
+// lost, and waiting here would lose more of them.
+func (d *Daemon) offer(ev mind.Event) {
+	select {
+	case d.events <- ev:
+	default:
+		d.m.dropped.Inc()
+	}
+}

@@ -1,0 +1,217 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+)
+
+// doors are where people and their tools come in: page and API, the socket of
+// the machine, and the debug port.
+type doors struct {
+	servers   []*http.Server
+	listeners []net.Listener
+	http      netip.AddrPort
+	debug     netip.AddrPort
+	socket    string
+}
+
+// listen opens the doors, so that a port in use is an error at the start.
+func (d *Daemon) listen() (*doors, error) {
+	a := d.cfg.Agent
+	x := &doors{socket: a.Socket}
+	add := func(what, network, addr string, h http.Handler) (net.Addr, error) {
+		l, err := net.Listen(network, addr)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", what, err)
+		}
+		x.listeners = append(x.listeners, l)
+		x.servers = append(x.servers, &http.Server{
+			Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+			ErrorLog: zap.NewStdLog(d.log.Named(what)),
+		})
+		return l.Addr(), nil
+	}
+	if a.HTTP != "" {
+		addr, err := add("http", "tcp", a.HTTP, d.web)
+		if err != nil {
+			return x, err
+		}
+		x.http = addrPort(addr)
+	}
+	if a.Debug != "" {
+		addr, err := add("debug", "tcp", a.Debug, d.debugHandler())
+		if err != nil {
+			return x, err
+		}
+		x.debug = addrPort(addr)
+	}
+	if a.Socket != "" {
+		if err := d.freeSocket(a.Socket); err != nil {
+			return x, err
+		}
+		if _, err := add("socket", "unix", a.Socket, d.socketHandler()); err != nil {
+			return x, err
+		}
+		if err := os.Chmod(a.Socket, 0o660); err != nil {
+			return x, fmt.Errorf("open socket: %w", err)
+		}
+	}
+	return x, nil
+}
+
+// freeSocket removes what a killed agent left, and refuses to take a socket at
+// which somebody answers.
+func (d *Daemon) freeSocket(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return fmt.Errorf("open socket: %w", err)
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		_ = c.Close()
+		return fmt.Errorf("open socket %s: another agent answers there", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("open socket: %w", err)
+	}
+	return nil
+}
+
+// serve serves until ctx ends.
+func (x *doors) serve(ctx context.Context) error {
+	failed := make(chan error, len(x.servers))
+	for i, s := range x.servers {
+		go func() { failed <- s.Serve(x.listeners[i]) }()
+	}
+	select {
+	case <-ctx.Done():
+		return x.close(context.WithoutCancel(ctx))
+	case err := <-failed:
+		return err
+	}
+}
+
+// close ends all requests; event streams have no end of their own.
+func (x *doors) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for i, s := range x.servers {
+		if s.Shutdown(ctx) != nil {
+			_ = s.Close()
+		}
+		_ = x.listeners[i].Close()
+	}
+	x.servers, x.listeners = nil, nil
+	return nil
+}
+
+// socketHandler adds to the page's API what only the machine's own people may
+// do: hand in commands that an operator signed.
+func (d *Daemon) socketHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", d.web)
+	mux.HandleFunc("POST /api/v1/commands", d.serveSubmit)
+	mux.HandleFunc("GET /api/v1/commands/{id...}", d.serveCommand)
+	return mux
+}
+
+// debugHandler is for people with a shell on the machine.
+func (d *Daemon) debugHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(d.reg, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/state", d.serveState)
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.Handle("/-/healthy", d.web)
+	mux.Handle("/-/ready", d.web)
+	return mux
+}
+
+// serveState prints what the agent knows and waits for.
+func (d *Daemon) serveState(w http.ResponseWriter, _ *http.Request) {
+	founding := ""
+	if s := d.founding.Load(); s != nil {
+		founding = *s
+	}
+	reply(w, http.StatusOK, map[string]any{
+		"self": d.self, "cluster": d.cluster, "incarnation": d.life, "version": Version, "started": d.started,
+		"founding": founding, "head": d.feed.head(), "feed": d.feed.Status(), "view": d.peers.seen(),
+		"queue": len(d.events), "writes": len(d.writes), "deeds": len(d.slots), "addresses": d.Addresses(),
+		"own_report": d.ownReport.Load(), "page": d.Page(),
+	})
+}
+
+// healthy says why the agent is not well.
+func (d *Daemon) healthy() error {
+	select {
+	case <-d.ready:
+	default:
+		return nil // founding or following: alive, and not ready
+	}
+	if !d.alive(time.Now()) {
+		return errors.New("the agent's loop makes no progress")
+	}
+	return nil
+}
+
+func (d *Daemon) isReady() error {
+	select {
+	case <-d.ready:
+		return nil
+	default:
+	}
+	if s := d.founding.Load(); s != nil {
+		return errors.New(*s)
+	}
+	return errors.New("starting")
+}
+
+// Addresses are where the agent listens.
+func (d *Daemon) Addresses() Addresses {
+	a := Addresses{Gossip: d.gossip.Addr(), Link: addrPort(d.link.Addr()), HTTP: d.doors.http, Debug: d.doors.debug, Socket: d.doors.socket}
+	if d.gateway != nil {
+		a.Gateway = addrPort(d.gateway.Addr())
+	}
+	return a
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	p := t.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
+}
+
+// dial opens the connections of checks and gateway, through the gate.
+func (d *Daemon) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if d.cfg.Gate != nil {
+		if p, err := netip.ParseAddrPort(addr); err == nil && !d.cfg.Gate.Open(p.Addr()) {
+			<-ctx.Done() // a severed link is silent
+			return nil, fmt.Errorf("dial %s: %w", addr, ctx.Err())
+		}
+	}
+	var x net.Dialer
+	return x.DialContext(ctx, network, addr)
+}
+
+func (d *Daemon) gateOf() func(netip.Addr) bool {
+	if d.cfg.Gate == nil {
+		return nil
+	}
+	return d.cfg.Gate.Open
+}

@@ -1,0 +1,100 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"moonwatch/consensus"
+	"moonwatch/consensus/link"
+	"moonwatch/member"
+	"moonwatch/mind"
+)
+
+// staleQuorum is how old a peer's word about the council may be to count.
+const staleQuorum = 2 * time.Second
+
+// follow keeps an agent that is no councillor on the feed: one peer after the
+// other, councillors first. A councillor has its facts from raft.
+func (d *Daemon) follow(ctx context.Context) {
+	if d.mind.Councillor() {
+		return
+	}
+	turn := 0
+	for ctx.Err() == nil {
+		peers := d.feeders()
+		if len(peers) == 0 {
+			sleep(ctx, 200*time.Millisecond)
+			continue
+		}
+		turn++
+		peer := peers[turn%len(peers)]
+		began := time.Now()
+		err := d.link.Follow(ctx, peer, d.feed.head()+1, func(b link.Batch) error { return d.fed(ctx, b) })
+		d.log.Debug("feed ended", zap.String("peer", string(peer)), zap.Error(err))
+		if time.Since(began) < time.Second {
+			sleep(ctx, 50*time.Millisecond)
+		}
+	}
+}
+
+// feeders are the peers that may feed us: living ones, councillors first, each
+// follower beginning with another one.
+func (d *Daemon) feeders() []member.ID {
+	expected := d.cfg.Agent.ExpectCouncillors
+	var first, others []member.ID
+	for _, s := range d.peers.list() {
+		if s.Name == d.self || !s.Alive || s.Tags[tagConsole] != "" {
+			continue
+		}
+		if slices.Contains(expected, s.Name) {
+			first = append(first, s.Name)
+		} else {
+			others = append(others, s.Name)
+		}
+	}
+	if len(first) > 0 {
+		at := int(d.life) % len(first)
+		first = append(first[at:len(first):len(first)], first[:at]...)
+		return first
+	}
+	return others
+}
+
+var errGap = errors.New("the feed has a gap")
+
+// fed hands one batch to the loop.
+func (d *Daemon) fed(ctx context.Context, b link.Batch) error {
+	if len(b.Snapshot) > 0 {
+		d.tell(ctx, mind.LedgerFed{Snapshot: b.Snapshot})
+	}
+	if len(b.Facts) > 0 {
+		facts := make([]consensus.Fact, 0, len(b.Facts))
+		for _, raw := range b.Facts {
+			f, err := consensus.DecodeFact(raw)
+			if err != nil {
+				return err
+			}
+			facts = append(facts, f)
+		}
+		if len(b.Snapshot) == 0 && facts[0].Index > d.feed.head()+uint64(cap(d.events)) {
+			return errGap
+		}
+		d.tell(ctx, mind.FactsFed{Facts: facts})
+	}
+	if b.Status.Quorum && b.Status.Age < staleQuorum {
+		d.feed.quorum(time.Now().Add(-b.Status.Age))
+		d.tell(ctx, mind.QuorumHeard{Leader: b.Status.Leader, Term: b.Status.Term})
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

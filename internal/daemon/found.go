@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"moonwatch/consensus"
+	"moonwatch/consensus/disk"
+	"moonwatch/consensus/link"
+	"moonwatch/member"
+	"moonwatch/mind"
+)
+
+// begin makes the mind: from the disk, as a founder, or empty, as a follower.
+func (d *Daemon) begin(ctx context.Context) error {
+	boot, err := d.store.Load()
+	if err != nil {
+		return err
+	}
+	b := mind.Boot{Snapshot: boot.Snapshot, Facts: boot.Facts, Raft: boot.Raft, Holding: d.journal.Holding()}
+	if boot.Fresh {
+		if b.Genesis, b.Follower, err = d.found(ctx); err != nil {
+			return err
+		}
+	}
+	cfg := mind.Default(d.self, d.life)
+	m, err := mind.New(cfg, b, time.Now())
+	if err != nil {
+		return fmt.Errorf("%s: %w: move the folder away and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
+	}
+	d.restoreFeed(boot, m)
+	d.mind = m
+	d.progress.Store(int64(time.Since(d.started)))
+	d.noteDuty()
+	d.deeds.Go(func() { d.presence(ctx) })
+	d.deeds.Go(func() { d.watchOwn(ctx) })
+	d.readied.Do(func() { close(d.ready) })
+	d.log.Info("agent decides", zap.Uint64("head", m.Ledger().Head()), zap.Bool("councillor", m.Councillor()))
+	return nil
+}
+
+// found waits until it is clear whether there is a ledger already. All
+// expected councillors have to be seen empty at the same time before anybody
+// founds; each then knows, by the others' nonces, that they were empty in this
+// life, and may found as well although the others are a little ahead.
+func (d *Daemon) found(ctx context.Context) (g *consensus.Genesis, follower bool, err error) {
+	expected := slices.Clone(d.cfg.Agent.ExpectCouncillors)
+	slices.Sort(expected)
+	if !slices.Contains(expected, d.self) {
+		return nil, true, nil
+	}
+	g = &consensus.Genesis{Cluster: d.cluster, Root: d.root(), Council: expected}
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	said := ""
+	for {
+		hellos, missing := d.hellos(ctx, expected)
+		for _, h := range hellos {
+			if !h.HasLedger {
+				continue
+			}
+			if h.Founded[d.self] == d.nonce && d.nonce != "" {
+				return g, false, d.noteFounded(h.Founded)
+			}
+			d.log.Warn("this disk is empty and a council exists: following it", zap.String("seen_at", string(h.Name)))
+			return nil, true, nil
+		}
+		if len(missing) == 0 {
+			nonces := map[member.ID]string{d.self: d.nonce}
+			for _, h := range hellos {
+				nonces[h.Name] = h.Nonce
+			}
+			return g, false, d.noteFounded(nonces)
+		}
+		wait := "waiting for the expected councillors " + strings.Join(missing, ", ")
+		d.founding.Store(&wait)
+		if wait != said {
+			said = wait
+			d.log.Info("cluster not founded yet", zap.Strings("missing", missing))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// hellos asks all other expected councillors who they are.
+func (d *Daemon) hellos(ctx context.Context, council []member.ID) (hellos []link.Hello, missing []string) {
+	for _, id := range council {
+		if id == d.self {
+			continue
+		}
+		addr, ok := d.peers.linkAddress(id)
+		if !ok {
+			missing = append(missing, string(id))
+			continue
+		}
+		ask, cancel := context.WithTimeout(ctx, time.Second)
+		h, _, err := d.link.Ask(ask, addr)
+		cancel()
+		if err != nil || h.Name != id {
+			missing = append(missing, string(id))
+			continue
+		}
+		hellos = append(hellos, h)
+	}
+	return hellos, missing
+}
+
+// noteFounded remembers who was empty when this councillor founded, also for
+// later lives.
+func (d *Daemon) noteFounded(nonces map[member.ID]string) error {
+	b, err := json.Marshal(nonces)
+	if err != nil {
+		return fmt.Errorf("founding: %w", err)
+	}
+	if err := writeFile(filepath.Join(d.cfg.Agent.DataDir, "founded.json"), b); err != nil {
+		return err
+	}
+	d.feed.found(nonces)
+	return nil
+}
+
+// restoreFeed fills history and feed with what the disk had.
+func (d *Daemon) restoreFeed(boot disk.Boot, m *mind.Mind) {
+	for _, f := range m.TakeReplayed() {
+		d.history.Apply(f)
+		d.feed.append(f)
+	}
+	d.feed.restored(m.Ledger(), len(boot.Snapshot) > 0)
+}
+
+// loadNonce reads or makes the number that tells this disk's emptiness from
+// that of an emptied one.
+func loadNonce(dir string) (string, error) {
+	path := filepath.Join(dir, "nonce")
+	b, err := os.ReadFile(path)
+	if err == nil {
+		return string(b), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	raw := make([]byte, 16)
+	if _, err := rand.Read(raw); err != nil {
+		return "", fmt.Errorf("nonce: %w", err)
+	}
+	n := hex.EncodeToString(raw)
+	return n, writeFile(path, []byte(n))
+}
+
+// loadFounded reads who was empty when this councillor founded.
+func loadFounded(dir string) map[member.ID]string {
+	b, err := os.ReadFile(filepath.Join(dir, "founded.json"))
+	if err != nil {
+		return nil
+	}
+	var n map[member.ID]string
+	if json.Unmarshal(b, &n) != nil {
+		return nil // half-written: who asks becomes a follower, which is safe
+	}
+	return n
+}
+
+// writeFile replaces a file at one stroke.
+func writeFile(path string, b []byte) error {
+	tmp := path + ".new"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

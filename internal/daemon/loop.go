@@ -1,0 +1,93 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"moonwatch/failover"
+	"moonwatch/mind"
+	"moonwatch/status"
+)
+
+// pageEvery bounds how often a page is built; a browser needs no more.
+const pageEvery = 100 * time.Millisecond
+
+// pageBeat is how often it is built when nothing happens, so that ages move.
+const pageBeat = time.Second
+
+// loop owns the mind: it waits for events and for the mind's own time, and
+// carries out what the mind wants done.
+func (d *Daemon) loop(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var paged time.Time
+	dirty := true
+	for {
+		var ev mind.Event
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+			ev = mind.Woken{}
+		case ev = <-d.events:
+		}
+		began := time.Now()
+		for _, e := range d.mind.Step(began, ev) {
+			if d.carryOut(ctx, e) {
+				dirty = true
+			}
+		}
+		now := time.Now()
+		d.progress.Store(int64(now.Sub(d.started)))
+		d.m.step.Observe(now.Sub(began).Seconds())
+		if dirty && now.Sub(paged) >= pageEvery || now.Sub(paged) >= pageBeat {
+			d.show(now)
+			dirty, paged = false, now
+		}
+		wake := d.mind.Wake()
+		if dirty {
+			wake = earliest(wake, paged.Add(pageEvery))
+		}
+		timer.Reset(time.Until(wake))
+	}
+}
+
+// show builds the page and the gateway's table.
+func (d *Daemon) show(now time.Time) {
+	d.route()
+	mode, since := d.mind.Mode()
+	led := d.mind.Leading()
+	p := status.Build(status.Input{
+		Now: now, Self: d.self, Version: Version, Ledger: d.mind.Ledger(), State: d.mind.State(), History: d.history,
+		Mode: mode, ModeSince: since, Leader: led.Leader, Term: led.Term, Quorum: led.Quorum,
+		Accused: d.mind.Accused(), View: d.peers.seen(), Stats: d.stats(),
+	})
+	d.page.Store(&p)
+	d.web.SetPage(p)
+	d.m.observe(d, mode)
+	if d.cfg.Pages != nil {
+		d.cfg.Pages(p)
+	}
+}
+
+// alive reports whether the loop makes progress. An agent whose loop is stuck
+// must not look well to its observers.
+func (d *Daemon) alive(now time.Time) bool {
+	return now.Sub(d.started)-time.Duration(d.progress.Load()) < 2*time.Second
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// say writes a mode change into the log, once.
+func (d *Daemon) say(mode failover.Mode, was failover.Mode) {
+	if mode != was {
+		d.log.Info("mode changed", zap.String("mode", string(mode)), zap.String("was", string(was)))
+	}
+}

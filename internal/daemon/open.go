@@ -1,0 +1,218 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"moonwatch/agent/gossip"
+	"moonwatch/agent/probe"
+	"moonwatch/consensus/disk"
+	"moonwatch/consensus/link"
+	"moonwatch/failover/driver"
+	"moonwatch/internal/pki"
+	"moonwatch/internal/program"
+	"moonwatch/internal/wire"
+	"moonwatch/member"
+	"moonwatch/mind"
+	"moonwatch/shield/gateway"
+	"moonwatch/status/web"
+)
+
+// Version is the version of this build.
+const Version = "0.1.0"
+
+// open opens everything in the order in which later parts need earlier ones.
+func (d *Daemon) open() error {
+	a := d.cfg.Agent
+	var err error
+	files := pki.Files{Cert: a.TLS.Cert, Key: a.TLS.Key, CA: a.TLS.CA}
+	if d.keys, err = pki.OpenSource(files, d.renewed); err != nil {
+		return err
+	}
+	pair := d.keys.Pair()
+	if pair.Name != d.self {
+		return fmt.Errorf("tls.cert: %s is the certificate of %s, want %s", a.TLS.Cert, pair.Name, d.self)
+	}
+	if pair.ClusterID != a.Cluster {
+		return fmt.Errorf("tls.cert: %s is of cluster %s, want %s", a.TLS.Cert, pair.ClusterID, a.Cluster)
+	}
+	d.cluster = a.Cluster
+	if d.signer, err = wire.NewSigner(d.cluster, d.self, pair.SigningKey()); err != nil {
+		return err
+	}
+	if d.store, err = disk.Open(disk.Config{Dir: a.DataDir, Cluster: d.cluster, Member: d.self, Log: d.log.Named("disk"), Registerer: d.reg}); err != nil {
+		return err
+	}
+	d.feed = newFeed(d.store)
+	if d.life, err = nextLife(a.DataDir); err != nil {
+		return err
+	}
+	if d.nonce, err = loadNonce(a.DataDir); err != nil {
+		return err
+	}
+	d.feed.found(loadFounded(a.DataDir))
+	if d.journal, err = driver.OpenJournal(filepath.Join(a.DataDir, "steps"), d.reg); err != nil {
+		return err
+	}
+	owners := program.RootOnly()
+	if d.cfg.ActionsOfSelf {
+		owners = program.RootOrSelf()
+	}
+	d.actions = program.Folder{Path: a.ActionsDir, Owners: owners}
+	d.checker = probe.New(probe.Config{
+		Dial: d.dial, Programs: program.Folder{Path: a.ChecksDir, Owners: owners}, Registerer: d.reg,
+	})
+	return errors.Join(d.openNetwork(), d.openDoors())
+}
+
+func (d *Daemon) openNetwork() error {
+	a := d.cfg.Agent
+	var err error
+	d.link, err = link.Open(link.Config{
+		Self: d.self, ClusterID: d.cluster, Listen: a.Link,
+		Server: d.keys.Server(), Client: d.keys.Client(),
+		PeerOf:  func(s tls.ConnectionState) (member.ID, error) { return pki.PeerName(s) },
+		Resolve: d.peers.linkAddress, Handler: handler{d}, Gate: d.gateOf(), Log: d.log.Named("link"), Registerer: d.reg,
+	})
+	if err != nil {
+		return err
+	}
+	keys, err := gossip.LoadKeys(a.GossipKeyFile)
+	if err != nil {
+		return err
+	}
+	tags := map[string]string{
+		tagLink:    strconv.Itoa(int(addrPort(d.link.Addr()).Port())),
+		tagStarted: strconv.FormatInt(d.started.UnixMilli(), 10),
+	}
+	if d.cfg.Console {
+		tags[tagConsole] = "1"
+	}
+	cfg := gossip.Config{
+		Name: d.self, ClusterID: d.cluster, Bind: a.Bind, Advertise: a.Advertise, Keys: keys, KeyFile: a.GossipKeyFile,
+		Tags: tags, Log: d.log.Named("gossip"), Registerer: d.reg,
+	}
+	if gate := d.cfg.Gate; gate != nil {
+		cfg.Gate = func(p netip.AddrPort) bool { return gate.Open(p.Addr()) }
+	}
+	if d.gossip, err = gossip.Open(cfg); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (d *Daemon) openDoors() error {
+	a := d.cfg.Agent
+	d.web = web.New(web.Config{Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady})
+	var err error
+	if a.Gateway != "" {
+		d.gateway, err = gateway.Open(gateway.Config{
+			Listen: a.Gateway, Dial: d.dial, Log: d.log.Named("gateway"), Registerer: d.reg, Debug: d.cfg.GatewayDebug,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	d.doors, err = d.listen()
+	return err
+}
+
+// close closes what open has opened, in the reverse order.
+func (d *Daemon) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var errs []error
+	if d.doors != nil {
+		errs = append(errs, d.doors.close(ctx))
+	}
+	if d.gateway != nil {
+		errs = append(errs, d.gateway.Close(ctx))
+	}
+	if d.web != nil {
+		d.web.Close()
+	}
+	if d.link != nil {
+		errs = append(errs, d.link.Close(ctx))
+	}
+	if d.gossip != nil {
+		errs = append(errs, d.gossip.Close(ctx))
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		d.log.Warn("not everything closed well", zap.Error(err))
+	}
+}
+
+func (d *Daemon) renewed(p *pki.Pair, err error) {
+	if err != nil {
+		d.log.Warn("certificate files are not used", zap.Error(err))
+		return
+	}
+	d.log.Info("certificate renewed", zap.Time("expires", p.Expires()))
+}
+
+func (d *Daemon) root() []byte { return d.keys.Pair().Root() }
+
+// nextLife is the incarnation of this start: the time, and always higher than
+// the last one's, also when the clock was set back.
+func nextLife(dir string) (member.Incarnation, error) {
+	path := filepath.Join(dir, "incarnation")
+	last := uint64(0)
+	if b, err := os.ReadFile(path); err == nil {
+		last, _ = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64) // half-written: the time will do
+	}
+	life := max(uint64(time.Now().UnixMilli()), last+1)
+	return member.Incarnation(life), writeFile(path, []byte(strconv.FormatUint(life, 10)))
+}
+
+// handler is the agent behind its link.
+type handler struct{ d *Daemon }
+
+// Raft takes a message of another councillor.
+func (h handler) Raft(_ member.ID, frame []byte) {
+	m := new(raftpb.Message)
+	if err := proto.Unmarshal(frame, m); err != nil {
+		h.d.log.Warn("raft message not understood", zap.Error(err))
+		return
+	}
+	h.d.offer(mind.RaftCame{Message: m})
+}
+
+// Submit takes a command of another agent.
+func (h handler) Submit(ctx context.Context, _ member.ID, command []byte) error {
+	return h.d.Submit(ctx, command)
+}
+
+// Hello says who this agent is.
+func (h handler) Hello() link.Hello {
+	d := h.d
+	return link.Hello{
+		StartedAt: d.started, Incarnation: d.life, Address: d.address(), Version: Version,
+		HasLedger: d.feed.head() > 0, Head: d.feed.head(), Nonce: d.nonce, Founded: d.feed.founded(),
+	}
+}
+
+// Feed is the agent's copy of the ledger.
+func (h handler) Feed() link.FeedSource { return h.d.feed }
+
+func (d *Daemon) address() string {
+	if d.gossip == nil {
+		return ""
+	}
+	return d.gossip.Addr().String()
+}

@@ -1,0 +1,80 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"moonwatch/agent/probe"
+	"moonwatch/failover"
+	"moonwatch/failover/driver"
+	"moonwatch/mind"
+)
+
+// pollEvery is how often an action that says "in progress" is asked again.
+const pollEvery = time.Second
+
+// doStep runs an installed action for the mind and tells how it ended.
+func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
+	k := e.Key
+	req := driver.Request{
+		Case: "-", Step: string(k.Step), Attempt: k.Attempt*1000 + e.Try, Member: d.self, Pool: e.Pool,
+		Slot: k.Slot, SlotEpoch: k.Epoch, Deadline: e.Deadline,
+	}
+	if k.Case != 0 {
+		req.Case = fmt.Sprintf("C-%d", k.Case)
+	}
+	var drv driver.Driver = driver.NewExec(d.actions, e.Action, "", d.journal)
+	if k.Step == failover.StepStop && k.Case != 0 {
+		drv = driver.NewSelfFence(drv, d.stopped(e))
+	}
+	d.log.Info("step begins", zap.String("case", req.Case), zap.String("step", req.Step),
+		zap.String("slot", string(k.Slot)), zap.Uint64("slot_epoch", uint64(k.Epoch)), zap.String("action", e.Action))
+	d.deeds.Go(func() {
+		began := time.Now()
+		r := drv.Apply(ctx, req)
+		for r.Outcome == driver.InProgress && ctx.Err() == nil && time.Now().Before(e.Deadline) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(pollEvery):
+				r = drv.Apply(ctx, req)
+			}
+		}
+		took := time.Since(began)
+		d.log.Info("step ended", zap.String("case", req.Case), zap.String("step", req.Step),
+			zap.String("slot", string(k.Slot)), zap.Stringer("outcome", r.Outcome), zap.String("detail", r.Detail), zap.Duration("took", took))
+		d.m.steps.WithLabelValues(req.Step, r.Outcome.String()).Inc()
+		d.tell(ctx, mind.StepEnded{Done: failover.StepDone{Key: k, Result: resultOf(r.Outcome), Detail: r.Detail, Took: took}})
+	})
+}
+
+func resultOf(o driver.Outcome) failover.StepResult {
+	switch o {
+	case driver.Done:
+		return failover.ResultDone
+	case driver.Retryable, driver.InProgress:
+		return failover.ResultAgain
+	case driver.Refused:
+		return failover.ResultRefused
+	case driver.Permanent:
+		return failover.ResultFailed
+	case driver.Unknown:
+	}
+	return failover.ResultUnknown
+}
+
+// stopped proves a stop: the slot's own check is refused on this member.
+func (d *Daemon) stopped(e mind.DoStep) func(context.Context) bool {
+	pool, ok := d.mind.Ledger().Fleet().Pool(e.Pool)
+	checks := pool.Checks
+	addr := d.gossip.Addr().Addr()
+	return func(ctx context.Context) bool {
+		if !ok || !checks.Outside() {
+			return false // nothing to look at: no proof
+		}
+		r := d.checker.Run(ctx, probe.Target{Addr: addr, Slot: e.Key.Slot, SlotEpoch: e.Key.Epoch}, checks, checks.Timeout())
+		return r.Outcome == probe.Refuses
+	}
+}

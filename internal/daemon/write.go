@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"moonwatch/mind"
+)
+
+// write is one thing to be written, in the order in which the mind asked.
+type write struct{ effect mind.Effect }
+
+// write hands something to the disk. The queue is long; if the disk stalls for
+// so long that it is full, the loop waits here, stops answering probes, and the
+// others judge this agent lost: which is what it is.
+func (d *Daemon) write(ctx context.Context, e mind.Effect) {
+	select {
+	case d.writes <- write{e}:
+	case <-ctx.Done():
+	}
+}
+
+// writeAgain is how long a failed write waits. A full disk is full for a
+// while; raft waits for the answer, so nothing is acknowledged meanwhile.
+const writeAgain = 500 * time.Millisecond
+
+// writeAll does the writes, one after the other. On stop it finishes what was
+// asked for: the loop has ended by then.
+func (d *Daemon) writeAll(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			d.flush()
+			return nil
+		case w := <-d.writes:
+			for failed := false; ; failed = true {
+				err := d.doWrite(w)
+				if err == nil {
+					if failed {
+						d.log.Info("disk writes again")
+					}
+					break
+				}
+				d.m.diskErrors.Inc()
+				if !failed {
+					d.log.Error("disk does not write; trying again", zap.Error(err))
+				}
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-time.After(writeAgain):
+				}
+			}
+			if p, ok := w.effect.(mind.Persist); ok {
+				d.tell(ctx, mind.DiskDone{Seq: p.Seq})
+			}
+		}
+	}
+}
+
+func (d *Daemon) flush() {
+	for {
+		select {
+		case w := <-d.writes:
+			if err := d.doWrite(w); err != nil {
+				d.log.Warn("not written at the end", zap.Error(err))
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+func (d *Daemon) doWrite(w write) error {
+	began := time.Now()
+	defer func() { d.m.write.Observe(time.Since(began).Seconds()) }()
+	switch e := w.effect.(type) {
+	case mind.Persist:
+		return d.store.Persist(e.Persist)
+	case mind.Keep:
+		return d.store.Keep(e.Facts)
+	case mind.KeepSnapshot:
+		return d.store.KeepSnapshot(e.Head, e.Ledger, e.Raft, e.Keep, e.Whole)
+	default:
+		return nil
+	}
+}
