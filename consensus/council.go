@@ -47,6 +47,11 @@ type Persisted struct{ Seq uint64 }
 // committed repeats it until it stands in the ledger.
 type Propose struct{ Command []byte }
 
+// ClockJudged tells whether this councillor's clock agrees with the others'.
+// One that does not may not lead: facts carry the leader's time (PROTOCOL 8).
+type ClockJudged struct{ Good bool }
+
+func (ClockJudged) isCouncilEvent()  {}
 func (CouncilWoken) isCouncilEvent() {}
 func (RaftReceived) isCouncilEvent() {}
 func (Persisted) isCouncilEvent()    {}
@@ -119,6 +124,8 @@ type Council struct {
 	seq     uint64      // of the last Persist
 	said    Led         // the last one emitted
 	confs   *raftpb.ConfState
+	turn    int  // who is offered the leadership next
+	barred  bool // from leading: the clock is off
 }
 
 // NewCouncil makes the councillor self among founders (sorted). Applied is the
@@ -220,6 +227,9 @@ func (c *Council) Step(now time.Time, ev CouncilEvent) []CouncilEffect {
 		c.receive(now, ev.Message)
 	case Persisted:
 		return c.persisted(ev)
+	case ClockJudged:
+		c.barred = !ev.Good
+		c.giveUpOffice()
 	case Propose:
 		// A dropped proposal is repeated by whoever wants it.
 		_ = c.node.Propose(ev.Command)
@@ -235,11 +245,28 @@ func (c *Council) tick(now time.Time) {
 	for !now.Before(c.tickAt) {
 		// After a stall only one election time-out is made up for: more
 		// ticks would depose a leader whose messages wait behind this call.
-		if missed < c.cfg.ElectionTicks/2 {
+		// Who may not lead does not stand for election either, and a
+		// follower's ticks do nothing else.
+		if missed < c.cfg.ElectionTicks/2 && (!c.barred || c.Leads()) {
 			c.node.Tick()
 		}
 		missed++
 		c.tickAt = c.tickAt.Add(c.cfg.Tick)
+	}
+}
+
+// giveUpOffice hands the leadership to the next councillor on the list that is
+// not this one. If that one does not take it, raft stays with us, and the next
+// judgement tries another.
+func (c *Council) giveUpOffice() {
+	if !c.barred || !c.Leads() {
+		return
+	}
+	self := slices.Index(c.members, c.self)
+	c.turn++
+	to := (self + 1 + c.turn%max(1, len(c.members)-1)) % len(c.members)
+	if to != self {
+		c.node.TransferLeader(uint64(to + 1))
 	}
 }
 

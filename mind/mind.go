@@ -114,6 +114,8 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 			m.quorumAt = now
 			m.lead(Led{Leader: ev.Leader, Term: ev.Term, Quorum: true})
 		}
+	case ClockMeasured:
+		m.councilStep(consensus.ClockJudged{Good: ev.Ahead.Abs() <= m.cfg.ClockMax})
 	case Submitted:
 		m.submitted(ev.Command)
 	case StepEnded:

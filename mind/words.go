@@ -74,6 +74,11 @@ type StepEnded struct{ Done failover.StepDone }
 // another member's service.
 type DoorHeard struct{ Subject member.ID }
 
+// ClockMeasured tells by how much this agent's clock is ahead of the median of
+// the councillors' clocks.
+type ClockMeasured struct{ Ahead time.Duration }
+
+func (ClockMeasured) isEvent() {}
 func (Woken) isEvent()         {}
 func (Observed) isEvent()      {}
 func (StatementCame) isEvent() {}
@@ -214,6 +219,7 @@ type Config struct {
 	Repropose     time.Duration // a command that does not yet stand in the ledger is handed in again
 	SnapshotEvery uint64        // facts between two snapshots
 	KeepEntries   uint64        // raft entries kept for councillors that lag a little
+	ClockMax      time.Duration // a councillor whose clock is further off may not lead
 	PresenceEvery time.Duration // how often a councillor tells the leader whom it heard
 }
 
@@ -226,6 +232,7 @@ func Default(self member.ID, life member.Incarnation) Config {
 		IsolatedAfter: 4 * time.Second,
 		Repropose:     300 * time.Millisecond,
 		SnapshotEvery: 2048, KeepEntries: 1024,
+		ClockMax:      2 * time.Second,
 		PresenceEvery: 500 * time.Millisecond,
 	}
 }

@@ -70,6 +70,9 @@ type Hello struct {
 	Head        uint64             `json:"head"`
 	Version     string             `json:"version"`
 
+	// Now is the sender's clock when it answered.
+	Now time.Time `json:"now,omitzero"`
+
 	// Nonce tells this disk from one that was emptied in between; Founded are
 	// the nonces that a founding councillor saw when it founded.
 	Nonce   string               `json:"nonce,omitempty"`

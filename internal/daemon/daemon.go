@@ -106,21 +106,23 @@ type Daemon struct {
 	deeds   sync.WaitGroup
 	slots   chan struct{} // bounds the deeds under way
 
-	peers     peers
-	flights   flights
-	feed      *feed
-	commands  commands
-	progress  atomic.Int64 // when the loop last finished a step, in ns of this process
-	page      atomic.Pointer[status.Page]
-	table     gateway.Table
-	ready     chan struct{}
-	readied   sync.Once
-	fatal     chan error
-	nonce     string
-	founded   map[member.ID]string
-	founding  atomic.Pointer[string] // what the founding waits for, for the page
-	duty      atomic.Pointer[duty]   // what this member should be serving
-	ownReport atomic.Uint32          // agent.Report of the own check
+	peers      peers
+	flights    flights
+	feed       *feed
+	commands   commands
+	progress   atomic.Int64 // when the loop last finished a step, in ns of this process
+	page       atomic.Pointer[status.Page]
+	table      gateway.Table
+	ready      chan struct{}
+	readied    sync.Once
+	fatal      chan error
+	nonce      string
+	founded    map[member.ID]string
+	founding   atomic.Pointer[string] // what the founding waits for, for the page
+	duty       atomic.Pointer[duty]   // what this member should be serving
+	joining    atomic.Pointer[error]  // how the last round of joining ended
+	clockAhead atomic.Int64           // ns, of this clock before the councillors' median
+	ownReport  atomic.Uint32          // agent.Report of the own check
 }
 
 // Addresses are where the agent really listens, port 0 resolved.
@@ -176,10 +178,15 @@ func (d *Daemon) Run(ctx context.Context) error {
 			return nil
 		}, func(error) { cancel() })
 	}
-	actor("doors", d.doors.serve)
+	actor("doors", func(ctx context.Context) error {
+		stop := context.AfterFunc(ctx, d.web.Close) // its event streams have no end of their own
+		defer stop()
+		return d.doors.serve(ctx)
+	})
 	actor("receive", d.receive)
 	actor("join", d.join)
 	actor("meet", d.meet)
+	actor("clock", d.watchClock)
 	actor("disk", d.writeAll)
 	actor("agent", d.live)
 	if d.gateway != nil {

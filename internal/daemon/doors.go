@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -90,19 +91,22 @@ func (d *Daemon) freeSocket(path string) error {
 // serve serves until ctx ends.
 func (x *doors) serve(ctx context.Context) error {
 	failed := make(chan error, len(x.servers))
+	var serving sync.WaitGroup
 	for i, s := range x.servers {
-		go func() { failed <- s.Serve(x.listeners[i]) }()
+		serving.Go(func() { failed <- s.Serve(x.listeners[i]) })
 	}
+	var err error
 	select {
 	case <-ctx.Done():
-		return x.close(context.WithoutCancel(ctx))
-	case err := <-failed:
-		return err
+	case err = <-failed:
 	}
+	x.close(context.WithoutCancel(ctx))
+	serving.Wait()
+	return err
 }
 
 // close ends all requests; event streams have no end of their own.
-func (x *doors) close(ctx context.Context) error {
+func (x *doors) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	for i, s := range x.servers {
@@ -111,8 +115,6 @@ func (x *doors) close(ctx context.Context) error {
 		}
 		_ = x.listeners[i].Close()
 	}
-	x.servers, x.listeners = nil, nil
-	return nil
 }
 
 // socketHandler adds to the page's API what only the machine's own people may
@@ -168,6 +170,9 @@ func (d *Daemon) healthy() error {
 }
 
 func (d *Daemon) isReady() error {
+	if err := d.joining.Load(); err != nil && *err != nil && len(d.peers.list()) <= 1 {
+		return fmt.Errorf("nobody joined: %w", *err)
+	}
 	select {
 	case <-d.ready:
 		return nil

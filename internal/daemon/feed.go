@@ -68,7 +68,7 @@ func (f *feed) append(x consensus.Fact) {
 func (f *feed) led(l mind.Led) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.status.Leader, f.status.Term, f.status.Quorum = l.Leader, l.Term, l.Quorum
+	f.status.Leader, f.status.Term, f.status.Quorum = l.Leader, l.Term, l.Quorum && l.Leader != ""
 }
 
 // quorum notes when the council's quorum was last known of, at a follower: what

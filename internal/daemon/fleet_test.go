@@ -110,7 +110,8 @@ func (f *fleet) unserve(n member.ID) {
 	}
 }
 
-func (f *fleet) start(n member.ID) {
+// config is what the agent of a member runs with.
+func (f *fleet) config(n member.ID) *config.Agent {
 	f.t.Helper()
 	dir := filepath.Join(f.dir, string(n))
 	a := config.DefaultAgent()
@@ -132,11 +133,16 @@ func (f *fleet) start(n member.ID) {
 	for _, x := range f.names {
 		a.Join = append(a.Join, netip.AddrPortFrom(f.addrs[x], 7946).String())
 	}
+	return &a
+}
+
+func (f *fleet) start(n member.ID) {
+	f.t.Helper()
 	log := zap.NewNop()
 	if os.Getenv("MOONWATCH_TEST_LOG") != "" {
 		log = zaptest.NewLogger(f.t, zaptest.Level(zapcore.InfoLevel)).Named(string(n))
 	}
-	d, err := New(Config{Agent: &a, Log: log, ActionsOfSelf: true})
+	d, err := New(Config{Agent: f.config(n), Log: log, ActionsOfSelf: true})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -135,14 +135,14 @@ func (d *Daemon) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	var errs []error
+	if d.web != nil {
+		d.web.Close() // event streams have no end of their own
+	}
 	if d.doors != nil {
-		errs = append(errs, d.doors.close(ctx))
+		d.doors.close(ctx)
 	}
 	if d.gateway != nil {
 		errs = append(errs, d.gateway.Close(ctx))
-	}
-	if d.web != nil {
-		d.web.Close()
 	}
 	if d.link != nil {
 		errs = append(errs, d.link.Close(ctx))
@@ -202,7 +202,7 @@ func (h handler) Submit(ctx context.Context, _ member.ID, command []byte) error 
 func (h handler) Hello() link.Hello {
 	d := h.d
 	return link.Hello{
-		StartedAt: d.started, Incarnation: d.life, Address: d.address(), Version: Version,
+		StartedAt: d.started, Now: time.Now(), Incarnation: d.life, Address: d.address(), Version: Version,
 		HasLedger: d.feed.head() > 0, Head: d.feed.head(), Nonce: d.nonce, Founded: d.feed.founded(),
 	}
 }

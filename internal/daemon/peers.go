@@ -146,6 +146,7 @@ func (d *Daemon) join(ctx context.Context) error {
 		case <-wait.C:
 			addrs := d.cfg.Agent.Join
 			n, err := d.gossip.Join(ctx, addrs)
+			d.joining.Store(&err)
 			d.peers.adopt(d.gossip.View())
 			switch {
 			case err == nil || len(d.peers.list()) > 1:

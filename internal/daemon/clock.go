@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"moonwatch/mind"
+)
+
+// clockEvery is how often the councillors' clocks are compared. A clock that
+// jumps is found within that time; leases do not depend on it.
+const clockEvery = 5 * time.Second
+
+// clockWarn is the difference above which people are told.
+const clockWarn = time.Second
+
+// watchClock compares this agent's clock with those of the councillors. The
+// median of all, this one's among them, is taken for right.
+func (d *Daemon) watchClock(ctx context.Context) error {
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	warned := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		ahead, ok := d.measureClock(ctx)
+		if !ok {
+			continue
+		}
+		d.clockAhead.Store(int64(ahead))
+		if bad := ahead.Abs() > clockWarn; bad != warned {
+			warned = bad
+			if bad {
+				d.log.Warn("clock differs from the councillors'", zap.Duration("ahead", ahead))
+			} else {
+				d.log.Info("clock agrees with the councillors' again", zap.Duration("ahead", ahead))
+			}
+		}
+		select {
+		case <-d.ready:
+			d.tell(ctx, mind.ClockMeasured{Ahead: ahead})
+		default:
+		}
+	}
+}
+
+// measureClock asks the councillors for their time. Half of the round trip is
+// taken off; a slow answer says nothing.
+func (d *Daemon) measureClock(ctx context.Context) (ahead time.Duration, ok bool) {
+	offsets := []time.Duration{0} // our own
+	for _, id := range d.cfg.Agent.ExpectCouncillors {
+		addr, known := d.peers.linkAddress(id)
+		if id == d.self || !known {
+			continue
+		}
+		ask, cancel := context.WithTimeout(ctx, time.Second)
+		began := time.Now()
+		h, _, err := d.link.Ask(ask, addr)
+		took := time.Since(began)
+		cancel()
+		if err != nil || h.Now.IsZero() || took > 500*time.Millisecond {
+			continue
+		}
+		offsets = append(offsets, began.Add(took/2).Round(0).Sub(h.Now))
+	}
+	if len(offsets) < 3 {
+		return 0, false // two clocks that differ: either may be wrong
+	}
+	slices.Sort(offsets)
+	return offsets[len(offsets)/2], true
+}
