@@ -23,11 +23,12 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"time":    short,
 	"share":   func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
 	"actions": flowActions,
+	"comment": comment,
 	"note": func(i int, text string) string { // a comment in the first pool explains all
-		if i > 0 || text == "" {
+		if i > 0 {
 			return ""
 		}
-		return "   # " + text
+		return comment(text)
 	},
 }).ParseFS(templateFiles, "templates/*.yaml"))
 
@@ -53,6 +54,13 @@ func RenderFleet(f member.Fleet) []byte {
 	return render("fleet.yaml", f)
 }
 
+func comment(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "   # " + text
+}
+
 func render(name string, values any) []byte {
 	var b strings.Builder
 	if err := templates.ExecuteTemplate(&b, name, values); err != nil {
@@ -63,7 +71,7 @@ func render(name string, values any) []byte {
 
 // plainScalar is what YAML reads as this text and nothing else, also within
 // braces.
-var plainScalar = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./-]*$`)
+var plainScalar = regexp.MustCompile(`^([A-Za-z/][A-Za-z0-9_./-]*|\d+\.\d+\.\d+\.\d+(:\d+)?)$`)
 
 // unsafeScalar are words that some reader of YAML takes for a truth or for
 // nothing.

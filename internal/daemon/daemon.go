@@ -117,7 +117,6 @@ type Daemon struct {
 	readied    sync.Once
 	fatal      chan error
 	nonce      string
-	founded    map[member.ID]string
 	founding   atomic.Pointer[string] // what the founding waits for, for the page
 	duty       atomic.Pointer[duty]   // what this member should be serving
 	joining    atomic.Pointer[error]  // how the last round of joining ended
@@ -164,7 +163,7 @@ func New(cfg Config) (*Daemon, error) {
 // Run runs the agent until ctx ends or something happens that it cannot go on
 // with.
 func (d *Daemon) Run(ctx context.Context) error {
-	defer d.close()
+	defer d.close() //nolint:contextcheck // closing goes on after ctx has ended
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var g run.Group

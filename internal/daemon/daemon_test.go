@@ -9,7 +9,7 @@ import (
 )
 
 func TestAMemberThatDiesIsReplacedOverRealSockets(t *testing.T) {
-	f := newFleet(t, []member.ID{"m1", "m2", "m3", "m4"}, 3)
+	f := newFleet(t, []member.ID{"m1", "m2", "m3", "m4"})
 	f.until("m4", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 3))
 	p := f.until("m4", "all slots started", 15*time.Second, func(p status.Page) bool {

@@ -9,6 +9,7 @@ import (
 
 	"moonwatch/agent"
 	"moonwatch/agent/probe"
+	"moonwatch/consensus/disk"
 	"moonwatch/internal/wire"
 	"moonwatch/member"
 	"moonwatch/mind"
@@ -51,9 +52,13 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 			d.log.Error("raft message not encoded", zap.Error(err))
 			return false
 		}
-		d.link.SendRaft(e.To, frame)
-	case mind.Persist, mind.Keep, mind.KeepSnapshot:
-		d.write(ctx, e)
+		d.link.SendRaft(e.To, frame) //nolint:contextcheck // streams outlive the step that opens them
+	case mind.Persist:
+		d.write(ctx, func(s *disk.Store) error { return s.Persist(e.Persist) }, mind.DiskDone{Seq: e.Seq})
+	case mind.Keep:
+		d.write(ctx, func(s *disk.Store) error { return s.Keep(e.Facts) }, nil)
+	case mind.KeepSnapshot:
+		d.write(ctx, func(s *disk.Store) error { return s.KeepSnapshot(e.Head, e.Ledger, e.Raft, e.Keep, e.Whole) }, nil)
 	case mind.DoStep:
 		d.doStep(ctx, e)
 		return true

@@ -28,11 +28,12 @@ type doors struct {
 }
 
 // listen opens the doors, so that a port in use is an error at the start.
-func (d *Daemon) listen() (*doors, error) {
+func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 	a := d.cfg.Agent
 	x := &doors{socket: a.Socket}
 	add := func(what, network, addr string, h http.Handler) (net.Addr, error) {
-		l, err := net.Listen(network, addr)
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, network, addr)
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", what, err)
 		}
@@ -58,7 +59,7 @@ func (d *Daemon) listen() (*doors, error) {
 		x.debug = addrPort(addr)
 	}
 	if a.Socket != "" {
-		if err := d.freeSocket(a.Socket); err != nil {
+		if err := freeSocket(ctx, a.Socket); err != nil {
 			return x, err
 		}
 		if _, err := add("socket", "unix", a.Socket, d.socketHandler()); err != nil {
@@ -73,11 +74,12 @@ func (d *Daemon) listen() (*doors, error) {
 
 // freeSocket removes what a killed agent left, and refuses to take a socket at
 // which somebody answers.
-func (d *Daemon) freeSocket(path string) error {
+func freeSocket(ctx context.Context, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("open socket: %w", err)
 	}
-	c, err := net.DialTimeout("unix", path, time.Second)
+	dialer := net.Dialer{Timeout: time.Second}
+	c, err := dialer.DialContext(ctx, "unix", path)
 	if err == nil {
 		_ = c.Close()
 		return fmt.Errorf("open socket %s: another agent answers there", path)

@@ -22,10 +22,7 @@ type feed struct {
 	facts    [][]byte
 	status   link.Status
 	quorumAt time.Time // when a follower last heard of the quorum; zero on a councillor that has a leader
-	steady   bool
 	changed  chan struct{}
-	snapshot []byte
-	snapHead uint64
 	nonces   map[member.ID]string
 }
 
@@ -35,7 +32,7 @@ const kept = 4096
 func newFeed(s *disk.Store) *feed { return &feed{store: s, changed: make(chan struct{})} }
 
 // restored tells where the ledger stands after the start.
-func (f *feed) restored(l *consensus.Ledger, _ bool) {
+func (f *feed) restored(l *consensus.Ledger) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h := l.HeadHash()

@@ -42,11 +42,11 @@ type fleet struct {
 
 const cluster = "test"
 
-func newFleet(t *testing.T, names []member.ID, council int) *fleet {
+func newFleet(t *testing.T, names []member.ID) *fleet {
 	t.Helper()
 	f := &fleet{
 		t: t, dir: t.TempDir(), names: names, addrs: map[member.ID]netip.Addr{}, agents: map[member.ID]*Daemon{},
-		stops: map[member.ID]func() error{}, web: map[member.ID]*http.Server{}, council: names[:council],
+		stops: map[member.ID]func() error{}, web: map[member.ID]*http.Server{}, council: names[:3],
 	}
 	must := func(err error) {
 		if err != nil {

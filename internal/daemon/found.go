@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 
 	"moonwatch/consensus"
-	"moonwatch/consensus/disk"
 	"moonwatch/consensus/link"
 	"moonwatch/member"
 	"moonwatch/mind"
@@ -39,7 +38,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w: move the folder away and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
 	}
-	d.restoreFeed(boot, m)
+	d.restoreFeed(m)
 	d.mind = m
 	d.progress.Store(int64(time.Since(d.started)))
 	d.noteDuty()
@@ -135,12 +134,12 @@ func (d *Daemon) noteFounded(nonces map[member.ID]string) error {
 }
 
 // restoreFeed fills history and feed with what the disk had.
-func (d *Daemon) restoreFeed(boot disk.Boot, m *mind.Mind) {
+func (d *Daemon) restoreFeed(m *mind.Mind) {
 	for _, f := range m.TakeReplayed() {
 		d.history.Apply(f)
 		d.feed.append(f)
 	}
-	d.feed.restored(m.Ledger(), len(boot.Snapshot) > 0)
+	d.feed.restored(m.Ledger())
 }
 
 // loadNonce reads or makes the number that tells this disk's emptiness from

@@ -4,9 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.uber.org/zap"
-
-	"moonwatch/failover"
 	"moonwatch/mind"
 	"moonwatch/status"
 )
@@ -83,11 +80,4 @@ func earliest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// say writes a mode change into the log, once.
-func (d *Daemon) say(mode failover.Mode, was failover.Mode) {
-	if mode != was {
-		d.log.Info("mode changed", zap.String("mode", string(mode)), zap.String("was", string(was)))
-	}
 }

@@ -126,7 +126,7 @@ func (d *Daemon) openDoors() error {
 			return err
 		}
 	}
-	d.doors, err = d.listen()
+	d.doors, err = d.listen(context.Background())
 	return err
 }
 

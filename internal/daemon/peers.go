@@ -180,8 +180,11 @@ func (d *Daemon) conflict(ctx context.Context, c gossip.Conflict) error {
 		return nil
 	}
 	hello, _, err := d.link.Ask(ctx, addr)
+	if err != nil {
+		d.log.Info("the other agent of this name is gone", zap.Stringer("address", other), zap.Error(err))
+	}
 	if err != nil || hello.Name != d.self || hello.StartedAt.After(d.started) {
-		return nil // gone, somebody else, or later than we: it has to leave
+		return nil //nolint:nilerr // gone, somebody else, or later than we: it has to leave
 	}
 	return fmt.Errorf("%w: %s at %s, started %s", errSameName, d.self, other, hello.StartedAt.Format(time.RFC3339))
 }

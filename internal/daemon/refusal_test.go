@@ -19,7 +19,7 @@ import (
 )
 
 func TestASecondAgentOfOneNameLeavesAndNamesTheFirst(t *testing.T) {
-	f := newFleet(t, []member.ID{"m1", "m2", "m3"}, 3)
+	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
 	f.until("m1", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	first := f.agents["m2"].Addresses().Gossip
 	// The twin has the name and certificate of m2, and a machine of its own.
@@ -41,7 +41,7 @@ func TestASecondAgentOfOneNameLeavesAndNamesTheFirst(t *testing.T) {
 }
 
 func TestWhatAnAgentCannotStartWithIsNamed(t *testing.T) {
-	f := newFleet(t, []member.ID{"m1", "m2", "m3"}, 3)
+	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
 	other, err := pki.NewCA("other", time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestWhatAnAgentCannotStartWithIsNamed(t *testing.T) {
 }
 
 func TestAWrongGossipKeyIsSaidWhereReadinessIsAsked(t *testing.T) {
-	f := newFleet(t, []member.ID{"m1", "m2", "m3"}, 3)
+	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
 	f.until("m1", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	a := f.config("m3")
 	f.stop("m3")
@@ -126,7 +126,7 @@ func TestAWrongGossipKeyIsSaidWhereReadinessIsAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
-	defer func() { cancel(); <-done }()
+	defer func() { cancel(); _ = <-done }() //nolint:errcheck // ended on purpose
 	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err := d.isReady(); err != nil && strings.Contains(err.Error(), "key") {
 			return
@@ -136,7 +136,7 @@ func TestAWrongGossipKeyIsSaidWhereReadinessIsAsked(t *testing.T) {
 }
 
 func TestAStopAtAnyMomentIsClean(t *testing.T) {
-	f := newFleet(t, []member.ID{"m1", "m2", "m3"}, 3)
+	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
 	f.until("m1", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 2))
 	for i := range 12 {

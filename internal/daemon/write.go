@@ -6,18 +6,23 @@ import (
 
 	"go.uber.org/zap"
 
+	"moonwatch/consensus/disk"
 	"moonwatch/mind"
 )
 
-// write is one thing to be written, in the order in which the mind asked.
-type write struct{ effect mind.Effect }
+// write is one thing to be written, in the order in which the mind asked:
+// mind.Persist, mind.Keep or mind.KeepSnapshot.
+type write struct {
+	do   func(*disk.Store) error
+	then mind.Event // when it is done; nil: nobody waits
+}
 
 // write hands something to the disk. The queue is long; if the disk stalls for
 // so long that it is full, the loop waits here, stops answering probes, and the
 // others judge this agent lost: which is what it is.
-func (d *Daemon) write(ctx context.Context, e mind.Effect) {
+func (d *Daemon) write(ctx context.Context, do func(*disk.Store) error, then mind.Event) {
 	select {
-	case d.writes <- write{e}:
+	case d.writes <- write{do, then}:
 	case <-ctx.Done():
 	}
 }
@@ -53,8 +58,8 @@ func (d *Daemon) writeAll(ctx context.Context) error {
 				case <-time.After(writeAgain):
 				}
 			}
-			if p, ok := w.effect.(mind.Persist); ok {
-				d.tell(ctx, mind.DiskDone{Seq: p.Seq})
+			if w.then != nil {
+				d.tell(ctx, w.then)
 			}
 		}
 	}
@@ -77,14 +82,5 @@ func (d *Daemon) flush() {
 func (d *Daemon) doWrite(w write) error {
 	began := time.Now()
 	defer func() { d.m.write.Observe(time.Since(began).Seconds()) }()
-	switch e := w.effect.(type) {
-	case mind.Persist:
-		return d.store.Persist(e.Persist)
-	case mind.Keep:
-		return d.store.Keep(e.Facts)
-	case mind.KeepSnapshot:
-		return d.store.KeepSnapshot(e.Head, e.Ledger, e.Raft, e.Keep, e.Whole)
-	default:
-		return nil
-	}
+	return w.do(d.store)
 }

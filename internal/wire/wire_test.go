@@ -435,7 +435,10 @@ func FuzzDecode(f *testing.F) {
 		case Forwarded:
 			_ = Verify(cluster, keyOf, m.Statement)
 			return
-		case Signed:
+		case Statement:
+			_ = Verify(cluster, keyOf, m)
+			return
+		case RollCall:
 			_ = Verify(cluster, keyOf, m)
 			return
 		}

@@ -1,0 +1,74 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// crossCheck looks at what is right alone and wrong beside something else.
+func (r *agentReader) crossCheck(root *node) {
+	for _, k := range agentKeys {
+		if _, said := r.from[k.path]; k.must && !said {
+			r.at(k.path, root, "%s is missing, want %s", k.path, k.want)
+		}
+	}
+	a := &r.agent
+	if a.Bind.Addr().IsUnspecified() && a.Advertise == (netip.Addr{}) && !r.refused["advertise"] {
+		r.at("bind", root, "bind is %s and advertise says nothing, want in one of them the IP address under which others reach this member", a.Bind)
+	}
+	names := slices.Sorted(slices.Values(a.ExpectCouncillors))
+	if n := len(names); n > 7 || n > 0 && n%2 == 0 {
+		r.at("expect_councillors", root, "expect_councillors has %d names, want 1, 3, 5 or 7, or none: an even council survives no more than the odd one below it", n)
+	}
+	if len(slices.Compact(names)) < len(a.ExpectCouncillors) {
+		r.at("expect_councillors", root, "expect_councillors names somebody twice")
+	}
+	r.distinctDoors(root)
+}
+
+// distinctDoors refuses one port of one address for two listeners; port 0 is
+// any free one.
+func (r *agentReader) distinctDoors(root *node) {
+	a := &r.agent
+	keys := []string{"bind", "link", "http", "debug", "gateway"}
+	doors := []string{a.Bind.String(), a.Link, a.HTTP, a.Debug, a.Gateway}
+	for j := range doors {
+		for i := range j {
+			if sameDoor(doors[i], doors[j]) {
+				r.at(keys[j], root, "%s is %s and %s is %s, want different ports", keys[j], doors[j], keys[i], doors[i])
+			}
+		}
+	}
+}
+
+func sameDoor(a, b string) bool {
+	hostA, portA, okA := hostPort(a)
+	hostB, portB, okB := hostPort(b)
+	if !okA || !okB || portA == 0 || portA != portB {
+		return false
+	}
+	everywhere := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "" || err == nil && ip.IsUnspecified()
+	}
+	return hostA == hostB || everywhere(hostA) || everywhere(hostB)
+}
+
+// at reports what is wrong with a key beside others, where the key was given:
+// in the file or outside it. A key that is refused already is left alone.
+func (r *agentReader) at(key string, root *node, format string, args ...any) {
+	if r.refused[key] {
+		return
+	}
+	from, said := r.from[key]
+	if !said {
+		from = origin{file: r.file, at: root.at}
+		group, _, nested := strings.Cut(key, ".")
+		if i := slices.IndexFunc(root.pairs, func(p pair) bool { return nested && p.key == group }); i >= 0 {
+			from.at = root.pairs[i].at
+		}
+	}
+	r.mistakes = append(r.mistakes, Mistake{from.file, from.at.line, from.at.column, fmt.Sprintf(format, args...)})
+}

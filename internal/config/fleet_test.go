@@ -1,0 +1,228 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/member"
+)
+
+// sampleFleet is what configs/fleet.yaml shows.
+func sampleFleet() member.Fleet {
+	f := member.Fleet{
+		Version: 1, Profile: "lan", Brake: defaultBrake,
+		Pools: []member.Pool{
+			{
+				Name: "api", Hosts: []string{"api.example.com"}, Fence: []string{"none"},
+				Slots:  []member.SlotID{"api-0", "api-1"},
+				Spares: member.Spares{Warm: 1, Floor: 1},
+				Checks: member.Checks{GRPC: &member.GRPCCheck{
+					Port: 9090, Service: "orders.v1.Orders", Interval: 2 * time.Second, Timeout: 500 * time.Millisecond,
+				}},
+				Actions: member.Actions{Activate: "api-start", Stop: "api-stop"},
+				Drivers: []member.Driver{{Kind: "gateway", Port: 8081}},
+			},
+			{
+				Name: "web", Hosts: []string{"www.example.com", "*.example.com"}, Fence: []string{"none"},
+				Slots:  []member.SlotID{"web-0", "web-1", "web-2", "web-3", "web-4"},
+				Spares: member.Spares{Warm: 2, Floor: 1},
+				Checks: member.Checks{HTTP: &member.HTTPCheck{
+					Port: 8080, Path: "/healthz", Interval: 2 * time.Second, Timeout: 500 * time.Millisecond,
+				}},
+				Actions: member.Actions{Activate: "web-start", Stop: "web-stop", Restart: "web-restart"},
+				Drivers: []member.Driver{{Kind: "gateway"}}, Armed: true,
+			},
+		},
+	}
+	for _, m := range []struct {
+		id, domain, pool string
+		council          bool
+	}{
+		{"web-1", "a", "web", true},
+		{"web-2", "a", "web", false},
+		{"web-3", "b", "web", true},
+		{"web-4", "b", "web", true},
+		{"web-5", "c", "web", true},
+		{"web-6", "c", "web", false},
+		{"web-7", "a", "web", false},
+		{"api-1", "a", "api", false},
+		{"api-2", "b", "api", false},
+		{"api-3", "c", "api", true},
+		{"witness-1", "d", "", true},
+	} {
+		f.Members = append(f.Members, member.Member{
+			ID: member.ID(m.id), Domain: member.FailureDomain(m.domain), Pool: m.pool, Council: m.council,
+		})
+	}
+	return f
+}
+
+func TestTheSampleFleetLoads(t *testing.T) {
+	const path = "../../configs/fleet.yaml"
+	want := sampleFleet()
+	golden(t, path, string(RenderFleet(want)))
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, warnings, err := ParseFleet(path, b)
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("%v %v", err, warnings)
+	}
+	if !reflect.DeepEqual(*f, want) {
+		t.Errorf("got  %+v\nwant %+v", *f, want)
+	}
+	// The two samples describe one cluster.
+	roster := member.NewRoster(1, f.Members)
+	for _, id := range append(sampleAgent().ExpectCouncillors, sampleAgent().Name) {
+		if m, ok := roster.Member(id); !ok || !m.Council {
+			t.Errorf("agent.yaml names %s, want a member of fleet.yaml that may sit in the council", id)
+		}
+	}
+}
+
+func TestTheFleetOfTheContractLoads(t *testing.T) {
+	f, _, err := ParseFleet("fleet.yaml", []byte(`
+version: 1
+members:                          # the roster; a certificate alone enrols nobody
+  web-1: {failure_domain: a, pool: web, council: allowed}
+  spare-1: {failure_domain: b, pool: web}
+pools:
+  web:
+    hosts: [www.example.com, "*.example.com"]   # what gateway and shield match
+    exclusive: false
+    fence: [none]                 # none | self | lease | watchdog | power
+    slots: {web: 1}               # web-0
+    spares: {warm: 2, floor: 1}
+    checks: {http: {port: 8080, path: /healthz, interval: 2s, timeout: 500ms}}
+    actions: {activate: web-start, stop: web-stop, restart: web-restart}   # names in actions_dir
+    drivers: [{kind: gateway}]
+    armed: true                   # a new pool starts false: everything is recorded as "would have"
+brake: {guarded: {min: 2, share: 5%}, cascade: {min: 3, share: 20%}}
+never_stop: []
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Brake != defaultBrake || f.Members[1].ID != "spare-1" || f.Members[1].Council || f.Pools[0].Checks.Timeout() != 500*time.Millisecond {
+		t.Errorf("got %+v", f)
+	}
+}
+
+func TestDefaultsOfAFleet(t *testing.T) {
+	f, _, err := ParseFleet("fleet.yaml", []byte(`
+version: 1
+members:
+  b: {failure_domain: z2, pool: p}
+  a: {failure_domain: z1, pool: p}
+pools:
+  q: {}
+  p: {slots: {p: 1, r: 1}, checks: {http: {port: 80}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &member.Fleet{
+		Version: 1, Profile: "lan", Brake: defaultBrake,
+		Members: []member.Member{{ID: "b", Domain: "z2", Pool: "p"}, {ID: "a", Domain: "z1", Pool: "p"}}, // in file order
+		Pools: []member.Pool{ // by name
+			{Name: "p", Fence: []string{"none"}, Slots: []member.SlotID{"p-0", "r-0"}, Checks: member.Checks{
+				HTTP: &member.HTTPCheck{Port: 80, Path: "/", Interval: 2 * time.Second, Timeout: 500 * time.Millisecond},
+			}},
+			{Name: "q", Fence: []string{"none"}},
+		},
+	}
+	if !reflect.DeepEqual(f, want) {
+		t.Errorf("got  %+v\nwant %+v", f, want)
+	}
+}
+
+// The parser calls itself once per level; a file must not decide how deep.
+func TestDeepNestingIsRefusedBeforeItIsParsed(t *testing.T) {
+	for name, text := range map[string]string{
+		"lists in braces": "a: " + strings.Repeat("[", 200_000),
+		"maps in braces":  "a: " + strings.Repeat("{a: ", 100_000),
+		"lists in a line": "a:\n" + strings.Repeat("- ", 200_000),
+		"stairs":          stairs(1200),
+		"keys asked for":  strings.Repeat("? ", 100_000),
+		"tags":            "a: " + strings.Repeat("!t ", 100_000),
+		"anchors":         "a: " + strings.Repeat("&a ", 100_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			_, _, err := ParseFleet("fleet.yaml", []byte(text))
+			wellFormed(t, err, []byte(text))
+			if err == nil {
+				t.Error("it was accepted")
+			}
+			if took := time.Since(begin); took > 20*time.Second {
+				t.Errorf("refused only after %v", took)
+			}
+		})
+	}
+}
+
+func stairs(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%sa:\n", strings.Repeat(" ", i))
+	}
+	return b.String()
+}
+
+func TestALargeFleetLoadsQuickly(t *testing.T) {
+	f := sampleFleet()
+	for i := range 2000 {
+		f.Members = append(f.Members, member.Member{ID: member.ID(fmt.Sprintf("bulk-%d", i)), Domain: "a", Pool: "web"})
+	}
+	begin := time.Now()
+	if _, _, err := ParseFleet("fleet.yaml", RenderFleet(f)); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func FuzzParseFleet(f *testing.F) {
+	seed(f, "fleet", RenderFleet(sampleFleet()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		fleet, warnings, err := ParseFleet("fleet.yaml", b)
+		wellFormed(t, err, b)
+		if err != nil {
+			if fleet != nil || warnings != nil {
+				t.Fatalf("got %v, %v beside %v", fleet, warnings, err)
+			}
+			return
+		}
+		if err := fleet.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		// What was read can be written, and reads the same again.
+		text := RenderFleet(*fleet)
+		again, _, err := ParseFleet("fleet.yaml", text)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+		if !reflect.DeepEqual(again, fleet) {
+			t.Fatalf("got  %+v\nwant %+v\nin\n%s", again, fleet, text)
+		}
+	})
+}
+
+func TestWordsThatSomebodyMayHaveMeant(t *testing.T) {
+	known := []string{"probe_interval", "name", "tls", "http", "link", "join"}
+	for word, want := range map[string]string{
+		"prob_interval": "probe_interval", "probe_intreval": "probe_interval", "probe-interval": "probe_interval",
+		"naem": "name", "htttp": "http", "tsl": "tls", "colour": "", "x": "", "": "",
+		strings.Repeat("probe_interval", 10): "",
+	} {
+		if got := nearest(word, known); got != want {
+			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
+}
