@@ -1,3 +1,14 @@
+// Package consensus decides what the fleet agrees on: who observes whom, when
+// votes are a verdict, which members crossed the line together, and in which
+// order facts stand in the ledger.
+//
+//   - Overlay: who observes whom, a pure function of the roster.
+//   - Tally: on the council's leader, counts votes, calls the roll, finds the cut.
+//   - Council: one councillor's part in raft; every message and every disk write
+//     is an effect.
+//   - Ledger: the fold of the committed facts, with the audit chain.
+//
+// None of them reads a clock, does I/O or locks anything; each has one owner.
 package consensus
 
 import (

@@ -102,6 +102,7 @@ func (f Finding) check(o *Overlay) error {
 		counts = []Count{f.Service}
 	case VerdictUp, VerdictPartial:
 		return nil // neither takes anything away from anybody
+	case VerdictDown, VerdictAgentLost, VerdictDomainCut:
 	}
 	for _, c := range counts {
 		downs := map[member.ID]bool{}

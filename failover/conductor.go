@@ -238,7 +238,7 @@ func (c *Conductor) hold(now time.Time, x *Case, reason HeldReason, why string, 
 
 // claim gives the case the best free spare, or tells people that there is none.
 func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
-	if reason, _ := c.st.brakeGate(now, x, true); reason != "" {
+	if reason, _ := c.st.brakeGate(x, true); reason != "" {
 		return out // the fence stands; the claim waits for the cascade to end
 	}
 	free := c.st.FreeSpares(now, x)

@@ -33,7 +33,7 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 	if reason, why := st.fenceGate(pool, v.Kind); reason != "" {
 		return reason, why
 	}
-	if reason, why := st.brakeGate(now, c, false); reason != "" {
+	if reason, why := st.brakeGate(c, false); reason != "" {
 		return reason, why
 	}
 	if len(st.FreeSpares(now, c)) == 0 {
@@ -58,7 +58,7 @@ func (st *State) fenceGate(pool member.Pool, kind consensus.VerdictKind) (HeldRe
 
 // brakeGate asks the committed modes and, because a leader may be the last to
 // know, the verdicts in this ledger as well.
-func (st *State) brakeGate(now time.Time, c *Case, begun bool) (HeldReason, string) {
+func (st *State) brakeGate(c *Case, begun bool) (HeldReason, string) {
 	at, m := st.s.Brake.Worst(Fleet, InDomain(st.ledger.Roster().Domain(c.Subject)), InPool(c.Pool))
 	if m.Mode == Cascade {
 		return HeldBrake, fmt.Sprintf("%s is in cascade: %s", at, m.Why)
@@ -125,7 +125,7 @@ func (st *State) RestartGate(now time.Time, c *Case) (HeldReason, string) {
 	if s := st.s.Slots[c.Slot]; len(within(s.Restarts, now, st.timing().RestartWindow)) >= RestartsPerSlot {
 		return HeldBudget, fmt.Sprintf("%v: %d in %v", errRestarts, RestartsPerSlot, st.timing().RestartWindow)
 	}
-	if reason, why := st.brakeGate(now, c, false); reason != "" {
+	if reason, why := st.brakeGate(c, false); reason != "" {
 		return reason, why
 	}
 	n := 0

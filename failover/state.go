@@ -155,6 +155,7 @@ func (st *State) Apply(f consensus.Fact) {
 		p, _ := consensus.DecodePayload[Returned](f)
 		u := st.s.Uses[p.Member]
 		*u = Use{Duty: Spare, Since: f.Time, Strikes: u.Strikes, LastUsed: u.LastUsed}
+	default: // of other packages
 	}
 }
 

@@ -91,7 +91,7 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 			return fmt.Errorf("case %s: replace held: %s: %s", c.Name(), reason, why)
 		}
 	case Activating:
-		if reason, why := st.brakeGate(now, c, true); reason != "" {
+		if reason, why := st.brakeGate(c, true); reason != "" {
 			return fmt.Errorf("case %s: activation held: %s: %s", c.Name(), reason, why)
 		}
 		return st.checkClaim(now, c, p.Spare)
@@ -99,6 +99,7 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 		if s := st.s.Slots[c.Slot]; s == nil || s.Epoch != c.Epoch {
 			return fmt.Errorf("case %s: slot %s has moved on from slot epoch %d", c.Name(), c.Slot, c.Epoch)
 		}
+	default: // no gate
 	}
 	return nil
 }
@@ -150,7 +151,7 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 	case Activating:
 		st.claim(f, c, p, t)
 	case Claiming:
-		st.unclaim(f, c, p.Detail)
+		st.unclaim(f, c)
 		c.enter(Claiming, f, p.Detail)
 	case Draining:
 		c.enter(Draining, f, p.Detail)
@@ -166,6 +167,7 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 			return
 		}
 		st.close(c, f, OutcomeReplaced, p.Detail)
+	default: // leadsTo lets nothing else through
 	}
 }
 
@@ -199,7 +201,7 @@ func (st *State) claim(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 // unclaim takes the case's spare away from it. The spare may be running
 // something by now, so it goes to quarantine until it says itself that nothing
 // of the case runs there: a claim never ends by time alone.
-func (st *State) unclaim(f consensus.Fact, c *Case, detail string) {
+func (st *State) unclaim(f consensus.Fact, c *Case) {
 	u := st.s.Uses[c.Spare]
 	if u != nil && u.Duty == Claimed && u.Case == c.ID {
 		u.Duty, u.Since, u.Case, u.Slot = Quarantined, f.Time, 0, ""
@@ -288,7 +290,7 @@ func (st *State) reported(f consensus.Fact, p Report) {
 		c.enter(Draining, f, "restart: "+p.Detail)
 		c.Restart = false
 	default:
-		st.unclaim(f, c, p.Detail)
+		st.unclaim(f, c)
 		c.enter(Claiming, f, p.Detail)
 	}
 }
