@@ -88,11 +88,6 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	s.db.AllocSize = 4 << 20 // a step of growth costs a third flush
-	// A killed process leaves its last transaction in the page cache. What we
-	// are about to act on must be as durable as what we write.
-	if err := s.db.Sync(); err != nil {
-		return err
-	}
 	_, err = s.load()
 	return err
 }
@@ -116,7 +111,26 @@ func (s *Store) survey() error {
 		return err
 	}
 	s.stock = *a.stock
-	return nil
+	return settle(file, info.Size())
+}
+
+// settle makes what was read durable before anybody acts on it. A process that
+// was killed, or a flush that failed, may have left the last transaction's meta
+// page in the page cache alone, and after a failed flush even marked as clean:
+// so it is written again. The pages that it makes valid were flushed before it.
+func settle(file *os.File, size int64) error {
+	m, err := readMetas(file, size)
+	if err != nil {
+		return err
+	}
+	metas := make([]byte, 2*m.pageSize)
+	if _, err := file.ReadAt(metas, 0); err != nil {
+		return err
+	}
+	if _, err := file.WriteAt(metas, 0); err != nil {
+		return err
+	}
+	return file.Sync()
 }
 
 // size is how many bytes the file has.

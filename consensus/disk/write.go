@@ -89,7 +89,7 @@ func (s *Store) take(facts []consensus.Fact) (now bool, err error) {
 			continue
 		case f.Index > last+1:
 			return false, fmt.Errorf("fact %d after %d: facts are missing between them", f.Index, last)
-		case w.bytes > maxWaiting:
+		case w.failed != nil && w.bytes > maxWaiting:
 			return false, fmt.Errorf("fact %d: %d bytes of facts wait: %w", f.Index, w.bytes, w.failed)
 		}
 		b := f.Encode()

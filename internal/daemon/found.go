@@ -36,7 +36,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	cfg := mind.Default(d.self, d.life)
 	m, err := mind.New(cfg, b, time.Now())
 	if err != nil {
-		return fmt.Errorf("%s: %w: move the folder away and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
+		return fmt.Errorf("data folder %s: %w: move the folder away and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
 	}
 	d.restoreFeed(m)
 	d.mind = m

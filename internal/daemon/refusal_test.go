@@ -126,7 +126,12 @@ func TestAWrongGossipKeyIsSaidWhereReadinessIsAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
-	defer func() { cancel(); _ = <-done }() //nolint:errcheck // ended on purpose
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
 	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err := d.isReady(); err != nil && strings.Contains(err.Error(), "key") {
 			return

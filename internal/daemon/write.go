@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,8 +50,13 @@ func (d *Daemon) writeAll(ctx context.Context) error {
 					break
 				}
 				d.m.diskErrors.Inc()
+				if !errors.Is(err, disk.ErrFull) {
+					// What the disk holds now is unknown: only a new start
+					// can find out.
+					return err
+				}
 				if !failed {
-					d.log.Error("disk does not write; trying again", zap.Error(err))
+					d.log.Error("disk is full; trying again", zap.Error(err))
 				}
 				select {
 				case <-ctx.Done():
