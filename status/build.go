@@ -78,9 +78,6 @@ func modeOf(in Input) Mode {
 		f := brake.In(failover.Fleet)
 		m.Why, m.Ends, m.Open = f.Why, f.Ends, slices.Clone(f.Open)
 	}
-	if m.Since.IsZero() || in.ModeSince.IsZero() {
-		m.Since = time.Time{}
-	}
 	for _, s := range slices.Sorted(maps.Keys(brake.Modes)) {
 		if x := brake.Modes[s]; s != failover.Fleet {
 			m.Scopes = append(m.Scopes, Scope{Scope: s, Name: x.Mode, Since: x.Since, Why: x.Why, Ends: x.Ends})

@@ -33,7 +33,6 @@ func (p Page) explainVerdict(v Verdict) Explanation {
 
 // tell adds one finding with every vote behind it.
 func (v Verdict) tell(t *lines, f Finding) {
-
 	t.say(0, "%s: %s (%s).", f.Subject, f.Kind, kindMeans(f.Kind))
 	if f.Withdrawn {
 		t.say(1, "Withdrawn: it was well again before anything irreversible was done.")

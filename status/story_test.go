@@ -123,10 +123,10 @@ func (s *story) opened() *failover.Case {
 	return c
 }
 
-func (s *story) step(c *failover.Case, p failover.CaseStep) consensus.Fact {
+func (s *story) step(c *failover.Case, p failover.CaseStep) {
 	s.t.Helper()
 	p.Case, p.Version = c.ID, c.Version
-	return s.must(failover.KindCaseStep, "web-1", p)
+	s.must(failover.KindCaseStep, "web-1", p)
 }
 
 // replaced goes on until spare-1 serves slot-2 and the case is closed.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"moonwatch/failover"
+	"moonwatch/member"
 	"moonwatch/status"
 )
 
@@ -14,7 +15,9 @@ import (
 // its page below 30 KB.
 const (
 	shownVerdicts = 8
-	shownFindings = 8 // of one verdict, with votes
+	shownFindings = 3 // of one verdict, with votes
+	shownNames    = 8 // members in one sentence
+	shownOpen     = 6 // open cases with all their steps; the others as a table
 	shownClosed   = 8
 	shownFacts    = 40
 	unfolded      = 24 // members or slots: up to so many are all in sight
@@ -27,24 +30,36 @@ type model struct {
 	Seen string // the view's id
 	Base string // where assets are
 
-	Alerts  []string
-	Open    []status.Case
-	Closed  []status.Case
-	Recent  []verdict
-	Slotted []slotGroup
-	Fleet   []memberGroup
-	News    []status.FactLine
-	Trouble int // members under a verdict or accused
-	Unseen  int // members that gossip does not see and nobody accuses
-	Serving int
-	Free    int
+	Entered     []member.ID // the first members in trouble when the mode was entered
+	EnteredMore int
+	Alerts      []string
+	Open        []status.Case
+	Others      []status.Case // open, beyond those
+	Closed      []status.Case
+	Recent      []verdict
+	Slotted     []slotGroup
+	Fleet       []memberGroup
+	News        []status.FactLine
+	Trouble     int // members under a verdict or accused
+	Unseen      int // members that gossip does not see and nobody accuses
+	Serving     int
+	Free        int
 }
 
 type verdict struct {
 	status.Verdict
-	Findings []status.Finding // the first ones
-	More     int
-	Unfold   bool
+	Named   []named // in the heading
+	Unnamed int
+	Told    []status.Finding // with their votes
+	Untold  int
+	Unfold  bool
+}
+
+// named is a subject in a heading; New says that its kind is to be told: it is
+// not the one before it.
+type named struct {
+	status.Finding
+	New bool
 }
 
 // slotGroup is a table of slots; a folded one shows its summary first.
@@ -73,19 +88,25 @@ type explained struct {
 
 func modelOf(seen string, p status.Page) model {
 	m := model{Page: p, Seen: seen, Base: base, Alerts: alerts(p)}
+	m.Entered = p.Mode.Open[:min(len(p.Mode.Open), shownNames)]
+	m.EnteredMore = len(p.Mode.Open) - len(m.Entered)
 	for _, c := range p.Cases {
 		switch {
-		case c.Open:
+		case c.Open && len(m.Open) < shownOpen:
 			m.Open = append(m.Open, c)
+		case c.Open:
+			m.Others = append(m.Others, c)
 		case len(m.Closed) < shownClosed:
 			m.Closed = append(m.Closed, c)
 		}
 	}
 	for i, v := range p.Verdicts[:min(len(p.Verdicts), shownVerdicts)] {
-		n := min(len(v.Findings), shownFindings)
+		all := v.Findings
 		m.Recent = append(m.Recent, verdict{
-			Verdict: v, Findings: v.Findings[:n], More: len(v.Findings) - n,
-			Unfold: i == 0 && len(v.Findings) == 1 && len(m.Open) > 0,
+			Verdict: v,
+			Named:   heading(all[:min(len(all), shownNames)]), Unnamed: max(0, len(all)-shownNames),
+			Told: all[:min(len(all), shownFindings)], Untold: max(0, len(all)-shownFindings),
+			Unfold: i == 0 && len(all) == 1 && len(m.Open) > 0,
 		})
 	}
 	for _, s := range p.Slots {
@@ -107,6 +128,14 @@ func modelOf(seen string, p status.Page) model {
 	m.Slotted, m.Fleet = groupSlots(p.Slots), groupMembers(p.Members)
 	m.News = p.Facts[:min(len(p.Facts), shownFacts)]
 	return m
+}
+
+func heading(findings []status.Finding) []named {
+	out := make([]named, len(findings))
+	for i, f := range findings {
+		out[i] = named{Finding: f, New: i == 0 || findings[i-1].Kind != f.Kind}
+	}
+	return out
 }
 
 // alerts are what people are told besides the mode.
@@ -165,7 +194,7 @@ func groupSlots(slots []status.Slot) []slotGroup {
 	if len(slots) <= unfolded {
 		return []slotGroup{{Title: "Slots", Slots: slots}}
 	}
-	bad := slotGroup{Title: "Slots that do not serve"}
+	bad := slotGroup{Key: "lost"}
 	var calm []slotGroup
 	for _, s := range slots {
 		if s.State != status.SlotServing {
@@ -177,11 +206,13 @@ func groupSlots(slots []status.Slot) []slotGroup {
 		}
 		last := &calm[len(calm)-1]
 		last.Slots = append(last.Slots, s)
-		last.Title = fmt.Sprintf("Pool %s: %d slots serve", s.Pool, len(last.Slots))
+		last.Title = fmt.Sprintf("Pool %s: %d serve", s.Pool, len(last.Slots))
 	}
 	if len(bad.Slots) == 0 {
 		return calm
 	}
+	bad.Title = fmt.Sprintf("%d slots do not serve", len(bad.Slots))
+	bad.Folded = len(bad.Slots) > 2*unfolded
 	return append([]slotGroup{bad}, calm...)
 }
 
@@ -191,7 +222,7 @@ func groupMembers(members []status.Member) []memberGroup {
 	if len(members) <= unfolded {
 		return []memberGroup{{Title: "Members", Members: members}}
 	}
-	bad := memberGroup{Title: "Members that need a look"}
+	bad := memberGroup{Key: "trouble"}
 	var calm []memberGroup
 	for _, x := range members {
 		if x.Trouble() {
@@ -203,11 +234,13 @@ func groupMembers(members []status.Member) []memberGroup {
 		}
 		last := &calm[len(calm)-1]
 		last.Members = append(last.Members, x)
-		last.Title = fmt.Sprintf("Failure domain %s: %d members up", x.Domain, len(last.Members))
+		last.Title = fmt.Sprintf("Failure domain %s: %d up", x.Domain, len(last.Members))
 	}
 	if len(bad.Members) == 0 {
 		return calm
 	}
+	bad.Title = fmt.Sprintf("%d members need a look", len(bad.Members))
+	bad.Folded = len(bad.Members) > 2*unfolded
 	return append([]memberGroup{bad}, calm...)
 }
 

@@ -103,6 +103,8 @@ func caseOn(index uint64, slot member.SlotID, subject member.ID, state failover.
 		c.Spare, c.Outcome, c.Next = "web-1", failover.OutcomeReplaced, "nothing: it is closed"
 		step(failover.Cutover, 4800*time.Millisecond, "")
 		step(failover.Closed, 14800*time.Millisecond, "")
+	default:
+		panic("no such page: " + state)
 	}
 	c.Since = c.Passages[len(c.Passages)-1].At
 	return c
@@ -129,9 +131,10 @@ func lostPage() status.Page {
 	return p
 }
 
-// stormPage is the largest page that there is: n members, a third of them
+// stormPage is the largest page that there is: 200 members, a third of them
 // condemned at once, all lists full.
-func stormPage(n int) status.Page {
+func stormPage() status.Page {
+	const n = 200
 	p := fleetPage(n)
 	p.Mode = status.Mode{
 		Name: failover.Cascade, Means: "nothing destructive is done; watching, telling and draining go on", Since: noon.Add(13 * time.Second),
@@ -153,6 +156,7 @@ func stormPage(n int) status.Page {
 	for i := range 100 {
 		p.Verdicts = append(p.Verdicts, verdictOn(uint64(411-i), 16, lost...))
 	}
+	p.Facts = nil
 	for i := range 500 {
 		p.Facts = append(p.Facts, status.FactLine{
 			Index: uint64(900 - i), At: noon.Add(-time.Duration(i) * 1300 * time.Millisecond), Accepted: i%5 != 0,

@@ -101,7 +101,7 @@ func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", c.kind)
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(code)
-		w.Write(c.plain) // who hangs up early misses nothing
+		put(w, c.plain)
 		return
 	}
 	answer(w, r, c)
@@ -138,7 +138,7 @@ func hook(ask func() error) http.HandlerFunc {
 			}
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Write([]byte("ok\n")) // who hangs up early misses nothing
+		put(w, []byte("ok\n"))
 	}
 }
 
@@ -165,7 +165,7 @@ func send(w http.ResponseWriter, r *http.Request, kind string, b []byte) {
 	if acceptsGzip(r) {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
-	w.Write(b) // who hangs up early misses nothing
+	put(w, b)
 }
 
 // has reports whether an If-None-Match header names the tag.
@@ -195,5 +195,9 @@ func problem(w http.ResponseWriter, code int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	w.Write(encode(map[string]string{"error": text})) // who hangs up early misses nothing
+	put(w, encode(map[string]string{"error": text}))
 }
+
+// put writes an answer to its end or to where the client hangs up: who is gone
+// misses nothing.
+func put(w http.ResponseWriter, b []byte) { _, _ = w.Write(b) }

@@ -34,8 +34,8 @@ func newEvent(name, id string, data []byte) event {
 	b.WriteByte('\n')
 	var z bytes.Buffer
 	w, _ := flate.NewWriter(&z, flate.DefaultCompression) // the level is valid
-	w.Write(b.Bytes())                                    // a bytes.Buffer takes everything
-	w.Flush()
+	_, _ = w.Write(b.Bytes())                             // a bytes.Buffer takes everything
+	_ = w.Flush()
 	return event{plain: b.Bytes(), deflated: z.Bytes()}
 }
 

@@ -80,8 +80,8 @@ func encode(x any) []byte {
 func zip(b []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
-	w.Write(b) // a bytes.Buffer takes everything
-	w.Close()
+	_, _ = w.Write(b) // a bytes.Buffer takes everything
+	_ = w.Close()
 	return out.Bytes()
 }
 

@@ -1,0 +1,198 @@
+//go:build real
+
+package web
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"moonwatch/status"
+)
+
+// tab is one page in a browser of its own.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// browse opens a browser whose console is watched: an error there fails the
+// test, and what the page's policy forbids is one. Tolerated are those that
+// contain the text given.
+func browse(t *testing.T, tolerated string) *tab {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("needs chromium: apt-get install chromium")
+	}
+	limit, stop := context.WithTimeout(context.Background(), 2*time.Minute)
+	alloc, end := chromedp.NewExecAllocator(limit, append(
+		chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true),
+		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900),
+	)...)
+	ctx, closeTab := chromedp.NewContext(alloc)
+	var watching sync.WaitGroup
+	t.Cleanup(func() { // the browser has to be gone before its folder is removed
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Logf("end chromium: %v", err)
+		}
+		closeTab()
+		end()
+		stop()
+		watching.Wait()
+	})
+	b := &tab{t: t, ctx: ctx}
+	b.do(chromedp.Navigate("about:blank"))
+	console := chromedp.Console(ctx)
+	watching.Go(func() {
+		for m, err := range console {
+			if err != nil {
+				return // the browser is gone
+			}
+			harmless := m.Type == chromedp.ConsoleLog || m.Type == chromedp.ConsoleInfo || m.Type == chromedp.ConsoleDebug
+			if !harmless && (tolerated == "" || !strings.Contains(m.Text, tolerated)) {
+				t.Errorf("the browser complains: %s: %s (%s)", m.Type, m.Text, m.URL)
+			}
+		}
+	})
+	return b
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// until waits for something that is visible.
+func (b *tab) until(xpath string) {
+	b.t.Helper()
+	b.do(chromedp.WaitVisible(xpath))
+}
+
+func ask[T any](b *tab, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return v
+}
+
+// keep writes a picture of the whole page beside the test's other artefacts.
+func (b *tab) keep(name string) {
+	b.t.Helper()
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	path := filepath.Join(b.t.ArtifactDir(), name+".png")
+	if err := os.WriteFile(path, png, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Logf("kept %s", path)
+}
+
+// colours shows the page to somebody who prefers light or dark.
+func (b *tab) colours(scheme string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+const isLive = `//*[@id="live" and contains(., "live, as web-1 sees it")]`
+
+func TestAChangeIsSeenWithoutReload(t *testing.T) {
+	b := browse(t, "")
+	s := open(t, fleetPage(7))
+	url, _ := serve(t, s)
+	b.colours("light")
+	b.do(chromedp.Navigate(url))
+	b.until(`//h1[contains(., "normal")]`)
+	b.until(isLive)
+	b.keep("calm-light")
+	ask[int](b, `window.loadedOnce = 1`)
+
+	s.SetPage(lostPage())
+	b.until(`//article[@id="C-412"]`)
+	// What a reader unfolds stays unfolded when the next change comes.
+	b.do(chromedp.Click(`//details[@id="V-398"]/summary`))
+	p := lostPage()
+	p.Mode = status.Mode{
+		Name: "guarded", Means: "one case at a time", Since: noon.Add(13 * time.Second),
+		Why: "2 of 7 members in trouble: guarded from 2, cascade from 3", Ends: "fewer than 1 in trouble for 1m0s",
+	}
+	s.SetPage(p)
+	b.until(`//h1[contains(., "guarded")]`)
+
+	if ask[int](b, `window.loadedOnce || 0`) != 1 {
+		t.Error("the page was reloaded")
+	}
+	if !ask[bool](b, `document.querySelector("#V-398").open`) {
+		t.Error("what was unfolded is folded again")
+	}
+	if got := ask[string](b, `document.title`); got != "guarded · demo · Moonwatch" {
+		t.Errorf("title %q", got)
+	}
+	if got := ask[string](b, `document.querySelector("article time").dataset.age`); !strings.HasSuffix(got, " ago") {
+		t.Errorf("age %q", got)
+	}
+	b.keep("lost-light")
+	b.colours("dark")
+	b.keep("lost-dark")
+}
+
+func TestALostAgentIsSaid(t *testing.T) {
+	b := browse(t, "503") // what a browser says of an agent that is going
+	s := New(Config{Beat: 100 * time.Millisecond})
+	s.SetPage(fleetPage(7))
+	url, _ := serve(t, s)
+	b.do(chromedp.Navigate(url))
+	b.until(isLive)
+	s.Close()
+	b.until(`//*[@id="live" and contains(., "not live: trying again")]`)
+	b.keep("not-live")
+}
+
+func TestTwoHundredMembersAreReadable(t *testing.T) {
+	b := browse(t, "")
+	for name, p := range map[string]status.Page{"calm-200": fleetPage(200), "storm-200": stormPage()} {
+		url, _ := serve(t, open(t, p))
+		b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(url))
+		b.until(isLive)
+		b.keep(name)
+		b.do(chromedp.EmulateViewport(390, 844))
+		if ask[bool](b, `document.documentElement.scrollWidth > 390`) {
+			t.Errorf("%s is wider than a telephone", name)
+		}
+		b.keep(name + "-narrow")
+		b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(url+"/explain/web-1"))
+		b.until(`//pre[contains(., "web-1 is in failure domain a")]`)
+		b.keep(name + "-explain")
+	}
+}
+
+func TestThePageIsWholeWithoutScripts(t *testing.T) {
+	b := browse(t, "")
+	url, _ := serve(t, open(t, lostPage()))
+	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.Navigate(url))
+	b.until(`//article[@id="C-412"]`)
+	b.keep("without-scripts")
+}
