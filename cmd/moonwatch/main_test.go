@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"moonwatch/internal/config"
+	"moonwatch/internal/demo"
+	"moonwatch/member"
+	"moonwatch/status"
+	"moonwatch/status/web"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// result is what one run of the program left.
+type result struct {
+	code     int
+	out, err string
+}
+
+// call runs the program with parts that do nothing.
+func call(t *testing.T, args ...string) result {
+	t.Helper()
+	return newApp(t).call(args...)
+}
+
+func newApp(t *testing.T) *app {
+	t.Helper()
+	return &app{
+		in: strings.NewReader(""), interactive: func() bool { return false },
+		parts: parts{
+			version:     "1.2.3",
+			agent:       func(context.Context, *config.Agent, *zap.Logger) error { return nil },
+			demo:        func(context.Context, demo.Options) int { return exitOK },
+			demoControl: func(context.Context, string, string, member.ID, io.Writer) error { return nil },
+			demoService: func(context.Context, []string, io.Writer) int { return exitOK },
+		},
+	}
+}
+
+func (a *app) call(args ...string) result {
+	var out, errw bytes.Buffer
+	a.out, a.errw = &out, &errw
+	code := a.run(context.Background(), args)
+	return result{code, out.String(), errw.String()}
+}
+
+//go:embed testdata/*.json
+var fixtures embed.FS
+
+// fixture is a page as an agent of schema 1 sent it. It stays as it is: what
+// the package status makes today may have more in it, and not less.
+func fixture(t *testing.T, name string) status.Page {
+	t.Helper()
+	b, err := fixtures.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p status.Page
+	if err := json.Unmarshal(b, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// agentWith serves a page the way an agent does and gives its address. more
+// answers paths of its own.
+func agentWith(t *testing.T, p status.Page, more map[string]http.HandlerFunc) string {
+	t.Helper()
+	pages := web.New(web.Config{})
+	pages.SetPage(p)
+	mux := http.NewServeMux()
+	mux.Handle("/", pages)
+	for path, h := range more {
+		mux.HandleFunc(path, h)
+	}
+	s := httptest.NewServer(mux)
+	t.Cleanup(func() { s.Close(); pages.Close() })
+	return s.URL
+}
+
+// golden compares with a file of testdata, or rewrites it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if os.Getenv("MOONWATCH_REWRITE") != "" {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs.\n--- got\n%s--- want\n%s", name, got, want)
+	}
+}
+
+// wants checks exit code and a part of what was said.
+func (r result) wants(t *testing.T, code int, parts ...string) {
+	t.Helper()
+	if r.code != code {
+		t.Errorf("exit code %d, want %d\nout: %s\nerr: %s", r.code, code, r.out, r.err)
+	}
+	for _, p := range parts {
+		if !strings.Contains(r.out+r.err, p) {
+			t.Errorf("nothing of %q in\nout: %s\nerr: %s", p, r.out, r.err)
+		}
+	}
+}
