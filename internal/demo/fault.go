@@ -1,0 +1,206 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"moonwatch/member"
+)
+
+// pauseFor is how long a paused agent stalls: shorter than replace_after, so
+// it must never be replaced.
+const pauseFor = 2 * time.Second
+
+// tell tells one story: it picks the victims, makes the fault, and follows what
+// comes of it until the end that is expected, or until the deadline. lack says
+// what was missing, empty for the expected end. The error is for what keeps a
+// story from being told at all.
+func (l *launcher) tell(ctx context.Context, fault string, deadline time.Time) (s *story, lack string, err error) {
+	chance := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	ids, err := pick(fault, l.present(), chance)
+	if err != nil {
+		return nil, "", err
+	}
+	victims, err := l.holdings(ids)
+	if err != nil {
+		return nil, "", err
+	}
+	l.say("fault %s hits %v", fault, ids)
+	undo, err := l.strike(fault, victims)
+	if err != nil {
+		return nil, "", err
+	}
+	s, lack, err = l.watch(ctx, deadline)
+	return s, lack, errors.Join(err, undo())
+}
+
+// holdings notes what the victims hold now, so that what comes after can be
+// told from it.
+func (l *launcher) holdings(ids []member.ID) ([]victim, error) {
+	p := l.present()
+	var victims []victim
+	for _, id := range ids {
+		c, err := l.child(id)
+		if err != nil {
+			return nil, err
+		}
+		service, err := c.service()
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range p.Slots {
+			if s.Occupant == id {
+				victims = append(victims, victim{Member: id, Slot: s.ID, Epoch: s.Epoch, PID: service.PID})
+			}
+		}
+	}
+	return victims, nil
+}
+
+// strike makes the fault. The story begins right before the first signal, so
+// that nothing of it is missed. undo takes back what must not stay, or waits
+// for it.
+func (l *launcher) strike(fault string, victims []victim) (undo func() error, err error) {
+	undo = func() error { return nil }
+	l.mu.Lock()
+	l.story = newStory(fault, time.Now(), victims)
+	l.mu.Unlock()
+	first := slices.IndexFunc(l.children, func(c *child) bool { return c.Name == victims[0].Member })
+	switch c := l.children[first]; fault {
+	case FaultStop:
+		return undo, l.each(victims, (*child).freeze)
+	case FaultService:
+		return undo, c.signalService(syscall.SIGKILL)
+	case FaultAgent:
+		return undo, c.signal(syscall.SIGKILL)
+	case FaultPauseAgent:
+		if err := c.signal(syscall.SIGSTOP); err != nil {
+			return undo, err
+		}
+		return after(pauseFor, func() error { return c.signal(syscall.SIGCONT) }), nil
+	case FaultRestartAgent:
+		if err := c.signal(syscall.SIGKILL); err != nil {
+			return undo, err
+		}
+		return undo, c.restart()
+	default:
+		return undo, l.each(victims, (*child).kill)
+	}
+}
+
+// after does something in a while. What it returns waits for that.
+func after(d time.Duration, do func() error) func() error {
+	done := make(chan error, 1)
+	time.AfterFunc(d, func() { done <- do() })
+	return func() error { return <-done }
+}
+
+// each does one thing to all victims, the next one at once: they are lost
+// together.
+func (l *launcher) each(victims []victim, do func(*child) error) error {
+	for _, v := range victims {
+		c, err := l.child(v.Member)
+		if err == nil {
+			err = do(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kill ends agent and service like a machine that loses power, except that the
+// system closes their sockets.
+func (c *child) kill() error {
+	return errors.Join(c.signal(syscall.SIGKILL), c.signalService(syscall.SIGKILL))
+}
+
+// freeze makes a machine fall silent: connections are still accepted for it,
+// and nobody answers.
+func (c *child) freeze() error {
+	return errors.Join(c.signal(syscall.SIGSTOP), c.signalService(syscall.SIGSTOP))
+}
+
+// signalService signals the service on this member and no other.
+func (c *child) signalService(s syscall.Signal) error {
+	p, err := c.service()
+	if err == nil {
+		err = send(p, s)
+	}
+	if err != nil {
+		return fmt.Errorf("signal service on %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// watch follows the story to its end.
+func (l *launcher) watch(ctx context.Context, deadline time.Time) (s *story, lack string, err error) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		l.mu.Lock()
+		s = l.story
+		lack, broken := s.missing(s.after(time.Now()))
+		l.mu.Unlock()
+		if lack == "" || broken {
+			return s, lack, nil
+		}
+		if time.Now().After(deadline) {
+			return s, lack + ", and the time is up", nil
+		}
+		select {
+		case <-ctx.Done():
+			return s, lack, context.Cause(ctx)
+		case err := <-l.crashes:
+			return s, lack, err
+		case <-tick.C:
+		}
+	}
+}
+
+// heal undoes what commands did to a member: its gate opens, what is stopped
+// goes on, an agent that was killed starts again. The service of a killed
+// member is for the cluster to bring back, or not.
+func (l *launcher) heal(c *child) error {
+	err := l.isolate(c, false)
+	if !c.alive() {
+		return errors.Join(err, c.restart())
+	}
+	err = errors.Join(err, c.signal(syscall.SIGCONT))
+	if bad := c.signalService(syscall.SIGCONT); bad != nil && !errors.Is(bad, os.ErrProcessDone) && !errors.Is(bad, os.ErrNotExist) {
+		err = errors.Join(err, bad)
+	}
+	return err
+}
+
+// isolate shuts or opens the gates between one member and all others, the
+// launcher's agent and its gateway among them. Both ends are told: an incoming
+// connection is known by its address alone.
+func (l *launcher) isolate(c *child, block bool) error {
+	var failed error
+	for _, other := range l.children {
+		if other != c {
+			failed = errors.Join(failed, other.shut(block, c.place), c.shut(block, other.place))
+		}
+	}
+	failed = errors.Join(failed, c.shut(block, l.kit.layout.launcher))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var line lineWriter = l.console.gate.obey
+	return errors.Join(failed, order(line, block, c.Addr))
+}
+
+// lineWriter hands the one line of an order to a gate of this process.
+type lineWriter func(line string)
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w(string(p[:len(p)-1]))
+	return len(p), nil
+}

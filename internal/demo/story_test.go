@@ -1,0 +1,192 @@
+package demo
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+	"moonwatch/shield/gateway"
+	"moonwatch/status"
+)
+
+// teller tells a story facts at times of the test's choice.
+type teller struct {
+	*story
+	t     *testing.T
+	index uint64
+}
+
+func tellerOf(t *testing.T, fault string) *teller {
+	hit := time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
+	return &teller{t: t, index: 7, story: newStory(fault, hit, []victim{{Member: "vm-3", Slot: "web-2", Epoch: 2, PID: 100}})}
+}
+
+func (s *teller) at(ms int) time.Time { return s.hit.Add(time.Duration(ms) * time.Millisecond) }
+
+// commit gives one accepted fact and returns its index.
+func (s *teller) commit(ms int, kind consensus.FactKind, payload any) uint64 {
+	s.t.Helper()
+	s.index++
+	c, err := consensus.NewCommand(kind, "id", "vm-1", s.at(ms), payload)
+	must(s.t, err)
+	s.Fact(s.at(ms), consensus.Fact{Index: s.index, Time: s.at(ms), Command: c, Accepted: true})
+	return s.index
+}
+
+func (s *teller) verdict(ms int, kind consensus.VerdictKind, downs, ups int) {
+	f := consensus.Finding{Subject: "vm-3", Kind: kind, SilentSince: s.at(-300)}
+	f.Agent.Downs, f.Agent.Ups = downs, ups
+	for i := range downs {
+		f.Agent.Votes = append(f.Agent.Votes, consensus.VoteCount{
+			Observer: member.ID(rune('a' + i)), Stance: agent.Down,
+			Evidence: agent.Evidence{SilentFor: time.Duration(1300+100*i) * time.Millisecond},
+		})
+	}
+	s.commit(ms, consensus.KindVerdict, consensus.Verdict{Findings: []consensus.Finding{f}})
+}
+
+// replace tells of a whole failover.
+func (s *teller) replace() {
+	id := s.commit(1100, failover.KindCaseOpened, failover.CaseOpened{Slot: "web-2", Subject: "vm-3", Epoch: 2})
+	s.Table(s.at(1150), gateway.Table{Pools: []gateway.Pool{{Occupants: []gateway.Occupant{{Slot: "web-2", Member: "vm-3", SlotEpoch: 2, Drained: true}}}}})
+	s.commit(3000, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Fencing})
+	s.commit(3100, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Activating, Spare: "vm-4"})
+	s.commit(4000, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Cutover})
+	s.Answer(s.at(4050), answer{Member: "vm-4", Slot: "web-2", Epoch: 11, PID: 200})
+}
+
+func TestAKillEndsWithASpareInTheSlot(t *testing.T) {
+	s := tellerOf(t, FaultKill)
+	s.verdict(1000, consensus.VerdictDown, 6, 0)
+	s.replace()
+	if lack, _ := s.missing(4500 * time.Millisecond); lack == "" {
+		t.Error("believed the end before it had lasted")
+	}
+	if lack, broken := s.missing(5100 * time.Millisecond); lack != "" || broken {
+		t.Errorf("missing %q (broken %t), want the expected end", lack, broken)
+	}
+	r := s.result(true, tally{Requests: 900, Failed: []failure{{s.at(500), errors.New("early")}, {s.at(2000), errors.New("late")}}})
+	if *r.Verdict != 1000 || *r.Drained != 1150 || *r.Serving != 4050 || *r.VotesDown != 6 || *r.VotesUp != 0 {
+		t.Errorf("verdict %d drained %d serving %d votes %d:%d", *r.Verdict, *r.Drained, *r.Serving, *r.VotesDown, *r.VotesUp)
+	}
+	if r.Failovers != 1 || r.Destructive != 3 || *r.Promoted != "vm-4" || *r.SlotEpoch != 11 || len(r.Promotions) != 1 {
+		t.Errorf("%d failovers, %d destructive, promoted %s at %d", r.Failovers, r.Destructive, *r.Promoted, *r.SlotEpoch)
+	}
+	if r.Failed != 2 || r.FailedAfterDrain != 1 {
+		t.Errorf("%d failed, %d after the drain; want 2 and 1: by the request's start", r.Failed, r.FailedAfterDrain)
+	}
+}
+
+func TestTheFirstAccusationFollowsFromTheVotes(t *testing.T) {
+	s := tellerOf(t, FaultKill)
+	s.verdict(1100, consensus.VerdictDown, 3, 0) // the median is 1.4 s, the longest 1.5 s
+	if want := 600 * time.Millisecond; s.accused != want {
+		t.Errorf("accused after %v, want %v: a second after the earliest last answer", s.accused, want)
+	}
+}
+
+func TestAFalseDownVerdictBreaksTheAgentsStory(t *testing.T) {
+	s := tellerOf(t, FaultAgent)
+	s.verdict(1000, consensus.VerdictAgentLost, 6, 0)
+	if lack, _ := s.missing(12100 * time.Millisecond); lack != "" {
+		t.Errorf("missing %q, want the expected end", lack)
+	}
+	s.verdict(5000, consensus.VerdictDown, 6, 0)
+	if lack, broken := s.missing(12100 * time.Millisecond); lack == "" || !broken {
+		t.Error("took a down verdict on a member whose service answers")
+	}
+}
+
+func TestAFailoverBreaksAQuietStory(t *testing.T) {
+	s := tellerOf(t, FaultRestartAgent)
+	s.replace()
+	if _, broken := s.missing(5 * time.Second); !broken {
+		t.Error("took a failover of a restarted agent")
+	}
+}
+
+func TestCascadeMustComeInTime(t *testing.T) {
+	brake := failover.Brakes{Modes: map[failover.Scope]failover.ScopeMode{failover.Fleet: {Mode: failover.Cascade}}}
+	for ms, want := range map[int]bool{2900: true, 3100: false} {
+		s := tellerOf(t, FaultHalf)
+		s.commit(ms, failover.KindBrake, brake)
+		lack, broken := s.missing(20 * time.Second)
+		if got := lack == "" && !broken; got != want {
+			t.Errorf("cascade after %d ms: good %t (%s), want %t", ms, got, lack, want)
+		}
+	}
+}
+
+func TestIsolationIsSeenOnTheLaunchersPage(t *testing.T) {
+	s := tellerOf(t, FaultQuorum)
+	s.Page(s.at(4100), status.Page{Mode: status.Mode{Name: failover.Isolated}})
+	if lack, broken := s.missing(10 * time.Second); lack == "" || broken {
+		t.Errorf("missing %q, want 10 s of quiet from the isolation on", lack)
+	}
+	if lack, _ := s.missing(14200 * time.Millisecond); lack != "" {
+		t.Errorf("missing %q, want the expected end", lack)
+	}
+	if s.mode != failover.Isolated {
+		t.Errorf("worst mode %s", s.mode)
+	}
+}
+
+func TestARestartedServiceIsAnotherProcess(t *testing.T) {
+	s := tellerOf(t, FaultService)
+	s.verdict(900, consensus.VerdictServiceDown, 5, 0)
+	id := s.commit(1000, failover.KindCaseOpened, failover.CaseOpened{Slot: "web-2", Subject: "vm-3", Epoch: 2})
+	s.Answer(s.at(1010), answer{Slot: "web-2", Epoch: 2, PID: 100}) // was under way
+	s.commit(1100, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Restarting})
+	if lack, _ := s.missing(5 * time.Second); lack == "" {
+		t.Error("took an answer of the killed process for the restarted one")
+	}
+	s.Answer(s.at(1200), answer{Slot: "web-2", Epoch: 2, PID: 101})
+	if lack, broken := s.missing(5 * time.Second); lack != "" || broken {
+		t.Errorf("missing %q, want the expected end", lack)
+	}
+}
+
+// resultKeys is CONTRACTS, The demo, word by word.
+var resultKeys = []string{
+	"schema", "ok", "fault", "members", "member", "accused_ms", "verdict_ms", "verdict_kind", "votes_down", "votes_up",
+	"drained_ms", "serving_ms", "failovers", "restarts", "promotions", "promoted", "slot_epoch", "mode_max",
+	"destructive_actions", "requests", "failed", "failed_after_drain", "facts",
+}
+
+func TestJSONHasExactlyTheKeysOfTheContract(t *testing.T) {
+	nothing := tellerOf(t, FaultRestartAgent)
+	whole := tellerOf(t, FaultKill)
+	whole.verdict(1000, consensus.VerdictDown, 6, 0)
+	whole.replace()
+	for name, s := range map[string]*teller{"nothing happened": nothing, "all happened": whole} {
+		var out bytes.Buffer
+		must(t, s.result(true, tally{}).writeJSON(&out))
+		var got map[string]any
+		dec := json.NewDecoder(&out)
+		must(t, dec.Decode(&got))
+		if dec.More() {
+			t.Errorf("%s: more than one object", name)
+		}
+		if keys := slices.Sorted(maps.Keys(got)); !slices.Equal(keys, slices.Sorted(slices.Values(resultKeys))) {
+			t.Errorf("%s: keys %v, want %v", name, keys, resultKeys)
+		}
+		for _, key := range []string{"verdict_ms", "verdict_kind", "votes_down", "votes_up", "drained_ms", "serving_ms", "promoted", "slot_epoch"} {
+			if isNull := got[key] == nil; isNull != (s == nothing) {
+				t.Errorf("%s: %s is %v", name, key, got[key])
+			}
+		}
+		for _, key := range []string{"members", "promotions", "facts"} {
+			if _, isList := got[key].([]any); !isList {
+				t.Errorf("%s: %s is %v, want a list", name, key, got[key])
+			}
+		}
+	}
+}
