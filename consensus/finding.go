@@ -79,8 +79,11 @@ func (t *Tally) finding(now time.Time, s *subject, without []member.ID) (Finding
 	return f, true
 }
 
-// silence is the median of how long the accusers have heard nothing: the best
-// guess of when it began that no single observer can bend.
+// silence is for how long nobody has heard from the subject: the second
+// shortest time that an accuser reports. The shortest would be nearest to the
+// truth and one liar's to choose; observers probe out of step, so the second is
+// at most a little longer. A median would count up to half a probe interval of
+// life as silence, and replace after stalls that are to be forgiven.
 func silence(votes []VoteCount) time.Duration {
 	var all []time.Duration
 	for _, v := range votes {
@@ -92,7 +95,7 @@ func silence(votes []VoteCount) time.Duration {
 		return 0
 	}
 	slices.Sort(all)
-	return all[len(all)/2]
+	return all[min(1, len(all)-1)]
 }
 
 // cutDomain names the failure domain that this cut takes out of reach as a
