@@ -69,7 +69,9 @@ func (t *Tally) finding(now time.Time, s *subject, without []member.ID) (Finding
 	case f.Service.down():
 	case f.Service.Ups >= max(1, ceilShare(f.Service.Eligible, 25)):
 		f.Kind = VerdictAgentLost
-	case now.Sub(s.calledAt) < t.cfg.ServiceWait || s.roll.IsZero():
+	case s.roll.IsZero(), now.Sub(s.calledAt) < t.cfg.ServiceWait, now.Sub(s.calledAt) >= t.cfg.RollValid:
+		// Not asked, still to answer, or so long ago that its answers have
+		// lapsed: that is no silence. The next roll call tells.
 		return f, false
 	}
 	if !s.door.IsZero() && s.door.After(s.accusedAt) && now.Sub(s.door) < t.cfg.RollValid && f.Kind == VerdictDown {
