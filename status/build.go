@@ -145,6 +145,8 @@ func slotState(l *consensus.Ledger, s *failover.Slot) SlotState {
 	switch {
 	case s.Occupant == "":
 		return SlotVacant
+	case !s.Started:
+		return SlotStarting
 	case s.Drained:
 		return SlotDrained
 	case stands && v.Kind != consensus.VerdictAgentLost && v.Kind != consensus.VerdictPartial:

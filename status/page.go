@@ -135,6 +135,8 @@ const (
 	SlotTrouble SlotState = "in-trouble" // its occupant is under a verdict and still gets traffic
 	SlotDrained SlotState = "drained"    // traffic goes elsewhere
 	SlotVacant  SlotState = "vacant"
+	// SlotStarting: its occupant has not said yet that the service is up.
+	SlotStarting SlotState = "starting"
 )
 
 // Slot is a place in the cluster and who holds it.

@@ -37,7 +37,31 @@ func newStory(t *testing.T) *story {
 	}
 	s.history.Apply(f)
 	s.commit(consensus.KindFleet, "web-1", fleet())
+	s.serving()
 	return s
+}
+
+// serving has every occupant's service up, as if the facts that say so lay
+// before the story: it begins with fact 3.
+func (s *story) serving() {
+	s.t.Helper()
+	b, err := s.state.Snapshot()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var x map[string]any
+	if err := json.Unmarshal(b, &x); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, slot := range x["slots"].(map[string]any) {
+		slot.(map[string]any)["started"] = true
+	}
+	if b, err = json.Marshal(x); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.state.Restore(b); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func fleet() member.Fleet {

@@ -119,9 +119,10 @@ type Daemon struct {
 	nonce      string
 	founding   atomic.Pointer[string] // what the founding waits for, for the page
 	duty       atomic.Pointer[duty]   // what this member should be serving
-	joining    atomic.Pointer[error]  // how the last round of joining ended
-	clockAhead atomic.Int64           // ns, of this clock before the councillors' median
-	ownReport  atomic.Uint32          // agent.Report of the own check
+	fleet      atomic.Pointer[fleetInForce]
+	joining    atomic.Pointer[error] // how the last round of joining ended
+	clockAhead atomic.Int64          // ns, of this clock before the councillors' median
+	ownReport  atomic.Uint32         // agent.Report of the own check
 }
 
 // Addresses are where the agent really listens, port 0 resolved.

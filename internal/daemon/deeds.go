@@ -85,6 +85,7 @@ func (d *Daemon) applied(e mind.Applied) {
 		d.history.Apply(f)
 		d.feed.append(f)
 		d.commands.settled(f)
+		d.noteFleet(f)
 		d.log.Info("fact", zap.Uint64("index", f.Index), zap.String("kind", string(f.Command.Kind)),
 			zap.Bool("accepted", f.Accepted), zap.String("line", status.Line(f)))
 		d.m.fact(f)

@@ -126,6 +126,7 @@ func (d *Daemon) socketHandler() http.Handler {
 	mux.Handle("/", d.web)
 	mux.HandleFunc("POST /api/v1/commands", d.serveSubmit)
 	mux.HandleFunc("GET /api/v1/commands/{id...}", d.serveCommand)
+	mux.HandleFunc("GET /api/v1/fleet", d.serveFleet)
 	return mux
 }
 

@@ -39,6 +39,9 @@ func (d *Daemon) begin(ctx context.Context) error {
 		return fmt.Errorf("data folder %s: %w: move the folder away and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
 	}
 	d.restoreFeed(m)
+	if fl := m.Ledger().Fleet(); fl != nil {
+		d.fleet.Store(&fleetInForce{Fact: m.Ledger().FleetIndex(), Fleet: fl})
+	}
 	d.mind = m
 	d.progress.Store(int64(time.Since(d.started)))
 	d.noteDuty()

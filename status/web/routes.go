@@ -120,11 +120,18 @@ func (s *Server) statusOf(err error) int {
 }
 
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	if s.current() == nil {
-		hook(func() error { return errNoPage })(w, r)
-		return
-	}
-	hook(s.cfg.Ready)(w, r)
+	// The agent's own reason first: why it waits says more than that it does.
+	hook(func() error {
+		if s.cfg.Ready != nil {
+			if err := s.cfg.Ready(); err != nil {
+				return err
+			}
+		}
+		if s.current() == nil {
+			return errNoPage
+		}
+		return nil
+	})(w, r)
 }
 
 // hook answers a probe of an init system or load balancer.

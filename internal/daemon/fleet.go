@@ -1,0 +1,36 @@
+package daemon
+
+import (
+	"net/http"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// fleetInForce is the last accepted fleet.yaml and the fact that brought it, so
+// that `apply` can show what a new one changes.
+type fleetInForce struct {
+	Fact  uint64        `json:"fact"`
+	At    time.Time     `json:"at,omitzero"`
+	Fleet *member.Fleet `json:"fleet"`
+}
+
+func (d *Daemon) noteFleet(f consensus.Fact) {
+	if f.Command.Kind != consensus.KindFleet || !f.Accepted {
+		return
+	}
+	fl, err := consensus.DecodePayload[member.Fleet](f)
+	if err != nil {
+		return // the ledger has accepted it, so it is readable
+	}
+	d.fleet.Store(&fleetInForce{Fact: f.Index, At: f.Time, Fleet: &fl})
+}
+
+func (d *Daemon) serveFleet(w http.ResponseWriter, _ *http.Request) {
+	fl := d.fleet.Load()
+	if fl == nil {
+		fl = &fleetInForce{} // none was applied yet
+	}
+	reply(w, http.StatusOK, fl)
+}
