@@ -11,8 +11,8 @@ import (
 
 // ownEvery is how often an agent checks the service on its own member. The
 // answer travels with every probe answer, so observers learn of a failure
-// within a probe interval, and then look for themselves.
-const ownEvery = 500 * time.Millisecond
+// within a second or two, and then look for themselves.
+const ownEvery = time.Second
 
 // duty is what this member should be serving, as the loop last saw it.
 type duty struct {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"moonwatch/internal/program"
 )
@@ -113,7 +114,11 @@ func (c *child) restart() error {
 	c.mu.Lock()
 	ended := c.ended
 	c.mu.Unlock()
-	<-ended
+	select {
+	case <-ended:
+	case <-time.After(endTime):
+		return fmt.Errorf("restart agent %s: its former life has not ended after %v", c.Name, endTime)
+	}
 	return c.start()
 }
 

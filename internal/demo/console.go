@@ -29,15 +29,8 @@ type console struct {
 	ended chan error // its one value: how Run ended
 }
 
-// ears are called by the console's agent: in the ledger's order, and they must
-// not block.
-type ears struct {
-	fact  func(time.Time, consensus.Fact)
-	page  func(time.Time, status.Page)
-	table func(time.Time, gateway.Table)
-}
-
-func openConsole(k *kit, e ears) (*console, error) {
+// openConsole starts the agent. It goes on until close, also after ctx.
+func openConsole(ctx context.Context, k *kit, e ears) (*console, error) {
 	path := k.config(launcherName)
 	conf, err := config.LoadAgent(path, nil, nil)
 	if err != nil {
@@ -52,7 +45,7 @@ func openConsole(k *kit, e ears) (*console, error) {
 		return nil, errors.Join(err, log.Close())
 	}
 	c := &console{gate: newGate(), log: log, ended: make(chan error, 1)}
-	c.agent, err = daemon.New(daemon.Config{
+	c.agent, err = daemon.New(daemon.Config{ //nolint:contextcheck // it has a life of its own, ended by close
 		Agent: conf, Console: true, ActionsOfSelf: true, GatewayDebug: true, Gate: c.gate,
 		Log: zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(log), level)),
 		// The moment is taken here: the result's times are those at which the
@@ -64,7 +57,7 @@ func openConsole(k *kit, e ears) (*console, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	go func() { c.ended <- c.agent.Run(ctx) }() // awaited by close
 	return c, nil

@@ -89,12 +89,12 @@ type control struct {
 	serving  sync.WaitGroup
 }
 
-func (l *launcher) openControl() (*control, error) {
+func (l *launcher) openControl(ctx context.Context) (*control, error) {
 	path := filepath.Join(l.kit.folder.path, socketFile)
 	if len(path) > maxSocket {
 		return nil, fmt.Errorf("open control socket %s: %d bytes, want at most %d: name a shorter folder with --dir", path, len(path), maxSocket)
 	}
-	listener, err := net.Listen("unix", path) // the folder's mode keeps others out
+	listener, err := new(net.ListenConfig).Listen(ctx, "unix", path) // the folder's mode keeps others out
 	if err != nil {
 		return nil, fmt.Errorf("open control socket: %w", err)
 	}

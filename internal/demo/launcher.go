@@ -81,7 +81,8 @@ func (l *launcher) start(ctx context.Context) error {
 	if err := becomeSubreaper(); err != nil {
 		return err
 	}
-	background, quit := context.WithCancel(context.Background())
+	// What runs beside the phases ends with close, not with the start.
+	background, quit := context.WithCancel(context.WithoutCancel(ctx))
 	l.quit = quit
 	l.background.Go(func() { l.reap(background) })
 	for _, c := range l.children {
@@ -90,7 +91,7 @@ func (l *launcher) start(ctx context.Context) error {
 		}
 	}
 	var err error
-	l.console, err = openConsole(l.kit, ears{fact: l.heardFact, page: l.heardPage, table: l.heardTable})
+	l.console, err = openConsole(ctx, l.kit, ears{fact: l.heardFact, page: l.heardPage, table: l.heardTable})
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (l *launcher) apply(ctx context.Context) error {
 func (l *launcher) serve(ctx context.Context) error {
 	_, door := l.console.addresses()
 	url := "http://" + door.String() + "/"
-	warm := startLoad(url, loadRate/4, loadTimeout, l.heardAnswer)
+	warm := startLoad(ctx, url, loadRate/4, loadTimeout, l.heardAnswer)
 	err := l.until(ctx, "not every slot answers through the gateway", func(p status.Page) bool {
 		return len(l.answers) == slots && !slices.ContainsFunc(p.Slots, func(s status.Slot) bool { return s.State != status.SlotServing })
 	})
@@ -150,7 +151,7 @@ func (l *launcher) serve(ctx context.Context) error {
 		return err
 	}
 	l.say("%d slots serve through the gateway", slots)
-	l.load = startLoad(url, loadRate, loadTimeout, l.heardAnswer)
+	l.load = startLoad(ctx, url, loadRate, loadTimeout, l.heardAnswer)
 	return nil
 }
 
@@ -197,66 +198,6 @@ func (l *launcher) until(ctx context.Context, what string, held func(status.Page
 			return fmt.Errorf("the launcher's agent ended: %w", err)
 		case <-l.changed:
 		}
-	}
-}
-
-// present is the newest page of the launcher's agent.
-func (l *launcher) present() status.Page {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.page
-}
-
-func (l *launcher) tellChange() {
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (l *launcher) heardFact(at time.Time, f consensus.Fact) {
-	l.mu.Lock()
-	if l.story != nil {
-		l.story.Fact(at, f)
-	}
-	tell := l.onFact
-	l.mu.Unlock()
-	if tell != nil {
-		tell(f)
-	}
-	l.tellChange()
-}
-
-func (l *launcher) heardPage(at time.Time, p status.Page) {
-	l.mu.Lock()
-	l.page = p
-	if l.story != nil {
-		l.story.Page(at, p)
-	}
-	l.mu.Unlock()
-	l.tellChange()
-}
-
-func (l *launcher) heardTable(at time.Time, t gateway.Table) {
-	l.mu.Lock()
-	l.table = t
-	if l.story != nil {
-		l.story.Table(at, t)
-	}
-	l.mu.Unlock()
-	l.tellChange()
-}
-
-func (l *launcher) heardAnswer(at time.Time, a answer) {
-	l.mu.Lock()
-	news := l.answers[a.Slot] != a
-	l.answers[a.Slot] = a
-	if l.story != nil {
-		l.story.Answer(at, a)
-	}
-	l.mu.Unlock()
-	if news {
-		l.tellChange()
 	}
 }
 

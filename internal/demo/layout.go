@@ -53,9 +53,13 @@ func newLayout(network [2]byte) layout {
 		domain  member.FailureDomain
 		council bool
 	}{
-		{"a", true}, {"a", true}, {"a", false},
-		{"b", true}, {"b", true},
-		{"c", true}, {"c", false},
+		{"a", true},
+		{"a", true},
+		{"a", false},
+		{"b", true},
+		{"b", true},
+		{"c", true},
+		{"c", false},
 	} {
 		l.places = append(l.places, place{
 			Name: member.ID("vm-" + strconv.Itoa(i+1)), Domain: x.domain, Council: x.council,
@@ -69,15 +73,6 @@ func newLayout(network [2]byte) layout {
 
 // everybody is all places, the launcher's last.
 func (l layout) everybody() []place { return append(slices.Clone(l.places), l.launcher) }
-
-func (l layout) place(id member.ID) (place, bool) {
-	for _, p := range l.places {
-		if p.Name == id {
-			return p, true
-		}
-	}
-	return place{}, false
-}
 
 func (l layout) council() []member.ID {
 	var ids []member.ID

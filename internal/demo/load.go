@@ -40,9 +40,10 @@ type failure struct {
 	err   error
 }
 
-// startLoad begins at once and goes on until end.
-func startLoad(url string, rate int, timeout time.Duration, heard func(time.Time, answer)) *load {
-	ctx, stop := context.WithCancel(context.Background())
+// startLoad begins at once and goes on until end, also after ctx: who counts
+// failures must not make them.
+func startLoad(ctx context.Context, url string, rate int, timeout time.Duration, heard func(time.Time, answer)) *load {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &load{
 		url: url, every: time.Second / time.Duration(rate), heard: heard, stop: stop,
 		client: &http.Client{Timeout: timeout, Transport: &http.Transport{

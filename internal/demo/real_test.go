@@ -168,8 +168,8 @@ func TestTheNextLauncherSweepsWhatAKilledOneLeft(t *testing.T) {
 	}
 	ended, err := sweep()
 	must(t, err)
-	if ended != 7+slots {
-		t.Errorf("swept %d processes, want %d", ended, 7+slots)
+	if ended < 7+slots { // an action may just be ending, too
+		t.Errorf("swept %d processes, want %d at least", ended, 7+slots)
 	}
 	wantNothingLeft(t)
 }

@@ -155,7 +155,7 @@ func (o *Options) once(ctx context.Context, deadline time.Time) (exit int, err e
 	if err != nil {
 		return exitError, err
 	}
-	l.say("%d requests, %d failed; everything is ended and removed", t.Requests, len(t.Failed))
+	l.say("%d requests, %d failed; every process is ended", t.Requests, len(t.Failed))
 	r := s.result(lack == "", t)
 	if o.JSON {
 		if err := r.writeJSON(o.Out); err != nil {

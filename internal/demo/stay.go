@@ -34,7 +34,7 @@ func (o *Options) stay(ctx context.Context) (exit int) {
 	cancel()
 	var door *control
 	if err == nil {
-		door, err = l.openControl()
+		door, err = l.openControl(ctx)
 	}
 	if err == nil {
 		o.greet(l)
@@ -51,7 +51,7 @@ func (o *Options) stay(ctx context.Context) (exit int) {
 		fmt.Fprintln(o.Err, "moonwatch demo:", err)
 		return exitError
 	}
-	l.say("everything is ended and removed")
+	l.say("every process is ended, and the folder removed")
 	return exitOK
 }
 

@@ -114,6 +114,7 @@ func (s *story) Fact(at time.Time, f consensus.Fact) {
 		if b, err := consensus.DecodePayload[failover.Brakes](f); err == nil {
 			s.entered(b.Mode(), s.last)
 		}
+	default: // told, and nothing to count
 	}
 }
 

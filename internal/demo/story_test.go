@@ -41,9 +41,9 @@ func (s *teller) commit(ms int, kind consensus.FactKind, payload any) uint64 {
 	return s.index
 }
 
-func (s *teller) verdict(ms int, kind consensus.VerdictKind, downs, ups int) {
+func (s *teller) verdict(ms int, kind consensus.VerdictKind, downs int) {
 	f := consensus.Finding{Subject: "vm-3", Kind: kind, SilentSince: s.at(-300)}
-	f.Agent.Downs, f.Agent.Ups = downs, ups
+	f.Agent.Downs = downs
 	for i := range downs {
 		f.Agent.Votes = append(f.Agent.Votes, consensus.VoteCount{
 			Observer: member.ID(rune('a' + i)), Stance: agent.Down,
@@ -65,7 +65,7 @@ func (s *teller) replace() {
 
 func TestAKillEndsWithASpareInTheSlot(t *testing.T) {
 	s := tellerOf(t, FaultKill)
-	s.verdict(1000, consensus.VerdictDown, 6, 0)
+	s.verdict(1000, consensus.VerdictDown, 6)
 	s.replace()
 	if lack, _ := s.missing(4500 * time.Millisecond); lack == "" {
 		t.Error("believed the end before it had lasted")
@@ -87,7 +87,7 @@ func TestAKillEndsWithASpareInTheSlot(t *testing.T) {
 
 func TestTheFirstAccusationFollowsFromTheVotes(t *testing.T) {
 	s := tellerOf(t, FaultKill)
-	s.verdict(1100, consensus.VerdictDown, 3, 0) // the median is 1.4 s, the longest 1.5 s
+	s.verdict(1100, consensus.VerdictDown, 3) // the median is 1.4 s, the longest 1.5 s
 	if want := 600 * time.Millisecond; s.accused != want {
 		t.Errorf("accused after %v, want %v: a second after the earliest last answer", s.accused, want)
 	}
@@ -95,11 +95,11 @@ func TestTheFirstAccusationFollowsFromTheVotes(t *testing.T) {
 
 func TestAFalseDownVerdictBreaksTheAgentsStory(t *testing.T) {
 	s := tellerOf(t, FaultAgent)
-	s.verdict(1000, consensus.VerdictAgentLost, 6, 0)
+	s.verdict(1000, consensus.VerdictAgentLost, 6)
 	if lack, _ := s.missing(12100 * time.Millisecond); lack != "" {
 		t.Errorf("missing %q, want the expected end", lack)
 	}
-	s.verdict(5000, consensus.VerdictDown, 6, 0)
+	s.verdict(5000, consensus.VerdictDown, 6)
 	if lack, broken := s.missing(12100 * time.Millisecond); lack == "" || !broken {
 		t.Error("took a down verdict on a member whose service answers")
 	}
@@ -141,7 +141,7 @@ func TestIsolationIsSeenOnTheLaunchersPage(t *testing.T) {
 
 func TestARestartedServiceIsAnotherProcess(t *testing.T) {
 	s := tellerOf(t, FaultService)
-	s.verdict(900, consensus.VerdictServiceDown, 5, 0)
+	s.verdict(900, consensus.VerdictServiceDown, 5)
 	id := s.commit(1000, failover.KindCaseOpened, failover.CaseOpened{Slot: "web-2", Subject: "vm-3", Epoch: 2})
 	s.Answer(s.at(1010), answer{Slot: "web-2", Epoch: 2, PID: 100}) // was under way
 	s.commit(1100, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Restarting})
@@ -164,7 +164,7 @@ var resultKeys = []string{
 func TestJSONHasExactlyTheKeysOfTheContract(t *testing.T) {
 	nothing := tellerOf(t, FaultRestartAgent)
 	whole := tellerOf(t, FaultKill)
-	whole.verdict(1000, consensus.VerdictDown, 6, 0)
+	whole.verdict(1000, consensus.VerdictDown, 6)
 	whole.replace()
 	for name, s := range map[string]*teller{"nothing happened": nothing, "all happened": whole} {
 		var out bytes.Buffer
