@@ -230,6 +230,9 @@ func (l *Ledger) checkFleet(f Fact) error {
 }
 
 func (l *Ledger) checkVerdict(f Fact) error {
+	if err := l.FromCouncil(f.Command); err != nil {
+		return err
+	}
 	v, err := decode[Verdict](f)
 	if err != nil {
 		return err

@@ -55,6 +55,25 @@ func (l *Ledger) Founders() []member.ID {
 	return l.s.Genesis.Council
 }
 
+// Councillor reports whether a member sits in the council.
+func (l *Ledger) Councillor(id member.ID) bool { return slices.Contains(l.Founders(), id) }
+
+// SpeaksAs reports whether a member is the councillor with this raft id.
+func (l *Ledger) SpeaksAs(id member.ID, raft uint64) bool {
+	f := l.Founders()
+	return raft >= 1 && raft <= uint64(len(f)) && f[raft-1] == id
+}
+
+// FromCouncil refuses a command that only a councillor may propose: what the
+// leader decides. The link takes a command from nobody but its proposer, so the
+// name in it is the certificate's.
+func (l *Ledger) FromCouncil(c Command) error {
+	if l.Councillor(c.Proposer) {
+		return nil
+	}
+	return fmt.Errorf("%s %s: proposed by %s, which is no councillor", c.Kind, c.ID, c.Proposer)
+}
+
 // Standing is the verdict under which a member stands; false if it is up.
 func (l *Ledger) Standing(id member.ID) (Standing, bool) {
 	s, ok := l.s.Standing[id]
@@ -78,6 +97,16 @@ func (l *Ledger) Record(id member.ID) Record { return l.s.Records[id] }
 func (l *Ledger) DomainCut(d member.FailureDomain) bool {
 	for _, s := range l.s.Standing {
 		if s.Kind == VerdictDomainCut && s.Domain == d {
+			return true
+		}
+	}
+	return false
+}
+
+// anyCut reports whether any failure domain is under a domain-cut.
+func (l *Ledger) anyCut() bool {
+	for _, s := range l.s.Standing {
+		if s.Kind == VerdictDomainCut {
 			return true
 		}
 	}

@@ -90,6 +90,11 @@ func (st *State) Knows(kind consensus.FactKind) bool {
 
 // Check says why a command must be refused now.
 func (st *State) Check(f consensus.Fact) error {
+	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport {
+		if err := st.ledger.FromCouncil(f.Command); err != nil {
+			return err
+		}
+	}
 	switch f.Command.Kind {
 	case consensus.KindFleet:
 		fl, err := consensus.DecodePayload[member.Fleet](f)

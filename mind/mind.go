@@ -101,8 +101,14 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		m.statement(ev)
 	case PresenceCame:
 		m.present(ev)
+	case RollCame:
+		if m.ledger.Councillor(ev.From) {
+			m.observe(agent.RollCalled{Call: ev.Call})
+		}
 	case RaftCame:
-		m.councilStep(consensus.RaftReceived{Message: ev.Message})
+		if m.ledger.SpeaksAs(ev.From, ev.Message.GetFrom()) {
+			m.councilStep(consensus.RaftReceived{Message: ev.Message})
+		}
 	case DiskDone:
 		m.councilStep(consensus.Persisted{Seq: ev.Seq})
 	case FactsFed:

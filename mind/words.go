@@ -25,8 +25,8 @@ type Event interface{ isEvent() }
 // Woken tells that the time of Wake has come.
 type Woken struct{}
 
-// Observed passes an observer's event on: answers to probes, ended checks, a
-// roll call, an acknowledgement.
+// Observed passes an observer's event on: answers to probes, ended checks, an
+// acknowledgement.
 type Observed struct{ Event agent.Event }
 
 // StatementCame brings a statement whose signature was verified. Raw is the
@@ -44,8 +44,19 @@ type PresenceCame struct {
 	Forwarded bool
 }
 
-// RaftCame brings a message of another councillor.
-type RaftCame struct{ Message *raftpb.Message }
+// RollCame brings a roll call of the member From, as its signature shows. Only
+// a councillor may call the roll.
+type RollCame struct {
+	From member.ID
+	Call agent.RollCall
+}
+
+// RaftCame brings a message of the member From, as its certificate shows. Only
+// a councillor's own messages are taken.
+type RaftCame struct {
+	From    member.ID
+	Message *raftpb.Message
+}
 
 // DiskDone tells that the Persist of this Seq is on disk.
 type DiskDone struct{ Seq uint64 }
@@ -83,6 +94,7 @@ func (Woken) isEvent()         {}
 func (Observed) isEvent()      {}
 func (StatementCame) isEvent() {}
 func (PresenceCame) isEvent()  {}
+func (RollCame) isEvent()      {}
 func (RaftCame) isEvent()      {}
 func (DiskDone) isEvent()      {}
 func (FactsFed) isEvent()      {}

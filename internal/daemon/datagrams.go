@@ -50,7 +50,7 @@ func (d *Daemon) packet(p gossip.Packet) {
 		d.offer(mind.Observed{Event: agent.Acknowledged{By: msg.From, Seq: msg.Seq}})
 	case wire.RollCall:
 		if d.verified(msg) {
-			d.offer(mind.Observed{Event: agent.RollCalled{Call: msg.Call}})
+			d.offer(mind.RollCame{From: msg.From, Call: msg.Call})
 		}
 	case wire.Presence:
 		d.offer(mind.PresenceCame{Members: msg.Members, Forwarded: true})

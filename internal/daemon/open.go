@@ -19,6 +19,7 @@ import (
 
 	"moonwatch/agent/gossip"
 	"moonwatch/agent/probe"
+	"moonwatch/consensus"
 	"moonwatch/consensus/disk"
 	"moonwatch/consensus/link"
 	"moonwatch/failover/driver"
@@ -184,17 +185,25 @@ func nextLife(dir string) (member.Incarnation, error) {
 type handler struct{ d *Daemon }
 
 // Raft takes a message of another councillor.
-func (h handler) Raft(_ member.ID, frame []byte) {
+func (h handler) Raft(from member.ID, frame []byte) {
 	m := new(raftpb.Message)
 	if err := proto.Unmarshal(frame, m); err != nil {
 		h.d.log.Warn("raft message not understood", zap.Error(err))
 		return
 	}
-	h.d.offer(mind.RaftCame{Message: m})
+	h.d.offer(mind.RaftCame{From: from, Message: m})
 }
 
-// Submit takes a command of another agent.
-func (h handler) Submit(ctx context.Context, _ member.ID, command []byte) error {
+// Submit takes a command of another agent: its own, or an operator's that it
+// passes on. In anybody else's name nobody speaks.
+func (h handler) Submit(ctx context.Context, from member.ID, command []byte) error {
+	c, err := consensus.DecodeCommand(command)
+	if err != nil {
+		return err
+	}
+	if c.Proposer != from && c.Warrant == nil {
+		return fmt.Errorf("%s %s: proposed by %s, handed in by %s", c.Kind, c.ID, c.Proposer, from)
+	}
 	return h.d.Submit(ctx, command)
 }
 

@@ -1,0 +1,58 @@
+package member
+
+import (
+	"strings"
+	"testing"
+)
+
+func good() *Fleet {
+	return &Fleet{
+		Version: 1,
+		Members: []Member{{ID: "web-1", Domain: "a", Pool: "web"}, {ID: "web-2", Domain: "b", Pool: "web"}, {ID: "witness", Domain: "c"}},
+		Pools:   []Pool{{Name: "web", Slots: []SlotID{"web-0", "web-1"}, Fence: []string{"none"}}},
+	}
+}
+
+func TestAGoodFleetStands(t *testing.T) {
+	if err := good().Validate(); err != nil {
+		t.Error(err)
+	}
+	if p, ok := good().PoolOfSlot("web-1"); !ok || p.Name != "web" {
+		t.Errorf("web-1 is in pool %q", p.Name)
+	}
+	if _, ok := good().Pool("db"); ok {
+		t.Error("there is no pool db")
+	}
+	if _, ok := (*Fleet)(nil).PoolOfSlot("web-1"); ok {
+		t.Error("without a fleet there is no slot")
+	}
+}
+
+func TestEachMistakeOfAFleetIsNamed(t *testing.T) {
+	for want, spoil := range map[string]func(*Fleet){
+		"version is 2, want 1":                     func(f *Fleet) { f.Version = 2 },
+		`name "" has 0 bytes`:                      func(f *Fleet) { f.Members[2].ID = "" },
+		"has 33 bytes, want 1 to 32":               func(f *Fleet) { f.Members[2].ID = ID(strings.Repeat("x", 33)) },
+		"web-1 stands there twice":                 func(f *Fleet) { f.Members[2].ID = "web-1" },
+		"members.witness.failure_domain is empty":  func(f *Fleet) { f.Members[2].Domain = "" },
+		"pools.web.slots: web-0 stands there twic": func(f *Fleet) { f.Pools[0].Slots[1] = "web-0" },
+		"2 slots, and 1 members in the pool":       func(f *Fleet) { f.Members[1].Pool = "" },
+		"2 slots, and 1 members in the pool: want": func(f *Fleet) { f.Members[1].Retired = true },
+		`pools.web.fence is "prayer"`:              func(f *Fleet) { f.Pools[0].Fence = []string{"self", "prayer"} },
+		`members.witness.pool is "db"`:             func(f *Fleet) { f.Members[2].Pool = "db" },
+	} {
+		f := good()
+		spoil(f)
+		if err := f.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q named, got %v", want, err)
+		}
+	}
+}
+
+func TestAllMistakesOfAFleetAreNamedAtOnce(t *testing.T) {
+	f := good()
+	f.Version, f.Members[0].Domain, f.Members[2].Pool = 0, "", "db"
+	if err := f.Validate(); strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("want three lines, got %v", err)
+	}
+}
