@@ -11,7 +11,7 @@ import (
 // weigh looks at every subject that somebody spoke about: calls the roll,
 // watches the watermarks, and cuts when it is quiet.
 func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
-	t.swept = now
+	t.swept, t.news = now, false
 	subjects := t.inOrder()
 	for _, s := range subjects {
 		out = t.look(now, s, out)
@@ -63,8 +63,19 @@ func (t *Tally) callIfAccused(now time.Time, s *subject, out []TallyEffect) []Ta
 		s.accusedAt = time.Time{}
 		return out
 	}
-	if st, ok := t.ledger.Standing(s.id); ok && st.Kind == VerdictDown || t.cascade {
+	if st, ok := t.ledger.Standing(s.id); ok && st.Kind == VerdictDown {
 		return out
+	}
+	if t.cascade {
+		// Thousands of roll calls would add to the trouble, and none at all
+		// would leave a service that three checkers accuse undecided, and the
+		// cascade without an end. So one subject after the other is asked
+		// about, whoever was not for longest.
+		if now.Sub(t.calmCall) < t.cfg.RollAgain || t.longestUncalled(now) != s {
+			return out
+		}
+		t.calmCall = now
+		return t.call(now, s, out)
 	}
 	again := t.cfg.RollAgain
 	if s.calls > 4 {
@@ -74,6 +85,19 @@ func (t *Tally) callIfAccused(now time.Time, s *subject, out []TallyEffect) []Ta
 		return out
 	}
 	return t.call(now, s, out)
+}
+
+// longestUncalled is the accused subject whose last roll call is oldest.
+func (t *Tally) longestUncalled(now time.Time) *subject {
+	var oldest *subject
+	for _, s := range t.inOrder() {
+		if s.standing(now) > 0 && (oldest == nil || s.calledAt.Before(oldest.calledAt)) {
+			if st, ok := t.ledger.Standing(s.id); !ok || st.Kind != VerdictDown {
+				oldest = s
+			}
+		}
+	}
+	return oldest
 }
 
 func (t *Tally) call(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
@@ -103,7 +127,7 @@ func (t *Tally) recall(now time.Time, id member.ID, out []TallyEffect) []TallyEf
 // look answers a Recall as soon as the votes allow.
 func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
 	if !s.wanted {
-		return out
+		return t.lookBack(now, s, out)
 	}
 	ac := t.count(now, s, agent.OfAgent, nil)
 	sc := t.count(now, s, agent.OfService, nil)
@@ -113,7 +137,10 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 	if !waited && (l.Agent == agent.Abstain || !service) {
 		return out
 	}
-	s.wanted = false
+	s.wanted, s.lookedAt = false, time.Time{}
+	if l.Agent == agent.Down {
+		s.lookedAt = now
+	}
 	out = append(out, l)
 	if st, ok := t.ledger.Standing(s.id); ok && t.withdraws(s, st, l) {
 		f := Finding{Subject: s.id, Incarnation: s.incarnation(), Kind: VerdictUp, Withdrawn: true, Agent: ac, Service: sc}
@@ -122,11 +149,24 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 	return out
 }
 
+// lookBack takes a Looked back that said down, when the votes behind it are
+// withdrawn before anybody can have acted on it: the subject has come back.
+func (t *Tally) lookBack(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
+	if s.lookedAt.IsZero() || t.count(now, s, agent.OfAgent, nil).down() {
+		return out
+	}
+	s.lookedAt = time.Time{}
+	return append(out, Looked{Subject: s.id, At: s.calledAt})
+}
+
 // withdraws reports that a second look found the subject well before anything
 // irreversible was done. That is believed at once the first time; a member that
 // keeps falling and rising has to be clean for a while.
 func (t *Tally) withdraws(s *subject, st Standing, l Looked) bool {
-	if st.Kind != VerdictDown && st.Kind != VerdictServiceDown || t.ledger.Record(s.id).Downs > 1 {
+	switch {
+	case st.Kind == VerdictServiceDown: // its restarts are counted elsewhere
+	case st.Kind == VerdictDown && t.ledger.Record(s.id).Downs <= 1:
+	default:
 		return false
 	}
 	return l.Agent == agent.Up && (!t.checked(s.id) || l.Service == agent.Up)

@@ -121,6 +121,8 @@ type Brake struct {
 	st     *State
 	opened map[member.ID]time.Time // last seen open
 	calm   map[Scope]time.Time     // below half of its entry since
+	counts []scope                 // what is counted, of
+	fleet  uint64                  // this fact's fleet
 }
 
 // NewBrake makes the brake of a new leadership.
@@ -136,7 +138,10 @@ func (b *Brake) Weigh(now time.Time, accused []member.ID) (Brakes, bool) {
 	next := Brakes{Modes: map[Scope]ScopeMode{}}
 	changed := false
 	inCascade := 0
-	for _, sc := range b.scopes() {
+	if at := b.st.ledger.FleetIndex(); b.counts == nil || at != b.fleet {
+		b.counts, b.fleet = b.scopes(), at
+	}
+	for _, sc := range b.counts {
 		m := b.weighScope(now, sc, open, old.In(sc.scope))
 		if sc.domain && m.Mode == Cascade {
 			inCascade++

@@ -128,11 +128,38 @@ func (c *Conductor) openCases(now time.Time, out []ConductorEffect) []ConductorE
 		if !stands || !replaceable(v.Kind) {
 			continue
 		}
+		if healed, ok := c.healed(s, v); ok && !c.failsAgain(s.Occupant, healed) {
+			if now.Sub(c.asked[s.Occupant]) >= lookAgainAfter {
+				c.asked[s.Occupant] = now
+				out = append(out, LookAgain{Subject: s.Occupant})
+			}
+			continue
+		}
 		out = c.propose(now, out, KindCaseOpened, fmt.Sprintf("case-open/%s/%d/%d", s.ID, s.Epoch, v.Index),
 			CaseOpened{Slot: s.ID, Subject: s.Occupant, Epoch: s.Epoch, Verdict: v.Index})
 	}
 	return out
 }
+
+// healed finds when a restart helped under the very verdict that still stands:
+// it is lifted after a clean while, and until then it says nothing new.
+func (c *Conductor) healed(s *Slot, v consensus.Standing) (time.Time, bool) {
+	for _, x := range c.st.Cases() {
+		if x.Slot == s.ID && x.Verdict == v.Index && x.Outcome == OutcomeRestarted {
+			return x.Since, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// failsAgain reports that a roll call since then found the service down.
+func (c *Conductor) failsAgain(id member.ID, since time.Time) bool {
+	l, ok := c.looks[id]
+	return ok && l.Called.After(since) && (l.Service == agent.Down || l.Agent == agent.Down)
+}
+
+// lookAgainAfter paces the looks at a service that a restart has healed.
+const lookAgainAfter = 2 * time.Second
 
 func (c *Conductor) step(now time.Time, x *Case, to CaseState, p CaseStep, out []ConductorEffect) []ConductorEffect {
 	p.Case, p.Version, p.To = x.ID, x.Version, to
@@ -177,14 +204,11 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 // begin decides between restart, replace and hold.
 func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
 	v, _ := c.st.ledger.Standing(x.Subject)
-	if x.Kind == consensus.VerdictServiceDown && v.Kind == consensus.VerdictServiceDown {
-		reason, why := c.st.RestartGate(now, x)
-		if reason == "" {
-			return c.step(now, x, Restarting, CaseStep{Detail: "restart in place"}, out)
-		}
-		if s, ok := c.st.Slot(x.Slot); !ok || len(within(s.Restarts, now, c.st.timing().RestartWindow)) == 0 {
+	if v.Kind == consensus.VerdictServiceDown && c.st.Restartable(now, x) {
+		if reason, why := c.st.RestartGate(now, x); reason != "" {
 			return c.hold(now, x, reason, why, out)
 		}
+		return c.step(now, x, Restarting, CaseStep{Detail: "restart in place"}, out)
 	}
 	t := c.st.timing()
 	silent := now.Sub(x.Silent)

@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -107,8 +106,14 @@ func (st *State) InFlight() int {
 // the window before the member is replaced.
 const RestartsPerSlot = 3
 
-// errRestarts is the word for a slot whose restarts are used up.
-var errRestarts = errors.New("restarts are used up")
+// Restartable reports whether a restart in place could still help a case; if
+// not, the member is replaced.
+func (st *State) Restartable(now time.Time, c *Case) bool {
+	pool, ok := st.ledger.Fleet().Pool(c.Pool)
+	s := st.s.Slots[c.Slot]
+	return ok && s != nil && c.Kind == consensus.VerdictServiceDown && pool.Actions.Restart != "" &&
+		len(within(s.Restarts, now, st.timing().RestartWindow)) < RestartsPerSlot
+}
 
 // RestartGate says what keeps a case from a restart in place. A restart is
 // destructive: a shared database that fails must not restart forty services.
@@ -119,11 +124,9 @@ func (st *State) RestartGate(now time.Time, c *Case) (HeldReason, string) {
 		return HeldDisarmed, "would restart " + string(c.Slot) + ", but the pool is not armed"
 	case c.Kind != consensus.VerdictServiceDown:
 		return HeldEvidence, "the member itself is down"
-	case pool.Actions.Restart == "":
-		return HeldBudget, "the pool has no restart action"
-	}
-	if s := st.s.Slots[c.Slot]; len(within(s.Restarts, now, st.timing().RestartWindow)) >= RestartsPerSlot {
-		return HeldBudget, fmt.Sprintf("%v: %d in %v", errRestarts, RestartsPerSlot, st.timing().RestartWindow)
+	case !st.Restartable(now, c):
+		return HeldBudget, fmt.Sprintf("no restart is left: at most %d in %v",
+			RestartsPerSlot, st.timing().RestartWindow)
 	}
 	if reason, why := st.brakeGate(c, false); reason != "" {
 		return reason, why

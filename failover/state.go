@@ -191,8 +191,8 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 		}
 	}
 	for _, c := range st.OpenCases() {
-		if _, ok := in[c.Spare]; c.Spare != "" && !ok {
-			errs = append(errs, fmt.Errorf("members.%s: case %s is activating it", c.Spare, c.Name()))
+		if m, ok := in[c.Spare]; c.Spare != "" && (!ok || m.Retired || m.Pool != c.Pool) {
+			errs = append(errs, fmt.Errorf("members.%s: case %s is putting it into slot %s: wait for its end", c.Spare, c.Name(), c.Slot))
 		}
 	}
 	return errors.Join(errs...)

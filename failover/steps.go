@@ -78,7 +78,7 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 	if c.Version != p.Version {
 		return fmt.Errorf("case %s: step from version %d, it is at %d", c.Name(), p.Version, c.Version)
 	}
-	if !leadsTo(c.State, p.To) {
+	if !c.leadsTo(p.To) {
 		return fmt.Errorf("case %s: %s does not lead to %s", c.Name(), c.State, p.To)
 	}
 	switch p.To {
@@ -105,25 +105,25 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 }
 
 // leadsTo is the leader's part of the state machine; executors' reports and
-// verdicts do the rest.
-func leadsTo(from, to CaseState) bool {
+// verdicts do the rest. A round that restarts in place has steps of its own: it
+// has fenced nobody and claimed nothing, so it never leads to a cutover.
+func (c *Case) leadsTo(to CaseState) bool {
+	from := c.State
 	switch to {
-	case Held:
+	case Held, Restarting, Fencing:
 		return from == Draining || from == Held
-	case Restarting, Fencing:
-		return from == Draining || from == Held
-	case Activating:
-		return from == Fenced || from == Claiming || from == Escalated
-	case Claiming:
-		return from == Activating || from == Verifying
-	case Cutover:
-		return from == Verifying
-	case Draining:
-		return from == Verifying || from == Restarting // a restart that did not help
+	case Draining: // a restart that did not help
+		return c.Restart && (from == Verifying || from == Restarting)
 	case Escalated:
 		return from == Fencing || from == Fenced || from == Claiming
+	case Activating: // never before the fence is proven
+		return c.Proof != "" && (from == Fenced || from == Claiming || from == Escalated)
+	case Claiming:
+		return !c.Restart && (from == Activating || from == Verifying)
+	case Cutover:
+		return !c.Restart && from == Verifying
 	case Closed:
-		return from == Settling || from == Verifying
+		return from == Settling || c.Restart && from == Verifying
 	default:
 		return false
 	}

@@ -152,7 +152,7 @@ func (m *Mind) due() {
 	if m.conduct != nil && !m.now.Before(m.conduct.Wake()) {
 		m.conducted(failover.ConductorWoken{})
 	}
-	if !m.now.Before(m.executor.Wake()) {
+	if m.ledger.Blocked() == "" && !m.now.Before(m.executor.Wake()) {
 		m.execute(m.executor.Step(m.now, failover.ExecutorWoken{}))
 	}
 	m.tellPresence()
@@ -187,13 +187,16 @@ func (m *Mind) settle() {
 
 // Wake is when the mind wants to be called next.
 func (m *Mind) Wake() time.Time {
-	w := earliest(m.observer.Wake(), m.executor.Wake())
-	w = earliest(w, m.tally.Wake())
+	w := m.observer.Wake()
 	if m.council != nil {
 		w = earliest(w, m.council.Wake())
 	}
-	if m.conduct != nil {
-		w = earliest(w, m.conduct.Wake())
+	if m.ledger.Blocked() == "" { // else these three have stopped deciding
+		w = earliest(w, m.executor.Wake())
+		w = earliest(w, m.tally.Wake())
+		if m.conduct != nil {
+			w = earliest(w, m.conduct.Wake())
+		}
 	}
 	return earliest(w, m.wants.wake())
 }
