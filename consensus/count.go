@@ -15,15 +15,17 @@ func (t *Tally) count(now time.Time, s *subject, kind agent.Kind, without []memb
 	observers := t.ledger.Overlay().ObserversOf(s.id)
 	c := Count{Assigned: len(observers)}
 	life := s.incarnation()
-	var all, seats, downs, ups domains
+	cuts := t.ledger.anyCut()
+	casts := inOrder{s.casts[kind]}
+	var standing, seats, downs spread
 	for _, id := range observers {
-		all.add(t.roster.Domain(id))
 		if slices.Contains(without, id) || t.silenced(id) {
 			continue
 		}
 		c.Standing++
 		d := t.roster.Domain(id)
-		stance, vote, fresh := s.cast(kind, id).stance(now)
+		standing.add(d)
+		stance, vote, fresh := casts.of(id).stance(now)
 		if stance != agent.Abstain && vote.Incarnation != 0 && vote.Incarnation < life {
 			stance = agent.Abstain // about an earlier life
 		} else if t.abstains(now, id) {
@@ -32,7 +34,7 @@ func (t *Tally) count(now time.Time, s *subject, kind agent.Kind, without []memb
 			continue
 		}
 		c.Eligible++
-		if !t.ledger.DomainCut(d) {
+		if !cuts || !t.ledger.DomainCut(d) {
 			seats.add(d)
 		}
 		switch stance {
@@ -41,39 +43,29 @@ func (t *Tally) count(now time.Time, s *subject, kind agent.Kind, without []memb
 			downs.add(d)
 		case agent.Up:
 			c.Ups++
-			ups.add(d)
 		case agent.Abstain:
 			continue // unanswered but heard: stays eligible
+		}
+		if c.Votes == nil {
+			c.Votes = make([]VoteCount, 0, len(observers))
 		}
 		c.Votes = append(c.Votes, VoteCount{
 			Observer: id, Domain: d, Stance: stance, Reason: vote.Reason, Fresh: fresh, Evidence: vote.Evidence,
 		})
 	}
 	c.Needed = needed(c.Eligible)
-	c.OneSided = t.oneSided(c, seats, downs, t.standingDomains(observers, without))
+	c.OneSided = oneSided(c, seats, downs, standing)
 	return c
-}
-
-// standingDomains are the failure domains in which the subject has observers
-// that are not themselves under a verdict.
-func (t *Tally) standingDomains(observers, without []member.ID) domains {
-	var d domains
-	for _, id := range observers {
-		if !slices.Contains(without, id) && !t.silenced(id) {
-			d.add(t.roster.Domain(id))
-		}
-	}
-	return d
 }
 
 // oneSided applies rule 4: with observers in two domains, down votes of one of
 // them alone prove nothing but a cut between domains.
-func (t *Tally) oneSided(c Count, seats, downs, standing domains) bool {
+func oneSided(c Count, seats, downs, standing spread) bool {
 	switch {
-	case len(seats) >= 2:
-		return c.Downs > 0 && len(downs) < 2
-	case len(seats) == 1:
-		return len(standing) > 1
+	case seats.n >= 2:
+		return c.Downs > 0 && downs.n < 2
+	case seats.n == 1:
+		return standing.n > 1
 	default:
 		return true
 	}
@@ -121,11 +113,18 @@ func (t *Tally) lost(now time.Time, id member.ID) bool {
 	return v != nil && now.Sub(v.heard) >= t.cfg.Silent && s != nil && s.accusers(now, agent.OfAgent) >= 2
 }
 
-// domains is a small set of failure domains.
-type domains []member.FailureDomain
+// spread says over how many failure domains something reaches, up to two:
+// more does not matter to any rule.
+type spread struct {
+	first member.FailureDomain
+	n     int
+}
 
-func (d *domains) add(x member.FailureDomain) {
-	if !slices.Contains(*d, x) {
-		*d = append(*d, x)
+func (s *spread) add(d member.FailureDomain) {
+	switch {
+	case s.n == 0:
+		s.first, s.n = d, 1
+	case d != s.first:
+		s.n = 2
 	}
 }

@@ -33,7 +33,7 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 	if waits {
 		return Verdict{}
 	}
-	v.Domain = t.cutDomain(now, v.Findings)
+	v.Domain = t.cutDomain(now, cut, v.Findings)
 	if v.Domain != "" {
 		for i := range v.Findings {
 			if t.roster.Domain(v.Findings[i].Subject) == v.Domain {
@@ -103,27 +103,12 @@ func silence(votes []VoteCount) time.Duration {
 // cutDomain names the failure domain that this cut takes out of reach as a
 // whole: every member of a domain of at least two, nobody elsewhere reaching
 // any of them, and all of them silent to the council.
-func (t *Tally) cutDomain(now time.Time, findings []Finding) member.FailureDomain {
-	size := map[member.FailureDomain]int{}
-	var order []member.FailureDomain
-	for _, m := range t.roster.Members {
-		if size[m.Domain] == 0 {
-			order = append(order, m.Domain)
-		}
-		size[m.Domain]++
-	}
-	if len(order) < 2 {
-		return "" // a fleet of one domain has no outside
-	}
-	for _, d := range order {
-		n := 0
-		for _, f := range findings {
+func (t *Tally) cutDomain(now time.Time, cut []*subject, findings []Finding) member.FailureDomain {
+	for _, d := range t.wholeDomains(cut) {
+		if !slices.ContainsFunc(findings, func(f Finding) bool {
 			silent := t.unheardFor(now, f.Subject) >= t.cfg.Silent
-			if t.roster.Domain(f.Subject) == d && f.Kind == VerdictDown && f.Agent.Ups == 0 && silent {
-				n++
-			}
-		}
-		if n == size[d] && n >= 2 {
+			return t.roster.Domain(f.Subject) == d && (f.Kind != VerdictDown || f.Agent.Ups > 0 || !silent)
+		}) {
 			return d
 		}
 	}

@@ -21,6 +21,7 @@ type Overlay struct {
 	roster   *member.Roster
 	subjects [][]int32 // by observer's index, sorted
 	watchers [][]int32 // by subject's index, sorted
+	names    [2][][]member.ID
 }
 
 // NewOverlay computes the overlay of a roster. Above FullMeshTo members each
@@ -39,7 +40,7 @@ func NewOverlay(r *member.Roster) *Overlay {
 				}
 			}
 		}
-		return o
+		return o.named()
 	}
 	for ring := range Observers / 2 {
 		order := ringOrder(r, ring)
@@ -51,6 +52,22 @@ func NewOverlay(r *member.Roster) *Overlay {
 	for i := range n {
 		slices.Sort(o.subjects[i])
 		slices.Sort(o.watchers[i])
+	}
+	return o.named()
+}
+
+// named spells the lists out once: they are asked for far more often than they
+// change.
+func (o *Overlay) named() *Overlay {
+	for k, lists := range [2][][]int32{o.subjects, o.watchers} {
+		o.names[k] = make([][]member.ID, len(lists))
+		for i, list := range lists {
+			ids := make([]member.ID, len(list))
+			for n, j := range list {
+				ids[n] = o.roster.Members[j].ID
+			}
+			o.names[k][i] = ids
+		}
 	}
 	return o
 }
@@ -136,11 +153,12 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// SubjectsOf lists whom id observes, sorted. A stranger observes nobody.
-func (o *Overlay) SubjectsOf(id member.ID) []member.ID { return o.names(o.subjects, id) }
+// SubjectsOf lists whom id observes, sorted; the list is shared. A stranger
+// observes nobody.
+func (o *Overlay) SubjectsOf(id member.ID) []member.ID { return o.list(0, id) }
 
-// ObserversOf lists who observes id, sorted.
-func (o *Overlay) ObserversOf(id member.ID) []member.ID { return o.names(o.watchers, id) }
+// ObserversOf lists who observes id, sorted; the list is shared.
+func (o *Overlay) ObserversOf(id member.ID) []member.ID { return o.list(1, id) }
 
 // Assigned reports whether observer is one of subject's observers.
 func (o *Overlay) Assigned(observer, subject member.ID) bool {
@@ -152,14 +170,10 @@ func (o *Overlay) Assigned(observer, subject member.ID) bool {
 	return ok
 }
 
-func (o *Overlay) names(lists [][]int32, id member.ID) []member.ID {
+func (o *Overlay) list(which int, id member.ID) []member.ID {
 	i := o.roster.Index(id)
 	if i < 0 {
 		return nil
 	}
-	ids := make([]member.ID, len(lists[i]))
-	for k, j := range lists[i] {
-		ids[k] = o.roster.Members[j].ID
-	}
-	return ids
+	return o.names[which][i]
 }

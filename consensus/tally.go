@@ -22,6 +22,7 @@ type TallyConfig struct {
 	UnheardOpen  time.Duration // unheard for so long: the brake counts it
 	Clean        time.Duration // without an accusation before a verdict is lifted
 	Sweep        time.Duration // how often clean subjects are looked at
+	Gather       time.Duration // news within it is weighed together: votes come in bursts
 }
 
 // DefaultTally is profile lan.
@@ -31,7 +32,7 @@ func DefaultTally() TallyConfig {
 		RollValid: time.Second, RollAgain: 700 * time.Millisecond, RollCalm: 3 * time.Second,
 		PartialAfter: 2 * time.Second, ServiceWait: 650 * time.Millisecond,
 		Silent: time.Second, UnheardOpen: 2 * time.Second,
-		Clean: 30 * time.Second, Sweep: 250 * time.Millisecond,
+		Clean: 30 * time.Second, Sweep: 250 * time.Millisecond, Gather: 10 * time.Millisecond,
 	}
 }
 
@@ -109,8 +110,10 @@ type Tally struct {
 	roster   *member.Roster
 	quiet    time.Time // nobody may be cut before
 	cascade  bool
+	calmCall time.Time            // the last roll call in cascade
 	checked  func(member.ID) bool // has the member a service that can be checked from outside
 	swept    time.Time
+	news     bool // something was heard that has not been weighed
 }
 
 // NewTally makes a tally over a ledger that the caller keeps. Checked tells
@@ -119,15 +122,17 @@ func NewTally(cfg TallyConfig, l *Ledger, checked func(member.ID) bool) *Tally {
 	return &Tally{cfg: cfg, ledger: l, checked: checked, voices: map[member.ID]*voice{}, subjects: map[member.ID]*subject{}}
 }
 
-// Cascade tells the tally whether the fleet is in cascade: then standing votes
-// have to do, for thousands of roll calls would only add to the trouble.
+// Cascade tells the tally whether the fleet is in cascade: then the roll is
+// called for one subject at a time.
 func (t *Tally) Cascade(on bool) { t.cascade = on }
 
 // Step takes one event and says what is to be done.
 func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
 	switch ev := ev.(type) {
 	case Elected:
+		cascade := t.cascade
 		*t = *NewTally(t.cfg, t.ledger, t.checked)
+		t.cascade = cascade
 		t.awake, t.term, t.since, t.quiet = true, ev.Term, now, now
 	case Deposed:
 		t.awake = false
@@ -142,7 +147,10 @@ func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
 	var out []TallyEffect
 	switch ev := ev.(type) {
 	case Heard:
-		t.hear(now, ev.Statement)
+		t.news = t.hear(now, ev.Statement) || t.news
+		if now.Before(t.Wake()) {
+			return nil
+		}
 	case Present:
 		for _, id := range ev.Members {
 			t.voice(now, id).heard = now
@@ -181,16 +189,19 @@ func (t *Tally) follow(now time.Time) {
 	}
 }
 
-// hear books a statement.
-func (t *Tally) hear(now time.Time, st agent.Statement) {
+// hear books a statement. It reports whether it says anything that was not
+// known: a renewal is no news, and the same statement comes from every
+// councillor.
+func (t *Tally) hear(now time.Time, st agent.Statement) bool {
 	if t.roster.Index(st.Observer) < 0 {
-		return
+		return false
 	}
 	v := t.voice(now, st.Observer)
 	v.heard = now
 	if !v.newer(st) {
-		return
+		return false
 	}
+	news := v.abstains != st.Abstains
 	v.abstains, v.abstainsUntil = st.Abstains, now.Add(st.Life)
 	if st.Abstains != "" {
 		v.unreachable = st.Unreachable
@@ -201,8 +212,9 @@ func (t *Tally) hear(now time.Time, st agent.Statement) {
 		if !t.ledger.Overlay().Assigned(st.Observer, x.Subject) {
 			continue
 		}
-		t.subject(x.Subject).book(now, t, st, x)
+		news = t.subject(x.Subject).book(now, t, st, x) || news
 	}
+	return news
 }
 
 func (t *Tally) voice(now time.Time, id member.ID) *voice {
@@ -282,6 +294,9 @@ func (t *Tally) Wake() time.Time {
 		return asleep
 	}
 	w := t.swept.Add(t.cfg.Sweep)
+	if t.news {
+		w = t.swept.Add(t.cfg.Gather)
+	}
 	for _, s := range t.subjects {
 		if s.pending && t.quiet.After(t.swept) && t.quiet.Before(w) {
 			w = t.quiet

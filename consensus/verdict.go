@@ -40,10 +40,12 @@ func (k VerdictKind) rank() int {
 	}
 }
 
-// Silences reports whether a member under this verdict may not observe:
-// service-down says nothing against its agent, so such a member goes on voting
-// (else a shared database that fails would leave nobody to vote).
-func (k VerdictKind) Silences() bool { return k.rank() > 0 && k != VerdictServiceDown }
+// Silences reports whether a member under this verdict may not observe.
+// service-down says nothing against its agent, so such a member goes on voting:
+// else a shared database that fails would leave nobody to vote. Partial says
+// that nobody knows: if it silenced, a deaf third of a fleet could first bring
+// the others into partial, one by one, and then condemn them all.
+func (k VerdictKind) Silences() bool { return k.rank() > 1 && k != VerdictServiceDown }
 
 // Verdict is a committed statement about the members that crossed the line
 // together.

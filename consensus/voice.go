@@ -40,7 +40,8 @@ func (v *voice) newer(st agent.Statement) bool {
 // cast is one observer's present word about one subject and kind.
 type cast struct {
 	observer member.ID
-	seq      uint64 // of the statement
+	life     member.Incarnation // of the observer, as its statement said
+	seq      uint64             // of the statement; a new life counts from 1
 	standing castVote
 	fresh    castVote
 }
@@ -60,8 +61,9 @@ type subject struct {
 
 	roll     agent.RollID
 	calledAt time.Time
-	calls    int  // since the last decision
-	wanted   bool // somebody waits for Looked
+	calls    int       // since the last decision
+	wanted   bool      // somebody waits for Looked
+	lookedAt time.Time // when it was last told that the subject is down; zero: not
 
 	crossed   [2]bool // is over the low watermark
 	heldFrom  time.Time
@@ -75,17 +77,23 @@ type subject struct {
 	accusedAt time.Time
 }
 
-// book takes one vote. A vote about an earlier life of the subject, or an
-// answer to a call of an earlier term, counts for nothing.
-func (s *subject) book(now time.Time, t *Tally, st agent.Statement, v agent.Vote) {
+// book takes one vote, and reports whether it changes what its observer says.
+// A vote about an earlier life of the subject, or an answer to a call of an
+// earlier term, counts for nothing.
+func (s *subject) book(now time.Time, t *Tally, st agent.Statement, v agent.Vote) bool {
 	if int(v.Kind) >= len(s.casts) || !v.Roll.IsZero() && (v.Roll.Term != t.term || v.Roll != s.roll) {
-		return
+		return false
 	}
 	c := s.cast(v.Kind, st.Observer)
+	if st.Incarnation != c.life {
+		c.life, c.seq = st.Incarnation, 0 // voice.newer has refused earlier lives
+	}
+	before, _, _ := c.stance(now)
 	switch {
 	case !v.Roll.IsZero():
 		if v.Roll != c.fresh.vote.Roll { // repeats do not prolong an answer
 			c.fresh = castVote{vote: v, at: now, until: now.Add(t.cfg.RollValid)}
+			return true
 		}
 	case st.Seq < c.seq:
 	case v.Stance == agent.Down:
@@ -93,11 +101,18 @@ func (s *subject) book(now time.Time, t *Tally, st agent.Statement, v agent.Vote
 		if s.accusedAt.IsZero() {
 			s.accusedAt = now
 		}
+		news := !c.standing.live(now) || c.standing.vote.Incarnation != v.Incarnation
 		c.standing = castVote{vote: v, at: now, until: now.Add(st.Life)}
-	default: // withdrawn
+		return news
+	default: // withdrawn: what it answered before is over as well
 		c.seq = st.Seq
 		c.standing = castVote{}
+		if c.fresh.vote.Stance == agent.Down {
+			c.fresh.until = now
+		}
 	}
+	after, _, _ := c.stance(now)
+	return before != after
 }
 
 func (s *subject) cast(kind agent.Kind, observer member.ID) *cast {
@@ -109,6 +124,24 @@ func (s *subject) cast(kind agent.Kind, observer member.ID) *cast {
 	}
 	return &s.casts[kind][i]
 }
+
+// inOrder finds casts for observers that are asked about in their order.
+type inOrder struct{ rest []cast }
+
+// of is an observer's cast, an empty one if it said nothing.
+func (c *inOrder) of(observer member.ID) *cast {
+	for len(c.rest) > 0 && c.rest[0].observer < observer {
+		c.rest = c.rest[1:]
+	}
+	if len(c.rest) == 0 || c.rest[0].observer != observer {
+		return &nothing
+	}
+	return &c.rest[0]
+}
+
+// nothing is the word of an observer that has not spoken. It is never written
+// to.
+var nothing cast
 
 // stance is what one observer says now: a fresh answer before a standing vote,
 // and a standing vote only if it is down.
@@ -130,6 +163,19 @@ func (v castVote) aged(now time.Time) agent.Vote {
 		x.Evidence.SilentFor += now.Sub(v.at)
 	}
 	return x
+}
+
+// says reports whether an observer has answered this roll call about the
+// subject with this stance.
+func (s *subject) says(now time.Time, observer member.ID, stance agent.Stance) bool {
+	for i := range s.casts[agent.OfAgent] {
+		c := &s.casts[agent.OfAgent][i]
+		if c.observer == observer {
+			is, _, fresh := c.stance(now)
+			return is == stance && fresh
+		}
+	}
+	return false
 }
 
 // accusers counts the observers whose standing vote or fresh answer is down.

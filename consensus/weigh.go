@@ -211,17 +211,32 @@ func (t *Tally) undecided(id member.ID) bool {
 	return !ok || st.Kind.rank() < VerdictDown.rank() && st.Kind != VerdictDomainCut
 }
 
-// cut finds who crosses the high watermark together: start with all subjects
-// that pass, take them out of everybody's observers, and repeat until nothing
-// changes. Taking observers out can only help others to pass, so the result
-// does not depend on the order.
+// cut finds who crosses the high watermark together, without those about whom
+// the votes contradict each other: they become partial, and the brake counts
+// them. Taking them out of the candidates makes them observers again, so the cut
+// is worked out anew until nobody is taken out any more.
 func (t *Tally) cut(now time.Time, subjects []*subject) []*subject {
+	var barred []*subject
+	for {
+		in := t.crossing(now, subjects, barred)
+		out := append(t.feuds(now, in), t.islands(now, in)...)
+		if len(out) == 0 {
+			return in
+		}
+		barred = append(barred, out...)
+	}
+}
+
+// crossing starts with all subjects that pass, takes them out of everybody's
+// observers, and repeats until nothing changes. Taking observers out can only
+// help others to pass, so the result does not depend on the order.
+func (t *Tally) crossing(now time.Time, subjects, barred []*subject) []*subject {
 	var in []*subject
 	var names []member.ID
 	for {
 		n := len(in)
 		for _, s := range subjects {
-			if slices.Contains(in, s) || !t.undecided(s.id) {
+			if slices.Contains(in, s) || slices.Contains(barred, s) || !t.undecided(s.id) {
 				continue
 			}
 			if s.accusers(now, agent.OfAgent) < 2 {
@@ -232,33 +247,66 @@ func (t *Tally) cut(now time.Time, subjects []*subject) []*subject {
 			}
 		}
 		if len(in) == n {
-			break
+			return in
 		}
 		names = names[:0]
 		for _, s := range in {
 			names = append(names, s.id)
 		}
 	}
-	return t.withoutFeuds(now, in)
 }
 
-// withoutFeuds takes out subjects that accuse each other and were both heard
+// feuds lists the subjects of a cut that accuse each other and were both heard
 // in this roll call: each half of a broken link is consistent, and neither is
-// right. They become partial, and the brake counts them.
-func (t *Tally) withoutFeuds(now time.Time, in []*subject) []*subject {
-	accuses := func(a, b *subject) bool {
-		for i := range b.casts[agent.OfAgent] {
-			c := &b.casts[agent.OfAgent][i]
-			if c.observer == a.id {
-				st, _, fresh := c.stance(now)
-				return st == agent.Down && fresh
-			}
+// right.
+func (t *Tally) feuds(now time.Time, in []*subject) []*subject {
+	var out []*subject
+	for _, a := range in {
+		if slices.ContainsFunc(in, func(b *subject) bool {
+			return a != b && b.says(now, a.id, agent.Down) && a.says(now, b.id, agent.Down)
+		}) {
+			out = append(out, a)
 		}
-		return false
 	}
-	return slices.DeleteFunc(slices.Clone(in), func(a *subject) bool {
-		return slices.ContainsFunc(in, func(b *subject) bool { return a != b && accuses(a, b) && accuses(b, a) })
-	})
+	return out
+}
+
+// islands lists the members of failure domains of which every member is in the
+// cut although they are heard and say up about each other: the domain lives, and
+// its link to the others does not.
+func (t *Tally) islands(now time.Time, in []*subject) []*subject {
+	var out []*subject
+	for _, d := range t.wholeDomains(in) {
+		mine := slices.DeleteFunc(slices.Clone(in), func(s *subject) bool { return t.roster.Domain(s.id) != d })
+		if slices.ContainsFunc(mine, func(a *subject) bool {
+			return slices.ContainsFunc(mine, func(b *subject) bool { return a != b && a.says(now, b.id, agent.Up) })
+		}) {
+			out = append(out, mine...)
+		}
+	}
+	return out
+}
+
+// wholeDomains lists the failure domains of at least two members that lie in
+// the cut as a whole, in the order of the roster. A fleet of one domain has no
+// outside from which it could be cut.
+func (t *Tally) wholeDomains(in []*subject) []member.FailureDomain {
+	missing := map[member.FailureDomain]int{}
+	size := map[member.FailureDomain]int{}
+	var order []member.FailureDomain
+	for _, m := range t.roster.Members {
+		if size[m.Domain] == 0 {
+			order = append(order, m.Domain)
+		}
+		size[m.Domain]++
+		if !slices.ContainsFunc(in, func(s *subject) bool { return s.id == m.ID }) {
+			missing[m.Domain]++
+		}
+	}
+	if len(order) < 2 {
+		return nil
+	}
+	return slices.DeleteFunc(order, func(d member.FailureDomain) bool { return size[d] < 2 || missing[d] > 0 })
 }
 
 // aside decides what needs no cut: service-down, partial and up.
