@@ -52,24 +52,43 @@ func (o *Observer) checked(now time.Time, c Checked) {
 	} else {
 		k.fails++
 	}
-	was := k.accused
-	k.accused = k.fails >= o.cfg.CheckFails
+	was, sure := k.accused, k.fails >= o.failsNeeded(c)
+	k.accused = !c.Good && sure
+	r := &e.roll
+	asked := !r.id.IsZero() && r.service == Abstain
+	if asked && !k.sent.Before(r.since) {
+		switch {
+		case c.Good:
+			r.service = Up
+		case sure || !c.Silent || o.medianLoss() < clearWeather:
+			r.service = Down
+		}
+		asked = r.service == Abstain
+		o.post.due(now)
+	}
 	switch {
-	case !c.Good && k.fails < o.cfg.CheckFails:
+	case !c.Good && (!sure || asked):
 		k.next = now.Add(o.cfg.CheckRetry)
 	case !c.Good || e.Calm:
 		k.next = now.Add(o.cfg.CheckInterval)
 	default:
 		k.next = time.Time{}
 	}
-	if r := &e.roll; !r.id.IsZero() && r.service == Abstain && !k.sent.Before(r.since) {
-		r.service = Down
-		if c.Good {
-			r.service = Up
-		}
-		o.post.due(now)
-	}
 	if was != k.accused {
 		o.post.due(now)
 	}
+}
+
+// clearWeather is the median loss below which a single silent check says
+// something: a quorum of them lost by chance is rarer than one in 10,000.
+const clearWeather = 0.05
+
+// failsNeeded is how many checks in a row must fail to accuse a service. A
+// refusal is an answer, so few are enough; silence may be the network's, which
+// loses connections as it loses probes.
+func (o *Observer) failsNeeded(c Checked) int {
+	if !c.Silent {
+		return o.cfg.CheckFails
+	}
+	return chanceRun(o.medianLoss(), o.cfg.CheckFails, &o.cfg)
 }

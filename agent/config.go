@@ -21,6 +21,7 @@ type Config struct {
 	LossCount       int           // lost ones of the window that accuse
 	LossAboveMedian float64       // and this share above the median of the own edges
 	LossClear       float64       // cleared below median plus this share
+	OutageRun       int           // lost regular probes in a row that are an outage and no loss
 	ClearAnswers    int           // answers in a row that clear silence
 	RollUps         int           // fresh answers that make an up answer to a roll call
 	RollDowns       int           // fresh losses in a row that make a down answer
@@ -28,6 +29,7 @@ type Config struct {
 	SlipAfter     time.Duration // a timer this late means that we were stalled
 	SlipMemory    time.Duration // and for so long afterwards we abstain
 	SmearedLoss   float64       // median loss of answering edges above which a bad half is our own fault
+	HopelessLoss  float64       // and above this our word is worth nothing, however long it lasts
 	DoubtMax      time.Duration // doubt ends then: a fleet must not go blind for ever
 	NewEdgeMax    time.Duration // a new edge abstains until its first answer, at most this long
 	FlapCount     int           // new incarnations
@@ -54,8 +56,8 @@ func Default() Config {
 		TimeoutMin: 50 * time.Millisecond, TimeoutMax: 200 * time.Millisecond,
 		Patience: time.Second, LostRunMin: 4, LostRunMax: 12, RunChance: 1e-4,
 		LossWindow: 40, LossCount: 16, LossAboveMedian: 0.30, LossClear: 0.15,
-		ClearAnswers: 2, RollUps: 2, RollDowns: 4,
-		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10,
+		OutageRun: 10, ClearAnswers: 2, RollUps: 2, RollDowns: 4,
+		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5,
 		DoubtMax: 30 * time.Second, NewEdgeMax: 2 * time.Second,
 		FlapCount: 3, FlapWindow: time.Minute,
 		CheckInterval: 2 * time.Second, CheckRetry: 200 * time.Millisecond,

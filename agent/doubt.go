@@ -3,12 +3,15 @@ package agent
 import "time"
 
 // doubt is an observer's suspicion of itself (PROTOCOL 2, self-doubt). While
-// it lasts the observer abstains; it never lasts longer than c.DoubtMax in one
-// piece, so that a fleet cannot go blind for ever.
+// it lasts the observer abstains. It lasts no longer than c.DoubtMax in one piece,
+// so that a fleet does not go blind for ever, unless the observer is hopeless.
 type doubt struct {
 	slipped time.Time // when a timer was last found to be late
 	since   time.Time // when the present doubt began; zero: none
 	reason  Reason
+	// Most edges are down, and those that answer lose more than they carry. No
+	// run of losses means anything to such an observer, so its doubt stays.
+	hopeless bool
 }
 
 // slip looks at how late the observer was called. It reports whether we were
@@ -22,7 +25,8 @@ func (d *doubt) slip(now, due time.Time, c *Config) bool {
 }
 
 // weigh decides whether the observer doubts itself now.
-func (d *doubt) weigh(now time.Time, smeared bool, c *Config) {
+func (d *doubt) weigh(now time.Time, smeared, hopeless bool, c *Config) {
+	d.hopeless = smeared && hopeless
 	switch {
 	case !d.slipped.IsZero() && now.Sub(d.slipped) < c.SlipMemory:
 		d.reason = Stalled
@@ -39,7 +43,7 @@ func (d *doubt) weigh(now time.Time, smeared bool, c *Config) {
 
 // word is the reason for which the observer abstains now, empty if it votes.
 func (d *doubt) word(now time.Time, c *Config) Reason {
-	if d.since.IsZero() || now.Sub(d.since) >= c.DoubtMax {
+	if d.since.IsZero() || now.Sub(d.since) >= c.DoubtMax && !d.hopeless {
 		return ""
 	}
 	return d.reason

@@ -22,6 +22,7 @@ type edge struct {
 	goodRun int
 	window  uint64 // the last regular probes, 1 = lost, newest in bit 0
 	seen    int    // how many of them there are, at most the window's size
+	outage  int    // how many of the newest ones were lost in a row
 
 	nextReprobe time.Time // zero: none is due
 
@@ -31,6 +32,7 @@ type edge struct {
 
 	roll  roll
 	check check
+	said  word
 	told  struct{ agent, service bool } // accusations that the councillors have heard of
 }
 
@@ -84,9 +86,21 @@ func (e *edge) record(lost bool, c *Config) {
 	e.window <<= 1
 	if lost {
 		e.window |= 1
+		e.outage++
 	}
 	e.window &= 1<<uint(c.LossWindow) - 1
 	e.seen = min(e.seen+1, c.LossWindow)
+}
+
+// endOutage is called at the first answer after lost probes. A long run of them
+// was an outage, which is silence and has been accused as such: counted as loss
+// as well, it would accuse a member for ten seconds after its return.
+func (e *edge) endOutage(c *Config) {
+	if n := min(e.outage, e.seen); n >= c.OutageRun {
+		e.window >>= uint(n)
+		e.seen -= n
+	}
+	e.outage = 0
 }
 
 // land takes the flight of seq out of the air. A probe that was answered after
@@ -102,17 +116,22 @@ func (e *edge) land(seq uint64) (flight, bool) {
 	return flight{}, false
 }
 
-// runNeeded is the number of lost probes in a row that chance alone produces
-// with less than c.RunChance at the median loss m.
-func runNeeded(m float64, c *Config) int {
+// runNeeded is the number of lost probes in a row that accuse at the median
+// loss m.
+func runNeeded(m float64, c *Config) int { return chanceRun(m, c.LostRunMin, c) }
+
+// chanceRun is the length of a run of losses that chance alone produces with
+// less than c.RunChance at the median loss m, at least least and at most
+// c.LostRunMax.
+func chanceRun(m float64, least int, c *Config) int {
 	if m <= 0 {
-		return c.LostRunMin
+		return least
 	}
 	if m >= 1 {
 		return c.LostRunMax
 	}
 	n := int(math.Ceil(math.Log(c.RunChance) / math.Log(m)))
-	return min(max(n, c.LostRunMin), c.LostRunMax)
+	return min(max(n, least), c.LostRunMax)
 }
 
 // weighSilence and weighLoss apply the two accusing rules of PROTOCOL 2; m is

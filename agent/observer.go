@@ -23,6 +23,7 @@ type Observer struct {
 	nextBeat time.Time
 	due      time.Time // the Wake that the caller was last given
 	trips    roundTrips
+	weather  *float64 // median loss over the edges, nil: to be worked out again
 	doubt    doubt
 	post     post
 }
@@ -35,7 +36,7 @@ func NewObserver(cfg Config, self member.ID, life member.Incarnation, now time.T
 		// Observers beat out of step, so that a subject hears its probes
 		// spread over the interval.
 		nextBeat: now.Add(phase(string(self), cfg.ProbeInterval)),
-		post:     post{said: "start"},
+		post:     post{said: unsaid},
 	}
 }
 
@@ -74,7 +75,7 @@ func (o *Observer) Step(now time.Time, ev Event) []Effect {
 	out = o.probe(now, out)
 	out = o.checkDue(now, out)
 	out = o.publish(now, out)
-	o.due = o.Wake()
+	o.due = o.soonest()
 	return out
 }
 
@@ -92,7 +93,7 @@ func (o *Observer) forgetFlights() {
 // adopt takes a new list of subjects and keeps what is known about those that
 // stay.
 func (o *Observer) adopt(now time.Time, w Watch) {
-	o.watch = w
+	o.watch, o.weather = w, nil
 	old := make(map[member.ID]*edge, len(o.edges))
 	for _, e := range o.edges {
 		old[e.ID] = e
@@ -108,6 +109,9 @@ func (o *Observer) adopt(now time.Time, w Watch) {
 		o.edges = append(o.edges, e)
 	}
 	slices.SortFunc(o.edges, func(a, b *edge) int { return cmp.Compare(a.ID, b.ID) })
+	if w.Roster.Len() > o.cfg.FullMeshTo && o.post.renewAt.IsZero() {
+		o.post.due(now) // the fleet has grown: from now on we say that we are there
+	}
 }
 
 func (o *Observer) edge(id member.ID) *edge {
@@ -126,10 +130,12 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 		return out
 	}
 	f, inTime := e.land(a.Seq)
+	e.endOutage(&o.cfg)
 	if inTime {
 		o.trips.add(a.RTT)
 		if f.regular {
 			e.record(false, &o.cfg)
+			o.weather = nil
 		}
 		if e.roll.open() && !f.sent.Before(e.roll.since) {
 			e.roll.ups++
@@ -137,7 +143,9 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 	}
 	e.answered, e.lastAnswer = true, now
 	e.lostRun, e.roll.downs = 0, 0
-	e.goodRun++
+	if inTime { // a late or repeated answer is a sign of life, and clears nothing
+		e.goodRun++
+	}
 	e.life(now, a.Incarnation, &o.cfg)
 	if e.goodRun >= o.cfg.ClearAnswers {
 		e.silence = false
@@ -161,6 +169,7 @@ func (o *Observer) expire(now time.Time) {
 			e.goodRun = 0
 			if f.regular {
 				e.record(true, &o.cfg)
+				o.weather = nil
 			}
 			if e.roll.open() && !f.sent.Before(e.roll.since) {
 				e.roll.downs++
@@ -174,24 +183,28 @@ func (o *Observer) expire(now time.Time) {
 
 // weigh turns what was counted into accusations and answers to the roll.
 func (o *Observer) weigh(now time.Time) {
-	m := -1.0
 	for _, e := range o.edges {
 		if e.lostRun > 0 || e.window != 0 || e.loss {
-			if m < 0 {
-				m = o.medianLoss()
-			}
+			m := o.medianLoss()
 			e.weighSilence(now, m, &o.cfg)
 			e.weighLoss(m, &o.cfg)
 		}
 		o.weighRoll(now, e)
 	}
-	o.doubt.weigh(now, o.smeared(), &o.cfg)
+	loss := o.othersLoss()
+	o.doubt.weigh(now, loss > o.cfg.SmearedLoss, loss > o.cfg.HopelessLoss, &o.cfg)
 }
 
 // medianLoss is the median loss over the observer's own edges: the weather
 // that everybody has, against which one edge is judged. The upper of two
 // middles is taken, for that accuses later.
-func (o *Observer) medianLoss() float64 { return median(o.edges, func(*edge) bool { return true }) }
+func (o *Observer) medianLoss() float64 {
+	if o.weather == nil {
+		m := median(o.edges, func(*edge) bool { return true })
+		o.weather = &m
+	}
+	return *o.weather
+}
 
 func median(edges []*edge, take func(*edge) bool) float64 {
 	rates := make([]float64, 0, 16)
@@ -207,10 +220,10 @@ func median(edges []*edge, take func(*edge) bool) float64 {
 	return rates[len(rates)/2]
 }
 
-// smeared reports that most edges are down and the others are not clean: then
-// the fault is more likely here than there. A clean split is a picture of the
-// world.
-func (o *Observer) smeared() bool {
+// othersLoss is the median loss of the edges that answer, when most edges are
+// down, else 0. If it is high the fault is more likely here than there; a clean
+// split is a picture of the world.
+func (o *Observer) othersLoss() float64 {
 	down := func(e *edge) bool { return e.silence || e.lostRun >= o.cfg.LostRunMin }
 	n := 0
 	for _, e := range o.edges {
@@ -219,9 +232,9 @@ func (o *Observer) smeared() bool {
 		}
 	}
 	if 2*n <= len(o.edges) {
-		return false
+		return 0
 	}
-	return median(o.edges, func(e *edge) bool { return !down(e) }) > o.cfg.SmearedLoss
+	return median(o.edges, func(e *edge) bool { return !down(e) })
 }
 
 // probe sends the regular probes of a beat, and the quick ones to edges that
@@ -266,6 +279,14 @@ func (o *Observer) hurried(e *edge) bool {
 
 // Wake is when the observer wants to be called next.
 func (o *Observer) Wake() time.Time {
+	if o.due.IsZero() {
+		return o.nextBeat
+	}
+	return o.due
+}
+
+// soonest is the earliest of all that the observer waits for.
+func (o *Observer) soonest() time.Time {
 	w := o.nextBeat
 	earlier := func(t time.Time) {
 		if !t.IsZero() && t.Before(w) {

@@ -1,9 +1,7 @@
 package agent
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"moonwatch/member"
@@ -14,10 +12,14 @@ import (
 type post struct {
 	at      time.Time // the last Step
 	dirty   bool      // something must be said now
-	said    string    // what was standing when we last spoke
+	said    Reason    // why we abstained when we last looked; unsaid before
 	renewAt time.Time
 	open    []letter
 }
+
+// unsaid makes the first look at what stands a change, so that a councillor
+// hears from everybody at least once.
+const unsaid Reason = "unsaid"
 
 // letter is a statement that not every councillor has acknowledged.
 type letter struct {
@@ -57,12 +59,12 @@ func (o *Observer) publish(now time.Time, out []Effect) []Effect {
 	p.at = now
 	if len(o.watch.Councillors) == 0 {
 		// Nobody to tell yet: everything is said when the council is known.
-		*p = post{at: now, dirty: p.dirty}
+		*p = post{at: now, dirty: p.dirty, said: unsaid}
 		return out
 	}
 	abstains := o.doubt.word(now, &o.cfg)
-	if standing := o.standing(abstains); standing != p.said {
-		p.said, p.dirty = standing, true
+	if o.changed(abstains) {
+		p.dirty = true
 	}
 	renew := !p.renewAt.IsZero() && !now.Before(p.renewAt)
 	if p.dirty || renew {
@@ -71,19 +73,28 @@ func (o *Observer) publish(now time.Time, out []Effect) []Effect {
 	return o.repeat(now, out)
 }
 
-// standing prints what stands, only to see whether it changed.
-func (o *Observer) standing(abstains Reason) string {
-	var b strings.Builder
-	b.WriteString(string(abstains))
+// changed notes what stands now, and reports whether that is something else
+// than when it was last asked.
+func (o *Observer) changed(abstains Reason) bool {
+	changed := abstains != o.post.said
+	o.post.said = abstains
 	for _, e := range o.edges {
+		var w word
 		if e.accused() {
-			fmt.Fprintf(&b, " %s:%s", e.ID, e.reason())
+			w.agent = e.reason()
 		}
-		if e.check.accused {
-			fmt.Fprintf(&b, " %s/service", e.ID)
+		w.service = e.check.accused
+		if w != e.said {
+			e.said, changed = w, true
 		}
 	}
-	return b.String()
+	return changed
+}
+
+// word is what an observer says against one subject.
+type word struct {
+	agent   Reason // empty: nothing
+	service bool
 }
 
 // speak puts everything that stands, what was withdrawn, and the answers to
