@@ -25,4 +25,3 @@ func TestAnUnknownKindStopsDecisions(t *testing.T) {
 		t.Errorf("what it does not know is not kept: %s", got)
 	}
 }
-

@@ -31,12 +31,12 @@ const (
 // peers is what this agent knows about reaching others: addresses from gossip,
 // keys from their certificates. Roster and verdicts are not its business.
 type peers struct {
-	mu    sync.RWMutex
-	view  map[member.ID]gossip.Peer
-	keys  map[member.ID]ed25519.PublicKey
-	hello map[member.ID]link.Hello
-	met   map[member.ID]string // the life of a peer that was met last
-	quiet map[member.ID]bool   // heard since the last presence
+	mu     sync.RWMutex
+	view   map[member.ID]gossip.Peer
+	keys   map[member.ID]ed25519.PublicKey
+	hello  map[member.ID]link.Hello
+	met    map[member.ID]string // the life of a peer that was met last
+	lately map[member.ID]bool   // heard since the last presence
 }
 
 func (p *peers) adopt(view []gossip.Peer) {
@@ -86,17 +86,17 @@ func (p *peers) key(id member.ID) (ed25519.PublicKey, bool) {
 func (p *peers) heard(id member.ID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.quiet == nil {
-		p.quiet = map[member.ID]bool{}
+	if p.lately == nil {
+		p.lately = map[member.ID]bool{}
 	}
-	p.quiet[id] = true
+	p.lately[id] = true
 }
 
 func (p *peers) takeHeard() []member.ID {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ids := slices.Sorted(maps.Keys(p.quiet))
-	p.quiet = nil
+	ids := slices.Sorted(maps.Keys(p.lately))
+	p.lately = nil
 	return ids
 }
 

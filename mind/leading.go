@@ -1,0 +1,112 @@
+package mind
+
+import (
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+)
+
+// conducted steps the conductor and carries out what it says.
+func (m *Mind) conducted(ev failover.ConductorEvent) {
+	if m.conduct == nil || m.ledger.Blocked() != "" {
+		return
+	}
+	for _, e := range m.conduct.Step(m.now, ev, m.tally.Open(m.now)) {
+		switch e := e.(type) {
+		case failover.ProposeFact:
+			m.want(e.Kind, e.ID, e.Payload, 2*time.Second)
+		case failover.LookAgain:
+			m.tallied(consensus.Recall{Subject: e.Subject})
+		}
+	}
+}
+
+// execute carries out what the executor says.
+func (m *Mind) execute(effects []failover.ExecutorEffect) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case failover.DoStep:
+			m.out = append(m.out, DoStep{DoStep: e})
+		case failover.SendReport:
+			m.want(failover.KindReport, e.ID, e.Report, 0)
+		}
+	}
+}
+
+// councilStep steps the council and carries out what it says.
+func (m *Mind) councilStep(ev consensus.CouncilEvent) {
+	if m.council == nil {
+		return
+	}
+	for _, e := range m.council.Step(m.now, ev) {
+		switch e := e.(type) {
+		case consensus.Persist:
+			m.out = append(m.out, Persist{Persist: e})
+		case consensus.SendRaft:
+			m.out = append(m.out, SendRaft{To: e.To, Message: e.Message})
+		case consensus.Committed:
+			m.commit(e)
+		case consensus.Installed:
+			m.replaceLedger(e.Ledger)
+		case consensus.Led:
+			m.elected(e)
+		case consensus.Noted:
+			m.out = append(m.out, Noted{Text: e.Text})
+		}
+	}
+}
+
+func (m *Mind) commit(c consensus.Committed) {
+	f, fresh, err := m.ledger.Commit(c.Raft, c.Command)
+	if err != nil {
+		// Agreed by all, readable by none: it has no effect on anybody.
+		m.out = append(m.out, Noted{Text: err.Error()})
+		return
+	}
+	if fresh {
+		m.applied = append(m.applied, f)
+	}
+}
+
+// elected begins or ends this agent's leadership.
+func (m *Mind) elected(l consensus.Led) {
+	leads := l.Leader == m.cfg.Self
+	was := m.conduct != nil
+	switch {
+	case leads && (!was || l.Term != m.led.Term):
+		m.tally.Step(m.now, consensus.Elected{Term: l.Term})
+		m.conduct = failover.NewConductor(m.state, l.Term, m.now)
+	case !leads && was:
+		m.tally.Step(m.now, consensus.Deposed{})
+		m.conduct = nil
+	}
+	if l.Leader != "" {
+		m.quorumAt = m.now
+	}
+	m.lead(Led{Leader: l.Leader, Term: l.Term, Quorum: m.led.Quorum || l.Leader != ""})
+}
+
+// lead tells of a change of leader.
+func (m *Mind) lead(l Led) {
+	if l != m.led {
+		m.led = l
+		m.out = append(m.out, l)
+	}
+}
+
+// watchQuorum notices the loss of the council: a councillor by having no
+// leader, another agent by hearing of none.
+func (m *Mind) watchQuorum() {
+	if m.council != nil && m.led.Leader != "" {
+		m.quorumAt = m.now
+	}
+	if m.led.Quorum && m.now.Sub(m.quorumAt) >= m.cfg.IsolatedAfter {
+		l := m.led
+		l.Quorum = false
+		if m.council == nil {
+			l.Leader = ""
+		}
+		m.lead(l)
+	}
+}

@@ -1,0 +1,113 @@
+package mind
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+)
+
+// observe steps the observer and carries out what it says.
+func (m *Mind) observe(ev agent.Event) {
+	for _, e := range m.observer.Step(m.now, ev) {
+		switch e := e.(type) {
+		case agent.SendProbes:
+			m.out = append(m.out, SendProbes{Probes: e.Probes})
+		case agent.RunCheck:
+			pool, slot, epoch, ok := m.state.Serves(e.Subject)
+			if !ok {
+				continue // it stopped serving in this very moment; a new watch comes
+			}
+			m.out = append(m.out, RunCheck{RunCheck: e, Checks: pool.Checks, Slot: slot, Epoch: epoch})
+		case agent.Publish:
+			m.publish(e)
+		}
+	}
+}
+
+// publish sends a statement, and hears it at once if this agent sits in the
+// council itself.
+func (m *Mind) publish(p agent.Publish) {
+	to := slices.DeleteFunc(slices.Clone(p.To), func(id member.ID) bool { return id == m.cfg.Self })
+	if len(to) > 0 {
+		m.out = append(m.out, SendStatement{Statement: p.Statement, To: to})
+	}
+	if len(to) < len(p.To) {
+		m.tallied(consensus.Heard{Statement: p.Statement})
+		m.observe(agent.Acknowledged{By: m.cfg.Self, Seq: p.Statement.Seq})
+	}
+}
+
+// statement acknowledges, tallies or passes on what an observer says.
+func (m *Mind) statement(ev StatementCame) {
+	if m.council == nil {
+		return // meant for a councillor: an old address, perhaps
+	}
+	if !ev.Forwarded {
+		m.out = append(m.out, Acknowledge{To: ev.Statement.Observer, Seq: ev.Statement.Seq})
+	}
+	if m.conduct != nil {
+		m.tallied(consensus.Heard{Statement: ev.Statement})
+		return
+	}
+	m.heard = append(m.heard, ev.Statement.Observer)
+	if l := m.led.Leader; l != "" && !ev.Forwarded && len(ev.Raw) > 0 {
+		m.out = append(m.out, PassOn{To: l, Raw: ev.Raw})
+	}
+}
+
+// present notes who was heard; the leader counts, the others tell it.
+func (m *Mind) present(ev PresenceCame) {
+	if m.conduct != nil {
+		m.tallied(consensus.Present{Members: ev.Members})
+		return
+	}
+	if m.council != nil && !ev.Forwarded {
+		m.heard = append(m.heard, ev.Members...)
+	}
+}
+
+func (m *Mind) tellPresence() {
+	if m.council == nil || m.now.Sub(m.presence) < m.cfg.PresenceEvery {
+		return
+	}
+	m.presence = m.now
+	slices.Sort(m.heard)
+	names := slices.Compact(m.heard)
+	m.heard = nil
+	if m.conduct != nil {
+		m.tallied(consensus.Present{Members: []member.ID{m.cfg.Self}})
+		return
+	}
+	if m.led.Leader != "" {
+		m.out = append(m.out, TellPresence{To: m.led.Leader, Members: append(names, m.cfg.Self)})
+	}
+}
+
+// tallied steps the tally and carries out what it says.
+func (m *Mind) tallied(ev consensus.TallyEvent) {
+	if m.ledger.Blocked() != "" {
+		return
+	}
+	for _, e := range m.tally.Step(m.now, ev) {
+		switch e := e.(type) {
+		case consensus.CallRoll:
+			to := slices.DeleteFunc(slices.Clone(e.To), func(id member.ID) bool { return id == m.cfg.Self })
+			if len(to) > 0 {
+				m.out = append(m.out, SendRollCall{Call: e.Call, To: to})
+			}
+			if len(to) < len(e.To) {
+				m.observe(agent.RollCalled{Call: e.Call})
+			}
+		case consensus.Decided:
+			id := fmt.Sprintf("verdict/%d/%d", e.Verdict.Term, m.now.UnixNano())
+			m.want(consensus.KindVerdict, id, e.Verdict, 2*time.Second)
+		case consensus.Looked:
+			m.conducted(failover.SecondLook{Subject: e.Subject, Agent: e.Agent, Service: e.Service, Called: e.At})
+		}
+	}
+}
