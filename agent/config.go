@@ -24,7 +24,8 @@ type Config struct {
 	OutageRun       int           // lost regular probes in a row that are an outage and no loss
 	ClearAnswers    int           // answers in a row that clear silence
 	RollUps         int           // fresh answers that make an up answer to a roll call
-	RollDowns       int           // fresh losses in a row that make a down answer
+	RollDowns       int           // fresh losses in a row that make a down answer, more in lossy weather
+	RollDownsMax    int           // but never more than these
 
 	SlipAfter     time.Duration // a timer this late means that we were stalled
 	SlipMemory    time.Duration // and for so long afterwards we abstain
@@ -56,7 +57,7 @@ func Default() Config {
 		TimeoutMin: 50 * time.Millisecond, TimeoutMax: 200 * time.Millisecond,
 		Patience: time.Second, LostRunMin: 4, LostRunMax: 12, RunChance: 1e-4,
 		LossWindow: 40, LossCount: 16, LossAboveMedian: 0.30, LossClear: 0.15,
-		OutageRun: 10, ClearAnswers: 2, RollUps: 2, RollDowns: 4,
+		OutageRun: 10, ClearAnswers: 2, RollUps: 2, RollDowns: 4, RollDownsMax: 6,
 		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5,
 		DoubtMax: 30 * time.Second, NewEdgeMax: 2 * time.Second,
 		FlapCount: 3, FlapWindow: time.Minute,

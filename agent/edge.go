@@ -124,14 +124,20 @@ func runNeeded(m float64, c *Config) int { return chanceRun(m, c.LostRunMin, c) 
 // less than c.RunChance at the median loss m, at least least and at most
 // c.LostRunMax.
 func chanceRun(m float64, least int, c *Config) int {
-	if m <= 0 {
-		return least
+	return min(max(runOf(m, c.RunChance), least), c.LostRunMax)
+}
+
+// runOf is the length at which a run of losses becomes rarer than chance, if
+// each probe is lost with probability m.
+func runOf(m, chance float64) int {
+	switch {
+	case m <= 0:
+		return 1
+	case m >= 1:
+		return math.MaxInt
+	default:
+		return int(math.Ceil(math.Log(chance) / math.Log(m)))
 	}
-	if m >= 1 {
-		return c.LostRunMax
-	}
-	n := int(math.Ceil(math.Log(c.RunChance) / math.Log(m)))
-	return min(max(n, least), c.LostRunMax)
 }
 
 // weighSilence and weighLoss apply the two accusing rules of PROTOCOL 2; m is

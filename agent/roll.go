@@ -40,7 +40,7 @@ func (o *Observer) weighRoll(now time.Time, e *edge) {
 	switch {
 	case e.fresh(now, &o.cfg):
 		return
-	case e.loss || e.flapping || r.downs >= o.cfg.RollDowns:
+	case e.loss || e.flapping || r.downs >= o.cfg.RollDowns && r.downs >= o.rollDowns():
 		r.agent = Down
 	case r.ups >= o.cfg.RollUps:
 		r.agent = Up
@@ -48,4 +48,15 @@ func (o *Observer) weighRoll(now time.Time, e *edge) {
 		return
 	}
 	o.post.due(now)
+}
+
+// rollDowns is how many fresh losses in a row answer a roll call with down: so
+// many that chance alone makes fewer than one observer in a hundred say so at
+// the present median loss, which makes a quorum of them rare enough; at most
+// RollDownsMax, or the next call would come before the answer.
+func (o *Observer) rollDowns() int {
+	const chance = 0.01
+	weather := median(o.edges, func(e *edge) bool { return !e.silence }) // who is silent tells of itself
+	n := runOf(weather, chance)
+	return min(max(n, o.cfg.RollDowns), o.cfg.RollDownsMax)
 }

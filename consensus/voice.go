@@ -56,8 +56,9 @@ func (v castVote) live(now time.Time) bool { return now.Before(v.until) }
 
 // subject is what the leader knows about one member that somebody spoke about.
 type subject struct {
-	id    member.ID
-	casts [2][]cast // by kind, sorted by observer
+	id     member.ID
+	casts  [2][]cast // by kind, sorted by observer
+	counts [2]Count  // by kind, as of the present weighing, nobody taken out
 
 	roll     agent.RollID
 	calledAt time.Time

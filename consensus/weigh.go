@@ -14,6 +14,9 @@ func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 	t.swept, t.news = now, false
 	subjects := t.inOrder()
 	for _, s := range subjects {
+		for kind := range s.counts {
+			s.counts[kind] = t.count(now, s, agent.Kind(kind), nil)
+		}
 		out = t.look(now, s, out)
 		out = t.callIfAccused(now, s, out)
 		t.watermark(now, s)
@@ -129,8 +132,7 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 	if !s.wanted {
 		return t.lookBack(now, s, out)
 	}
-	ac := t.count(now, s, agent.OfAgent, nil)
-	sc := t.count(now, s, agent.OfService, nil)
+	ac, sc := s.counts[agent.OfAgent], s.counts[agent.OfService]
 	l := Looked{Subject: s.id, Agent: outcome(ac), Service: outcome(sc), At: s.calledAt, Count: ac}
 	waited := now.Sub(s.calledAt) >= t.cfg.RollValid
 	service := !t.checked(s.id) || l.Service != agent.Abstain
@@ -152,7 +154,7 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 // lookBack takes a Looked back that said down, when the votes behind it are
 // withdrawn before anybody can have acted on it: the subject has come back.
 func (t *Tally) lookBack(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
-	if s.lookedAt.IsZero() || t.count(now, s, agent.OfAgent, nil).down() {
+	if s.lookedAt.IsZero() || s.counts[agent.OfAgent].down() {
 		return out
 	}
 	s.lookedAt = time.Time{}
@@ -188,7 +190,7 @@ func outcome(c Count) agent.Stance {
 // fro may hold up others for HoldUp per minute, no longer.
 func (t *Tally) watermark(now time.Time, s *subject) {
 	for kind := range s.crossed {
-		c := t.count(now, s, agent.Kind(kind), nil)
+		c := s.counts[kind]
 		over := c.Downs >= low(c.Eligible)
 		if over && !s.crossed[kind] && t.undecided(s.id) {
 			if s.heldFrom.IsZero() || now.Sub(s.heldFrom) > time.Minute {
@@ -227,6 +229,13 @@ func (t *Tally) cut(now time.Time, subjects []*subject) []*subject {
 	}
 }
 
+// asked reports that a roll call is young enough for its up answers to count
+// still. Standing down votes live longer than they do: between two calls the
+// downs alone would decide. In cascade nobody waits for the roll.
+func (t *Tally) asked(now time.Time, s *subject) bool {
+	return t.cascade || now.Sub(s.calledAt) < t.cfg.RollValid
+}
+
 // crossing starts with all subjects that pass, takes them out of everybody's
 // observers, and repeats until nothing changes. Taking observers out can only
 // help others to pass, so the result does not depend on the order.
@@ -239,10 +248,14 @@ func (t *Tally) crossing(now time.Time, subjects, barred []*subject) []*subject 
 			if slices.Contains(in, s) || slices.Contains(barred, s) || !t.undecided(s.id) {
 				continue
 			}
-			if s.accusers(now, agent.OfAgent) < 2 {
+			if s.accusers(now, agent.OfAgent) < 2 || !t.asked(now, s) {
 				continue
 			}
-			if t.count(now, s, agent.OfAgent, names).down() {
+			c := s.counts[agent.OfAgent]
+			if len(names) > 0 {
+				c = t.count(now, s, agent.OfAgent, names)
+			}
+			if c.down() {
 				in = append(in, s)
 			}
 		}
@@ -311,8 +324,7 @@ func (t *Tally) wholeDomains(in []*subject) []member.FailureDomain {
 
 // aside decides what needs no cut: service-down, partial and up.
 func (t *Tally) aside(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
-	ac := t.count(now, s, agent.OfAgent, nil)
-	sc := t.count(now, s, agent.OfService, nil)
+	ac, sc := s.counts[agent.OfAgent], s.counts[agent.OfService]
 	st, stands := t.ledger.Standing(s.id)
 	f := Finding{Subject: s.id, Incarnation: s.incarnation(), Agent: ac, Service: sc}
 	switch {

@@ -234,12 +234,15 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		c.wake = earliest(c.wake, x.Silent.Add(t.ReplaceAfter))
 		return out
 	}
+	// The gate first: a case that waits for the brake waits for the brake,
+	// whatever the roll calls say meanwhile. Else it would change its reason,
+	// and write a fact about that, with every look.
+	if reason, why := c.st.ReplaceGate(now, x); reason != "" {
+		return c.hold(now, x, reason, why, out)
+	}
 	if !confirms(x, look) {
 		delete(c.looks, x.Subject)
 		return c.hold(now, x, HeldEvidence, "the second roll call was not clear", out)
-	}
-	if reason, why := c.st.ReplaceGate(now, x); reason != "" {
-		return c.hold(now, x, reason, why, out)
 	}
 	return c.step(now, x, Fencing, CaseStep{Detail: fmt.Sprintf("silent for %v, and the second roll call agrees", silent.Round(time.Millisecond))}, out)
 }

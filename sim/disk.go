@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -52,13 +53,10 @@ func (d *disk) persist(p consensus.Persist) {
 	}
 	if len(p.Entries) > 0 {
 		first := p.Entries[0].GetIndex()
-		keep := d.entries[:0:0]
-		for _, e := range d.entries {
-			if e.GetIndex() < first {
-				keep = append(keep, e)
-			}
+		for n := len(d.entries); n > 0 && d.entries[n-1].GetIndex() >= first; n-- {
+			d.entries = d.entries[:n-1]
 		}
-		d.entries = append(keep, p.Entries...)
+		d.entries = append(d.entries, p.Entries...)
 	}
 }
 
@@ -66,6 +64,10 @@ func (d *disk) keep(facts []consensus.Fact) {
 	d.seen = true
 	d.facts = append(d.facts, facts...)
 }
+
+// fedFacts are kept from before a snapshot, so that a follower that lags a
+// little is fed facts and not a whole ledger.
+const fedFacts = 256
 
 func (d *disk) keepSnapshot(k mind.KeepSnapshot) {
 	d.seen = true
@@ -75,10 +77,10 @@ func (d *disk) keepSnapshot(k mind.KeepSnapshot) {
 		d.base = k.Head
 		return
 	}
-	for len(d.facts) > 0 && d.facts[0].Index <= k.Head {
+	for len(d.facts) > 0 && d.facts[0].Index+fedFacts <= k.Head {
+		d.base = d.facts[0].Index
 		d.facts = d.facts[1:]
 	}
-	d.base = k.Head
 	if k.Raft != nil {
 		d.raftSnap = k.Raft
 		first := k.Raft.GetMetadata().GetIndex()
@@ -86,4 +88,25 @@ func (d *disk) keepSnapshot(k mind.KeepSnapshot) {
 			d.entries = d.entries[1:]
 		}
 	}
+}
+
+// rebooted voids what the journal says about running services: it names the
+// boot under which it was written, and nothing outlives that.
+func (d *disk) rebooted() {
+	clear(d.holding)
+	clear(d.done)
+}
+
+// has reports whether a raft entry of this content is on the disk, or in a
+// snapshot there.
+func (d *disk) has(index uint64, content []byte) bool {
+	if d.raftSnap.GetMetadata().GetIndex() >= index {
+		return true
+	}
+	for i := len(d.entries) - 1; i >= 0; i-- {
+		if e := d.entries[i]; e.GetIndex() == index {
+			return bytes.Equal(e.GetData(), content)
+		}
+	}
+	return false
 }

@@ -1,124 +1,214 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
-	"moonwatch/failover"
 	"moonwatch/member"
 )
 
-func (w *World) machine(id member.ID) *machine { return w.machines[w.index[id]] }
+// FaultKind is what a Fault does.
+type FaultKind string
 
-// Crash takes a machine's power: agent and services are gone at once.
-func (w *World) Crash(id member.ID) {
-	m := w.machine(id)
-	w.note(m.i, "crash")
-	m.on, m.mind, m.waiting = false, nil, nil
-	m.life++
-	m.paused = 0
-	m.crashed = w.now
-	clear(m.running)
+// The faults. Those marked with a share take it from Fault.Share.
+const (
+	Crash       FaultKind = "crash"        // the machine's power: agent and services are gone at once
+	KillAgent   FaultKind = "kill-agent"   // the agent alone; the services live on
+	KillService FaultKind = "kill-service" // the services alone; the agent lives on
+	Sicken      FaultKind = "sicken"       // the services run and fail their checks
+	Pause       FaultKind = "pause"        // the whole machine stands still, as in a live migration
+	Freeze      FaultKind = "freeze"       // the agent alone stands still
+	StallDisk   FaultKind = "stall-disk"   // no write ends
+	Lossy       FaultKind = "lossy"        // a share of the datagrams of these members, each way
+	Weather     FaultKind = "weather"      // a share of everybody's datagrams, each way
+	Isolate     FaultKind = "isolate"      // these are cut off from all others, and not from each other
+	Deafen      FaultKind = "deafen"       // nothing reaches these from the others; they are heard
+	Lie         FaultKind = "lie"          // the agent's statements say down about everybody
+)
+
+// forever is a fault without an end.
+const forever = 1000 * time.Hour
+
+// Fault is one thing that goes wrong at a time of its own, and right again if
+// it has an end. It is plain data: a scenario is a list of faults.
+type Fault struct {
+	At    time.Duration
+	Do    FaultKind
+	Whom  []member.ID
+	For   time.Duration // 0: for good
+	Share float64
+	Serve bool // after a crash: the machine's init starts the services again at boot
 }
 
-// Boot gives a crashed machine its power back; its services do not start by
-// themselves.
-func (w *World) Boot(id member.ID) {
-	m := w.machine(id)
-	w.note(m.i, "boot")
+func (f Fault) String() string {
+	s := fmt.Sprintf("%v %s %v", f.At, f.Do, f.Whom)
+	if f.Share > 0 {
+		s += fmt.Sprintf(" %.0f %%", 100*f.Share)
+	}
+	if f.For > 0 {
+		s += fmt.Sprintf(" for %v", f.For)
+	}
+	return s
+}
+
+// Strike arranges faults.
+func (w *World) Strike(faults ...Fault) {
+	for _, f := range faults {
+		w.at(f.At, func() { w.begin(f) })
+		if f.For > 0 {
+			w.at(f.At+f.For, func() { w.end(f) })
+		}
+	}
+}
+
+// Hit lets a fault begin at once.
+func (w *World) Hit(do FaultKind, whom ...member.ID) { w.begin(Fault{Do: do, Whom: whom, At: w.now}) }
+
+// Mend ends a fault that has no end of its own.
+func (w *World) Mend(do FaultKind, whom ...member.ID) { w.end(Fault{Do: do, Whom: whom, Serve: true}) }
+
+func (w *World) begin(f Fault) {
+	length := f.For
+	if length == 0 {
+		length = forever
+	}
+	if f.Do == Weather {
+		w.squall += f.Share
+		w.ailAll()
+	}
+	for _, id := range f.Whom {
+		m := w.machine(id)
+		w.note(m.i, string(f.Do))
+		m.ail()
+		switch f.Do {
+		case Crash:
+			m.crash()
+		case KillAgent:
+			m.killAgent()
+		case KillService:
+			clear(m.running)
+		case Sicken:
+			for _, s := range m.running {
+				s.sick = true
+			}
+		case Pause:
+			m.halted = max(m.halted, w.now+length)
+			m.pause(length)
+		case Freeze:
+			m.pause(length)
+		case StallDisk:
+			m.disk.stalled = max(m.disk.stalled, w.now+length)
+		case Lossy:
+			w.lose(m, f.Share)
+		case Isolate, Deafen:
+			w.sever(m, f, +1)
+		case Lie:
+			m.lies = true
+			m.slander(m.life)
+		case Weather:
+		}
+	}
+}
+
+// end undoes a fault. What ends by itself or cannot be undone is left alone.
+func (w *World) end(f Fault) {
+	if f.Do == Weather {
+		w.squall -= f.Share
+		w.ailAll()
+	}
+	for _, id := range f.Whom {
+		m := w.machine(id)
+		w.note(m.i, "end of "+string(f.Do))
+		m.ail()
+		switch f.Do {
+		case Crash:
+			m.boot(f.Serve)
+		case KillAgent:
+			m.start(100 * time.Millisecond)
+		case Sicken:
+			for _, s := range m.running {
+				s.sick = false
+			}
+		case Lossy:
+			w.lose(m, 0)
+		case Isolate, Deafen:
+			w.sever(m, f, -1)
+		case Lie:
+			m.lies = false
+		case KillService, Pause, Freeze, StallDisk, Weather:
+		}
+	}
+}
+
+// sever cuts or heals the links between m and all members that the fault does
+// not name. Cuts are counted: the end of one fault does not heal another's.
+func (w *World) sever(m *machine, f Fault, by int8) {
+	inside := map[member.ID]bool{}
+	for _, id := range f.Whom {
+		inside[id] = true
+	}
+	for _, x := range w.machines {
+		if inside[x.id] {
+			continue
+		}
+		w.cut(x, m, by)
+		if f.Do == Isolate {
+			w.cut(m, x, by)
+		}
+		x.ail()
+	}
+}
+
+// crash takes a machine's power.
+func (m *machine) crash() {
+	m.killAgent()
+	m.on = false
+	m.paused, m.halted = 0, 0
+	m.boots++
+	m.stopped = m.running
+	m.running = map[member.SlotID]*service{}
+}
+
+// boot gives a machine its power back. Serve says whether its init system
+// starts what ran before, as it may for a slot that has moved on since.
+func (m *machine) boot(serve bool) {
+	if m.on {
+		return
+	}
 	m.on = true
+	if !serve {
+		m.disk.rebooted()
+	} else {
+		for slot, s := range m.stopped {
+			m.running[slot] = &service{epoch: s.epoch}
+		}
+	}
+	m.stopped = nil
 	m.start(100 * time.Millisecond)
 }
 
-// KillAgent ends the agent alone; the services live on.
-func (w *World) KillAgent(id member.ID) {
-	m := w.machine(id)
-	w.note(m.i, "kill agent")
+// killAgent ends the agent as kill -9 does.
+func (m *machine) killAgent() {
 	m.mind, m.waiting = nil, nil
 	m.life++
-	m.crashed = w.now
+	m.wake = 0
+	m.paused = m.halted
 }
 
-// StartAgent starts a killed agent again.
-func (w *World) StartAgent(id member.ID) { w.machine(id).start(100 * time.Millisecond) }
-
-// Pause stops the whole machine for a while, as a live migration does.
-func (w *World) Pause(id member.ID, d time.Duration) {
-	m := w.machine(id)
-	w.note(m.i, "pause")
-	m.paused = max(m.paused, w.now+d)
-	m.crashed = w.now
+// pause lets the agent stand still; what arrives waits for it.
+func (m *machine) pause(d time.Duration) {
+	m.paused = max(m.paused, m.w.now+d)
 	life := m.life
-	w.at(m.paused, func() {
-		if m.life != life || m.mind == nil || w.now < m.paused {
+	m.w.at(m.paused, func() {
+		if m.life != life || !m.up() {
 			return
 		}
 		waiting := m.waiting
 		m.waiting = nil
+		m.ail()
 		for _, do := range waiting {
-			do(m)
+			m.deliver(do)
 		}
+		m.woken()
 	})
-}
-
-// KillService ends a member's service; the agent lives on.
-func (w *World) KillService(id member.ID) {
-	m := w.machine(id)
-	w.note(m.i, "kill service")
-	m.crashed = w.now
-	clear(m.running)
-}
-
-// StallDisk lets no write of a member end for a while.
-func (w *World) StallDisk(id member.ID, d time.Duration) {
-	m := w.machine(id)
-	w.note(m.i, "stall disk")
-	m.disk.stalled = w.now + d
-}
-
-// Leader is the member that leads the council, as itself and a majority of the
-// running councillors see it; empty if there is none.
-func (w *World) Leader() member.ID {
-	for _, m := range w.machines {
-		if m.up() && m.mind.Councillor() && m.mind.Leading().Leader == m.id {
-			return m.id
-		}
-	}
-	return ""
-}
-
-// Occupants lists who occupies which slot, in the eyes of the best informed
-// agent.
-func (w *World) Occupants() map[member.SlotID]member.ID {
-	out := map[member.SlotID]member.ID{}
-	if s := w.best(); s != nil {
-		for _, x := range s.Slots() {
-			out[x.ID] = x.Occupant
-		}
-	}
-	return out
-}
-
-// best is the state of the agent that knows most.
-func (w *World) best() *failover.State {
-	var best *machine
-	for _, m := range w.machines {
-		if m.mind != nil && (best == nil || m.mind.Ledger().Head() > best.mind.Ledger().Head()) {
-			best = m
-		}
-	}
-	if best == nil {
-		return nil
-	}
-	return best.mind.State()
-}
-
-// Served reports whether a slot's occupant really runs its service.
-func (w *World) Served(slot member.SlotID) bool {
-	id := w.Occupants()[slot]
-	if id == "" {
-		return false
-	}
-	m := w.machine(id)
-	s := m.running[slot]
-	return m.on && w.now >= m.paused && s != nil && !s.sick
 }

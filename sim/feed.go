@@ -10,7 +10,6 @@ import (
 // feed is a follower's place on the feed of facts: which councillor it listens
 // to.
 type feed struct {
-	life     uint64
 	upstream member.ID
 	turn     int
 }
@@ -45,9 +44,7 @@ func (m *machine) ask() {
 
 // reaches reports whether a connection between the two would hold.
 func (m *machine) reaches(x *machine) bool {
-	n := m.w.links.n
-	cut := m.w.links.cut[m.i*n+x.i] || m.w.links.cut[x.i*n+m.i]
-	return !cut && x.up()
+	return !m.w.severed(m.i, x.i) && !m.w.severed(x.i, m.i) && x.up()
 }
 
 // feedTo sends a follower what it lacks, and the heartbeat.

@@ -9,24 +9,34 @@ type kernel struct {
 	seq    uint64
 	heap   []event
 	events uint64 // that were carried out
+	digest uint64 // of the order in which they were
 }
 
+// event is a deed at a time, or the wake of a machine: wakes are so many that
+// a closure for each would be felt.
 type event struct {
-	at  time.Duration
-	seq uint64
-	do  func()
+	at   time.Duration
+	seq  uint64
+	do   func()
+	wake *machine
 }
 
 func (a event) before(b event) bool { return a.at < b.at || a.at == b.at && a.seq < b.seq }
 
 // at arranges for do to be carried out then, at the earliest now.
-func (k *kernel) at(t time.Duration, do func()) {
-	k.seq++
-	k.heap = append(k.heap, event{at: max(t, k.now), seq: k.seq, do: do})
-	k.up(len(k.heap) - 1)
-}
+func (k *kernel) at(t time.Duration, do func()) { k.push(event{at: t, do: do}) }
 
 func (k *kernel) after(d time.Duration, do func()) { k.at(k.now+d, do) }
+
+// wakeAt arranges for a machine to be woken then.
+func (k *kernel) wakeAt(t time.Duration, m *machine) { k.push(event{at: t, wake: m}) }
+
+func (k *kernel) push(e event) {
+	k.seq++
+	e.seq, e.at = k.seq, max(e.at, k.now)
+	k.heap = append(k.heap, e)
+	k.up(len(k.heap) - 1)
+}
 
 // next carries out the next event up to limit; false if there is none.
 func (k *kernel) next(limit time.Duration) bool {
@@ -42,6 +52,11 @@ func (k *kernel) next(limit time.Duration) bool {
 	k.down(0)
 	k.now = e.at
 	k.events++
+	k.digest = mix(k.digest^uint64(e.at)) + e.seq
+	if e.wake != nil {
+		e.wake.woken()
+		return true
+	}
 	e.do()
 	return true
 }
@@ -50,28 +65,40 @@ func (k *kernel) next(limit time.Duration) bool {
 const fanout = 4
 
 func (k *kernel) up(i int) {
+	e := k.heap[i]
 	for i > 0 {
 		p := (i - 1) / fanout
-		if !k.heap[i].before(k.heap[p]) {
-			return
+		if !e.before(k.heap[p]) {
+			break
 		}
-		k.heap[i], k.heap[p] = k.heap[p], k.heap[i]
+		k.heap[i] = k.heap[p]
 		i = p
 	}
+	k.heap[i] = e
 }
 
 func (k *kernel) down(i int) {
+	n := len(k.heap)
+	if n == 0 {
+		return
+	}
+	e := k.heap[i]
 	for {
-		best := i
-		for c := i*fanout + 1; c <= i*fanout+fanout && c < len(k.heap); c++ {
+		first := i*fanout + 1
+		if first >= n {
+			break
+		}
+		best := first
+		for c := first + 1; c < min(first+fanout, n); c++ {
 			if k.heap[c].before(k.heap[best]) {
 				best = c
 			}
 		}
-		if best == i {
-			return
+		if !k.heap[best].before(e) {
+			break
 		}
-		k.heap[i], k.heap[best] = k.heap[best], k.heap[i]
+		k.heap[i] = k.heap[best]
 		i = best
 	}
+	k.heap[i] = e
 }

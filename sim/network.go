@@ -6,65 +6,55 @@ import (
 	"moonwatch/member"
 )
 
-// links holds which links are severed, and how lossy single ones are.
+// links holds how many faults sever each link, and how lossy single ones are.
 type links struct {
 	n    int
-	cut  []bool
+	cut  []int8
 	loss []float64 // added to the weather's
-	any  bool
+	any  bool      // else no link differs from the weather
 }
 
-func newLinks(n int) links { return links{n: n, cut: make([]bool, n*n), loss: make([]float64, n*n)} }
+func newLinks(n int) links { return links{n: n, cut: make([]int8, n*n), loss: make([]float64, n*n)} }
 
-// Sever cuts or heals the way from a to b; the way back is another link.
-func (w *World) Sever(a, b member.ID, cut bool) {
-	w.links.cut[w.index[a]*w.links.n+w.index[b]] = cut
+// cut counts one fault more or less that severs the way from a to b; the way
+// back is another link.
+func (w *World) cut(a, b *machine, by int8) {
+	k := a.i*w.links.n + b.i
+	w.links.cut[k] = max(0, w.links.cut[k]+by)
 	w.links.any = true
 }
 
-// Isolate cuts a member off from all others, both ways, or heals it.
-func (w *World) Isolate(id member.ID, cut bool) {
-	for _, m := range w.machines {
-		if m.id != id {
-			w.Sever(id, m.id, cut)
-			w.Sever(m.id, id, cut)
-		}
-	}
-}
+// severed reports whether nothing gets from a to b.
+func (w *World) severed(a, b int) bool { return w.links.any && w.links.cut[a*w.links.n+b] > 0 }
 
-// Partition cuts all links between two groups, or heals them.
-func (w *World) Partition(a, b []member.ID, cut bool) {
-	for _, x := range a {
-		for _, y := range b {
-			w.Sever(x, y, cut)
-			w.Sever(y, x, cut)
-		}
-	}
-}
-
-// Lose makes all links of a member lossy, in both directions.
-func (w *World) Lose(id member.ID, share float64) {
-	i := w.index[id]
+// lose makes all links of a member lossy, each way.
+func (w *World) lose(m *machine, share float64) {
 	for j := range w.machines {
-		if j != i {
-			w.links.loss[i*w.links.n+j] = share
-			w.links.loss[j*w.links.n+i] = share
+		if j != m.i {
+			w.links.loss[m.i*w.links.n+j] = share
+			w.links.loss[j*w.links.n+m.i] = share
 		}
 	}
 	w.links.any = true
+	m.lossyAt = w.now
+}
+
+// lossOf is the share of datagrams that the way from a to b loses.
+func (w *World) lossOf(a, b int) float64 {
+	loss := w.cfg.Net.Loss + w.squall
+	if w.links.any {
+		own := w.links.loss[a*w.links.n+b]
+		loss += own - loss*own
+	}
+	return loss
 }
 
 // way is one datagram's fate between two machines: its delay, or lost.
 func (w *World) way(a, b int) (time.Duration, bool) {
-	loss := w.cfg.Net.Loss
-	if w.links.any {
-		k := a*w.links.n + b
-		if w.links.cut[k] {
-			return 0, false
-		}
-		loss = loss + w.links.loss[k] - loss*w.links.loss[k]
+	if w.severed(a, b) {
+		return 0, false
 	}
-	if loss > 0 && w.chance.unit(streamLoss, a, b) < loss {
+	if loss := w.lossOf(a, b); loss > 0 && w.chance.unit(streamLoss, a, b) < loss {
 		return 0, false
 	}
 	return w.delay(a, b), true
@@ -95,10 +85,7 @@ func (w *World) datagram(from *machine, to member.ID, do func(*machine)) {
 // severed link loses it.
 func (w *World) stream(from *machine, to member.ID, do func(*machine)) {
 	i, ok := w.index[to]
-	if !ok {
-		return
-	}
-	if w.links.any && w.links.cut[from.i*w.links.n+i] {
+	if !ok || w.severed(from.i, i) {
 		return
 	}
 	m := w.machines[i]
@@ -111,3 +98,7 @@ func (w *World) stream(from *machine, to member.ID, do func(*machine)) {
 		d += 200 * time.Millisecond // a retransmission
 	}
 }
+
+// connect is the fate of one half of a connection's handshake: a lost packet
+// is repeated after a second, which is longer than any check waits.
+func (w *World) connect(a, b int) (time.Duration, bool) { return w.way(a, b) }

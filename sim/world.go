@@ -30,9 +30,9 @@ type Config struct {
 	Council []member.ID // the founders
 	Net     Net
 	Disk    Disk
-	Action  Span // how long an installed action takes
-	Naive   bool // no checkers: for measuring speed alone
-	Mind    func(member.ID, member.Incarnation) mind.Config
+	Action  Span                          // how long an installed action takes
+	Naive   bool                          // no checkers: for measuring speed alone
+	Mind    func(mind.Config) mind.Config // changes an agent's numbers
 }
 
 // Span is a range of durations, drawn evenly.
@@ -58,10 +58,11 @@ type World struct {
 	index    map[member.ID]int
 	links    links
 	trace    hash.Hash64
-	letters  map[uint64]agent.Statement // what the raw bytes of statements stand for
-	letterN  uint64
+	squall   float64 // loss that faults add to the weather of all links
+	letters  letters
 	checker  *checker
 	facts    []consensus.Fact // the agreed story, as first applied by anybody
+	probes   uint64           // that were sent
 	lines    []string         // the story in words, if wanted
 	Verbose  bool
 }
@@ -73,8 +74,8 @@ type seeded struct{ *randv2.ChaCha8 }
 func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		chance: newChance(cfg.Seed), index: map[member.ID]int{},
-		trace: fnv.New64a(), letters: map[uint64]agent.Statement{},
+		chance: newChance(cfg.Seed, len(cfg.Fleet.Members)), index: map[member.ID]int{},
+		trace: fnv.New64a(), letters: letters{open: map[uint64]agent.Statement{}},
 	}
 	var key [32]byte
 	for i := range 8 {
@@ -90,7 +91,10 @@ func New(cfg Config) (*World, error) {
 	})
 	for i, m := range members {
 		w.index[m.ID] = i
-		w.machines = append(w.machines, &machine{w: w, i: i, id: m.ID, on: true, disk: newDisk(), running: map[member.SlotID]*service{}})
+		w.machines = append(w.machines, &machine{
+			w: w, i: i, id: m.ID, on: true, disk: newDisk(),
+			running: map[member.SlotID]*service{}, lossyAt: -lossMemory,
+		})
 	}
 	w.links = newLinks(len(members))
 	w.checker = newChecker(w)
@@ -163,11 +167,12 @@ func (w *World) RunUntil(d time.Duration, ok func() bool) error {
 	return nil
 }
 
-// At arranges a fault.
+// At arranges a deed of the test's own.
 func (w *World) At(t time.Duration, do func()) { w.at(t, do) }
 
-// Trace is the hash over everything that happened: equal for equal seeds.
-func (w *World) Trace() uint64 { return w.trace.Sum64() }
+// Trace is the hash over everything that happened and over the order of all
+// events: equal for equal seeds.
+func (w *World) Trace() uint64 { return mix(w.trace.Sum64() ^ w.digest) }
 
 // Facts is the agreed story so far.
 func (w *World) Facts() []consensus.Fact { return w.facts }

@@ -1,0 +1,116 @@
+package sim
+
+import (
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/member"
+	"moonwatch/mind"
+)
+
+// quick round trips are answered in one event: an observer's probes of one
+// instant to members that are well come back together.
+const quick = 5 * time.Millisecond
+
+// probe sends probes and brings back the answers.
+func (m *machine) probe(probes []agent.Probe) {
+	w := m.w
+	w.probes += uint64(len(probes))
+	batch := make([]agent.Answer, 0, len(probes))
+	var last time.Duration
+	for _, p := range probes {
+		i := w.index[p.Subject]
+		x := w.machines[i]
+		there, ok := w.way(m.i, i)
+		if !ok || !x.on || x.mind == nil {
+			continue
+		}
+		held := max(0, x.paused-w.now-there)
+		back, ok := w.way(i, m.i)
+		if !ok {
+			continue
+		}
+		a := agent.Answer{Subject: p.Subject, Seq: p.Seq, RTT: there + held + back}
+		if a.RTT <= quick {
+			a.Incarnation, a.Report = x.born, x.report()
+			batch = append(batch, a)
+			last = max(last, a.RTT)
+			continue
+		}
+		m.answerLate(x, a)
+	}
+	if len(batch) > 0 {
+		w.after(last, func() { m.deliver(func(m *machine) { m.answered(batch) }) })
+	}
+}
+
+// answerLate brings an answer that takes long: its sender stands still, or may
+// be dead by then.
+func (m *machine) answerLate(x *machine, a agent.Answer) {
+	life := x.life
+	m.w.after(a.RTT, func() {
+		if x.life != life || x.mind == nil || m.w.severed(x.i, m.i) {
+			return
+		}
+		a.Incarnation, a.Report = x.born, x.report()
+		m.deliver(func(m *machine) { m.answered([]agent.Answer{a}) })
+	})
+}
+
+func (m *machine) answered(answers []agent.Answer) {
+	m.step(mind.Observed{Event: agent.ProbesAnswered{Answers: answers}})
+	if m.up() && m.mind.Councillor() {
+		ids := make([]member.ID, len(answers))
+		for i, a := range answers {
+			ids[i] = a.Subject
+		}
+		m.step(mind.PresenceCame{Members: ids})
+	}
+}
+
+// report is the member's own word about its services. It is asked for by every
+// probe, so which slot is meant is worked out once per fact.
+func (m *machine) report() agent.Report {
+	if head := m.mind.Ledger().Head(); head != m.duty.head {
+		_, slot, _, ok := m.mind.State().Serves(m.id)
+		m.duty = duty{head: head, slot: slot, has: ok}
+	}
+	switch {
+	case !m.duty.has:
+		return agent.NoService
+	case m.serves(m.duty.slot):
+		return agent.ServiceGood
+	default:
+		return agent.ServiceBad
+	}
+}
+
+// duty is the slot that a machine should serve, as of one fact.
+type duty struct {
+	head uint64
+	slot member.SlotID
+	has  bool
+}
+
+// check asks another member's service from outside.
+func (m *machine) check(e mind.RunCheck) {
+	w := m.w
+	x := w.machines[w.index[e.Subject]]
+	timeout := min(e.Timeout, e.Checks.Timeout())
+	c := agent.Checked{Subject: e.Subject, Seq: e.Seq}
+	there, ok1 := w.connect(m.i, x.i)
+	back, ok2 := w.connect(x.i, m.i)
+	took := there + back + time.Millisecond
+	switch s := x.running[e.Slot]; {
+	case !ok1 || !ok2 || !x.on || w.now < x.halted || took > timeout:
+		c.Silent, took = true, timeout
+		c.Detail = "no answer"
+	case s == nil:
+		c.Detail = "connection refused"
+	case s.sick:
+		c.Detail = "status 503"
+	default:
+		c.Good = true
+	}
+	w.after(took, func() { m.deliver(func(m *machine) { m.step(mind.Observed{Event: c}) }) })
+}

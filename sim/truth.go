@@ -1,0 +1,85 @@
+package sim
+
+import (
+	"time"
+
+	"moonwatch/member"
+)
+
+// What is really the case, as no agent can know it: the checkers judge by it.
+
+// ail notes that something happened to a machine just now.
+func (m *machine) ail() { m.ailed = m.w.now }
+
+func (w *World) ailAll() {
+	for _, m := range w.machines {
+		m.ail()
+	}
+}
+
+// grace is how long after the end of a trouble a verdict about it may still
+// come: the vote, the roll call and the commit were under way.
+const grace = 5 * time.Second
+
+// lossMemory is how long the loss rule of the observers looks back: 40 regular
+// probes of 500 ms.
+const lossMemory = 25 * time.Second
+
+// well reports that a member's agent has run, and that more than half of the
+// agents whose word can come to the leader have reached it and been reached, for
+// long enough that no verdict may say otherwise; most councillors too. A loss that others do not have
+// is not well, and neither is one of more than 51 % for the round trip.
+func (m *machine) well(leader *machine) bool {
+	w := m.w
+	if !m.up() || w.now-m.ailed < grace || w.now-m.lossyAt < lossMemory {
+		return false
+	}
+	if !w.councilReaches(m) {
+		return false
+	}
+	good, all := 0, 0
+	for _, x := range w.machines {
+		if x == m || !x.up() || !w.heardBy(x, leader) {
+			continue
+		}
+		all++
+		own := w.links.loss[m.i*w.links.n+x.i]
+		if !w.severed(m.i, x.i) && !w.severed(x.i, m.i) && own <= 0.1 && w.lossOf(m.i, x.i) <= 0.3 {
+			good++
+		}
+	}
+	return 2*good > all
+}
+
+// councilReaches reports that most councillors reach a member and are reached.
+func (w *World) councilReaches(m *machine) bool {
+	n := 0
+	for _, id := range w.cfg.Council {
+		if c := w.machine(id); c == m || !w.severed(m.i, c.i) && !w.severed(c.i, m.i) {
+			n++
+		}
+	}
+	return 2*n > len(w.cfg.Council)
+}
+
+// heardBy reports whether an agent's statements come to the leader, straight
+// or through another councillor.
+func (w *World) heardBy(x, leader *machine) bool {
+	if !w.severed(x.i, leader.i) {
+		return true
+	}
+	for _, id := range w.cfg.Council {
+		c := w.machine(id)
+		if c.up() && !w.severed(x.i, c.i) && !w.severed(c.i, leader.i) {
+			return true
+		}
+	}
+	return false
+}
+
+// serves reports that the machine really runs a slot's service and that it
+// answers.
+func (m *machine) serves(slot member.SlotID) bool {
+	s := m.running[slot]
+	return m.on && m.w.now >= m.halted && s != nil && !s.sick
+}

@@ -1,0 +1,145 @@
+package sim
+
+import (
+	"fmt"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+)
+
+func (w *World) machine(id member.ID) *machine { return w.machines[w.index[id]] }
+
+// Leader is the member that leads the council: the one of the highest term
+// among the running councillors that think so; empty if there is none.
+func (w *World) Leader() member.ID {
+	var leader member.ID
+	var term uint64
+	for _, m := range w.machines {
+		if m.up() && m.mind.Councillor() && m.mind.Leading().Leader == m.id && m.mind.Leading().Term >= term {
+			leader, term = m.id, m.mind.Leading().Term
+		}
+	}
+	return leader
+}
+
+// State is the fold of the agent that knows most; nil while none runs.
+func (w *World) State() *failover.State {
+	var best *machine
+	for _, m := range w.machines {
+		if m.mind != nil && (best == nil || m.mind.Ledger().Head() > best.mind.Ledger().Head()) {
+			best = m
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	return best.mind.State()
+}
+
+// Occupant is who occupies a slot, in the eyes of the best informed agent.
+func (w *World) Occupant(slot member.SlotID) member.ID {
+	if st := w.State(); st != nil {
+		if s, ok := st.Slot(slot); ok {
+			return s.Occupant
+		}
+	}
+	return ""
+}
+
+// Served reports whether a slot's occupant really runs its service.
+func (w *World) Served(slot member.SlotID) bool {
+	id := w.Occupant(slot)
+	return id != "" && w.machine(id).serves(slot)
+}
+
+// AllServed reports whether every slot is.
+func (w *World) AllServed() bool {
+	st := w.State()
+	if st == nil || len(st.Slots()) == 0 {
+		return false
+	}
+	for _, s := range st.Slots() {
+		if !w.Served(s.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+// Mode is how much one agent believes to be allowed.
+func (w *World) Mode(id member.ID) failover.Mode {
+	m := w.machine(id)
+	if m.mind == nil {
+		return ""
+	}
+	mode, _ := m.mind.Mode()
+	return mode
+}
+
+// Verdict is the verdict under which a member stands, empty for none.
+func (w *World) Verdict(id member.ID) consensus.VerdictKind {
+	st := w.State()
+	if st == nil {
+		return ""
+	}
+	s, _ := st.Ledger().Standing(id)
+	return s.Kind
+}
+
+// FactsOf lists the accepted facts of a kind since an index.
+func (w *World) FactsOf(kind consensus.FactKind, since int) []consensus.Fact {
+	var out []consensus.Fact
+	for _, f := range w.facts[min(since, len(w.facts)):] {
+		if f.Accepted && f.Command.Kind == kind {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Troubles lists what is not as it should be once the weather has been calm
+// for long enough. A lost slot whose case is held or escalated has its obstacle
+// named, and people have been told: that is no trouble here.
+func (w *World) Troubles() []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	leader := w.Leader()
+	if leader == "" {
+		add("nobody leads")
+	}
+	st := w.State()
+	if st == nil {
+		return append(out, "no agent runs")
+	}
+	head := st.Ledger().Head()
+	for _, m := range w.machines {
+		switch {
+		case !m.up():
+			add("%s does not run", m.id)
+		case m.mind.Ledger().Head() != head:
+			add("%s knows %d facts of %d", m.id, m.mind.Ledger().Head(), head)
+		case !m.mind.Leading().Quorum:
+			add("%s sees no council", m.id)
+		}
+		if v, ok := st.Ledger().Standing(m.id); ok && leader != "" && m.well(w.machine(leader)) && v.Kind != consensus.VerdictServiceDown {
+			add("%s is well and stands under %s", m.id, v.Kind)
+		}
+	}
+	named := map[member.SlotID]bool{}
+	for _, c := range st.OpenCases() {
+		named[c.Slot] = c.State == failover.Held || c.State == failover.Escalated
+		if !named[c.Slot] {
+			add("%s is in %s", c.Name(), c.State)
+		}
+	}
+	for _, s := range st.Slots() {
+		if !w.Served(s.ID) && !named[s.ID] {
+			add("slot %s of %s is not served, and nobody says why", s.ID, s.Occupant)
+		}
+	}
+	if b := st.Brake(); b.Mode() != failover.Normal && len(named) == 0 {
+		add("mode %s: %s", b.Mode(), b.In(failover.Fleet).Why)
+	}
+	return out
+}
