@@ -130,7 +130,7 @@ func (t *Tally) recall(now time.Time, id member.ID, out []TallyEffect) []TallyEf
 // look answers a Recall as soon as the votes allow.
 func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
 	if !s.wanted {
-		return t.lookBack(now, s, out)
+		return t.lookBack(s, out)
 	}
 	ac, sc := s.counts[agent.OfAgent], s.counts[agent.OfService]
 	l := Looked{Subject: s.id, Agent: outcome(ac), Service: outcome(sc), At: s.calledAt, Count: ac}
@@ -153,7 +153,7 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 
 // lookBack takes a Looked back that said down, when the votes behind it are
 // withdrawn before anybody can have acted on it: the subject has come back.
-func (t *Tally) lookBack(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
+func (t *Tally) lookBack(s *subject, out []TallyEffect) []TallyEffect {
 	if s.lookedAt.IsZero() || s.counts[agent.OfAgent].down() {
 		return out
 	}
@@ -355,7 +355,10 @@ func (t *Tally) mixed(now time.Time, s *subject, ac, sc Count) bool {
 
 // absolve lifts a verdict after a clean while, confirmed by fresh answers.
 func (t *Tally) absolve(now time.Time, s *subject, st Standing, f Finding, out []TallyEffect) []TallyEffect {
-	bad := f.Agent.Downs > 0 || st.Kind == VerdictServiceDown && f.Service.Downs > 0
+	// Below the low watermark an accusation is noise: in lossy weather somebody
+	// always accuses, and a single liar could keep a verdict for ever.
+	bad := f.Agent.Downs >= low(f.Agent.Eligible) ||
+		st.Kind == VerdictServiceDown && f.Service.Downs >= low(f.Service.Eligible)
 	if bad || t.unheard(now, s.id) {
 		s.clean = time.Time{}
 		return out

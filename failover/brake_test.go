@@ -12,8 +12,19 @@ import (
 // The table of the analysis behind PROTOCOL 7.
 func TestBrakeLevels(t *testing.T) {
 	for _, c := range []struct{ n, guarded, cascade int }{
-		{2, 2, 2}, {3, 2, 2}, {4, 2, 2}, {5, 2, 3}, {6, 2, 3}, {7, 2, 3}, {10, 2, 3}, {15, 2, 3}, {16, 2, 4},
-		{32, 2, 7}, {41, 3, 9}, {100, 5, 20}, {1000, 50, 200},
+		{2, 2, 2},
+		{3, 2, 2},
+		{4, 2, 2},
+		{5, 2, 3},
+		{6, 2, 3},
+		{7, 2, 3},
+		{10, 2, 3},
+		{15, 2, 3},
+		{16, 2, 4},
+		{32, 2, 7},
+		{41, 3, 9},
+		{100, 5, 20},
+		{1000, 50, 200},
 	} {
 		if l := levelsOf(member.BrakePolicy{}, c.n); l.guarded != c.guarded || l.cascade != c.cascade {
 			t.Errorf("%d members: guarded from %d, cascade from %d; want %d and %d", c.n, l.guarded, l.cascade, c.guarded, c.cascade)
@@ -53,22 +64,15 @@ func newWeigher(t *testing.T, sizes ...int) *weigher {
 	return &weigher{x, NewBrake(x.state)}
 }
 
-// hold weighs these open members every second for a while, and returns after
-// how long the fleet's mode was first another one, 0 if it stayed.
-func (w *weigher) hold(d time.Duration, open ...member.ID) time.Duration {
+// hold weighs these open members every second for a while.
+func (w *weigher) hold(d time.Duration, open ...member.ID) {
 	w.t.Helper()
-	mode, changed := w.state.Brake().Mode(), time.Duration(0)
 	for past := time.Duration(0); past <= d; past += time.Second {
 		if b, news := w.brake.Weigh(w.now, open); news {
 			w.commit(KindBrake, "web-1", b)
 		}
-		if w.state.Brake().Mode() != mode && changed == 0 {
-			changed = past
-			mode = w.state.Brake().Mode()
-		}
 		w.now = w.now.Add(time.Second)
 	}
-	return changed
 }
 
 func (w *weigher) expect(mode Mode) {

@@ -132,6 +132,7 @@ func (x *tale) judge(kind consensus.VerdictKind, subjects ...member.ID) {
 			x.looks[id] = [2]agent.Stance{agent.Up, agent.Down}
 		case consensus.VerdictUp:
 			x.looks[id] = [2]agent.Stance{agent.Up, agent.Up}
+		default: // no case follows from it
 		}
 	}
 	if f := x.commit(consensus.KindVerdict, "web-1", v); !f.Accepted {

@@ -86,6 +86,7 @@ func (b *books) write(f consensus.Fact) error {
 		b.reported(f.Command.Proposer, payload[failover.Report](f))
 	case failover.KindBrake:
 		b.mode = payload[failover.Brakes](f).Mode()
+	default: // changes nothing that is booked
 	}
 	return nil
 }
@@ -164,6 +165,7 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) error {
 		b.unclaim(c)
 	case failover.Cutover:
 		return b.cutover(c, p.Case)
+	default: // nothing to book
 	}
 	return nil
 }
@@ -251,6 +253,7 @@ func (b *books) inFlight() int {
 			if c.spare != "" || c.state != failover.Verifying {
 				n++
 			}
+		default: // not begun, or served
 		}
 	}
 	return n

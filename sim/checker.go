@@ -122,6 +122,7 @@ func (c *checker) fact(f consensus.Fact) {
 		c.caseStep(f, payload[failover.CaseStep](f))
 	case failover.KindCaseOpened:
 		c.drain(payload[failover.CaseOpened](f))
+	default: // no promise of its own
 	}
 	if err := c.books.write(f); err != nil {
 		c.fail("%v", err)

@@ -113,6 +113,7 @@ func (d dice) fault(kinds []FaultKind, ids []member.ID, at, quiet time.Duration)
 		f.Whom, f.Share = nil, 0.05+0.25*d.unit()
 	case Lossy:
 		f.Share = 0.1 + 0.8*d.unit()
+	default: // as long as the calm allows
 	}
 	f.For = d.span(short, max(long, 2*short))
 	return f

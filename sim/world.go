@@ -104,11 +104,12 @@ func New(cfg Config) (*World, error) {
 		}
 		m.start(time.Duration(w.chance.next(streamStart, m.i, 0) % uint64(200*time.Millisecond)))
 	}
-	return w, w.found()
+	w.found()
+	return w, nil
 }
 
 // found lets the council come up and applies the fleet, as an operator would.
-func (w *World) found() error {
+func (w *World) found() {
 	var submit func()
 	submit = func() {
 		if len(w.facts) > 1 {
@@ -130,7 +131,6 @@ func (w *World) found() error {
 		w.after(500*time.Millisecond, submit)
 	}
 	w.after(500*time.Millisecond, submit)
-	return nil
 }
 
 func (w *World) time() time.Time { return w.epoch.Add(w.now) }
