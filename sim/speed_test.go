@@ -10,7 +10,7 @@ import (
 // BenchmarkWorld is the issue's own: 60 members for ten virtual minutes with
 // one crash.
 func BenchmarkWorld(b *testing.B) {
-	var events uint64
+	var events, probes uint64
 	var virtual time.Duration
 	for i := range b.N {
 		cfg := Fleet(60)
@@ -24,8 +24,10 @@ func BenchmarkWorld(b *testing.B) {
 			b.Fatal(err)
 		}
 		events += w.Events()
+		probes += w.probes
 		virtual += w.Now()
 	}
 	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(probes)/b.Elapsed().Seconds(), "probes/s")
 	b.ReportMetric(virtual.Seconds()/b.Elapsed().Seconds(), "virtual-s/s")
 }

@@ -31,7 +31,6 @@ type Config struct {
 	Net     Net
 	Disk    Disk
 	Action  Span                          // how long an installed action takes
-	Naive   bool                          // no checkers: for measuring speed alone
 	Mind    func(mind.Config) mind.Config // changes an agent's numbers
 }
 
