@@ -120,9 +120,10 @@ type Daemon struct {
 	founding   atomic.Pointer[string] // what the founding waits for, for the page
 	duty       atomic.Pointer[duty]   // what this member should be serving
 	fleet      atomic.Pointer[fleetInForce]
-	joining    atomic.Pointer[error] // how the last round of joining ended
-	clockAhead atomic.Int64          // ns, of this clock before the councillors' median
-	ownReport  atomic.Uint32         // agent.Report of the own check
+	joining    atomic.Pointer[error]     // how the last round of joining ended
+	clockAhead atomic.Int64              // ns, of this clock before the councillors' median
+	ownReport  atomic.Uint32             // agent.Report of the own check
+	diskFull   atomic.Pointer[time.Time] // since when, nil: it writes
 }
 
 // Addresses are where the agent really listens, port 0 resolved.

@@ -61,6 +61,7 @@ func (d *Daemon) show(now time.Time) {
 		Mode: mode, ModeSince: since, Leader: led.Leader, Term: led.Term, Quorum: led.Quorum,
 		Accused: d.mind.Accused(), View: d.peers.seen(), Stats: d.stats(),
 	})
+	p.Knowledge = d.knowledge(p.Knowledge, d.mind.Councillor())
 	d.page.Store(&p)
 	d.web.SetPage(p)
 	d.m.observe(d, mode)

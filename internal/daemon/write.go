@@ -9,6 +9,7 @@ import (
 
 	"moonwatch/consensus/disk"
 	"moonwatch/mind"
+	"moonwatch/status"
 )
 
 // write is one thing to be written, in the order in which the mind asked:
@@ -45,6 +46,7 @@ func (d *Daemon) writeAll(ctx context.Context) error {
 				err := d.doWrite(w)
 				if err == nil {
 					if failed {
+						d.diskFull.Store(nil)
 						d.log.Info("disk writes again")
 					}
 					break
@@ -56,6 +58,8 @@ func (d *Daemon) writeAll(ctx context.Context) error {
 					return err
 				}
 				if !failed {
+					since := time.Now()
+					d.diskFull.Store(&since)
 					d.log.Error("disk is full; trying again", zap.Error(err))
 				}
 				select {
@@ -69,6 +73,21 @@ func (d *Daemon) writeAll(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// knowledge corrects what the page says of this agent's copy of the ledger. A
+// councillor applies a fact when its disk has it: while the disk is full it
+// hears the council and falls behind all the same. A follower goes on in memory.
+func (d *Daemon) knowledge(k status.Knowledge, councillor bool) status.Knowledge {
+	since := d.diskFull.Load()
+	if since == nil || !councillor {
+		return k
+	}
+	k.Current, k.AsOf = false, since.UTC()
+	if k.Blocked == "" {
+		k.Blocked = "its disk is full since " + since.UTC().Format("15:04:05 UTC") + ", free some space"
+	}
+	return k
 }
 
 func (d *Daemon) flush() {

@@ -21,6 +21,8 @@ type child struct {
 	dir string
 	exe string
 
+	isolated bool // by a command; commands come one at a time
+
 	mu      sync.Mutex
 	process program.Process // the present life, zero before the first
 	gate    *os.File        // our end of the pipe that moves its gate

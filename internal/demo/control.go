@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -35,6 +36,7 @@ type (
 	request struct {
 		Do     string    `json:"do"`
 		Member member.ID `json:"member"`
+		Until  time.Time `json:"until"` // later nobody waits for it
 	}
 	reply struct {
 		Text  string `json:"text,omitempty"`
@@ -47,11 +49,11 @@ type (
 func Control(ctx context.Context, dir, do string, id member.ID, out io.Writer) error {
 	f, err := running(dir)
 	if err != nil {
-		return fmt.Errorf("demo %s %s: %w", do, id, err)
+		return fmt.Errorf("%s: %w", id, err)
 	}
 	answer, err := f.ask(ctx, request{Do: do, Member: id})
 	if err != nil {
-		return fmt.Errorf("demo %s %s: %w", do, id, err)
+		return fmt.Errorf("%s: %w", id, err)
 	}
 	fmt.Fprintln(out, answer)
 	return nil
@@ -66,6 +68,7 @@ func (f *folder) ask(ctx context.Context, r request) (string, error) {
 	}
 	defer conn.Close()
 	deadline, _ := ctx.Deadline()
+	r.Until = deadline
 	if err := conn.SetDeadline(deadline); err != nil {
 		return "", err
 	}
@@ -128,6 +131,11 @@ func (l *launcher) answer(conn net.Conn) {
 	if err == nil {
 		err = json.Unmarshal(line, &r)
 	}
+	if err == nil && time.Now().After(r.Until) {
+		// A launcher that was stopped meanwhile must not kill a member after
+		// the one who asked was told that nothing came of it.
+		err = fmt.Errorf("%s %s: nobody waits for it since %s", r.Do, r.Member, r.Until.Format(time.RFC3339))
+	}
 	if err == nil {
 		a.Text, err = l.obey(r)
 	}
@@ -155,6 +163,9 @@ func (l *launcher) obey(r request) (string, error) {
 		done, err = "healed", l.heal(c)
 	default:
 		err = fmt.Errorf("unknown command %q, want %s, %s, %s or %s", r.Do, DoKill, DoStop, DoIsolate, DoHeal)
+	}
+	if errors.Is(err, os.ErrProcessDone) {
+		return "", fmt.Errorf("%s is killed already: `moonwatch demo heal %s` brings it back", r.Member, r.Member)
 	}
 	if err != nil {
 		return "", err

@@ -31,7 +31,7 @@ func (l *launcher) tell(ctx context.Context, fault string, deadline time.Time) (
 	if err != nil {
 		return nil, "", err
 	}
-	l.say("fault %s hits %v", fault, ids)
+	l.say("fault %s hits %s", fault, list(ids))
 	undo, err := l.strike(fault, victims)
 	if err != nil {
 		return nil, "", err
@@ -182,12 +182,15 @@ func (l *launcher) heal(c *child) error {
 
 // isolate shuts or opens the gates between one member and all others, the
 // launcher's agent and its gateway among them. Both ends are told: an incoming
-// connection is known by its address alone.
+// connection is known by its address alone. Between two members the gates open
+// when neither is isolated any more.
 func (l *launcher) isolate(c *child, block bool) error {
 	var failed error
+	c.isolated = block
 	for _, other := range l.children {
 		if other != c {
-			failed = errors.Join(failed, other.shut(block, c.place), c.shut(block, other.place))
+			shut := block || other.isolated
+			failed = errors.Join(failed, other.shut(shut, c.place), c.shut(shut, other.place))
 		}
 	}
 	failed = errors.Join(failed, c.shut(block, l.kit.layout.launcher))

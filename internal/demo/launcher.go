@@ -240,5 +240,5 @@ func (l *launcher) child(id member.ID) (*child, error) {
 	for i, c := range l.children {
 		names[i] = c.Name
 	}
-	return nil, fmt.Errorf("no member %q in the demo, there are %v", id, names)
+	return nil, fmt.Errorf("no member %q in the demo, there are %s", id, list(names))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"moonwatch/consensus"
@@ -80,6 +81,15 @@ func ms(d time.Duration) *int64 {
 	return &n
 }
 
+// list names members for people.
+func list(ids []member.ID) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = string(id)
+	}
+	return strings.Join(names, ", ")
+}
+
 // writeJSON prints the one object of --json.
 func (r Result) writeJSON(out io.Writer) error {
 	enc := json.NewEncoder(out)
@@ -102,7 +112,7 @@ func (r Result) writeText(out io.Writer) {
 	if !r.OK {
 		end = "NOT as expected"
 	}
-	fmt.Fprintf(out, "%s of %v ended %s\n", r.Fault, r.Members, end)
+	fmt.Fprintf(out, "%s of %s ended %s\n", r.Fault, list(r.Members), end)
 	for _, f := range r.Facts {
 		fmt.Fprintf(out, "  %6.1f s  #%-3d %s\n", float64(f.MS)/1000, f.Index, f.Line)
 	}
@@ -112,7 +122,7 @@ func (r Result) writeText(out io.Writer) {
 	}
 	fmt.Fprintf(out, "accused %s, verdict %s at %s%s, drained %s, serving %s\n",
 		at(r.Accused), kind, at(r.Verdict), votes, at(r.Drained), at(r.Serving))
-	fmt.Fprintf(out, "%d failovers, %d restarts, %d destructive actions, mode at worst %s\n",
+	fmt.Fprintf(out, "failovers %d, restarts %d, destructive actions %d, mode at worst %s\n",
 		r.Failovers, r.Restarts, r.Destructive, r.ModeMax)
 	fmt.Fprintf(out, "%d requests, %d failed, %d of them after the drain\n", r.Requests, r.Failed, r.FailedAfterDrain)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"moonwatch/consensus"
@@ -22,10 +23,10 @@ func (o *Options) stay(ctx context.Context) (exit int) {
 		fmt.Fprintln(o.Err, "moonwatch demo:", err)
 		return exitError
 	}
-	facts := make(chan consensus.Fact, factQueue)
+	facts := make(chan arrival, factQueue)
 	l.onFact = func(f consensus.Fact) {
 		select {
-		case facts <- f:
+		case facts <- arrival{time.Now(), f}:
 		default: // the page has it
 		}
 	}
@@ -74,11 +75,31 @@ func (o *Options) greet(l *launcher) {
 		}
 		fmt.Fprintf(o.Out, "%-8s http://%s:%d/  failure domain %s, %s\n", m.ID, c.Addr, portHTTP, m.Domain, duty)
 	}
-	fmt.Fprintf(o.Out, "try      moonwatch demo kill %s    (or stop, isolate, heal; from a second terminal)\nend      ctrl-C\n", p.Members[0].ID)
+	where := ""
+	if o.Dir != "" {
+		where = " --dir " + l.kit.folder.path
+	}
+	fmt.Fprintf(o.Out, "try      %s demo kill %s%s    (or stop, isolate, heal; from a second terminal)\nend      ctrl-C\n",
+		calledAs(o.Exe), p.Members[0].ID, where)
+}
+
+// calledAs is how people call this program again. What `go run` built is gone
+// when it ends, and on nobody's path.
+func calledAs(exe string) string {
+	if strings.Contains(exe, "/go-build") {
+		return "go run ./cmd/moonwatch"
+	}
+	return "moonwatch"
+}
+
+// arrival is a fact with the moment at which the launcher got it.
+type arrival struct {
+	at   time.Time
+	fact consensus.Fact
 }
 
 // report prints facts and failed requests as they come.
-func (o *Options) report(ctx context.Context, l *launcher, facts <-chan consensus.Fact) error {
+func (o *Options) report(ctx context.Context, l *launcher, facts <-chan arrival) error {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	before := l.load.tally()
@@ -91,8 +112,8 @@ func (o *Options) report(ctx context.Context, l *launcher, facts <-chan consensu
 			return fmt.Errorf("the launcher's agent ended: %w", err)
 		case err := <-l.crashes:
 			fmt.Fprintf(o.Out, "%s  %v\n", time.Now().Format("15:04:05.0"), err)
-		case f := <-facts:
-			fmt.Fprintf(o.Out, "%s  #%d %s\n", clock(f), f.Index, status.Line(f))
+		case a := <-facts:
+			fmt.Fprintf(o.Out, "%s  #%d %s\n", a.clock(), a.fact.Index, status.Line(a.fact))
 		case now := <-second.C:
 			t := l.load.tally()
 			if n := len(t.Failed) - len(before.Failed); n > 0 {
@@ -106,10 +127,10 @@ func (o *Options) report(ctx context.Context, l *launcher, facts <-chan consensu
 
 // clock is a fact's time of day. The founding has no time of its own, so that
 // all founders write the same fact; it is as old as its arrival here.
-func clock(f consensus.Fact) string {
-	at := f.Time
+func (a arrival) clock() string {
+	at := a.fact.Time
 	if at.Unix() == 0 {
-		at = time.Now()
+		at = a.at
 	}
 	return at.Local().Format("15:04:05.0")
 }
