@@ -20,7 +20,7 @@ told = $(call packages_with,'MOONWATCH_REWRITE')
 busy = $(shell go list ./... | grep -E '^moonwatch/[a-z]+/')
 
 SEEDS ?= 100
-export RUNS FAULTS FUZZTIME
+export RUNS FAULTS FUZZTIME SECONDS_IDLE
 
 ##@ Every day
 
@@ -104,6 +104,10 @@ bench-go: ## Run the Go benchmarks: simulator, tally, codecs.
 .PHONY: bench-demo
 bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30.
 	@scripts/bench-demo.sh
+
+.PHONY: bench-idle
+bench-idle: build ## Measure an idle agent against its promises: SECONDS_IDLE=30.
+	@scripts/bench-idle.sh
 
 ##@ Now and then
 

@@ -277,6 +277,14 @@ func (p *Pool) count(m Member) {
 
 // headline is the whole page in one sentence: what users of the slots feel.
 func headline(p Page) string {
+	text := slotsInOne(p)
+	if k := p.Knowledge; k.Head != 0 && !k.Current {
+		text += " So it stood at " + moment(k.AsOf) + "."
+	}
+	return text
+}
+
+func slotsInOne(p Page) string {
 	var lost []string
 	for _, s := range p.Slots {
 		if s.State == SlotServing {

@@ -27,11 +27,15 @@ type Explanation struct {
 var ErrUnknown = errors.New("nothing is known by that id")
 
 // Explain tells why things stand as they do. The id is that of a verdict
-// (V-12), of a case (C-13) or the name of a member; a member's name wins.
+// (V-12), of a case (C-13) or the name of a member or of a slot; a member's name
+// wins, and a slot is explained by who holds it.
 func (p Page) Explain(id string) (Explanation, error) {
 	id = strings.TrimSpace(id)
 	if m, ok := p.member(member.ID(id)); ok {
 		return p.explainMember(m), nil
+	}
+	if e, ok := p.explainSlot(member.SlotID(id)); ok {
+		return e, nil
 	}
 	kind, index, ok := parseID(id)
 	switch {
@@ -71,8 +75,8 @@ func (p Page) unknown(id, kind string, index uint64) error {
 		why = "want the id of a verdict or case, or the name of a member"
 	}
 	for _, s := range p.Slots {
-		if string(s.ID) == id && s.Occupant != "" {
-			why = fmt.Sprintf("it is a slot, held by %s: explain %s", s.Occupant, s.Occupant)
+		if string(s.ID) == id {
+			why = "it is a slot, and nobody holds it"
 		}
 	}
 	if kind != "" {

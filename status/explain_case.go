@@ -1,6 +1,10 @@
 package status
 
-import "fmt"
+import (
+	"fmt"
+
+	"moonwatch/failover"
+)
 
 // explainCase tells each step of a case, what it is held by, which gates and
 // what budget it meets, and what comes next until when.
@@ -8,7 +12,7 @@ func (p Page) explainCase(c Case) Explanation {
 	e := Explanation{ID: c.ID, Case: &c, See: []string{c.Verdict, string(c.Subject)}}
 	var t lines
 	t.say(0, "%s is about slot %s of pool %s, lost with %s because of %s (%s).", c.ID, c.Slot, c.Pool, c.Subject, c.Verdict, c.Kind)
-	t.say(0, "It is %s since %s.", c.State, moment(c.Since))
+	t.say(0, "%s", c.now())
 	if c.Held != "" {
 		t.say(0, "Held: %s. %s.", c.Held, c.HeldBy)
 	}
@@ -32,16 +36,36 @@ func (p Page) explainCase(c Case) Explanation {
 	for _, x := range c.Passages {
 		t.say(1, "%s", x.line())
 	}
-	switch {
-	case c.Outcome != "":
-		t.say(0, "Outcome: %s, %s after it was opened.", c.Outcome, span(c.Since.Sub(c.Passages[0].At)))
-	case c.Deadline.IsZero():
-		t.say(0, "Next: %s.", c.Next)
-	default:
-		t.say(0, "Next: %s, until %s.", c.Next, clock(c.Deadline))
-	}
 	e.Lines = t
 	return e
+}
+
+// now is where a case stands, and how it ended or what comes next until when.
+func (c Case) now() string {
+	text := fmt.Sprintf("It is %s since %s", c.State, moment(c.Since))
+	switch {
+	case c.Outcome != "":
+		return fmt.Sprintf("%s, %s after it was opened: %s.", text, span(c.Since.Sub(c.Passages[0].At)), c.ending())
+	case c.Deadline.IsZero():
+		return fmt.Sprintf("%s. Next: %s.", text, c.Next)
+	default:
+		return fmt.Sprintf("%s. Next: %s, until %s.", text, c.Next, clock(c.Deadline))
+	}
+}
+
+// standing is the state of a case, with its outcome and who took the slot.
+func (c Case) standing() string {
+	if c.Outcome == "" {
+		return string(c.State)
+	}
+	return fmt.Sprintf("%s: %s", c.State, c.ending())
+}
+
+func (c Case) ending() string {
+	if c.Outcome == failover.OutcomeReplaced && c.Spare != "" {
+		return "replaced by " + string(c.Spare)
+	}
+	return string(c.Outcome)
 }
 
 // tellGates adds what an open case meets before the irreversible.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/member"
 )
@@ -20,14 +21,22 @@ func (p Page) explainMember(m Member) Explanation {
 	} else {
 		t.say(0, "It stands under %s since %s: %s (%s).", m.VerdictID, moment(m.Since), m.Verdict, kindMeans(m.Verdict))
 		e.See = append(e.See, m.VerdictID)
-		p.tellVotes(&t, m)
+	}
+	for _, c := range p.Cases {
+		if c.Subject == m.ID || c.Spare == m.ID {
+			t.say(0, "Case %s: slot %s of %s, %s.", c.ID, c.Slot, c.Subject, c.standing())
+			e.See = append(e.See, c.ID)
+		}
 	}
 	if m.Accused {
 		t.say(0, "Observers accuse it, not enough of them for a verdict so far.")
 	}
-	if m.InView {
+	switch {
+	case m.InView && m.Verdict == consensus.VerdictDown:
+		t.say(0, "The gossip of %s still believes it alive, at %s. That is a hint, never a verdict.", p.Self.Name, orUnknown(m.Addr))
+	case m.InView:
 		t.say(0, "The gossip of %s believes it alive, at %s.", p.Self.Name, orUnknown(m.Addr))
-	} else {
+	default:
 		t.say(0, "The gossip of %s does not see it. That is a hint, never a verdict.", p.Self.Name)
 	}
 	if n := len(m.Observers); n > 0 {
@@ -44,11 +53,8 @@ func (p Page) explainMember(m Member) Explanation {
 	if len(m.Leftover) > 0 {
 		t.say(0, "Before it is a spare again it has to say that it stopped %s.", names(m.Leftover))
 	}
-	for _, c := range p.Cases {
-		if c.Subject == m.ID || c.Spare == m.ID {
-			t.say(0, "Case %s: slot %s, %s, %s.", c.ID, c.Slot, c.State, c.sides())
-			e.See = append(e.See, c.ID)
-		}
+	if m.Verdict != "" {
+		p.tellVotes(&t, m)
 	}
 	e.Lines = t
 	return e
@@ -93,13 +99,6 @@ func (m Member) duty() string {
 	default:
 		return "none, it observes"
 	}
-}
-
-func (c Case) sides() string {
-	if c.Spare == "" {
-		return string(c.Subject) + " is to be replaced"
-	}
-	return fmt.Sprintf("%s for %s", c.Spare, c.Subject)
 }
 
 func orUnknown(s string) string {

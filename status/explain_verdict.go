@@ -7,25 +7,27 @@ import (
 	"moonwatch/consensus"
 )
 
-// explainVerdict tells who voted what and why, who still reached the subject,
-// and what the verdict led to.
+// explainVerdict tells what was decided and what came of it, then who voted
+// what and why, and who still reached the subject.
 func (p Page) explainVerdict(v Verdict) Explanation {
 	e := Explanation{ID: v.ID, Verdict: &v}
 	var t lines
-	t.say(0, "%s was committed at %s in term %d, with the roster of fact %d.", v.ID, moment(v.At), v.Term, v.Roster)
-	if n := len(v.Findings); n > 1 {
-		t.say(0, "It is about %d members: they crossed the line together.", n)
-	}
 	for _, f := range v.Findings {
-		v.tell(&t, f)
-		t.say(1, "%s", p.aftermath(v, f))
+		t.say(0, "%s calls %s %s (%s). %s", v.ID, f.Subject, f.Kind, kindMeans(f.Kind), p.aftermath(v, f))
 		e.See = append(e.See, string(f.Subject))
 	}
 	for _, c := range p.Cases {
 		if c.Verdict == v.ID {
-			t.say(0, "It opened case %s for slot %s, now %s.", c.ID, c.Slot, c.State)
+			t.say(0, "It opened case %s for slot %s, %s.", c.ID, c.Slot, c.standing())
 			e.See = append(e.See, c.ID)
 		}
+	}
+	t.say(0, "Committed at %s in term %d, with the roster of fact %d.", moment(v.At), v.Term, v.Roster)
+	if n := len(v.Findings); n > 1 {
+		t.say(0, "The %d members crossed the line together.", n)
+	}
+	for _, f := range v.Findings {
+		v.tell(&t, f)
 	}
 	e.Lines = t
 	return e
@@ -33,7 +35,7 @@ func (p Page) explainVerdict(v Verdict) Explanation {
 
 // tell adds one finding with every vote behind it.
 func (v Verdict) tell(t *lines, f Finding) {
-	t.say(0, "%s: %s (%s).", f.Subject, f.Kind, kindMeans(f.Kind))
+	t.say(0, "Evidence about %s:", f.Subject)
 	if f.Withdrawn {
 		t.say(1, "Withdrawn: it was well again before anything irreversible was done.")
 	}
@@ -47,7 +49,7 @@ func (v Verdict) tell(t *lines, f Finding) {
 			t.say(2, "%s", vote.line())
 		}
 		if n := c.Eligible - len(c.Votes); n > 0 {
-			t.say(2, "%d more were eligible and said nothing in time.", n)
+			t.say(2, "%s said nothing in time.", plural(n, "more eligible observer"))
 		}
 		if c.OneSided {
 			t.say(2, "All down votes came from one failure domain: that proves a cut between domains, no more.")

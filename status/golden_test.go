@@ -54,7 +54,7 @@ func TestExplainTellsTheWholeStory(t *testing.T) {
 	c := s.replaced()
 	p := s.page()
 	var b strings.Builder
-	for _, id := range []string{"V-3", c.Name(), "web-3", "spare-1", "spare-2"} {
+	for _, id := range []string{"V-3", c.Name(), "web-3", "spare-1", "spare-2", "slot-2"} {
 		e, err := p.Explain(id)
 		if err != nil {
 			t.Fatal(err)

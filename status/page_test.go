@@ -114,6 +114,15 @@ func TestCurrentKnowledgeHasNoAgeHoweverOldTheLastFact(t *testing.T) {
 	}
 }
 
+func TestTheHeadlineOfOldKnowledgeSaysHowOldItIs(t *testing.T) {
+	s := newStory(t)
+	p := s.page()
+	p.Knowledge.Current, p.Knowledge.AsOf = false, noon
+	if got := headline(p); got != "All 5 slots are served. So it stood at 2026-05-04 12:00:00.0 UTC." {
+		t.Error(got)
+	}
+}
+
 func TestAnAgentWithoutALedgerHasAPage(t *testing.T) {
 	st := failover.NewState()
 	l := consensus.NewLedger(st)
@@ -216,7 +225,6 @@ func TestExplainOfAWrongIDSaysWhichExist(t *testing.T) {
 		{"V-11", "the ledger of web-1 ends with fact 10"},
 		{"V-4", "fact 4 is something else: C-4 case web-3"},
 		{"C-3", "fact 3 is something else: V-3 verdict down web-3"},
-		{"slot-2", "it is a slot, held by spare-1: explain spare-1"},
 		{"<script>\n", `explain "<script>"`},
 	} {
 		_, err := p.Explain(c.id)
@@ -230,7 +238,7 @@ func TestExplainTakesIDsAsPeopleTypeThem(t *testing.T) {
 	s := newStory(t)
 	s.replaced()
 	p := s.page()
-	for id, want := range map[string]string{"v-3": "V-3", " C-4 ": "C-4", "web-3": "web-3"} {
+	for id, want := range map[string]string{"v-3": "V-3", " C-4 ": "C-4", "web-3": "web-3", "slot-2": "spare-1"} {
 		if e, err := p.Explain(id); err != nil || e.ID != want {
 			t.Errorf("explain %q: got %q, %v", id, e.ID, err)
 		}

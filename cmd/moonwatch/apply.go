@@ -45,7 +45,7 @@ The key is named with --operator-key or MOONWATCH_OPERATOR_KEY, or is the
 operator.key beside FILE.
 
 Exit codes: 0 accepted, or nothing to change; 1 error; 4 no council quorum;
-5 refused, with every reason.`,
+5 refused, with every reason (with --dry-run: would be refused).`,
 		Example: `  moonwatch apply fleet.yaml
   moonwatch apply fleet.yaml --dry-run
   moonwatch apply fleet.yaml --yes --operator-key ~/operator.key`,
@@ -128,6 +128,9 @@ func (x *application) compare(ctx context.Context, agent *client.Client, wanted 
 	x.show(p)
 	if p.same {
 		return nil, nil
+	}
+	if x.dryRun && len(p.trouble) > 0 {
+		return nil, &exit{code: exitRefused} // why has been printed
 	}
 	return &answer.Page, nil
 }

@@ -156,6 +156,11 @@ func TestApplyExitCodes(t *testing.T) {
 	}
 }
 
+func TestADryRunOfWhatWouldBeRefusedEndsAsARefusal(t *testing.T) {
+	agent := readyToApply(t, &council{outcome: accepted}, demoFleet(func(f *member.Fleet) { f.Pools[0].Slots = f.Pools[0].Slots[:4] }))
+	call(t, "apply", "fleet.yaml", "--dry-run", "--agent", agent).wants(t, exitRefused, "slot-4", "the council will refuse it")
+}
+
 func TestApplyAsksAtATerminal(t *testing.T) {
 	for answer, code := range map[string]int{"y\n": exitOK, "YES\n": exitOK, "n\n": exitError, "\n": exitError, "": exitError} {
 		c := &council{outcome: accepted}

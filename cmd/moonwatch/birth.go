@@ -73,10 +73,10 @@ func (b *birth) make(now time.Time, agentYAML, fleetYAML []byte) error {
 	if err := operator.Save(b.file("operator.key")); err != nil {
 		return err
 	}
-	if err := writeNew(b.file("agent.yaml"), agentYAML); err != nil {
+	if err := writeNew(b.file("agent.yaml"), agentYAML, 0o644); err != nil {
 		return err
 	}
-	return writeNew(b.file("fleet.yaml"), fleetYAML)
+	return writeNew(b.file("fleet.yaml"), fleetYAML, 0o644)
 }
 
 // issue makes a member's certificate and key in a folder.
@@ -101,7 +101,9 @@ func (b *birth) configuration() (agentYAML, fleetYAML []byte, err error) {
 	a.TLS = config.TLS{Cert: b.name + ".crt", Key: b.name + ".key", CA: "ca.crt"}
 	a.GossipKeyFile = "gossip.key"
 	a.DataDir, a.Socket, a.ActionsDir, a.ChecksDir = "data", "agent.sock", "actions.d", "checks.d"
-	a.ExpectCouncillors = []member.ID{a.Name}
+	for _, name := range b.council {
+		a.ExpectCouncillors = append(a.ExpectCouncillors, member.ID(name))
+	}
 	agentYAML = config.RenderAgent(a)
 	if _, err := config.ParseAgent(b.file("agent.yaml"), agentYAML, nil, nil); err != nil {
 		return nil, nil, err
@@ -129,9 +131,9 @@ func firstFleet(name member.ID) member.Fleet {
 	}
 }
 
-// writeNew writes a file that everybody may read and that was not there.
-func writeNew(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+// writeNew writes a file that was not there.
+func writeNew(path string, content []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

@@ -135,8 +135,11 @@ func caseState(c status.Case) cell {
 func (a *app) explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain ID",
-		Short: "Tell why: a verdict (V-12), a case (C-12) or a member",
+		Short: "Tell why: a verdict (V-12), a case (C-12), a member or a slot",
+		Long: `Tell why things stand as they do: what was decided, what came of it, and who
+said so. The ids stand in 'moonwatch verdicts' and 'moonwatch failovers'.`,
 		Example: `  moonwatch explain V-12
+  moonwatch explain C-13
   moonwatch explain web-3`,
 		Args: exactly("ID"),
 	}
@@ -193,6 +196,9 @@ func (r *reading) ids(ctx context.Context) []string {
 	var ids []string
 	for _, m := range a.Page.Members {
 		ids = append(ids, string(m.ID))
+	}
+	for _, s := range a.Page.Slots {
+		ids = append(ids, string(s.ID))
 	}
 	for _, v := range a.Page.Verdicts {
 		ids = append(ids, v.ID)

@@ -86,7 +86,7 @@ func check(path string) ([]config.Mistake, error) {
 
 func (a *app) configShowCommand() *cobra.Command {
 	var o agentFile
-	format := oneOf{"table", []string{"table", "json", "yaml"}}
+	format := oneOf{value: "table", words: []string{"table", "json", "yaml"}}
 	c := &cobra.Command{
 		Use:   "show",
 		Short: "Show what an agent would run with, and where each value came from",

@@ -8,7 +8,7 @@ import (
 )
 
 func (a *app) demoCommand() *cobra.Command {
-	fault := oneOf{demo.FaultKill, demo.Faults()}
+	fault := oneOf{value: demo.FaultKill, words: demo.Faults(), name: "FAULT"}
 	var o demo.Options
 	c := &cobra.Command{
 		Use:   "demo",
@@ -20,11 +20,11 @@ from a second terminal, until Ctrl-C ends everything that it started.
 With --once it tells one story and ends: the fleet starts, one fault happens,
 and what came of it is printed. Faults:
   kill               a machine crashes: drained, a spare takes its slot
-  stop               a machine goes silent: the same
+  stop               a machine goes silent: the same, without a refused connection
   service            a service dies, its machine lives: restarted in place
   agent              our agent dies, the service lives: no failover
   leader-and-victim  the council's leader crashes, and holds a slot
-  two                two machines in two failure domains
+  two                two machines in two failure domains: both replaced
   half               three of seven: cascade, nothing destructive is done
   quorum             most councillors: isolated, nothing is done
   pause-agent        our agent stalls for 2 s: nothing is done

@@ -37,10 +37,17 @@ func nearestFlags(c *cobra.Command, name string) []string {
 type oneOf struct {
 	value string
 	words []string
+	name  string // in the help, where the words are too many to stand there
 }
 
 func (o *oneOf) String() string { return o.value }
-func (o *oneOf) Type() string   { return strings.Join(o.words, "|") }
+func (o *oneOf) Type() string {
+	if o.name != "" {
+		return o.name
+	}
+	return strings.Join(o.words, "|")
+}
+
 func (o *oneOf) Set(s string) error {
 	for _, w := range o.words {
 		if s == w {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type birth struct {
 	name     string
 	address  string
 	operator string
+	council  []string
 }
 
 func (a *app) initCommand() *cobra.Command {
@@ -35,9 +37,12 @@ the gossip key, an operator's key with the CA's grant, the certificate of the
 first member, and commented agent.yaml and fleet.yaml. Nothing is overwritten
 and nothing is started.
 
+The founding council is named with --councillors: 3 members, 5 from 7 members on.
+It is founded once; its size cannot be changed yet.
+
 Whoever holds ca.key can make members and operators: move it off the fleet.`,
 		Example: `  moonwatch init --dir cluster
-  moonwatch init --dir cluster --cluster shop --name web-1 --address 10.0.0.1`,
+  moonwatch init --dir cluster --cluster shop --name web-1 --address 10.0.0.1 --councillors web-1,web-2,web-3`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			if err := b.complete(); err != nil {
@@ -55,6 +60,7 @@ Whoever holds ca.key can make members and operators: move it off the fleet.`,
 	f.StringVar(&b.cluster, "cluster", "", "the cluster id (default: a random one)")
 	f.StringVar(&b.name, "name", "", "name of the first member (default: this machine's host name)")
 	f.StringVar(&b.address, "address", "", "IP address under which others reach it (default: this machine's, if it has one)")
+	f.StringSliceVar(&b.council, "councillors", nil, "names of the founding council, with commas (default: the first member alone)")
 	f.StringVar(&b.operator, "operator", "operator", "name of the first operator, as it stands in the ledger")
 	return c
 }
@@ -101,6 +107,26 @@ func (b *birth) complete() error {
 	if len(b.name) > member.MaxNameLength {
 		return usage("--name: name %q has %d characters, want at most %d", b.name, len(b.name), member.MaxNameLength)
 	}
+	return b.seat()
+}
+
+// seat checks the founding council. The first member alone is one that its
+// failure ends, good for trying things out.
+func (b *birth) seat() error {
+	if len(b.council) == 0 {
+		b.council = []string{b.name}
+	}
+	for i, name := range b.council {
+		if err := pki.CheckName(name); err != nil {
+			return usage("--councillors: %w", err)
+		}
+		if slices.Contains(b.council[:i], name) {
+			return usage("--councillors names %s twice", name)
+		}
+	}
+	if n := len(b.council); n%2 == 0 || n > 7 {
+		return usage("--councillors has %d names, want 1, 3, 5 or 7", n)
+	}
 	return nil
 }
 
@@ -140,15 +166,16 @@ MOVE %[6]s AWAY, to where no member can read it: whoever
 has it can make members and operators. You need it for 'moonwatch cert issue'.
 
 Next:
-  1. Issue each further member's certificate:
-       moonwatch cert issue NAME --address IP --ca-key PATH/ca.key --ca-cert %[7]s
-  2. Give each member ca.crt, gossip.key, its certificate, and an agent.yaml
-     with its own name and address, %[4]s:7946 in join, and the same 3 names
-     (5 from 7 members) in expect_councillors. The council is founded once.
-  3. Check it, and start the agent on each:
-       moonwatch config check %[8]s
+  1. Make the folder of each further member, and copy it there:
+       moonwatch cert issue NAME --address IP --failure-domain DOMAIN \
+         --like %[8]s --ca-cert %[7]s --ca-key PATH/ca.key --out NAME
+  2. Install the programs that start and stop your service on each member:
+     web-start, web-stop and web-restart in %[11]s
+  3. Start the agent on each. The founding council is %[12]s:
+     nothing is decided before most of it runs.
        moonwatch agent --config %[8]s
-  4. Describe the fleet in fleet.yaml, and hand it to the ledger:
+  4. Describe the fleet in fleet.yaml, and hand it to the ledger, here:
        moonwatch apply %[9]s --operator-key %[10]s
-`, b.cluster, b.dir, b.name, b.address, b.operator, b.file("ca.key"), b.file("ca.crt"), b.file("agent.yaml"), b.file("fleet.yaml"), b.file("operator.key"))
+`, b.cluster, b.dir, b.name, b.address, b.operator, b.file("ca.key"), b.file("ca.crt"), b.file("agent.yaml"), b.file("fleet.yaml"), b.file("operator.key"),
+		b.file("actions.d"), strings.Join(b.council, ", "))
 }

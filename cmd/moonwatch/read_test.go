@@ -93,7 +93,7 @@ func TestJSONIsWhatTheAgentSent(t *testing.T) {
 
 func TestExplainPrintsTheReasonsAndWhereToReadOn(t *testing.T) {
 	agent := agentWith(t, fixture(t, "page-replaced.json"), nil)
-	call(t, "explain", "V-3", "--agent", agent).wants(t, exitOK, "web-3: down", "See also: moonwatch explain C-4")
+	call(t, "explain", "V-3", "--agent", agent).wants(t, exitOK, "V-3 calls web-3 down", "See also: moonwatch explain C-4")
 	call(t, "explain", "V-99", "--agent", agent).wants(t, exitError, "verdicts: V-3")
 }
 

@@ -31,14 +31,14 @@ type reading struct {
 }
 
 func (a *app) reading(c *cobra.Command) *reading {
-	r := &reading{app: a, format: oneOf{"table", []string{"table", "wide", "json", "yaml"}}}
+	r := &reading{app: a, format: oneOf{value: "table", words: []string{"table", "wide", "json", "yaml"}}}
 	r.addAgentTo(c)
 	c.Flags().VarP(&r.format, "output", "o", "how to print the answer")
 	return r
 }
 
 func (r *reading) addAgentTo(c *cobra.Command) {
-	c.Flags().StringVar(&r.agent, "agent", "", "the agent to ask: HOST:PORT or unix:PATH (default: the socket of ./agent.yaml, or of this machine)")
+	c.Flags().StringVar(&r.agent, "agent", "", "the agent to ask: HOST:PORT or unix:PATH (default: the one of ./agent.yaml, else of /etc/moonwatch/agent.yaml)")
 	c.Flags().BoolVar(&r.noColor, "no-color", false, "print without colours, as with NO_COLOR set")
 }
 
@@ -55,15 +55,23 @@ func (r *reading) ask() (*client.Client, error) {
 	return c, err
 }
 
+// machineAgentFile is where packages and the README put agent.yaml.
+const machineAgentFile = "/etc/moonwatch/agent.yaml"
+
 // address is what --agent says, else the socket of the agent.yaml in this
-// folder, else the one that agents have by default.
+// folder or of this machine's, else the one that agents have by default.
 func (r *reading) address() (string, error) {
 	if r.agent != "" {
 		return r.agent, nil
 	}
-	cfg, err := config.LoadAgent(defaultAgentFile, os.Environ(), nil)
+	file := defaultAgentFile
+	cfg, err := config.LoadAgent(file, os.Environ(), nil)
+	if errors.Is(err, fs.ErrNotExist) && os.Getenv("MOONWATCH_SOCKET") == "" {
+		file = machineAgentFile
+		cfg, err = config.LoadAgent(file, os.Environ(), nil)
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission) && file == machineAgentFile:
 		if s := os.Getenv("MOONWATCH_SOCKET"); s != "" {
 			if s, err = filepath.Abs(s); err != nil {
 				return "", err
@@ -78,7 +86,7 @@ func (r *reading) address() (string, error) {
 	case cfg.HTTP != "":
 		return cfg.HTTP, nil
 	default:
-		return "", usage("%s opens neither socket nor http: name an agent with --agent", defaultAgentFile)
+		return "", usage("%s opens neither socket nor http: name an agent with --agent", file)
 	}
 }
 

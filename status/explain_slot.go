@@ -1,0 +1,29 @@
+package status
+
+import "moonwatch/member"
+
+// explainSlot tells how a slot stands and then all about who holds it; false
+// for a slot that is unknown or vacant.
+func (p Page) explainSlot(id member.SlotID) (Explanation, bool) {
+	for _, s := range p.Slots {
+		m, known := p.member(s.Occupant)
+		if s.ID != id || !known {
+			continue
+		}
+		e := p.explainMember(m)
+		var t lines
+		t.say(0, "Slot %s of pool %s is %s; %s holds it since %s, at slot epoch %d.", s.ID, s.Pool, s.State, s.Occupant, moment(s.Since), s.Epoch)
+		if s.State == SlotStarting {
+			t.say(0, "%s has not said that its service is up: see 'step ended' in the log of its agent.", s.Occupant)
+		}
+		for _, c := range p.Cases {
+			if c.Slot == s.ID && c.Subject != m.ID && c.Spare != m.ID {
+				t.say(0, "Case %s: lost with %s, %s.", c.ID, c.Subject, c.standing())
+				e.See = append(e.See, c.ID)
+			}
+		}
+		e.Lines = append(t, e.Lines...)
+		return e, true
+	}
+	return Explanation{}, false
+}
