@@ -83,3 +83,28 @@ func TestALeaderElectedInCascadeKnowsIt(t *testing.T) {
 		t.Error("the new term calls rolls as if it were calm")
 	}
 }
+
+func TestWhoIsUnderAVerdictOpensNobody(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	for _, id := range []member.ID{"b1", "b2"} {
+		a.all(id, agent.Down)
+		a.dead[id] = true
+	}
+	a.run(3 * time.Second)
+	if _, stands := a.ledger.Standing("b1"); !stands {
+		t.Fatalf("b1 is not condemned: %q", a.findings())
+	}
+	// They come back and accuse all whom they could not see meanwhile.
+	delete(a.dead, "b1")
+	delete(a.dead, "b2")
+	for _, id := range []member.ID{"a1", "a2", "c1"} {
+		a.say("b1", a.vote(id, agent.OfAgent, agent.Down, agent.RollID{}))
+		a.say("b2", a.vote(id, agent.OfAgent, agent.Down, agent.RollID{}))
+	}
+	a.run(100 * time.Millisecond)
+	for _, id := range a.tally.Open(a.now) {
+		if id != "b1" && id != "b2" {
+			t.Errorf("%s is open because two condemned members accuse it", id)
+		}
+	}
+}

@@ -25,7 +25,8 @@ func (t *Tally) count(now time.Time, s *subject, kind agent.Kind, without []memb
 		c.Standing++
 		d := t.roster.Domain(id)
 		standing.add(d)
-		stance, vote, fresh := casts.of(id).stance(now)
+		said := casts.of(id)
+		stance, vote, fresh := said.stance(now)
 		if stance != agent.Abstain && vote.Incarnation != 0 && vote.Incarnation < life {
 			stance = agent.Abstain // about an earlier life
 		} else if t.abstains(now, id) {
@@ -44,6 +45,9 @@ func (t *Tally) count(now time.Time, s *subject, kind agent.Kind, without []memb
 		case agent.Up:
 			c.Ups++
 		case agent.Abstain:
+			if s.reached(now, said, t.cfg.RollValid) && said.fresh.vote.Incarnation >= life && !t.unheard(now, id) {
+				c.reached++
+			}
 			continue // unanswered but heard: stays eligible
 		}
 		if c.Votes == nil {
@@ -82,9 +86,9 @@ func (c Count) down() bool {
 		return false
 	}
 	if c.Eligible <= 4 {
-		return c.Ups == 0 // one fresh up vetoes
+		return c.Ups+c.reached == 0 // one fresh up vetoes
 	}
-	return 4*c.Ups < c.Eligible
+	return 4*(c.Ups+c.reached) < c.Eligible
 }
 
 // up reports that fresh answers bear the opposite.

@@ -274,7 +274,7 @@ func (t *Tally) Open(now time.Time) []member.ID {
 		s := t.subjects[m.ID]
 		v := t.voices[m.ID]
 		switch {
-		case s != nil && (s.accusers(now, agent.OfAgent) >= 2 || s.accusers(now, agent.OfService) >= 2):
+		case s != nil && (t.believed(now, s, agent.OfAgent) >= 2 || t.believed(now, s, agent.OfService) >= 2):
 		case named[m.ID] >= 2:
 		case v != nil && now.Sub(v.heard) >= t.cfg.UnheardOpen:
 		default:
@@ -283,6 +283,19 @@ func (t *Tally) Open(now time.Time) []member.ID {
 		open = append(open, m.ID)
 	}
 	return open
+}
+
+// believed counts the accusers that are not under a verdict themselves: two
+// members that come back from a cut accuse everybody whom they could not see.
+func (t *Tally) believed(now time.Time, s *subject, kind agent.Kind) int {
+	n := 0
+	for i := range s.casts[kind] {
+		c := &s.casts[kind][i]
+		if st, _, _ := c.stance(now); st == agent.Down && !t.silenced(c.observer) {
+			n++
+		}
+	}
+	return n
 }
 
 // asleep is the Wake of a tally that waits to be elected: never by itself.

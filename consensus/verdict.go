@@ -77,6 +77,8 @@ type Count struct {
 	Ups      int         `json:"ups"`
 	OneSided bool        `json:"one_sided,omitempty"` // enough votes, but from one failure domain only
 	Votes    []VoteCount `json:"votes,omitempty"`
+
+	reached int // observers whose last answer, lapsed by now, was up
 }
 
 // VoteCount is one vote as it was counted.

@@ -156,6 +156,13 @@ func (c *cast) stance(now time.Time) (agent.Stance, agent.Vote, bool) {
 	return agent.Abstain, agent.Vote{}, false
 }
 
+// reached reports that the observer's last word was an answer that it reaches the
+// subject. It has lapsed as a vote, and yet, until the next call is answered,
+// nobody may say that no one contradicts the standing accusations.
+func (s *subject) reached(now time.Time, c *cast, valid time.Duration) bool {
+	return c.fresh.vote.Stance == agent.Up && (c.fresh.vote.Roll == s.roll || now.Sub(s.calledAt) < valid)
+}
+
 // aged is the vote with its silence brought up to now: the observer measured
 // it when it spoke.
 func (v castVote) aged(now time.Time) agent.Vote {

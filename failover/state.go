@@ -263,11 +263,18 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 		u.Duty, u.Since = BurnIn, f.Time
 	}
 	for _, c := range st.OpenCases() {
-		if c.Subject == x.Subject && c.abortable() {
+		if c.Subject == x.Subject && (c.abortable() || st.stranded(c)) {
 			c.enter(Aborting, f, "the verdict was withdrawn")
 			st.close(c, f, OutcomeAborted, "")
 		}
 	}
+}
+
+// stranded cases found no spare: the slot still is the subject's, nobody else
+// has been given anything, and who is back may have it again.
+func (st *State) stranded(c *Case) bool {
+	s := st.s.Slots[c.Slot]
+	return c.State == Escalated && c.Spare == "" && s != nil && s.Occupant == c.Subject && s.Epoch == c.Epoch
 }
 
 func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {

@@ -304,6 +304,11 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 	case !p.Done:
 	case p.Step == StepStop && u.Leftover[p.Slot] <= p.Epoch:
 		delete(u.Leftover, p.Slot)
+		// A spare that an activation failed on is under no verdict that could
+		// be lifted: its own word that nothing runs there begins the way back.
+		if _, condemned := st.ledger.Standing(by); u.Duty == Quarantined && len(u.Leftover) == 0 && !condemned {
+			u.Duty, u.Since = BurnIn, f.Time
+		}
 	case p.Step == StepActivate:
 		if s := st.s.Slots[p.Slot]; s != nil && s.Occupant == by && s.Epoch == p.Epoch {
 			s.Started = true
