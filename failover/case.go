@@ -89,6 +89,10 @@ type Passage struct {
 	Detail string     `json:"detail,omitempty"`
 }
 
+// noProof stands for the proof where none is wanted: a replicated slot, of which
+// two occupants do no harm.
+const noProof = "none"
+
 // Name is the case's id as people see it.
 func (c *Case) Name() string { return fmt.Sprintf("C-%d", c.ID) }
 
@@ -113,6 +117,8 @@ func (c *Case) abortable() bool {
 		return true
 	case Restarting, Verifying:
 		return c.Restart
+	case Fenced: // without a proof, and nobody claimed, it is a word and no deed
+		return c.Proof == noProof && c.Spare == ""
 	default:
 		return false
 	}

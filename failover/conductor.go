@@ -51,6 +51,7 @@ type Conductor struct {
 	term uint64
 	brk  *Brake
 	n    uint64 // of proposals in this term
+	from time.Time
 
 	looks    map[member.ID]SecondLook
 	asked    map[member.ID]time.Time
@@ -72,7 +73,7 @@ const (
 // NewConductor makes the conductor of one leadership.
 func NewConductor(st *State, term uint64, now time.Time) *Conductor {
 	return &Conductor{
-		st: st, term: term, brk: NewBrake(st), wake: now,
+		st: st, term: term, brk: NewBrake(st), wake: now, from: now,
 		looks: map[member.ID]SecondLook{}, asked: map[member.ID]time.Time{}, proposed: map[string]time.Time{},
 	}
 }
@@ -255,6 +256,12 @@ func confirms(x *Case, l SecondLook) bool {
 	return l.Agent == agent.Down && l.Service != agent.Up
 }
 
+// stillLost reports that a roll call of this term has confirmed the loss.
+func (c *Conductor) stillLost(now time.Time, x *Case) bool {
+	l, ok := c.looks[x.Subject]
+	return ok && l.Called.After(c.from) && now.Sub(l.Called) < 2*time.Second && confirms(x, l)
+}
+
 // hold writes down what a case waits for, when that changes.
 func (c *Conductor) hold(now time.Time, x *Case, reason HeldReason, why string, out []ConductorEffect) []ConductorEffect {
 	if x.State == Held && x.Held == reason {
@@ -267,6 +274,15 @@ func (c *Conductor) hold(now time.Time, x *Case, reason HeldReason, why string, 
 func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
 	if reason, _ := c.st.brakeGate(x, true); reason != "" {
 		return out // the fence stands; the claim waits for the cascade to end
+	}
+	if x.State == Fenced && x.Since.Before(c.from) && !c.stillLost(now, x) {
+		// An earlier leader's step, perhaps one that was committed long after
+		// it was proposed: what it saw then is not enough for us.
+		if now.Sub(c.asked[x.Subject]) >= time.Second {
+			c.asked[x.Subject] = now
+			out = append(out, LookAgain{Subject: x.Subject})
+		}
+		return out
 	}
 	free := c.st.FreeSpares(now, x)
 	if len(free) == 0 {

@@ -179,7 +179,7 @@ func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 	c.enter(Fencing, f, "")
 	pool, _ := st.ledger.Fleet().Pool(c.Pool)
 	if !pool.Exclusive && (len(pool.Fence) == 0 || pool.Fence[0] == "none") {
-		c.Proof = "none" // a replicated slot: two occupants do no harm
+		c.Proof = noProof
 		c.enter(Fenced, f, "no proof wanted")
 		return
 	}

@@ -43,3 +43,36 @@ func TestAnOccupantThatComesBackEndsACaseWithoutSpare(t *testing.T) {
 		t.Errorf("slot %+v, want it served by web-3 again", s)
 	}
 }
+
+func TestANewLeaderLooksForItselfBeforeItClaims(t *testing.T) {
+	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
+	x.judge(consensus.VerdictDown, "web-3")
+	x.run(time.Second)
+	c0 := x.theCase()
+	x.now = c0.Silent.Add(3100 * time.Millisecond)
+	// The step of a leader that died with it on its way, committed by the next.
+	if f := x.commit(KindCaseStep, "web-1", CaseStep{Case: c0.ID, Version: c0.Version, To: Fencing}); !f.Accepted || c0.State != Fenced {
+		t.Fatalf("%s: %s", walk(c0), f.Reason)
+	}
+	later := x.now.Add(20 * time.Second)
+	c := NewConductor(x.state, 9, later)
+	asked := false
+	for _, e := range c.Step(later, ConductorWoken{}, nil) {
+		switch e := e.(type) {
+		case LookAgain:
+			asked = asked || e.Subject == "web-3"
+		case ProposeFact:
+			if p, ok := e.Payload.(CaseStep); ok && p.To == Activating {
+				t.Error("a spare is claimed on what an earlier leader saw")
+			}
+		}
+	}
+	if !asked {
+		t.Error("the new leader does not look")
+	}
+	x.now = later
+	x.judge(consensus.VerdictUp, "web-3")
+	if got := x.theCase(); got.Outcome != OutcomeAborted {
+		t.Errorf("%s, want aborted: nothing was done yet", walk(got))
+	}
+}
