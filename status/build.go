@@ -18,6 +18,7 @@ import (
 type Input struct {
 	Now     time.Time
 	Self    member.ID
+	Console bool // Self is in no roster by intent
 	Version string
 
 	Ledger  *consensus.Ledger
@@ -49,7 +50,7 @@ func Build(in Input) Page {
 		Schema: Schema, Now: in.Now.UTC(), Cluster: l.Cluster(),
 		Self: Self{
 			Name: in.Self, Version: in.Version,
-			Listed: l.Roster().Index(in.Self) >= 0, Councillor: slices.Contains(l.Founders(), in.Self),
+			Console: in.Console, Listed: l.Roster().Index(in.Self) >= 0, Councillor: slices.Contains(l.Founders(), in.Self),
 		},
 		Mode:      modeOf(in),
 		Council:   Council{Councillors: append([]member.ID{}, l.Founders()...), Leader: in.Leader, Term: in.Term, Quorum: in.Quorum},

@@ -14,7 +14,7 @@ func (p Page) explainCase(c Case) Explanation {
 	t.say(0, "%s is about slot %s of pool %s, lost with %s because of %s (%s).", c.ID, c.Slot, c.Pool, c.Subject, c.Verdict, c.Kind)
 	t.say(0, "%s", c.now())
 	if c.Held != "" {
-		t.say(0, "Held: %s. %s.", c.Held, c.HeldBy)
+		t.say(0, "Held by %s: %s.", c.Held, c.HeldBy)
 	}
 	if c.Why != "" {
 		t.say(0, "Why: %s.", c.Why)
@@ -55,7 +55,10 @@ func (c Case) now() string {
 
 // standing is the state of a case, with its outcome and who took the slot.
 func (c Case) standing() string {
-	if c.Outcome == "" {
+	switch {
+	case c.Held != "":
+		return fmt.Sprintf("%s by %s", c.State, c.Held)
+	case c.Outcome == "":
 		return string(c.State)
 	}
 	return fmt.Sprintf("%s: %s", c.State, c.ending())

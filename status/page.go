@@ -50,7 +50,8 @@ type Page struct {
 type Self struct {
 	Name       member.ID `json:"name"`
 	Version    string    `json:"version,omitempty"`
-	Listed     bool      `json:"listed"` // in the roster; an unlisted agent watches and votes for nobody
+	Listed     bool      `json:"listed"`            // in the roster; an unlisted agent watches and votes for nobody
+	Console    bool      `json:"console,omitempty"` // unlisted by intent: it only shows pages
 	Councillor bool      `json:"councillor"`
 }
 

@@ -259,7 +259,7 @@ func TestExplainOfAHeldCaseSaysWhatHoldsItAndWhatComesNext(t *testing.T) {
 	}
 	text := strings.Join(e.Lines, "\n")
 	for _, want := range []string{
-		"Held: brake. too many members are in trouble", "Why: fleet is in cascade: 3 of 7", "Mode: cascade (nothing destructive",
+		"Held by brake: too many members are in trouble", "Why: fleet is in cascade: 3 of 7", "Mode: cascade (nothing destructive",
 		"Budget: 0 of 1 replacements under way, 0 of 2 spent in 10 min.", "Gate now: closed by brake: fleet is in cascade",
 		"Next: goes on by itself when the reason is gone.",
 	} {

@@ -96,7 +96,7 @@ func evidence(e agent.Evidence) string {
 func heldBy(r failover.HeldReason) string {
 	switch r {
 	case failover.HeldBrake:
-		return "too many members are in trouble: the brake has to be released first"
+		return "too many members are in trouble: it waits until the brake lets go"
 	case failover.HeldBudget:
 		return "the budget is spent: it waits until the window allows one more"
 	case failover.HeldDisarmed:

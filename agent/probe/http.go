@@ -66,7 +66,7 @@ func over(conn net.Conn, protocols *http.Protocols) http.RoundTripper {
 func newRequest(ctx context.Context, method string, target Target, port int, path string, body io.Reader) (*http.Request, error) {
 	place, err := url.ParseRequestURI(path)
 	if err != nil || path[0] != '/' {
-		return nil, errors.New("its path does not begin with a slash")
+		return nil, errors.New("its path is no path of a URL")
 	}
 	place.Scheme, place.Host = "http", hostPort(target, port)
 	req, err := http.NewRequestWithContext(ctx, method, place.String(), body)

@@ -62,7 +62,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	case c.socket != "" && errors.Is(err, fs.ErrNotExist):
 		next = "there is no such socket. Start the agent (moonwatch agent --config FILE), or name another one with --agent"
 	case c.socket != "" && errors.Is(err, fs.ErrPermission):
-		next = "this user may not use the socket. Be root, or a member of the socket's group (moonwatch)"
+		next = "this user may not use the socket. Be root, or a member of the socket's group, or ask its page address with --agent"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		next = "nobody listens there. Start the agent (moonwatch agent --config FILE), or name another one with --agent"
 	case errors.Is(err, context.DeadlineExceeded):

@@ -57,7 +57,7 @@ func (d *Daemon) show(now time.Time) {
 	mode, since := d.mind.Mode()
 	led := d.mind.Leading()
 	p := status.Build(status.Input{
-		Now: now, Self: d.self, Version: Version, Ledger: d.mind.Ledger(), State: d.mind.State(), History: d.history,
+		Now: now, Self: d.self, Console: d.cfg.Console, Version: Version, Ledger: d.mind.Ledger(), State: d.mind.State(), History: d.history,
 		Mode: mode, ModeSince: since, Leader: led.Leader, Term: led.Term, Quorum: led.Quorum,
 		Accused: d.mind.Accused(), View: d.peers.seen(), Stats: d.stats(),
 	})

@@ -165,7 +165,7 @@ func (l *launcher) obey(r request) (string, error) {
 		err = fmt.Errorf("unknown command %q, want %s, %s, %s or %s", r.Do, DoKill, DoStop, DoIsolate, DoHeal)
 	}
 	if errors.Is(err, os.ErrProcessDone) {
-		return "", fmt.Errorf("%s is killed already: `moonwatch demo heal %s` brings it back", r.Member, r.Member)
+		return "", fmt.Errorf("it is killed already: `moonwatch demo heal %s` brings it back", r.Member)
 	}
 	if err != nil {
 		return "", err

@@ -109,7 +109,8 @@ func TestACouncillorWithADamagedLedgerRefusesToStartAndOneWithoutFollows(t *test
 	damage(t, filepath.Join(data, "ledger.db"))
 	must(t, x.start())
 	select {
-	case <-c.l.crashes: // that is what is wanted, and news to the launcher
+	case err := <-c.l.crashes: // that is what is wanted, and news to the launcher
+		t.Logf("the launcher hears: %v", err)
 	case <-time.After(5 * time.Second):
 		t.Fatal("an agent runs with a damaged ledger")
 	}

@@ -148,7 +148,7 @@ func alerts(p status.Page) []string {
 	if !p.Knowledge.Current {
 		say("What follows is as old as %s: nothing later is known here.", age(p.Knowledge.Age(p.Now)))
 	}
-	if !p.Self.Listed && p.Cluster != "" {
+	if !p.Self.Listed && !p.Self.Console && p.Cluster != "" {
 		say("%s is not in the roster: it observes and votes for nobody.", p.Self.Name)
 	}
 	for _, s := range p.Mode.Scopes {

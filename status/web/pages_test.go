@@ -87,7 +87,7 @@ func caseOn(index uint64, slot member.SlotID, subject member.ID, state failover.
 	}
 	switch state {
 	case failover.Held:
-		c.Held, c.HeldBy = failover.HeldBrake, "too many members are in trouble: the brake has to be released first"
+		c.Held, c.HeldBy = failover.HeldBrake, "too many members are in trouble: it waits until the brake lets go"
 		c.Why, c.Gate = "fleet is in cascade: 3 of 7 members in trouble", "brake: fleet is in cascade: 3 of 7 members in trouble"
 		c.Next = "goes on by itself when the reason is gone"
 		step(failover.Held, 2*time.Second, c.Why)
