@@ -170,6 +170,10 @@ func (c *Conductor) step(now time.Time, x *Case, to CaseState, p CaseStep, out [
 // advance proposes the next step of one case.
 func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
 	late := !x.Deadline.IsZero() && !now.Before(x.Deadline)
+	if v, _ := c.st.ledger.Standing(x.Subject); v.Kind == consensus.VerdictDown && x.Restart && (x.State == Restarting || x.State == Verifying) {
+		// Its service was only the first of it to be missed.
+		return c.step(now, x, Draining, CaseStep{Detail: "the member itself is down"}, out)
+	}
 	switch x.State {
 	case Draining, Held:
 		return c.begin(now, x, out)

@@ -146,7 +146,7 @@ func (e *Executor) due(now time.Time) []DoStep {
 			due = append(due, e.want(StepKey{Case: c.ID, Attempt: c.Attempt, Step: step, Slot: c.Slot, Epoch: epoch}, c.Deadline))
 		}
 	}
-	if s := e.st.slotOf(e.self); s != nil && s.Case == 0 && e.holding[s.ID] < s.Epoch {
+	if s := e.st.slotOf(e.self); s != nil && s.Case == 0 && !s.Started {
 		due = append(due, e.want(StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch}, now.Add(t.Activate)))
 	}
 	// Leftovers that the journal does not know any more are reported, so
@@ -223,8 +223,12 @@ func (e *Executor) start(now time.Time, d DoStep, out []ExecutorEffect) []Execut
 	return append(out, d)
 }
 
-// retryAfter paces the attempts at a step that may succeed later.
-const retryAfter = time.Second
+// retryAfter paces the attempts at a step that may succeed later; it doubles up
+// to retryMax.
+const (
+	retryAfter = time.Second
+	retryMax   = 30 * time.Second
+)
 
 // finished books a result and tells the ledger.
 func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []ExecutorEffect {
@@ -234,8 +238,12 @@ func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []
 	}
 	switch {
 	case ev.Result == ResultAgain, ev.Result != ResultDone && k.Case == 0:
-		e.retryAt[k] = now.Add(retryAfter)
 		e.tries[k]++
+		e.retryAt[k] = now.Add(min(retryAfter<<min(e.tries[k]-1, 5), retryMax))
+		if k.Step == StepActivate && ev.Result != ResultAgain && e.tries[k] == 1 {
+			// Nobody waits for it, so nobody would ever hear of it.
+			return append(out, e.report(ev, "/failed"))
+		}
 		return out
 	case ev.Result == ResultDone && k.Step == StepStop:
 		if e.holding[k.Slot] <= k.Epoch {
@@ -245,12 +253,18 @@ func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []
 		e.holding[k.Slot] = max(e.holding[k.Slot], k.Epoch)
 	}
 	e.done[k] = true
-	r := Report{
-		Case: k.Case, Attempt: k.Attempt, Step: k.Step, Slot: k.Slot, Epoch: k.Epoch,
-		Done: ev.Result == ResultDone, Detail: ev.Detail, Took: ev.Took,
+	return append(out, e.report(ev, ""))
+}
+
+func (e *Executor) report(ev StepDone, end string) SendReport {
+	k := ev.Key
+	return SendReport{
+		ID: fmt.Sprintf("report/%s/C-%d/%d/%s/%s/%d%s", e.self, k.Case, k.Attempt, k.Step, k.Slot, k.Epoch, end),
+		Report: Report{
+			Case: k.Case, Attempt: k.Attempt, Step: k.Step, Slot: k.Slot, Epoch: k.Epoch,
+			Done: ev.Result == ResultDone, Detail: ev.Detail, Took: ev.Took,
+		},
 	}
-	id := fmt.Sprintf("report/%s/C-%d/%d/%s/%s/%d", e.self, k.Case, k.Attempt, k.Step, k.Slot, k.Epoch)
-	return append(out, SendReport{ID: id, Report: r})
 }
 
 // Doing lists the steps under way, sorted by slot.

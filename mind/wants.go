@@ -45,23 +45,26 @@ func (m *Mind) want(kind consensus.FactKind, id string, payload any, life time.D
 	m.wants.list = append(m.wants.list, w)
 }
 
-// submitted takes a command of somebody else: a councillor proposes it, others
-// keep it until it stands in the ledger.
+// maxWants bounds what is kept for others; they keep it themselves and come
+// again.
+const maxWants = 1024
+
+// submitted takes a command of somebody else and keeps it until it stands in the
+// ledger: a proposal may be lost with a leader, and who handed it in may be gone.
 func (m *Mind) submitted(b []byte) {
-	if m.council != nil {
-		m.councilStep(consensus.Propose{Command: b})
-		return
-	}
 	c, err := consensus.DecodeCommand(b)
 	if err != nil {
 		m.out = append(m.out, Noted{Text: err.Error()})
 		return
 	}
-	if slices.ContainsFunc(m.wants.list, func(w want) bool { return w.id == c.ID }) {
+	if len(m.wants.list) >= maxWants || slices.ContainsFunc(m.wants.list, func(w want) bool { return w.id == c.ID }) {
 		return
 	}
-	m.wants.list = append(m.wants.list, want{id: c.ID, command: b, next: m.now, until: m.now.Add(15 * time.Second)})
+	m.wants.list = append(m.wants.list, want{id: c.ID, command: b, next: m.now, until: m.now.Add(submittedFor)})
 }
+
+// submittedFor is how long somebody else's command is handed in again.
+const submittedFor = 15 * time.Second
 
 // handIn hands in what is due.
 func (m *Mind) handIn() {

@@ -107,6 +107,7 @@ type Daemon struct {
 	slots   chan struct{} // bounds the deeds under way
 
 	peers      peers
+	addresses  []string // of the others, as last kept; owned by join
 	flights    flights
 	feed       *feed
 	commands   commands

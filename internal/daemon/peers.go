@@ -133,18 +133,22 @@ func (d *Daemon) join(ctx context.Context) error {
 	defer wait.Stop()
 	began := time.Now()
 	warned := false
+	known := loadAddresses(d.cfg.Agent.DataDir)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-d.gossip.Changes():
 			d.peers.adopt(d.gossip.View())
+			if err := d.keepAddresses(); err != nil {
+				d.log.Warn("addresses of the others not kept", zap.Error(err))
+			}
 		case c := <-d.gossip.Conflicts():
 			if err := d.conflict(ctx, c); err != nil {
 				return err
 			}
 		case <-wait.C:
-			addrs := d.cfg.Agent.Join
+			addrs := append(slices.Clone(d.cfg.Agent.Join), known...)
 			n, err := d.gossip.Join(ctx, addrs)
 			d.joining.Store(&err)
 			d.peers.adopt(d.gossip.View())

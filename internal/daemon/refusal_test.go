@@ -144,6 +144,7 @@ func TestAStopAtAnyMomentIsClean(t *testing.T) {
 	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
 	f.until("m1", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 2))
+	f.until("m1", "the fleet", 15*time.Second, func(p status.Page) bool { return len(p.Slots) == 2 })
 	for i := range 12 {
 		f.stop("m3")
 		f.start("m3")
