@@ -59,8 +59,13 @@ type Conductor struct {
 	wake     time.Time
 }
 
-// conductorBeat is how often the conductor looks when nothing happens.
-const conductorBeat = 100 * time.Millisecond
+// conductorBeat is how often the conductor looks while a case is open or
+// somebody is in trouble, calmBeat how often when all is well. New facts call it
+// at once.
+const (
+	conductorBeat = 100 * time.Millisecond
+	calmBeat      = 500 * time.Millisecond
+)
 
 // feedLag is how long a fact may take to reach the observers: one batch of the
 // feed and a margin. An answer within verifyAgain is the rule; who needs
@@ -88,7 +93,10 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	default:
 		panic(fmt.Sprintf("failover: unknown event %T", ev))
 	}
-	c.wake = now.Add(conductorBeat)
+	c.wake = now.Add(calmBeat)
+	if len(accused) > 0 || len(c.st.OpenCases()) > 0 || len(c.st.ledger.Condemned()) > 0 {
+		c.wake = now.Add(conductorBeat)
+	}
 	var out []ConductorEffect
 	if b, news := c.brk.Weigh(now, accused); news {
 		out = c.propose(now, out, KindBrake, fmt.Sprintf("brake/%d", c.st.ledger.Head()), b)

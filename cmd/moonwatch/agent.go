@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -30,6 +31,11 @@ variable (data_dir: MOONWATCH_DATA_DIR) and by a flag (--data-dir).`,
 			}
 			log := newLog(a.errw, cfg.Log).With(zap.String("member", string(cfg.Name)))
 			defer log.Sync() //nolint:errcheck // standard error has nobody to tell
+			// An agent holds about 5 MiB that live and 40 are allowed: collecting
+			// half as often costs memory that is there and saves a tenth of its CPU.
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(200)
+			}
 			log.Info("agent starts", zap.String("version", a.parts.version), zap.String("cluster", cfg.Cluster), zap.Int("pid", os.Getpid()))
 			err = a.parts.agent(c.Context(), cfg, log)
 			if err != nil && !errors.Is(err, context.Canceled) {
