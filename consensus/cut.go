@@ -1,0 +1,118 @@
+package consensus
+
+import (
+	"slices"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/member"
+)
+
+// cut finds who crosses the high watermark together, without those about whom
+// the votes contradict each other: they become partial, and the brake counts
+// them. Taking them out of the candidates makes them observers again, so the cut
+// is worked out anew until nobody is taken out any more.
+func (t *Tally) cut(now time.Time, subjects []*subject) []*subject {
+	var barred []*subject
+	for {
+		in := t.crossing(now, subjects, barred)
+		out := append(t.feuds(now, in), t.islands(now, in)...)
+		if len(out) == 0 {
+			return in
+		}
+		barred = append(barred, out...)
+	}
+}
+
+// asked reports that a roll call is young enough for its up answers to count
+// still. Standing down votes live longer than they do: between two calls the
+// downs alone would decide. In cascade nobody waits for the roll.
+func (t *Tally) asked(now time.Time, s *subject) bool {
+	return t.cascade || now.Sub(s.calledAt) < t.cfg.RollValid
+}
+
+// crossing starts with all subjects that pass, takes them out of everybody's
+// observers, and repeats until nothing changes. Taking observers out can only
+// help others to pass, so the result does not depend on the order.
+func (t *Tally) crossing(now time.Time, subjects, barred []*subject) []*subject {
+	var in []*subject
+	var names []member.ID
+	for {
+		n := len(in)
+		for _, s := range subjects {
+			if slices.Contains(in, s) || slices.Contains(barred, s) || !t.undecided(s.id) {
+				continue
+			}
+			if s.accusers(now, agent.OfAgent) < 2 || !t.asked(now, s) {
+				continue
+			}
+			c := s.counts[agent.OfAgent]
+			if len(names) > 0 {
+				c = t.count(now, s, agent.OfAgent, names)
+			}
+			if c.down() {
+				in = append(in, s)
+			}
+		}
+		if len(in) == n {
+			return in
+		}
+		names = names[:0]
+		for _, s := range in {
+			names = append(names, s.id)
+		}
+	}
+}
+
+// feuds lists the subjects of a cut that accuse each other and were both heard
+// in this roll call: each half of a broken link is consistent, and neither is
+// right.
+func (t *Tally) feuds(now time.Time, in []*subject) []*subject {
+	var out []*subject
+	for _, a := range in {
+		if slices.ContainsFunc(in, func(b *subject) bool {
+			return a != b && b.says(now, a.id, agent.Down) && a.says(now, b.id, agent.Down)
+		}) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// islands lists the members of failure domains of which every member is in the
+// cut although they are heard and say up about each other: the domain lives, and
+// its link to the others does not.
+func (t *Tally) islands(now time.Time, in []*subject) []*subject {
+	var out []*subject
+	for _, d := range t.wholeDomains(in) {
+		mine := slices.DeleteFunc(slices.Clone(in), func(s *subject) bool { return t.roster.Domain(s.id) != d })
+		if slices.ContainsFunc(mine, func(a *subject) bool {
+			return slices.ContainsFunc(mine, func(b *subject) bool { return a != b && a.says(now, b.id, agent.Up) })
+		}) {
+			out = append(out, mine...)
+		}
+	}
+	return out
+}
+
+// wholeDomains lists the failure domains of at least two members that lie in
+// the cut as a whole, in the order of the roster. A fleet of one domain has no
+// outside from which it could be cut.
+func (t *Tally) wholeDomains(in []*subject) []member.FailureDomain {
+	missing := map[member.FailureDomain]int{}
+	size := map[member.FailureDomain]int{}
+	var order []member.FailureDomain
+	for _, m := range t.roster.Members {
+		if size[m.Domain] == 0 {
+			order = append(order, m.Domain)
+		}
+		size[m.Domain]++
+		if !slices.ContainsFunc(in, func(s *subject) bool { return s.id == m.ID }) {
+			missing[m.Domain]++
+		}
+	}
+	if len(order) < 2 {
+		return nil
+	}
+	return slices.DeleteFunc(order, func(d member.FailureDomain) bool { return size[d] < 2 || missing[d] > 0 })
+}
