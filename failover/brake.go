@@ -287,10 +287,14 @@ func (b *Brake) clear(m Mode) time.Duration {
 }
 
 func (b *Brake) ends(m Mode, l levels) string {
+	below := (l.cascade + 1) / 2
 	if m == Guarded {
-		return fmt.Sprintf("fewer than %d in trouble for %v", max(1, l.guarded/2), b.clear(m))
+		below = max(1, l.guarded/2)
 	}
-	return fmt.Sprintf("fewer than %d in trouble for %v", (l.cascade+1)/2, b.clear(m))
+	if below == 1 {
+		return fmt.Sprintf("nobody in trouble for %v", b.clear(m))
+	}
+	return fmt.Sprintf("fewer than %d in trouble for %v", below, b.clear(m))
 }
 
 // Unsettled lists the members under a verdict whose trouble is not settled:

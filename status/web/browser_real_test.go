@@ -134,7 +134,7 @@ func TestAChangeIsSeenWithoutReload(t *testing.T) {
 	p := lostPage()
 	p.Mode = status.Mode{
 		Name: "guarded", Means: "one case at a time", Since: noon.Add(13 * time.Second),
-		Why: "2 of 7 members in trouble: guarded from 2, cascade from 3", Ends: "fewer than 1 in trouble for 1m0s",
+		Why: "2 of 7 members in trouble: guarded from 2, cascade from 3", Ends: "nobody in trouble for 1m0s",
 	}
 	s.SetPage(p)
 	b.until(`//h1[contains(., "guarded")]`)
