@@ -72,7 +72,7 @@ func LoadOperatorKey(path string) (*OperatorKey, error) {
 // PublicKey is the public half, as a warrant carries it.
 func (k *OperatorKey) PublicKey() ed25519.PublicKey { return publicHalf(k.key) }
 
-// Public is the public half in standard base64, as fleet.yaml holds it.
+// Public is the public half in standard base64, as the .pub file holds it.
 func (k *OperatorKey) Public() string {
 	return base64.StdEncoding.EncodeToString(k.PublicKey())
 }
@@ -80,16 +80,3 @@ func (k *OperatorKey) Public() string {
 // Sign signs the bytes of a command (plain Ed25519, 64 bytes). The bytes have
 // to name cluster and command id: the signature says who, not where or when.
 func (k *OperatorKey) Sign(command []byte) []byte { return ed25519.Sign(k.key, command) }
-
-// VerifyCommand fails with [ErrBadSignature] unless the holder of the public
-// key, given as in fleet.yaml, signed exactly these bytes.
-func VerifyCommand(public string, command, signature []byte) error {
-	key, err := base64.StdEncoding.DecodeString(public)
-	if err != nil || len(key) != ed25519.PublicKeySize {
-		return fmt.Errorf("operator key %q: not %d bytes in base64", public, ed25519.PublicKeySize)
-	}
-	if !ed25519.Verify(key, command, signature) {
-		return fmt.Errorf("command: %w the operator's key", ErrBadSignature)
-	}
-	return nil
-}

@@ -46,5 +46,4 @@ var (
 	ErrNoCertificate = errors.New("no certificate")
 	ErrKeyMismatch   = errors.New("key does not belong to the certificate")
 	ErrUnsafeMode    = errors.New("key file open to others")
-	ErrBadSignature  = errors.New("signature does not match")
 )
