@@ -48,6 +48,7 @@ func (m *machine) act(e mind.DoStep) {
 	}
 	m.w.checker.acts(m, e)
 	m.w.note(m.i, "act "+key)
+	m.w.tell(Happening{What: ActionBegan, Member: m.id, Step: &e.Key, Slot: e.Key.Slot})
 	if e.Key.Step != failover.StepStop {
 		m.disk.holding[e.Key.Slot] = max(m.disk.holding[e.Key.Slot], e.Key.Epoch)
 	}
@@ -71,14 +72,17 @@ func (m *machine) complete(after time.Duration, life, boots uint64, key string, 
 		if k.Step == failover.StepStop {
 			if s := m.running[k.Slot]; s != nil && s.epoch <= k.Epoch {
 				delete(m.running, k.Slot)
+				m.w.tell(Happening{What: ServiceDown, Member: m.id, Slot: k.Slot})
 			}
 			if m.disk.holding[k.Slot] <= k.Epoch {
 				delete(m.disk.holding, k.Slot)
 			}
 		} else {
 			m.running[k.Slot] = &service{epoch: k.Epoch}
+			m.w.tell(Happening{What: ServiceUp, Member: m.id, Slot: k.Slot})
 			m.w.checker.serves(m, k.Slot, k.Epoch)
 		}
+		m.w.tell(Happening{What: ActionEnded, Member: m.id, Step: &k, Slot: k.Slot})
 		m.ail()
 		m.disk.done[key] = d
 		m.acted(life, d)

@@ -75,6 +75,7 @@ func (c *checker) applied(m *machine, f consensus.Fact) {
 		c.fact(f)
 	}
 	c.compare()
+	w.tell(Happening{What: Agreed, Member: m.id, Fact: &f})
 }
 
 // agreed checks promises 2 and 8: at the moment at which the first agent takes

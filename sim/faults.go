@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"moonwatch/member"
@@ -72,6 +74,7 @@ func (w *World) begin(f Fault) {
 	if length == 0 {
 		length = forever
 	}
+	w.tell(Happening{What: FaultBegan, Fault: &f})
 	if f.Do == Weather {
 		w.squall += f.Share
 		w.ailAll()
@@ -86,7 +89,7 @@ func (w *World) begin(f Fault) {
 		case KillAgent:
 			m.killAgent()
 		case KillService:
-			clear(m.running)
+			m.killServices()
 		case Sicken:
 			for _, s := range m.running {
 				s.sick = true
@@ -112,6 +115,7 @@ func (w *World) begin(f Fault) {
 
 // end undoes a fault. What ends by itself or cannot be undone is left alone.
 func (w *World) end(f Fault) {
+	w.tell(Happening{What: FaultEnded, Fault: &f})
 	if f.Do == Weather {
 		w.squall -= f.Share
 		w.ailAll()
@@ -165,8 +169,16 @@ func (m *machine) crash() {
 	m.on = false
 	m.paused, m.halted = 0, 0
 	m.boots++
-	m.stopped = m.running
-	m.running = map[member.SlotID]*service{}
+	m.stopped = maps.Clone(m.running)
+	m.killServices()
+}
+
+// killServices ends the services alone.
+func (m *machine) killServices() {
+	for _, slot := range slices.Sorted(maps.Keys(m.running)) {
+		delete(m.running, slot)
+		m.w.tell(Happening{What: ServiceDown, Member: m.id, Slot: slot})
+	}
 }
 
 // boot gives a machine its power back. Serve says whether its init system
@@ -182,6 +194,9 @@ func (m *machine) boot(serve bool) {
 		for slot, s := range m.stopped {
 			m.running[slot] = &service{epoch: s.epoch}
 		}
+		for _, slot := range slices.Sorted(maps.Keys(m.running)) {
+			m.w.tell(Happening{What: ServiceUp, Member: m.id, Slot: slot})
+		}
 	}
 	m.stopped = nil
 	m.start(100 * time.Millisecond)
@@ -189,6 +204,9 @@ func (m *machine) boot(serve bool) {
 
 // killAgent ends the agent as kill -9 does.
 func (m *machine) killAgent() {
+	if m.mind != nil {
+		m.w.tell(Happening{What: AgentEnded, Member: m.id})
+	}
 	m.mind, m.waiting = nil, nil
 	m.life++
 	m.wake = 0

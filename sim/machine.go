@@ -64,6 +64,7 @@ func (m *machine) start(after time.Duration) {
 		m.mind, m.feed, m.wake, m.duty = x, feed{}, 0, duty{}
 		m.ail()
 		m.w.note(m.i, "start")
+		m.w.tell(Happening{What: AgentStarted, Member: m.id})
 		m.step(mind.Woken{})
 		m.follow(m.life)
 	})

@@ -82,4 +82,5 @@ func (m *machine) slander(life uint64) {
 
 func (w *World) noteLed(m *machine, l mind.Led) {
 	w.note(m.i, fmt.Sprintf("led by %q in term %d, quorum %v", l.Leader, l.Term, l.Quorum))
+	w.tell(Happening{What: LedBy, Member: m.id, Led: &l})
 }

@@ -50,20 +50,21 @@ type Disk struct{ Sync Span }
 // World is a cluster in virtual time.
 type World struct {
 	kernel
-	cfg      Config
-	epoch    time.Time
-	chance   *chance
-	machines []*machine
-	index    map[member.ID]int
-	links    links
-	trace    hash.Hash64
-	squall   float64 // loss that faults add to the weather of all links
-	letters  letters
-	checker  *checker
-	facts    []consensus.Fact // the agreed story, as first applied by anybody
-	probes   uint64           // that were sent
-	lines    []string         // the story in words, if wanted
-	Verbose  bool
+	cfg       Config
+	epoch     time.Time
+	chance    *chance
+	machines  []*machine
+	index     map[member.ID]int
+	links     links
+	trace     hash.Hash64
+	squall    float64 // loss that faults add to the weather of all links
+	letters   letters
+	checker   *checker
+	facts     []consensus.Fact // the agreed story, as first applied by anybody
+	probes    uint64           // that were sent
+	lines     []string         // the story in words, if wanted
+	onlookers []func(Happening)
+	Verbose   bool
 }
 
 // seeded makes crypto/rand give the same bytes in every run.
