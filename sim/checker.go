@@ -54,13 +54,16 @@ func (c *checker) fail(format string, args ...any) {
 func (c *checker) applied(m *machine, f consensus.Fact) {
 	w := c.w
 	switch {
-	case int(f.Index) <= len(w.facts):
-		if g := w.facts[f.Index-1]; g.Hash != f.Hash || g.Accepted != f.Accepted {
+	case f.Index <= w.before+uint64(len(w.facts)):
+		if f.Index <= w.before {
+			return
+		}
+		if g := w.facts[f.Index-w.before-1]; g.Hash != f.Hash || g.Accepted != f.Accepted {
 			c.fail("promise 8: fact %d of %s is %v %v, others have %v %v", f.Index, m.id, f.Hash, f.Accepted, g.Hash, g.Accepted)
 		}
 		return
-	case int(f.Index) > len(w.facts)+1:
-		c.fail("promise 8: %s applied fact %d, the story ends with %d", m.id, f.Index, len(w.facts))
+	case f.Index > w.before+uint64(len(w.facts))+1:
+		c.fail("promise 8: %s applied fact %d, the story ends with %d", m.id, f.Index, w.before+uint64(len(w.facts)))
 		return
 	}
 	w.facts = append(w.facts, f)

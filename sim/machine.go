@@ -44,6 +44,12 @@ type service struct {
 // up reports that the agent runs and does not stand still.
 func (m *machine) up() bool { return m.on && m.mind != nil && m.w.now >= m.paused }
 
+// startSoon starts the agent as the members of a world are started: not all at
+// the same instant.
+func (m *machine) startSoon() {
+	m.start(time.Duration(m.w.chance.next(streamStart, m.i, 0) % uint64(200*time.Millisecond)))
+}
+
 // start brings the agent up after a while.
 func (m *machine) start(after time.Duration) {
 	m.w.after(after, func() {

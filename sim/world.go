@@ -32,6 +32,7 @@ type Config struct {
 	Disk    Disk
 	Action  Span                          // how long an installed action takes
 	Mind    func(mind.Config) mind.Config // changes an agent's numbers
+	Begin   *Snapshot                     // where to begin; the fleet and the council are then its own
 }
 
 // Span is a range of durations, drawn evenly.
@@ -61,6 +62,7 @@ type World struct {
 	letters   letters
 	checker   *checker
 	facts     []consensus.Fact // the agreed story, as first applied by anybody
+	before    uint64           // facts of a ledger with which the world began
 	probes    uint64           // that were sent
 	lines     []string         // the story in words, if wanted
 	onlookers []func(Happening)
@@ -72,6 +74,15 @@ type seeded struct{ *randv2.ChaCha8 }
 
 // New makes a world in which every member is about to start.
 func New(cfg Config) (*World, error) {
+	var past *revival
+	if cfg.Begin != nil {
+		var err error
+		if past, err = revive(*cfg.Begin); err != nil {
+			return nil, err
+		}
+		l := past.state.Ledger()
+		cfg.Fleet, cfg.Council = *l.Fleet(), l.Founders()
+	}
 	w := &World{
 		cfg: cfg, epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		chance: newChance(cfg.Seed, len(cfg.Fleet.Members)), index: map[member.ID]int{},
@@ -98,11 +109,8 @@ func New(cfg Config) (*World, error) {
 	}
 	w.links = newLinks(len(members))
 	w.checker = newChecker(w)
-	for _, m := range w.machines {
-		if slices.Contains(cfg.Council, m.id) {
-			m.disk.genesis = &consensus.Genesis{Cluster: "sim", Council: slices.Clone(cfg.Council), Unsigned: true}
-		}
-		m.start(time.Duration(w.chance.next(streamStart, m.i, 0) % uint64(200*time.Millisecond)))
+	if past != nil {
+		return w, w.resume(past)
 	}
 	w.found()
 	return w, nil
@@ -110,6 +118,12 @@ func New(cfg Config) (*World, error) {
 
 // found lets the council come up and applies the fleet, as an operator would.
 func (w *World) found() {
+	for _, m := range w.machines {
+		if slices.Contains(w.cfg.Council, m.id) {
+			m.disk.genesis = &consensus.Genesis{Cluster: "sim", Council: slices.Clone(w.cfg.Council), Unsigned: true}
+		}
+		m.startSoon()
+	}
 	var submit func()
 	submit = func() {
 		if len(w.facts) > 1 {

@@ -1,0 +1,176 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+)
+
+// A world may begin where a real fleet stands: with the ledger that one of its
+// agents has. Nobody knows more about the machines than the ledger says, so the
+// world takes it at its word: who stands under a verdict is as the verdict says,
+// everybody else is well, and occupants run what they occupy.
+
+// Snapshot is where a fleet stands.
+type Snapshot struct {
+	Ledger []byte    `json:"ledger"` // as consensus.Ledger.Snapshot made it
+	At     time.Time `json:"at"`     // when that was
+}
+
+// revival is a Snapshot that was read.
+type revival struct {
+	raw   []byte
+	state *failover.State
+	begun time.Time
+}
+
+// revive reads a snapshot. A ledger without a fleet has nothing that could be
+// played.
+func revive(s Snapshot) (*revival, error) {
+	st := failover.NewState()
+	l := consensus.NewLedger(st)
+	st.Bind(l)
+	if err := l.Restore(s.Ledger); err != nil {
+		return nil, fmt.Errorf("begin with a ledger: %w", err)
+	}
+	switch {
+	case l.Fleet() == nil:
+		return nil, errors.New("begin with a ledger: no fleet was applied to it yet")
+	case l.Blocked() != "":
+		return nil, fmt.Errorf("begin with a ledger: it holds facts that this version does not know: %s", l.Blocked())
+	}
+	begun := l.Time()
+	if s.At.After(begun) {
+		begun = s.At
+	}
+	return &revival{raw: s.Ledger, state: st, begun: begun}, nil
+}
+
+// resume lets every member go on from the ledger.
+func (w *World) resume(past *revival) error {
+	w.epoch = past.begun
+	w.before = past.state.Ledger().Head()
+	if err := w.checker.open(past); err != nil {
+		return err
+	}
+	for _, id := range w.cfg.Council {
+		if _, ok := w.index[id]; !ok {
+			return fmt.Errorf("begin with a ledger: councillor %s is not in the fleet", id)
+		}
+	}
+	for _, m := range w.machines {
+		m.disk = past.disk(m.id)
+		past.settle(m)
+		m.ail()
+		if m.on && !past.agentLost(m.id) {
+			m.startSoon()
+		}
+	}
+	return nil
+}
+
+// disk is what the ledger leaves on a member's disk.
+func (r *revival) disk(id member.ID) *disk {
+	l := r.state.Ledger()
+	d := newDisk()
+	d.seen, d.snapshot, d.base = true, r.raw, l.Head()
+	if l.Councillor(id) {
+		index, term := l.Raft(), uint64(1)
+		voters := make([]uint64, len(l.Founders()))
+		for i := range voters {
+			voters[i] = uint64(i + 1)
+		}
+		d.raftSnap = &raftpb.Snapshot{Data: r.raw, Metadata: &raftpb.SnapshotMetadata{
+			Index: &index, Term: &term, ConfState: &raftpb.ConfState{Voters: voters},
+		}}
+	}
+	for _, s := range r.state.Slots() {
+		if s.Occupant == id {
+			d.holding[s.ID] = s.Epoch
+		}
+	}
+	return d
+}
+
+// verdict is the one under which a member stands.
+func (r *revival) verdict(id member.ID) consensus.VerdictKind {
+	if s, ok := r.state.Ledger().Standing(id); ok {
+		return s.Kind
+	}
+	return consensus.VerdictUp
+}
+
+func (r *revival) agentLost(id member.ID) bool { return r.verdict(id) == consensus.VerdictAgentLost }
+
+// settle lets a machine be as its verdict says.
+func (r *revival) settle(m *machine) {
+	kind := r.verdict(m.id)
+	for slot, epoch := range m.disk.holding {
+		if kind != consensus.VerdictServiceDown {
+			m.running[slot] = &service{epoch: epoch}
+		}
+	}
+	if kind == consensus.VerdictDown || kind == consensus.VerdictDomainCut {
+		m.on = false
+		m.stopped, m.running = m.running, map[member.SlotID]*service{}
+	}
+}
+
+// open lets the checker's books begin where the ledger stands.
+func (c *checker) open(r *revival) error {
+	if err := c.fold.Restore(r.raw); err != nil {
+		return err
+	}
+	l := c.fold
+	h := l.HeadHash()
+	copy(c.hash[:], h[:])
+	b := &c.books
+	for _, m := range l.Roster().Members {
+		b.roster[m.ID] = true
+		if s, ok := l.Standing(m.ID); ok {
+			b.verdict[m.ID] = s.Kind
+		}
+		u := c.state.Use(m.ID)
+		if u.Duty == failover.Claimed {
+			b.claims[m.ID] = u.Case
+		}
+		for slot := range u.Leftover {
+			b.dirty[m.ID] = slot
+		}
+	}
+	for _, s := range c.state.Slots() {
+		x := &slotBook{pool: s.Pool, drained: s.Drained, past: map[member.SlotEpoch]member.ID{}}
+		x.give(s.Occupant, s.Epoch)
+		b.slots[s.ID] = x
+	}
+	for _, k := range c.state.Cases() {
+		b.cases[k.ID] = caseBookOf(k)
+	}
+	b.mode = c.state.Brake().Mode()
+	return nil
+}
+
+// caseBookOf books a case that was opened before the world began.
+func caseBookOf(k *failover.Case) *caseBook {
+	x := &caseBook{
+		slot: k.Slot, subject: k.Subject, epoch: k.Epoch, state: k.State,
+		attempt: k.Attempt, spare: k.Spare, executor: map[int]order{},
+	}
+	for _, p := range k.History {
+		if p.State == failover.Cutover {
+			x.cutovers++
+		}
+	}
+	if k.Spare != "" {
+		x.executor[k.Attempt] = order{k.Spare, failover.StepActivate, k.NewEpoch}
+	} else {
+		x.executor[k.Attempt] = order{k.Subject, failover.StepRestart, k.Epoch}
+	}
+	return x
+}
