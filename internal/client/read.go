@@ -90,3 +90,21 @@ func (c *Client) Fleet(ctx context.Context) (Fleet, error) {
 	err := c.get(ctx, "/api/v1/fleet", &f)
 	return f, err
 }
+
+// Ledger is an agent's whole ledger, and how far it can be trusted to be the
+// present one.
+type Ledger struct {
+	Schema    int              `json:"schema"`
+	Cluster   string           `json:"cluster"`
+	Taken     time.Time        `json:"taken"`
+	Knowledge status.Knowledge `json:"knowledge"`
+	Ledger    json.RawMessage  `json:"ledger"` // as consensus.Ledger.Snapshot made it
+}
+
+// Ledger asks for the whole ledger. An agent that does not hand it out, as on
+// its page's address, is [ErrNotOffered].
+func (c *Client) Ledger(ctx context.Context) (Ledger, error) {
+	var l Ledger
+	err := c.get(ctx, "/api/v1/ledger", &l)
+	return l, err
+}

@@ -1,9 +1,14 @@
 package daemon
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
+	"moonwatch/consensus"
+	"moonwatch/failover"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -37,4 +42,29 @@ func TestAMemberThatDiesIsReplacedOverRealSockets(t *testing.T) {
 		return false
 	})
 	t.Log("replaced after", time.Since(began))
+	ledgerIsWhole(t, f.agents["m4"])
+}
+
+// ledgerIsWhole asks an agent for its ledger and folds it: what-if questions
+// are asked of it.
+func ledgerIsWhole(t *testing.T, d *Daemon) {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	d.socketHandler().ServeHTTP(rec, httptest.NewRequest("GET", "/api/v1/ledger", nil))
+	var c ledgerCopy
+	if err := json.Unmarshal(rec.Body.Bytes(), &c); err != nil || rec.Code != http.StatusOK {
+		t.Fatalf("%d %.200s: %v", rec.Code, rec.Body, err)
+	}
+	st := failover.NewState()
+	l := consensus.NewLedger(st)
+	st.Bind(l)
+	if err := l.Restore(c.Ledger); err != nil {
+		t.Fatal(err)
+	}
+	if l.Head() < c.Knowledge.Head || l.Cluster() != cluster || c.Knowledge.AsOf.IsZero() {
+		t.Errorf("the ledger of %q ends with fact %d, the page had shown %+v", l.Cluster(), l.Head(), c.Knowledge)
+	}
+	if s, ok := st.Slot("web-0"); !ok || len(st.Slots()) != 3 {
+		t.Errorf("slots %v, want three, with web-0 (%+v)", st.Slots(), s)
+	}
 }

@@ -45,7 +45,7 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 		return l.Addr(), nil
 	}
 	if a.HTTP != "" {
-		addr, err := add("http", "tcp", a.HTTP, d.web)
+		addr, err := add("http", "tcp", a.HTTP, d.pageHandler())
 		if err != nil {
 			return x, err
 		}
@@ -119,6 +119,18 @@ func (x *doors) close(ctx context.Context) {
 	}
 }
 
+// pageHandler serves the page. The console of a demo, whose fleet is on this
+// machine and nobody else's, hands out its ledger as well.
+func (d *Daemon) pageHandler() http.Handler {
+	if !d.cfg.Console {
+		return d.web
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", d.web)
+	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
+	return mux
+}
+
 // socketHandler adds to the page's API what only the machine's own people may
 // do: hand in commands that an operator signed.
 func (d *Daemon) socketHandler() http.Handler {
@@ -127,6 +139,7 @@ func (d *Daemon) socketHandler() http.Handler {
 	mux.HandleFunc("POST /api/v1/commands", d.serveSubmit)
 	mux.HandleFunc("GET /api/v1/commands/{id...}", d.serveCommand)
 	mux.HandleFunc("GET /api/v1/fleet", d.serveFleet)
+	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
 	return mux
 }
 
