@@ -1,56 +1,102 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"moonwatch/member"
-)
-
-// FaultKind is what a Fault does.
-type FaultKind string
-
-// The faults. Those marked with a share take it from Fault.Share.
-const (
-	Crash       FaultKind = "crash"        // the machine's power: agent and services are gone at once
-	KillAgent   FaultKind = "kill-agent"   // the agent alone; the services live on
-	KillService FaultKind = "kill-service" // the services alone; the agent lives on
-	Sicken      FaultKind = "sicken"       // the services run and fail their checks
-	Pause       FaultKind = "pause"        // the whole machine stands still, as in a live migration
-	Freeze      FaultKind = "freeze"       // the agent alone stands still
-	StallDisk   FaultKind = "stall-disk"   // no write ends
-	Lossy       FaultKind = "lossy"        // a share of the datagrams of these members, each way
-	Weather     FaultKind = "weather"      // a share of everybody's datagrams, each way
-	Isolate     FaultKind = "isolate"      // these are cut off from all others, and not from each other
-	Deafen      FaultKind = "deafen"       // nothing reaches these from the others; they are heard
-	Lie         FaultKind = "lie"          // the agent's statements say down about everybody
 )
 
 // forever is a fault without an end.
 const forever = 1000 * time.Hour
 
 // Fault is one thing that goes wrong at a time of its own, and right again if
-// it has an end. It is plain data: a scenario is a list of faults.
+// it has an end. It is plain data: a scenario is a list of faults. Which fields
+// a kind needs and takes is in Kinds; durations are nanoseconds in JSON.
 type Fault struct {
-	At    time.Duration
-	Do    FaultKind
-	Whom  []member.ID
-	For   time.Duration // 0: for good
-	Share float64
-	Serve bool // after a crash: the machine's init starts the services again at boot
+	At    time.Duration `json:"at,omitempty"` // since the world began
+	Do    FaultKind     `json:"do,omitempty"`
+	Whom  []member.ID   `json:"whom,omitempty"`
+	Other []member.ID   `json:"other,omitempty"` // the other end of the links; empty: everybody that is not in Whom
+	For   time.Duration `json:"for,omitempty"`   // 0: for good
+	Share float64       `json:"share,omitempty"` // a share, or a factor: see KindRule.Share
+	Delay time.Duration `json:"delay,omitempty"`
+	Every time.Duration `json:"every,omitempty"` // a period, or the length of a burst
+	Serve bool          `json:"serve,omitempty"` // after a crash: the machine's init starts the services again at boot
+	Host  string        `json:"host,omitempty"`  // a subdomain
 }
 
 func (f Fault) String() string {
-	s := fmt.Sprintf("%v %s %v", f.At, f.Do, f.Whom)
-	if f.Share > 0 {
-		s += fmt.Sprintf(" %.0f %%", 100*f.Share)
+	var s strings.Builder
+	fmt.Fprintf(&s, "%v %s", f.At, f.Do)
+	if f.Host != "" {
+		fmt.Fprintf(&s, " %s", f.Host)
+	}
+	if len(f.Whom) > 0 {
+		fmt.Fprintf(&s, " %v", f.Whom)
+	}
+	if len(f.Other) > 0 {
+		fmt.Fprintf(&s, " and %v", f.Other)
+	}
+	rule, _ := RuleOf(f.Do)
+	switch {
+	case f.Share == 0:
+	case rule.Share == aFactor:
+		fmt.Fprintf(&s, " x %g", f.Share)
+	default:
+		fmt.Fprintf(&s, " %.3g %%", 100*f.Share)
+	}
+	if f.Delay != 0 {
+		fmt.Fprintf(&s, " by %v", f.Delay)
+	}
+	if f.Every > 0 {
+		fmt.Fprintf(&s, " every %v", f.Every)
 	}
 	if f.For > 0 {
-		s += fmt.Sprintf(" for %v", f.For)
+		fmt.Fprintf(&s, " for %v", f.For)
 	}
-	return s
+	return s.String()
+}
+
+// Check lists everything that is wrong with a fault by itself. Whether its
+// members exist is the world's to know.
+func (f Fault) Check() error {
+	rule, ok := RuleOf(f.Do)
+	if !ok {
+		return fmt.Errorf("fault %q: unknown kind", f.Do)
+	}
+	var wrong []error
+	add := func(format string, args ...any) {
+		wrong = append(wrong, fmt.Errorf("fault %s: %w", f.Do, fmt.Errorf(format, args...)))
+	}
+	for _, x := range []struct {
+		field Field
+		set   bool
+	}{
+		{FieldWhom, len(f.Whom) > 0}, {FieldOther, len(f.Other) > 0}, {FieldShare, f.Share != 0},
+		{FieldDelay, f.Delay != 0}, {FieldEvery, f.Every != 0}, {FieldServe, f.Serve}, {FieldHost, f.Host != ""},
+	} {
+		switch {
+		case x.set && !rule.Has(x.field):
+			add("has no %s", x.field)
+		case !x.set && slices.Contains(rule.Needs, x.field):
+			add("%s is missing", x.field)
+		}
+	}
+	if f.Share != 0 && rule.Has(FieldShare) && (f.Share < rule.Share.Min || f.Share > rule.Share.Max) {
+		add("share is %v, want %v to %v", f.Share, rule.Share.Min, rule.Share.Max)
+	}
+	if f.At < 0 || f.For < 0 || f.Every < 0 || f.Delay < 0 && f.Do != ClockJump {
+		add("a negative time")
+	}
+	if f.For > 0 && !rule.Ends {
+		add("does not end: for is %v, want 0", f.For)
+	}
+	return errors.Join(wrong...)
 }
 
 // Strike arranges faults.

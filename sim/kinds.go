@@ -1,0 +1,167 @@
+package sim
+
+import "slices"
+
+// FaultKind is what a Fault does.
+type FaultKind string
+
+// The faults of a machine, its agent and its services.
+const (
+	Crash       FaultKind = "crash"
+	Wipe        FaultKind = "wipe"
+	KillAgent   FaultKind = "kill-agent"
+	KillService FaultKind = "kill-service"
+	Sicken      FaultKind = "sicken"
+	Pause       FaultKind = "pause"
+	Freeze      FaultKind = "freeze"
+	Slow        FaultKind = "slow"
+)
+
+// The faults of a disk.
+const (
+	StallDisk FaultKind = "stall-disk"
+	SlowDisk  FaultKind = "slow-disk"
+	FullDisk  FaultKind = "full-disk"
+	TornTail  FaultKind = "torn-tail"
+	LostTail  FaultKind = "lost-tail"
+	BitFlip   FaultKind = "bit-flip"
+)
+
+// The faults of links.
+const (
+	Lossy     FaultKind = "lossy"
+	Weather   FaultKind = "weather"
+	Burst     FaultKind = "burst"
+	Duplicate FaultKind = "duplicate"
+	Reorder   FaultKind = "reorder"
+	Delay     FaultKind = "delay"
+	Isolate   FaultKind = "isolate"
+	Deafen    FaultKind = "deafen"
+	Mute      FaultKind = "mute"
+	Cut       FaultKind = "cut"
+	CutOneWay FaultKind = "cut-one-way"
+	Swizzle   FaultKind = "swizzle"
+	Flap      FaultKind = "flap"
+)
+
+// The faults of clocks.
+const (
+	ClockJump  FaultKind = "clock-jump"
+	ClockDrift FaultKind = "clock-drift"
+)
+
+// The faults of drivers: what becomes of an action.
+const (
+	HangActions    FaultKind = "hang-actions"
+	FailActions    FaultKind = "fail-actions"
+	LyingActions   FaultKind = "lying-actions"
+	UnknownActions FaultKind = "unknown-actions"
+)
+
+// The faults of honesty and of load.
+const (
+	Lie    FaultKind = "lie"
+	Defame FaultKind = "defame"
+	Flood  FaultKind = "flood"
+)
+
+// Field names a field of Fault, as its JSON does.
+type Field string
+
+// The fields that a kind may need or take. At and Do belong to every fault;
+// For to those that can end.
+const (
+	FieldWhom  Field = "whom"
+	FieldOther Field = "other"
+	FieldShare Field = "share"
+	FieldDelay Field = "delay"
+	FieldEvery Field = "every"
+	FieldServe Field = "serve"
+	FieldHost  Field = "host"
+)
+
+// KindRule says what a fault of one kind is made of. A field that a kind
+// neither needs nor takes has to be empty.
+type KindRule struct {
+	Kind  FaultKind
+	What  string // one line for people
+	Needs []Field
+	Takes []Field // may be set
+	Ends  bool    // For may be set: it is over after that. Else it is over at once, or nothing mends it
+	Share Range   // of Share, where it is needed or taken; what it is a share of stands in What
+}
+
+// Range bounds a number, both ends included.
+type Range struct{ Min, Max float64 }
+
+var (
+	aShare  = Range{0.001, 1}  // of datagrams, of time, of actions
+	aFactor = Range{1, 1000}   // how many times as much
+	aRate   = Range{-0.1, 0.1} // of a clock's rate; the protocol stands 1 %
+)
+
+func fields(f ...Field) []Field { return f }
+
+// kinds is in the order in which people are shown it.
+var kinds = []KindRule{
+	{Crash, "the machine's power: agent and services are gone at once; serve: its init starts the services again at boot", fields(FieldWhom), fields(FieldServe), true, Range{}},
+	{Wipe, "a crash after which the machine comes back with an empty disk", fields(FieldWhom), nil, true, Range{}},
+	{KillAgent, "the agent alone is killed; the services live on", fields(FieldWhom), nil, true, Range{}},
+	{KillService, "the services alone are killed; the agent lives on, and nothing but Moonwatch starts them again", fields(FieldWhom), nil, false, Range{}},
+	{Sicken, "the services run and fail their checks", fields(FieldWhom), nil, true, Range{}},
+	{Pause, "the whole machine stands still, as in a live migration", fields(FieldWhom), nil, true, Range{}},
+	{Freeze, "the agent alone stands still", fields(FieldWhom), nil, true, Range{}},
+	{Slow, "the machine is slow: what it receives and its timers come delay later (100 ms), its disk and its actions take share times as long", fields(FieldWhom), fields(FieldDelay, FieldShare), true, aFactor},
+
+	{StallDisk, "no write ends", fields(FieldWhom), nil, true, Range{}},
+	{SlowDisk, "a write takes delay longer and share times as long (10 times if neither is given)", fields(FieldWhom), fields(FieldDelay, FieldShare), true, aFactor},
+	{FullDisk, "writes fail", fields(FieldWhom), nil, true, Range{}},
+	{TornTail, "a crash in the middle of a write: the last record on the disk is half there; what was synced stays", fields(FieldWhom), fields(FieldServe), true, Range{}},
+	{LostTail, "a crash that loses everything not yet synced, as a crash of the machine does and one of the agent alone does not", fields(FieldWhom), fields(FieldServe), true, Range{}},
+	{BitFlip, "a bit of a stored record flips and the agent restarts: it refuses to start and names the file, until people empty its disk at the end", fields(FieldWhom), nil, true, Range{}},
+
+	{Lossy, "a share of the datagrams on these members' links is lost, each way", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},
+	{Weather, "a share of everybody's datagrams is lost, each way", fields(FieldShare), nil, true, aShare},
+	{Burst, "these members' links lose everything for a share of the time, each burst as long as every on average (1 s)", fields(FieldWhom, FieldShare), fields(FieldOther, FieldEvery), true, Range{0.001, 0.99}},
+	{Duplicate, "a share of the datagrams on these members' links comes twice", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},
+	{Reorder, "a share of the datagrams on these members' links comes delay later, and so after younger ones", fields(FieldWhom, FieldShare, FieldDelay), fields(FieldOther), true, aShare},
+	{Delay, "everything on these members' links takes delay longer, each way", fields(FieldWhom, FieldDelay), fields(FieldOther), true, Range{}},
+	{Isolate, "these are cut off from all others, and not from each other", fields(FieldWhom), nil, true, Range{}},
+	{Deafen, "nothing reaches these from the others; they are heard", fields(FieldWhom), nil, true, Range{}},
+	{Mute, "nothing of these reaches the others; they hear", fields(FieldWhom), nil, true, Range{}},
+	{Cut, "the links between whom and other are severed, both ways", fields(FieldWhom), fields(FieldOther), true, Range{}},
+	{CutOneWay, "nothing gets from whom to other; the way back is open", fields(FieldWhom), fields(FieldOther), true, Range{}},
+	{Swizzle, "the links of these are severed one by one over every (5 s), and healed one by one in another random order", fields(FieldWhom), fields(FieldOther, FieldEvery), true, Range{}},
+	{Flap, "the links of these are severed for half of every (10 s) and whole for the other half, again and again", fields(FieldWhom), fields(FieldOther, FieldEvery), true, Range{}},
+
+	{ClockJump, "the wall clock jumps by delay, which may be negative, and back at the end", fields(FieldWhom, FieldDelay), nil, true, Range{}},
+	{ClockDrift, "the clock runs share too fast, or too slow if it is negative; it is set right at the end", fields(FieldWhom, FieldShare), nil, true, aRate},
+
+	{HangActions, "a share of the actions (all) never ends by itself: the driver kills it at its deadline", fields(FieldWhom), fields(FieldShare), true, aShare},
+	{FailActions, "a share of the actions (all) fails and has no effect", fields(FieldWhom), fields(FieldShare), true, aShare},
+	{LyingActions, "a share of the actions (all) is reported done and has no effect", fields(FieldWhom), fields(FieldShare), true, aShare},
+	{UnknownActions, "a share of the actions (all) has its effect, and the answer is lost", fields(FieldWhom), fields(FieldShare), true, aShare},
+
+	{Lie, "the agent's statements say down about everybody", fields(FieldWhom), nil, true, Range{}},
+	{Defame, "the agent's statements say down about other", fields(FieldWhom, FieldOther), nil, true, Range{}},
+	{Flood, "share times as many requests come for host", fields(FieldHost, FieldShare), nil, true, aFactor},
+}
+
+// Kinds are the rules of all kinds of faults, in the order in which people are
+// shown them.
+func Kinds() []KindRule { return slices.Clone(kinds) }
+
+// RuleOf is the rule of one kind; false if there is no such kind.
+func RuleOf(k FaultKind) (KindRule, bool) {
+	for _, r := range kinds {
+		if r.Kind == k {
+			return r, true
+		}
+	}
+	return KindRule{}, false
+}
+
+// Has reports whether a fault of this kind may set a field.
+func (r KindRule) Has(f Field) bool {
+	return slices.Contains(r.Needs, f) || slices.Contains(r.Takes, f)
+}
