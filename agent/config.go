@@ -31,6 +31,7 @@ type Config struct {
 	SlipMemory    time.Duration // and for so long afterwards we abstain
 	SmearedLoss   float64       // median loss of answering edges above which a bad half is our own fault
 	HopelessLoss  float64       // and above this our word is worth nothing, however long it lasts
+	DeafLoss      float64       // so is it if most edges, dead ones apart, lose more than this
 	DoubtMax      time.Duration // doubt ends then: a fleet must not go blind for ever
 	NewEdgeMax    time.Duration // a new edge abstains until its first answer, at most this long
 	FlapCount     int           // new incarnations
@@ -58,7 +59,7 @@ func Default() Config {
 		Patience: time.Second, LostRunMin: 4, LostRunMax: 12, RunChance: 1e-4,
 		LossWindow: 40, LossCount: 16, LossAboveMedian: 0.30, LossClear: 0.15,
 		OutageRun: 10, ClearAnswers: 2, RollUps: 2, RollDowns: 4, RollDownsMax: 6,
-		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5,
+		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5, DeafLoss: 0.65,
 		DoubtMax: 30 * time.Second, NewEdgeMax: 2 * time.Second,
 		FlapCount: 3, FlapWindow: time.Minute,
 		CheckInterval: 2 * time.Second, CheckRetry: 200 * time.Millisecond,

@@ -23,6 +23,8 @@ type edge struct {
 	window  uint64 // the last regular probes, 1 = lost, newest in bit 0
 	seen    int    // how many of them there are, at most the window's size
 	outage  int    // how many of the newest ones were lost in a row
+	probed  int    // regular probes in carried
+	carried uint64 // as window, with the outages that are over left in
 
 	nextReprobe time.Time // zero: none is due
 
@@ -80,16 +82,37 @@ func (e *edge) lossRate() float64 {
 	return float64(e.lost()) / float64(e.seen)
 }
 
+// weather is the share of probes that the edge lost while it carried any: an
+// outage that goes on is left out, for it tells of the subject and not of the way
+// there. It is false while the rest is too little to say anything. Outages that
+// are over count, unlike in the loss rule: on an edge that loses nine of ten,
+// chance looks like one outage after the other.
+func (e *edge) weather(c *Config) (float64, bool) {
+	going := 0
+	if e.outage >= c.OutageRun {
+		going = e.outage
+	}
+	seen := c.LossWindow - going
+	if e.probed < c.LossWindow || seen < c.OutageRun {
+		return 0, false
+	}
+	return float64(bits.OnesCount64(e.carried>>uint(going))) / float64(seen), true
+}
+
 func (e *edge) lost() int { return bits.OnesCount64(e.window) }
 
 func (e *edge) record(lost bool, c *Config) {
 	e.window <<= 1
+	e.carried <<= 1
 	if lost {
 		e.window |= 1
+		e.carried |= 1
 		e.outage++
 	}
 	e.window &= 1<<uint(c.LossWindow) - 1
+	e.carried &= 1<<uint(c.LossWindow) - 1
 	e.seen = min(e.seen+1, c.LossWindow)
+	e.probed = min(e.probed+1, c.LossWindow)
 }
 
 // endOutage is called at the first answer after lost probes. A long run of them

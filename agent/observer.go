@@ -183,8 +183,10 @@ func (o *Observer) expire(now time.Time) {
 
 // weigh turns what was counted into accusations and answers to the roll.
 func (o *Observer) weigh(now time.Time) {
+	calm := true
 	for _, e := range o.edges {
 		if e.lostRun > 0 || e.window != 0 || e.loss {
+			calm = false
 			m := o.medianLoss()
 			e.weighSilence(now, m, &o.cfg)
 			e.weighLoss(m, &o.cfg)
@@ -192,7 +194,25 @@ func (o *Observer) weigh(now time.Time) {
 		o.weighRoll(now, e)
 	}
 	loss := o.othersLoss()
-	o.doubt.weigh(now, loss > o.cfg.SmearedLoss, loss > o.cfg.HopelessLoss, &o.cfg)
+	deaf := !calm && o.deaf()
+	o.doubt.weigh(now, deaf || loss > o.cfg.SmearedLoss, deaf || loss > o.cfg.HopelessLoss, &o.cfg)
+}
+
+// deaf reports that most of the edges that carry anything lose nearly all of
+// it. Then every subject looks dead by turns, and no run of losses that an
+// observer could wait for would mean anything.
+func (o *Observer) deaf() bool {
+	rates := make([]float64, 0, 16)
+	for _, e := range o.edges {
+		if rate, ok := e.weather(&o.cfg); ok {
+			rates = append(rates, rate)
+		}
+	}
+	if len(rates) == 0 {
+		return false
+	}
+	slices.Sort(rates)
+	return rates[(len(rates)-1)/2] > o.cfg.DeafLoss // the lower middle: most of them
 }
 
 // medianLoss is the median loss over the observer's own edges: the weather

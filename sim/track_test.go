@@ -16,6 +16,7 @@ func TestTheSeedsThatFoundSomethingStayMended(t *testing.T) {
 		{45, "a cascade never ended: without a roll call three checkers decide nothing about a service"},
 		{112, "a verdict that was proposed before the council lost its quorum was committed after it"},
 		{1116, "two observers that lost four probes of five condemned a healthy member"},
+		{5482, "two observers that lost nine probes of ten each condemned a healthy member, their outages forgotten"},
 		{1130, "partial silenced the healthy, and the deaf third condemned them all"},
 	} {
 		t.Run(c.found, func(t *testing.T) { play(t, c.seed, false, false) })
