@@ -1,92 +1,142 @@
 package sim
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
-	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/mind"
 )
 
-// persist ends when the disk has it. A crash in between loses it.
-func (m *machine) persist(e mind.Persist) {
-	took := time.Duration(0)
-	if e.Sync {
-		took = m.w.chance.span(m.w.cfg.Disk.Sync, streamDisk, m.i)
-	}
-	m.written(took, func() {
-		m.disk.persist(e.Persist)
-		m.deliver(func(m *machine) { m.step(mind.DiskDone{Seq: e.Seq}) })
-	})
-}
+// streamDriver decides which actions a driver's fault spoils.
+const streamDriver = streamLanding + 1
 
-// lazyAfter is how long what may be lost waits before it is written.
-const lazyAfter = 20 * time.Millisecond
+// pollEvery is how often the daemon asks again for an action under way.
+const pollEvery = time.Second
 
-// lazily writes what can be had again: a crash before loses it.
-func (m *machine) lazily(do func()) { m.written(lazyAfter, do) }
-
-// written carries out a write after a while, later on a disk that stalls, and
-// never if the agent has ended.
-func (m *machine) written(took time.Duration, do func()) {
-	life := m.life
-	m.w.after(max(took, m.disk.stalled-m.w.now), func() {
-		if m.life == life && m.mind != nil {
-			do()
-		}
-	})
-}
-
-// act runs an installed action. Its effect comes once per key and try, as the
-// driver's journal takes care of.
+// act runs an installed action as the daemon does: the journal is asked first,
+// and the program is killed at the deadline.
 func (m *machine) act(e mind.DoStep) {
-	key := fmt.Sprintf("%d/%d/%s/%s/%d/%d", e.Key.Case, e.Key.Attempt, e.Key.Step, e.Key.Slot, e.Key.Epoch, e.Try)
-	if d, ok := m.disk.done[key]; ok {
-		m.w.after(time.Millisecond, func() { m.acted(m.life, d) })
+	name, j := nameOf(e.Key, e.Try), &m.disk.journal
+	left := m.clock.lasts(max(0, e.Deadline.Sub(m.time())))
+	if b := j.begun[e.Key.Slot]; b != nil && b.name == name {
+		m.settle(e.Key, b)
+		if j.begun[e.Key.Slot] == b { // begun by an earlier life, and its program runs
+			m.poll(e, left)
+			return
+		}
+	}
+	if known, run := m.beginDeed(e.Key, name); !run {
+		life := m.life
+		m.w.after(time.Millisecond, func() { m.acted(life, known) })
 		return
 	}
 	m.w.checker.acts(m, e)
-	m.w.note(m.i, "act "+key)
+	m.w.note(m.i, "act "+name)
 	m.w.tell(Happening{What: ActionBegan, Member: m.id, Step: &e.Key, Slot: e.Key.Slot})
 	if e.Key.Step != failover.StepStop {
-		m.disk.holding[e.Key.Slot] = max(m.disk.holding[e.Key.Slot], e.Key.Epoch)
+		j.holding[e.Key.Slot] = max(j.holding[e.Key.Slot], e.Key.Epoch)
 	}
-	took := m.w.chance.span(m.w.cfg.Action, streamAction, m.i)
-	d := failover.StepDone{Key: e.Key, Result: failover.ResultDone, Took: took}
-	m.complete(took, m.life, m.boots, key, d)
+	b := &deed{name: name, life: m.life, boots: m.boots, deadline: m.w.now + left, runs: true}
+	j.begun[e.Key.Slot] = b
+	took, fate := m.slow.of(m.w.chance.span(m.w.cfg.Action, streamAction, m.i)), m.fate()
+	if fate == HangActions || took >= left {
+		fate, took = HangActions, left
+	}
+	m.run(b, e.Key, fate, took)
 }
 
-// complete lets an action have its effect. The program lives on when the agent
-// dies, stands still with the machine, and ends with it.
-func (m *machine) complete(after time.Duration, life, boots uint64, key string, d failover.StepDone) {
-	m.w.after(after, func() {
+// poll asks for a step that an earlier life of the agent began.
+func (m *machine) poll(e mind.DoStep, left time.Duration) {
+	life := m.life
+	m.w.after(min(left, pollEvery), func() {
 		switch {
-		case m.boots != boots || !m.on:
+		case m.life != life || m.mind == nil:
+		case left > pollEvery:
+			m.act(e)
+		default:
+			m.acted(life, failover.StepDone{Key: e.Key, Result: failover.ResultAgain, Detail: "still under way at its deadline"})
+		}
+	})
+}
+
+// fate is what becomes of one action on this machine; empty: what should.
+func (m *machine) fate() FaultKind {
+	for _, f := range m.drivers {
+		if f.Share == 0 || m.w.chance.unit(streamDriver, m.i, 0) < f.Share {
+			return f.Do
+		}
+	}
+	return ""
+}
+
+// run lets a program run for a while and then come to its fate. It lives on
+// when the agent dies, stands still with the machine, and ends with it.
+func (m *machine) run(b *deed, k failover.StepKey, fate FaultKind, took time.Duration) {
+	m.w.after(took, func() {
+		switch {
+		case m.boots != b.boots || !m.on:
 			return
 		case m.w.now < m.halted:
-			m.complete(m.halted-m.w.now, life, boots, key, d)
+			m.run(b, k, fate, m.halted-m.w.now)
+			return
+		case fate == HangActions && m.life != b.life:
+			return // whoever asks for it next kills it
+		}
+		b.runs = false
+		d := failover.StepDone{Key: k, Took: took}
+		switch fate {
+		case HangActions:
+			d.Result, d.Detail = failover.ResultUnknown, "killed at its deadline"
+		case FailActions:
+			d.Result, d.Detail = failover.ResultFailed, "exit status 1"
+		case LyingActions:
+			d.Result = failover.ResultDone
+		case UnknownActions:
+			m.takesEffect(k)
+			d.Result, d.Detail = failover.ResultUnknown, "ended by a signal"
+		default:
+			m.takesEffect(k)
+			d.Result = failover.ResultDone
+		}
+		if k.Step == failover.StepStop && k.Case != 0 && d.Result == failover.ResultDone && m.running[k.Slot] != nil {
+			d.Result, d.Detail = failover.ResultUnknown, "stopped, and it serves"
+			m.w.at(b.deadline, func() { m.finish(b, k, d) }) // the fence looks until its deadline
 			return
 		}
-		k := d.Key
-		if k.Step == failover.StepStop {
-			if s := m.running[k.Slot]; s != nil && s.epoch <= k.Epoch {
-				delete(m.running, k.Slot)
-				m.w.tell(Happening{What: ServiceDown, Member: m.id, Slot: k.Slot})
-			}
-			if m.disk.holding[k.Slot] <= k.Epoch {
-				delete(m.disk.holding, k.Slot)
-			}
-		} else {
-			m.running[k.Slot] = &service{epoch: k.Epoch}
-			m.w.tell(Happening{What: ServiceUp, Member: m.id, Slot: k.Slot})
-			m.w.checker.serves(m, k.Slot, k.Epoch)
-		}
-		m.w.tell(Happening{What: ActionEnded, Member: m.id, Step: &k, Slot: k.Slot})
-		m.ail()
-		m.disk.done[key] = d
-		m.acted(life, d)
+		m.finish(b, k, d)
 	})
+}
+
+// takesEffect is what an action does to the services.
+func (m *machine) takesEffect(k failover.StepKey) {
+	m.ail()
+	if k.Step != failover.StepStop {
+		m.running[k.Slot] = &service{epoch: k.Epoch}
+		m.w.tell(Happening{What: ServiceUp, Member: m.id, Slot: k.Slot})
+		m.w.checker.serves(m, k.Slot, k.Epoch)
+		return
+	}
+	if s := m.running[k.Slot]; s != nil && s.epoch <= k.Epoch {
+		delete(m.running, k.Slot)
+		m.w.tell(Happening{What: ServiceDown, Member: m.id, Slot: k.Slot})
+	}
+}
+
+// finish writes down how a step ended, if the agent that began it is there to
+// see it, and tells it.
+func (m *machine) finish(b *deed, k failover.StepKey, d failover.StepDone) {
+	j := &m.disk.journal
+	m.w.tell(Happening{What: ActionEnded, Member: m.id, Step: &k, Slot: k.Slot, Text: d.Detail})
+	if m.life != b.life || m.mind == nil || j.begun[k.Slot] != b {
+		return
+	}
+	delete(j.begun, k.Slot)
+	j.done[b.name] = d
+	if k.Step == failover.StepStop && d.Result == failover.ResultDone && j.holding[k.Slot] <= k.Epoch {
+		delete(j.holding, k.Slot)
+	}
+	m.acted(b.life, d)
 }
 
 // acted tells the agent how its action ended, if it is still the same one.
@@ -96,14 +146,13 @@ func (m *machine) acted(life uint64, d failover.StepDone) {
 	}
 }
 
-// factsFrom are the facts that this machine can feed to others.
-func (m *machine) factsFrom(from uint64) ([]consensus.Fact, bool) {
-	if from <= m.disk.base {
-		return nil, false
+// spoil begins or ends a fault of a machine's drivers.
+func (m *machine) spoil(f Fault, begins bool) {
+	if begins {
+		m.drivers = append(m.drivers, f)
+		return
 	}
-	i := int(from - m.disk.base - 1)
-	if i > len(m.disk.facts) {
-		return nil, true
+	if i := slices.IndexFunc(m.drivers, func(x Fault) bool { return x.Do == f.Do }); i >= 0 {
+		m.drivers = slices.Delete(m.drivers, i, i+1)
 	}
-	return m.disk.facts[i:], true
 }

@@ -162,7 +162,7 @@ func (c *checker) said(m *machine, st agent.Statement) {
 // that from a slow disk. Such a verdict is true, and late: nothing irreversible
 // follows from it without a second roll call.
 func (c *checker) verdict(f consensus.Fact, x consensus.Finding) {
-	proposed := f.Command.Time.Sub(c.w.epoch)
+	proposed := c.w.said(f.Command.Proposer, f.Command.Time)
 	if x.Kind == consensus.VerdictUp || x.Kind == consensus.VerdictPartial {
 		return
 	}

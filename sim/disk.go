@@ -2,16 +2,16 @@ package sim
 
 import (
 	"bytes"
-	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 
 	"moonwatch/consensus"
-	"moonwatch/failover"
+	"moonwatch/member"
 	"moonwatch/mind"
 )
 
-// disk is one member's disk: what survives a crash of the agent.
+// disk is one member's disk: what survives the end of the agent. Everything
+// that waits to be written, and everything about faults, is in writer.
 type disk struct {
 	genesis  *consensus.Genesis // until the first start has written it
 	snapshot []byte
@@ -20,20 +20,19 @@ type disk struct {
 	hard     *raftpb.HardState
 	entries  []*raftpb.Entry
 	raftSnap *raftpb.Snapshot
-	holding  failover.Holding
-	done     map[string]failover.StepDone // the journal of actions
-	stalled  time.Duration                // until then no write ends
+	journal  journal
+	life     member.Incarnation // of the last start
+	emptied  bool               // people emptied it: whoever sat in the council with it follows from now on
+	flipped  bool               // a record's checksum is wrong: the store refuses to open
 	seen     bool
 }
 
-func newDisk() *disk {
-	return &disk{holding: failover.Holding{}, done: map[string]failover.StepDone{}}
-}
+func newDisk() *disk { return &disk{journal: newJournal()} }
 
 // boot is what an agent finds at its start.
 func (d *disk) boot() mind.Boot {
 	b := mind.Boot{
-		Snapshot: d.snapshot, Facts: d.facts, Holding: d.holding,
+		Snapshot: d.snapshot, Facts: d.facts, Holding: d.journal.holding, Follower: d.emptied,
 		Raft: consensus.Saved{Hard: d.hard, Snapshot: d.raftSnap, Entries: d.entries},
 	}
 	if !d.seen && d.genesis != nil {
@@ -88,13 +87,6 @@ func (d *disk) keepSnapshot(k mind.KeepSnapshot) {
 			d.entries = d.entries[1:]
 		}
 	}
-}
-
-// rebooted voids what the journal says about running services: it names the
-// boot under which it was written, and nothing outlives that.
-func (d *disk) rebooted() {
-	clear(d.holding)
-	clear(d.done)
 }
 
 // has reports whether a raft entry of this content is on the disk, or in a

@@ -32,7 +32,7 @@ func (m *machine) follow(life uint64) {
 
 func (m *machine) ask() {
 	up, ok := m.w.index[m.feed.upstream]
-	if !ok || !m.reaches(m.w.machines[up]) {
+	if !ok || !m.knows(m.w.machines[up]) || !m.reaches(m.w.machines[up]) {
 		council := m.w.cfg.Council
 		m.feed.turn++
 		m.feed.upstream = council[(m.i+m.feed.turn)%len(council)]
@@ -56,8 +56,10 @@ func (m *machine) feedTo(x *machine) {
 	if m.mind.Ledger().Head() > head {
 		facts, ok := m.factsFrom(head + 1)
 		if ok {
+			m.count(1, factBytes(facts))
 			x.step(mind.FactsFed{Facts: facts})
 		} else if b, err := m.mind.Ledger().Snapshot(); err == nil {
+			m.count(1, recordBytes+len(b))
 			x.step(mind.LedgerFed{Snapshot: b})
 		}
 	}

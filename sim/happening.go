@@ -34,7 +34,8 @@ const (
 	FaultEnded   HappeningKind = "fault-ended"
 	AgentStarted HappeningKind = "agent-started"
 	AgentEnded   HappeningKind = "agent-ended"
-	Agreed       HappeningKind = "agreed" // the first agent applied a fact
+	AgentRefused HappeningKind = "agent-refused" // it does not start; Text says why
+	Agreed       HappeningKind = "agreed"        // the first agent applied a fact
 	LedBy        HappeningKind = "led-by"
 	ActionBegan  HappeningKind = "action-began"
 	ActionEnded  HappeningKind = "action-ended"

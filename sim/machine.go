@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"moonwatch/agent"
@@ -16,6 +17,7 @@ type machine struct {
 	id   member.ID
 	disk *disk
 	feed feed
+	book book
 
 	on      bool       // the machine has power
 	mind    *mind.Mind // nil: the agent does not run
@@ -26,10 +28,16 @@ type machine struct {
 	paused  time.Duration    // until then the agent stands still
 	halted  time.Duration    // and the services as well
 	waiting []func(*machine) // what arrived while the agent stood still
-	lies    bool             // says down about everybody
+	lies    []Fault          // what the agent says that it does not think
+	drivers []Fault          // what becomes of its actions
+	slow    pace             // what all that it does takes longer
+	clock   clock
+	writer  writer
 	duty    duty
 	running map[member.SlotID]*service
 	stopped map[member.SlotID]*service // what ran when the power went
+
+	sentMessages, sentBytes uint64
 
 	ailed   time.Duration // when something last happened to it, for the checkers
 	lossyAt time.Duration // when its links were last made or ended being lossy
@@ -53,16 +61,16 @@ func (m *machine) startSoon() {
 // start brings the agent up after a while.
 func (m *machine) start(after time.Duration) {
 	m.w.after(after, func() {
-		if !m.on || m.mind != nil {
+		if !m.on || m.mind != nil || !m.opens() {
 			return
 		}
 		m.life++
-		m.born = member.Incarnation(m.life)<<32 | member.Incarnation(m.w.now/time.Millisecond)
+		m.born = m.nextLife()
 		cfg := mind.Default(m.id, m.born)
 		if m.w.cfg.Mind != nil {
 			cfg = m.w.cfg.Mind(cfg)
 		}
-		x, err := mind.New(cfg, m.disk.boot(), m.w.time())
+		x, err := mind.New(cfg, m.disk.boot(), m.time())
 		if err != nil {
 			m.w.checker.fail("promise 8: start of %s: %v", m.id, err)
 			return
@@ -72,13 +80,69 @@ func (m *machine) start(after time.Duration) {
 		m.w.note(m.i, "start")
 		m.w.tell(Happening{What: AgentStarted, Member: m.id})
 		m.step(mind.Woken{})
+		m.book.joined = 0
+		m.join(m.life)
 		m.follow(m.life)
+		if slices.Contains(m.w.cfg.Council, m.id) {
+			m.watchClock(m.life, clockFirst)
+		}
 	})
+}
+
+// startAgain is how soon the machine's init starts an agent again that refused
+// to start.
+const startAgain = time.Second
+
+// opens reports whether the agent finds its disk fit to start with, as the
+// daemon looks at it. What passes by itself is tried again.
+func (m *machine) opens() bool {
+	refuse := func(why string) {
+		m.w.note(m.i, "does not start: "+why)
+		m.w.tell(Happening{What: AgentRefused, Member: m.id, Text: why})
+	}
+	switch {
+	case m.disk.flipped:
+		refuse("open ledger of " + string(m.id) + ": ledger.db: damaged: move the folder away and start again: the agent fetches the ledger from the others")
+		return false
+	case m.w.now < m.writer.full, m.w.now < m.writer.stalled:
+		refuse("write incarnation: no space, or the disk does not answer")
+		m.start(startAgain)
+		return false
+	case m.disk.emptied && !m.disk.seen && !m.findsCouncil():
+		m.start(meetEvery) // the daemon waits, and answers no probe meanwhile
+		return false
+	}
+	return true
+}
+
+// findsCouncil reports whether an emptied councillor sees another one that has a
+// ledger, which makes it a follower. All of them emptied would found a new
+// cluster: no run that keeps the protocol's assumptions comes there.
+func (m *machine) findsCouncil() bool {
+	if !slices.Contains(m.w.cfg.Council, m.id) {
+		return true
+	}
+	return slices.ContainsFunc(m.w.those(m.w.cfg.Council), func(x *machine) bool { return x != m && m.reaches(x) && x.disk.seen })
+}
+
+// nextLife is the incarnation of this start: the time, and always higher than
+// the last one's that the disk remembers, also when the clock was set back.
+func (m *machine) nextLife() member.Incarnation {
+	m.disk.life = max(member.Incarnation(m.time().UnixMilli()), m.disk.life+1)
+	return m.disk.life
 }
 
 // deliver hands over what arrived; a machine that stands still gets it when it
 // goes on, a dead one never.
 func (m *machine) deliver(do func(*machine)) {
+	if m.slow.more > 0 {
+		m.w.after(m.slow.more, func() { m.take(do) })
+		return
+	}
+	m.take(do)
+}
+
+func (m *machine) take(do func(*machine)) {
 	switch {
 	case !m.on || m.mind == nil:
 	case m.w.now < m.paused:
@@ -90,12 +154,15 @@ func (m *machine) deliver(do func(*machine)) {
 	}
 }
 
+// lag is how much later than usual the agent answers what comes now.
+func (m *machine) lag() time.Duration { return max(0, m.paused-m.w.now) + m.slow.more }
+
 // step gives the mind one event and carries out what it says.
 func (m *machine) step(ev mind.Event) {
 	if !m.up() {
 		return
 	}
-	for _, e := range m.mind.Step(m.w.time(), ev) {
+	for _, e := range m.mind.Step(m.time(), ev) {
 		m.carryOut(e)
 	}
 	m.arm()
@@ -107,7 +174,7 @@ func (m *machine) arm() {
 	if m.mind == nil {
 		return
 	}
-	at := max(m.mind.Wake().Sub(m.w.epoch), m.w.now+time.Microsecond)
+	at := m.w.now + max(m.clock.lasts(m.mind.Wake().Sub(m.time())), time.Microsecond) + m.slow.more
 	if m.wake > m.w.now && m.wake <= at {
 		return
 	}
@@ -137,25 +204,29 @@ func (m *machine) carryOut(e mind.Effect) {
 		m.passOn(e)
 	case mind.Acknowledge:
 		ack := agent.Acknowledged{By: m.id, Seq: e.Seq}
-		w.datagram(m, e.To, func(x *machine) { x.step(mind.Observed{Event: ack}) })
+		w.datagram(m, e.To, sealBytes+headBytes+len(m.id)+seqBytes, func(x *machine) { x.step(mind.Observed{Event: ack}) })
 	case mind.TellPresence:
-		w.datagram(m, e.To, func(x *machine) { x.step(mind.PresenceCame{Members: e.Members, Forwarded: true}) })
+		w.datagram(m, e.To, presenceBytes(m, e.Members), func(x *machine) { x.step(mind.PresenceCame{Members: e.Members, Forwarded: true}) })
 	case mind.SendRollCall:
 		for _, id := range e.To {
-			w.datagram(m, id, func(x *machine) { x.step(mind.RollCame{From: m.id, Call: e.Call}) })
+			w.datagram(m, id, rollBytes(m, e.Call), func(x *machine) {
+				if x.met(m) {
+					x.step(mind.RollCame{From: m.id, Call: e.Call})
+				}
+			})
 		}
 	case mind.SendRaft:
-		w.stream(m, e.To, func(x *machine) { x.step(mind.RaftCame{From: m.id, Message: e.Message}) })
+		w.stream(m, e.To, raftBytes(e.Message), func(x *machine) { x.step(mind.RaftCame{From: m.id, Message: e.Message}) })
 	case mind.Persist:
 		m.persist(e)
 	case mind.Keep:
-		m.lazily(func() { m.disk.keep(e.Facts) })
+		m.keep(e.Facts)
 	case mind.KeepSnapshot:
-		m.lazily(func() { m.disk.keepSnapshot(e) })
+		m.keepSnapshot(e)
 	case mind.DoStep:
 		m.act(e)
 	case mind.Submit:
-		w.stream(m, e.To, func(x *machine) { x.step(mind.Submitted{Command: e.Command}) })
+		w.stream(m, e.To, recordBytes+len(e.Command), func(x *machine) { x.step(mind.Submitted{Command: e.Command}) })
 	case mind.Applied:
 		m.applied(e.Facts)
 	case mind.Led:

@@ -21,11 +21,16 @@ func (m *machine) probe(probes []agent.Probe) {
 	for _, p := range probes {
 		i := w.index[p.Subject]
 		x := w.machines[i]
+		if !m.knows(x) {
+			continue
+		}
+		m.count(1, probeBytes(m))
 		there, ok := w.way(m.i, i)
 		if !ok || !x.on || x.mind == nil {
 			continue
 		}
-		held := max(0, x.paused-w.now-there)
+		x.count(1, answerBytes(x))
+		held := max(0, x.lag()-there)
 		back, ok := w.way(i, m.i)
 		if !ok {
 			continue
@@ -100,9 +105,9 @@ func (m *machine) check(e mind.RunCheck) {
 	c := agent.Checked{Subject: e.Subject, Seq: e.Seq}
 	there, ok1 := w.connect(m.i, x.i)
 	back, ok2 := w.connect(x.i, m.i)
-	took := there + back + time.Millisecond
+	took := there + back + time.Millisecond + x.slow.more
 	switch s := x.running[e.Slot]; {
-	case !ok1 || !ok2 || !x.on || w.now < x.halted || took > timeout:
+	case !ok1 || !ok2 || !x.on || !m.knows(x) || w.now < x.halted || took > timeout:
 		c.Silent, took = true, timeout
 		c.Detail = "no answer"
 	case s == nil:

@@ -92,7 +92,7 @@ func (r *revival) disk(id member.ID) *disk {
 	}
 	for _, s := range r.state.Slots() {
 		if s.Occupant == id {
-			d.holding[s.ID] = s.Epoch
+			d.journal.holding[s.ID] = s.Epoch
 		}
 	}
 	return d
@@ -111,7 +111,7 @@ func (r *revival) agentLost(id member.ID) bool { return r.verdict(id) == consens
 // settle lets a machine be as its verdict says.
 func (r *revival) settle(m *machine) {
 	kind := r.verdict(m.id)
-	for slot, epoch := range m.disk.holding {
+	for slot, epoch := range m.disk.journal.holding {
 		if kind != consensus.VerdictServiceDown {
 			m.running[slot] = &service{epoch: epoch}
 		}

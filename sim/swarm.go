@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -44,7 +45,7 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 	}
 	kinds := swarmKinds[:0:0]
 	for _, k := range swarmKinds {
-		if d.one(2) {
+		if d.one(4) {
 			kinds = append(kinds, k)
 		}
 	}
@@ -56,17 +57,58 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 		ids = append(ids, m.ID)
 	}
 	const warm = 30 * time.Second
+	limits := bounds{council: cfg.Council, emptied: map[member.ID]bool{}}
 	var faults []Fault
 	for range 1 + d.next()%12 {
 		at := d.span(warm, quiet-10*time.Second)
-		faults = append(faults, d.fault(kinds, ids, at, quiet))
+		f := d.fault(kinds, ids, at, quiet)
+		if f = limits.hold(f); len(f.Whom) > 0 || f.Do == Weather {
+			faults = append(faults, f)
+		}
 	}
-	slices.SortStableFunc(faults, func(a, b Fault) int { return int(a.At - b.At) })
+	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return cfg, faults
 }
 
+// bounds keep a story within what the protocol assumes: beyond it no promise
+// holds, and a broken one would say nothing.
+type bounds struct {
+	council []member.ID
+	emptied map[member.ID]bool // councillors whose disk was lost
+	liar    member.ID          // the one observer that lies in this story
+}
+
+// hold takes out of a fault those whom it may not hit: more than a minority of
+// the councillors' disks over the whole story, and a second liar.
+func (b *bounds) hold(f Fault) Fault {
+	f.Whom = slices.DeleteFunc(f.Whom, func(id member.ID) bool {
+		switch f.Do {
+		case Wipe, BitFlip:
+			if !slices.Contains(b.council, id) || b.emptied[id] {
+				return false
+			}
+			if 2*(len(b.emptied)+1) >= len(b.council) {
+				return true
+			}
+			b.emptied[id] = true
+		case Lie, Defame:
+			if b.liar == "" {
+				b.liar = id
+			}
+			return b.liar != id
+		default:
+		}
+		return false
+	})
+	return f
+}
+
+// swarmKinds are all kinds but the flood of a host, which needs load.
 var swarmKinds = []FaultKind{
-	Crash, KillAgent, KillService, Sicken, Pause, Freeze, StallDisk, Lossy, Weather, Isolate, Deafen,
+	Crash, Wipe, KillAgent, KillService, Sicken, Pause, Freeze, Slow,
+	StallDisk, SlowDisk, FullDisk, TornTail, LostTail, BitFlip,
+	Lossy, Weather, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap,
+	ClockJump, ClockDrift, HangActions, FailActions, LyingActions, UnknownActions, Lie, Defame,
 }
 
 // dice draws what a story is made of.
@@ -94,7 +136,8 @@ func (d dice) some(ids []member.ID, k int) []member.ID {
 }
 
 func (d dice) fault(kinds []FaultKind, ids []member.ID, at, quiet time.Duration) Fault {
-	f := Fault{At: at, Do: kinds[d.next()%uint64(len(kinds))], Serve: d.one(2)}
+	f := Fault{At: at, Do: kinds[d.next()%uint64(len(kinds))]}
+	rule, _ := RuleOf(f.Do)
 	most := 1
 	switch d.next() % 8 {
 	case 0:
@@ -104,17 +147,66 @@ func (d dice) fault(kinds []FaultKind, ids []member.ID, at, quiet time.Duration)
 	case 3, 4:
 		most = 3
 	}
-	f.Whom = d.some(ids, 1+int(d.next()%uint64(most)))
-	short, long := 200*time.Millisecond, quiet-at
-	switch f.Do {
-	case Pause, Freeze, StallDisk:
-		long = min(long, 20*time.Second)
-	case Weather:
-		f.Whom, f.Share = nil, 0.05+0.25*d.unit()
-	case Lossy:
-		f.Share = 0.1 + 0.8*d.unit()
-	default: // as long as the calm allows
+	if rule.Has(FieldWhom) {
+		f.Whom = d.some(ids, 1+int(d.next()%uint64(most)))
 	}
-	f.For = d.span(short, max(long, 2*short))
+	if rule.Has(FieldOther) && (f.Do == Defame || d.one(2)) {
+		rest := slices.DeleteFunc(slices.Clone(ids), func(id member.ID) bool { return slices.Contains(f.Whom, id) })
+		f.Other = d.some(rest, 1+int(d.next()%uint64(max(1, len(rest)))))
+	}
+	if f.Do == Defame && len(f.Other) == 0 {
+		f.Do = Lie
+	}
+	f.Serve = rule.Has(FieldServe) && d.one(2)
+	f = d.strength(f)
+	if rule.Ends {
+		short, long := 200*time.Millisecond, quiet-at
+		switch f.Do {
+		case Pause, Freeze, StallDisk, Slow:
+			long = min(long, 20*time.Second)
+		case Swizzle:
+			long -= f.Every // it heals in that time
+		default: // as long as the calm allows
+		}
+		f.For = d.span(short, max(long, 2*short))
+	}
+	return f
+}
+
+// strength draws how bad a fault is.
+func (d dice) strength(f Fault) Fault {
+	switch f.Do {
+	case Weather:
+		f.Share = 0.05 + 0.25*d.unit()
+	case Lossy, Burst:
+		f.Share = 0.1 + 0.8*d.unit()
+	case Duplicate:
+		f.Share = 0.01 + 0.5*d.unit()
+	case Reorder:
+		f.Share, f.Delay = 0.01+0.3*d.unit(), d.span(time.Millisecond, time.Second)
+	case Delay:
+		f.Delay = d.span(time.Millisecond, 400*time.Millisecond)
+	case Slow:
+		f.Delay, f.Share = d.span(10*time.Millisecond, 600*time.Millisecond), 1+20*d.unit()
+	case SlowDisk:
+		f.Delay, f.Share = d.span(time.Millisecond, 300*time.Millisecond), 1+20*d.unit()
+	case Swizzle:
+		f.Every = d.span(time.Second, 10*time.Second)
+	case Flap:
+		f.Every = d.span(500*time.Millisecond, 40*time.Second)
+	case ClockJump:
+		f.Delay = d.span(100*time.Millisecond, time.Second) << (d.next() % 10) // up to 8 min
+		if d.one(2) {
+			f.Delay = -f.Delay
+		}
+	case ClockDrift:
+		f.Share = (d.unit() - 0.5) / 50 // the protocol stands 1 %
+	case HangActions, FailActions, LyingActions, UnknownActions:
+		f.Share = 0.1 + 0.9*d.unit()
+	default: // there or not there
+	}
+	if f.Do == Burst && d.one(2) {
+		f.Every = d.span(20*time.Millisecond, 5*time.Second)
+	}
 	return f
 }

@@ -22,6 +22,11 @@ const (
 // wrong then.
 func swarm(seed uint64, verbose bool) (*World, []string, error) {
 	cfg, faults := Swarm(seed, swarmMembers, swarmStorm)
+	return tale(cfg, faults, verbose)
+}
+
+// tale plays a story and waits for calm.
+func tale(cfg Config, faults []Fault, verbose bool) (*World, []string, error) {
 	w, err := New(cfg)
 	if err != nil {
 		return nil, nil, err

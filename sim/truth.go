@@ -31,7 +31,7 @@ const lossMemory = 25 * time.Second
 // is not well, and neither is one of more than 51 % for the round trip.
 func (m *machine) well(leader *machine) bool {
 	w := m.w
-	if !m.up() || w.now-m.ailed < grace || w.now-m.lossyAt < lossMemory {
+	if !m.up() || m.slow.more > tolerated || w.now-m.ailed < grace || w.now-m.lossyAt < lossMemory {
 		return false
 	}
 	if !w.councilReaches(m) {
@@ -43,8 +43,7 @@ func (m *machine) well(leader *machine) bool {
 			continue
 		}
 		all++
-		own := w.links.loss[m.i*w.links.n+x.i]
-		if !w.severed(m.i, x.i) && !w.severed(x.i, m.i) && own <= 0.1 && w.lossOf(m.i, x.i) <= 0.3 {
+		if w.sound(m.i, x.i) {
 			good++
 		}
 	}

@@ -51,22 +51,22 @@ type Disk struct{ Sync Span }
 // World is a cluster in virtual time.
 type World struct {
 	kernel
-	cfg       Config
-	epoch     time.Time
-	chance    *chance
-	machines  []*machine
-	index     map[member.ID]int
-	links     links
-	trace     hash.Hash64
-	squall    float64 // loss that faults add to the weather of all links
-	letters   letters
-	checker   *checker
-	facts     []consensus.Fact // the agreed story, as first applied by anybody
-	before    uint64           // facts of a ledger with which the world began
-	probes    uint64           // that were sent
-	lines     []string         // the story in words, if wanted
-	onlookers []func(Happening)
-	Verbose   bool
+	cfg        Config
+	epoch      time.Time
+	chance     *chance
+	machines   []*machine
+	index      map[member.ID]int
+	links      links
+	linkFaults int // so many faults of links there have been
+	trace      hash.Hash64
+	letters    letters
+	checker    *checker
+	facts      []consensus.Fact // the agreed story, as first applied by anybody
+	before     uint64           // facts of a ledger with which the world began
+	probes     uint64           // that were sent
+	lines      []string         // the story in words, if wanted
+	onlookers  []func(Happening)
+	Verbose    bool
 }
 
 // seeded makes crypto/rand give the same bytes in every run.
@@ -107,7 +107,7 @@ func New(cfg Config) (*World, error) {
 			running: map[member.SlotID]*service{}, lossyAt: -lossMemory,
 		})
 	}
-	w.links = newLinks(len(members))
+	w.links.struck = make([]uint16, len(members))
 	w.checker = newChecker(w)
 	if past != nil {
 		return w, w.resume(past)

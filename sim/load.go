@@ -1,0 +1,3 @@
+package sim
+
+func (w *World) flood(host string, times float64) {}

@@ -1,0 +1,304 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"moonwatch/member"
+)
+
+// forever is a fault without an end.
+const forever = 1000 * time.Hour
+
+// Strike arranges faults. One that Fault.Check refuses, or that names a member
+// whom the world does not have, is a mistake of the caller's, who has to check
+// what people wrote.
+func (w *World) Strike(faults ...Fault) {
+	for _, f := range faults {
+		w.must(f)
+		w.at(f.At, func() { w.begin(f) })
+		if f.For > 0 {
+			w.at(f.At+f.For, func() { w.end(f) })
+		}
+	}
+}
+
+func (w *World) must(f Fault) {
+	if err := f.Check(); err != nil {
+		panic("sim: " + err.Error())
+	}
+	for _, id := range slices.Concat(f.Whom, f.Other) {
+		if _, ok := w.index[id]; !ok {
+			panic(fmt.Sprintf("sim: fault %s: no member %s", f.Do, id))
+		}
+	}
+}
+
+// Hit lets a fault begin at once.
+func (w *World) Hit(do FaultKind, whom ...member.ID) { w.Begin(Fault{Do: do, Whom: whom}) }
+
+// Mend ends a fault that has no end of its own.
+func (w *World) Mend(do FaultKind, whom ...member.ID) { w.End(Fault{Do: do, Whom: whom, Serve: true}) }
+
+// Begin lets a fault begin at once, whatever its At says. If it has no For it
+// lasts until End.
+func (w *World) Begin(f Fault) {
+	f.At = w.now
+	w.must(f)
+	w.begin(f)
+	if f.For > 0 {
+		w.after(f.For, func() { w.end(f) })
+	}
+}
+
+// End ends a fault that Begin began without a For: the same kind, members and
+// numbers.
+func (w *World) End(f Fault) { w.end(f) }
+
+func (w *World) begin(f Fault) {
+	length := f.For
+	if length == 0 {
+		length = forever
+	}
+	w.tell(Happening{What: FaultBegan, Fault: &f})
+	for _, m := range w.those(f.Whom) {
+		w.note(m.i, string(f.Do))
+		m.ail()
+	}
+	switch f.Do {
+	case Weather:
+		w.links.squall += f.Share
+		w.ailAll()
+	case Lossy, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
+		w.strikeLinks(f)
+	case Flood:
+		w.flood(f.Host, f.Share)
+	default:
+		for _, m := range w.those(f.Whom) {
+			m.struck(f, length)
+		}
+	}
+}
+
+// struck lets a fault of one machine begin.
+func (m *machine) struck(f Fault, length time.Duration) {
+	until := m.w.now + length
+	switch f.Do {
+	case Crash, Wipe:
+		m.crash(m.lands())
+	case TornTail, LostTail:
+		m.crash(false)
+		if f.Do == TornTail {
+			m.disk.life = 0 // the small files are replaced whole; only this one is read half-written
+		}
+	case KillAgent:
+		m.killAgent(m.lands())
+	case BitFlip:
+		m.killAgent(m.lands())
+		m.disk.flipped = true
+		m.start(100 * time.Millisecond)
+	case KillService:
+		m.killServices()
+	case Sicken:
+		for _, s := range m.running {
+			s.sick = true
+		}
+	case Pause:
+		m.halted = max(m.halted, until)
+		m.pause(length)
+	case Freeze:
+		m.pause(length)
+	case Slow:
+		m.slow = f.pace(pace{more: 100 * time.Millisecond})
+	case StallDisk:
+		m.writer.stalled = max(m.writer.stalled, until)
+	case FullDisk:
+		m.writer.full = max(m.writer.full, until)
+	case SlowDisk:
+		m.writer.slow = f.pace(pace{times: 10})
+	case ClockJump:
+		m.clock.jump(m.w.now, f.Delay)
+	case ClockDrift:
+		m.clock.run(m.w.now, f.Share)
+	case HangActions, FailActions, LyingActions, UnknownActions:
+		m.spoil(f, true)
+	case Lie, Defame:
+		m.lie(f)
+	default: // not a machine's
+	}
+}
+
+// pace is what a fault says about it, or otherwise if it says nothing.
+func (f Fault) pace(otherwise pace) pace {
+	if f.Delay == 0 && f.Share == 0 {
+		return otherwise
+	}
+	return pace{more: f.Delay, times: f.Share}
+}
+
+// end undoes a fault. What ends by itself or cannot be undone is left alone.
+func (w *World) end(f Fault) {
+	w.tell(Happening{What: FaultEnded, Fault: &f})
+	for _, m := range w.those(f.Whom) {
+		w.note(m.i, "end of "+string(f.Do))
+		m.ail()
+	}
+	switch f.Do {
+	case Weather:
+		w.links.squall -= f.Share
+		w.ailAll()
+	case Lossy, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
+		w.healLinks(f)
+	case Flood:
+		w.flood(f.Host, 1/f.Share)
+	default:
+		for _, m := range w.those(f.Whom) {
+			m.mended(f)
+		}
+	}
+}
+
+// mended ends a fault of one machine.
+func (m *machine) mended(f Fault) {
+	switch f.Do {
+	case Crash, TornTail, LostTail:
+		m.boot(f.Serve)
+	case Wipe:
+		m.empty()
+		m.boot(false)
+	case BitFlip:
+		if m.mind == nil {
+			m.empty()
+			m.start(100 * time.Millisecond)
+		}
+	case KillAgent:
+		m.start(100 * time.Millisecond)
+	case Sicken:
+		for _, s := range m.running {
+			s.sick = false
+		}
+	case Slow:
+		m.slow = pace{}
+	case SlowDisk:
+		m.writer.slow = pace{}
+	case Pause, Freeze, StallDisk, FullDisk:
+		if f.For == 0 { // else its time is over, or a longer one of its kind goes on
+			m.release(f.Do)
+		}
+	case ClockJump:
+		m.clock.jump(m.w.now, -f.Delay)
+	case ClockDrift:
+		m.clock.run(m.w.now, -f.Share)
+	case HangActions, FailActions, LyingActions, UnknownActions:
+		m.spoil(f, false)
+	case Lie, Defame:
+		m.repent(f)
+	default: // over by itself
+	}
+}
+
+// crash takes a machine's power. Landed says whether the write under way was
+// whole on the disk.
+func (m *machine) crash(landed bool) {
+	m.killAgent(landed)
+	if !m.on {
+		return
+	}
+	m.on = false
+	m.paused, m.halted = 0, 0
+	m.boots++
+	m.stopped = maps.Clone(m.running)
+	m.killServices()
+}
+
+// killServices ends the services alone.
+func (m *machine) killServices() {
+	for _, slot := range slices.Sorted(maps.Keys(m.running)) {
+		delete(m.running, slot)
+		m.w.tell(Happening{What: ServiceDown, Member: m.id, Slot: slot})
+	}
+}
+
+// boot gives a machine its power back. Serve says whether its init system
+// starts what ran before, as it may for a slot that has moved on since.
+func (m *machine) boot(serve bool) {
+	if m.on {
+		return
+	}
+	m.on = true
+	if serve {
+		for slot, s := range m.stopped {
+			m.running[slot] = &service{epoch: s.epoch}
+		}
+		for _, slot := range slices.Sorted(maps.Keys(m.running)) {
+			m.w.tell(Happening{What: ServiceUp, Member: m.id, Slot: slot})
+		}
+	}
+	m.stopped = nil
+	m.start(100 * time.Millisecond)
+}
+
+// empty leaves a machine without anything that its agent has ever written. A
+// councillor's votes are among it, so it sits in the council no more.
+func (m *machine) empty() {
+	m.disk = newDisk()
+	m.disk.emptied = true
+}
+
+// killAgent ends the agent as kill -9 does. Landed says whether the write under
+// way was whole on the disk.
+func (m *machine) killAgent(landed bool) {
+	if m.mind != nil {
+		m.abandon(landed)
+		m.w.tell(Happening{What: AgentEnded, Member: m.id})
+	}
+	m.mind, m.waiting = nil, nil
+	m.life++
+	m.wake = 0
+	m.paused = m.halted
+}
+
+// endAgent ends the agent as its init system does: it writes what it has.
+func (m *machine) endAgent() { m.killAgent(true) }
+
+// pause lets the agent stand still; what arrives waits for it.
+func (m *machine) pause(d time.Duration) {
+	m.paused = max(m.paused, m.w.now+d)
+	life := m.life
+	m.w.at(m.paused, func() {
+		if m.life == life && m.up() {
+			m.resume()
+		}
+	})
+}
+
+// resume gives an agent that stood still what waited for it.
+func (m *machine) resume() {
+	waiting := m.waiting
+	m.waiting = nil
+	m.ail()
+	for _, do := range waiting {
+		m.deliver(do)
+	}
+	m.woken()
+}
+
+// release ends at once what would have lasted until a time.
+func (m *machine) release(do FaultKind) {
+	now := m.w.now
+	switch do {
+	case StallDisk:
+		m.writer.stalled = min(m.writer.stalled, now)
+	case FullDisk:
+		m.writer.full = min(m.writer.full, now)
+	case Pause:
+		m.halted, m.paused = min(m.halted, now), min(m.paused, now)
+	default:
+		m.paused = min(m.paused, max(m.halted, now))
+	}
+	if m.up() && (do == Pause || do == Freeze) {
+		m.resume()
+	}
+}
