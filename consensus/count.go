@@ -1,7 +1,6 @@
 package consensus
 
 import (
-	"slices"
 	"time"
 
 	"moonwatch/agent"
@@ -9,57 +8,87 @@ import (
 )
 
 // count applies PROTOCOL 4, rules 1 to 4, to one subject and kind. Without
-// names members that are taken out of the observers because they are in the
-// cut themselves.
-func (t *Tally) count(now time.Time, s *subject, kind agent.Kind, without []member.ID) Count {
-	observers := t.ledger.Overlay().ObserversOf(s.id)
+// marks the members that are taken out of the observers because they are in the
+// cut themselves; nil marks nobody.
+func (t *Tally) count(now time.Time, s *subject, kind agent.Kind, without marks) Count {
+	return t.poll(now, s, kind, without, nil)
+}
+
+// spell counts, and lists the votes that were counted: what a verdict carries.
+// Most counts decide nothing, and nobody ever reads their votes.
+func (t *Tally) spell(now time.Time, s *subject, kind agent.Kind, without marks) Count {
+	var votes []VoteCount
+	c := t.poll(now, s, kind, without, &votes)
+	c.Votes = votes
+	return c
+}
+
+func (t *Tally) poll(now time.Time, s *subject, kind agent.Kind, without marks, votes *[]VoteCount) Count {
+	observers := t.ledger.Overlay().watchers[s.place]
 	c := Count{Assigned: len(observers)}
 	life := s.incarnation()
 	cuts := t.ledger.anyCut()
 	casts := inOrder{s.casts[kind]}
 	var standing, seats, downs spread
-	for _, id := range observers {
-		if slices.Contains(without, id) || t.silenced(id) {
+	for _, at := range observers {
+		e := &t.memory.entries[at]
+		if e.silenced || without.has(int(at)) {
 			continue
 		}
 		c.Standing++
-		d := t.roster.Domain(id)
-		standing.add(d)
-		said := casts.of(id)
-		stance, vote, fresh := said.stance(now)
-		if stance != agent.Abstain && vote.Incarnation != 0 && vote.Incarnation < life {
+		standing.add(e.domain)
+		cast := casts.of(int(at))
+		stance, said := cast.stance(now)
+		if stance != agent.Abstain && said.vote.Incarnation != 0 && said.vote.Incarnation < life {
 			stance = agent.Abstain // about an earlier life
-		} else if t.abstains(now, id) {
+		} else if e.abstainsNow(now) {
 			continue
-		} else if stance == agent.Abstain && t.lost(now, id) {
+		} else if stance == agent.Abstain && t.lost(now, e) {
 			continue
 		}
 		c.Eligible++
-		if !cuts || !t.ledger.DomainCut(d) {
-			seats.add(d)
+		if !cuts || !t.ledger.DomainCut(e.domain) {
+			seats.add(e.domain)
 		}
 		switch stance {
 		case agent.Down:
 			c.Downs++
-			downs.add(d)
+			downs.add(e.domain)
 		case agent.Up:
 			c.Ups++
 		case agent.Abstain:
-			if s.reached(now, said, t.cfg.RollValid) && said.fresh.vote.Incarnation >= life && !t.unheard(now, id) {
+			if s.reached(now, cast, t.cfg.RollValid) && cast.fresh.vote.Incarnation >= life && !t.unheard(now, e) {
 				c.reached++
 			}
 			continue // unanswered but heard: stays eligible
 		}
-		if c.Votes == nil {
-			c.Votes = make([]VoteCount, 0, len(observers))
+		if votes != nil {
+			*votes = append(*votes, VoteCount{
+				Observer: e.id, Domain: e.domain, Stance: stance,
+				Reason: said.vote.Reason, Fresh: said == &cast.fresh, Evidence: said.evidence(now),
+			})
 		}
-		c.Votes = append(c.Votes, VoteCount{
-			Observer: id, Domain: d, Stance: stance, Reason: vote.Reason, Fresh: fresh, Evidence: vote.Evidence,
-		})
 	}
 	c.Needed = needed(c.Eligible)
 	c.OneSided = oneSided(c, seats, downs, standing)
 	return c
+}
+
+// marks are members by their place in the roster; nil marks nobody.
+type marks []bool
+
+func (m marks) has(place int) bool { return m != nil && m[place] }
+
+// marked marks the subjects of a cut.
+func (t *Tally) marked(cut []*subject) marks {
+	if len(cut) == 0 {
+		return nil
+	}
+	m := make(marks, len(t.memory.entries))
+	for _, s := range cut {
+		m[s.place] = true
+	}
+	return m
 }
 
 // oneSided applies rule 4: with observers in two domains, down votes of one of
@@ -99,22 +128,10 @@ func (c Count) up() bool {
 // smeared reports that down votes are too many to be noise.
 func (c Count) smeared() bool { return c.decidable() && c.Downs >= low(c.Eligible) }
 
-// silenced observers are under a verdict: their word is not asked for.
-func (t *Tally) silenced(id member.ID) bool {
-	s, ok := t.ledger.Standing(id)
-	return ok && s.Kind.Silences()
-}
-
-func (t *Tally) abstains(now time.Time, id member.ID) bool {
-	v := t.voices[id]
-	return v != nil && v.abstains != "" && now.Before(v.abstainsUntil)
-}
-
 // lost observers have been silent to all councillors and are themselves
 // accused: they will not answer, and waiting for them would save nobody.
-func (t *Tally) lost(now time.Time, id member.ID) bool {
-	v, s := t.voices[id], t.subjects[id]
-	return v != nil && now.Sub(v.heard) >= t.cfg.Silent && s != nil && s.accusers(now, agent.OfAgent) >= 2
+func (t *Tally) lost(now time.Time, e *entry) bool {
+	return now.Sub(e.heard) >= t.cfg.Silent && e.subject != nil && e.subject.accusers(now, agent.OfAgent) >= 2
 }
 
 // spread says over how many failure domains something reaches, up to two:

@@ -36,19 +36,19 @@ func (t *Tally) asked(now time.Time, s *subject) bool {
 // help others to pass, so the result does not depend on the order.
 func (t *Tally) crossing(now time.Time, subjects, barred []*subject) []*subject {
 	var in []*subject
-	var names []member.ID
+	var taken marks // who was in when this round began
 	for {
 		n := len(in)
 		for _, s := range subjects {
-			if slices.Contains(in, s) || slices.Contains(barred, s) || !t.undecided(s.id) {
+			if taken.has(s.place) || slices.Contains(barred, s) || !t.undecided(s) {
 				continue
 			}
-			if s.accusers(now, agent.OfAgent) < 2 || !t.asked(now, s) {
+			if !t.asked(now, s) || s.accusers(now, agent.OfAgent) < 2 {
 				continue
 			}
 			c := s.counts[agent.OfAgent]
-			if len(names) > 0 {
-				c = t.count(now, s, agent.OfAgent, names)
+			if taken != nil {
+				c = t.count(now, s, agent.OfAgent, taken)
 			}
 			if c.down() {
 				in = append(in, s)
@@ -57,10 +57,7 @@ func (t *Tally) crossing(now time.Time, subjects, barred []*subject) []*subject 
 		if len(in) == n {
 			return in
 		}
-		names = names[:0]
-		for _, s := range in {
-			names = append(names, s.id)
-		}
+		taken = t.marked(in)
 	}
 }
 
@@ -71,7 +68,7 @@ func (t *Tally) feuds(now time.Time, in []*subject) []*subject {
 	var out []*subject
 	for _, a := range in {
 		if slices.ContainsFunc(in, func(b *subject) bool {
-			return a != b && b.says(now, a.id, agent.Down) && a.says(now, b.id, agent.Down)
+			return a != b && b.says(now, a, agent.Down) && a.says(now, b, agent.Down)
 		}) {
 			out = append(out, a)
 		}
@@ -85,9 +82,9 @@ func (t *Tally) feuds(now time.Time, in []*subject) []*subject {
 func (t *Tally) islands(now time.Time, in []*subject) []*subject {
 	var out []*subject
 	for _, d := range t.wholeDomains(in) {
-		mine := slices.DeleteFunc(slices.Clone(in), func(s *subject) bool { return t.roster.Domain(s.id) != d })
+		mine := slices.DeleteFunc(slices.Clone(in), func(s *subject) bool { return t.memory.entries[s.place].domain != d })
 		if slices.ContainsFunc(mine, func(a *subject) bool {
-			return slices.ContainsFunc(mine, func(b *subject) bool { return a != b && a.says(now, b.id, agent.Up) })
+			return slices.ContainsFunc(mine, func(b *subject) bool { return a != b && a.says(now, b, agent.Up) })
 		}) {
 			out = append(out, mine...)
 		}
@@ -99,20 +96,18 @@ func (t *Tally) islands(now time.Time, in []*subject) []*subject {
 // the cut as a whole, in the order of the roster. A fleet of one domain has no
 // outside from which it could be cut.
 func (t *Tally) wholeDomains(in []*subject) []member.FailureDomain {
-	missing := map[member.FailureDomain]int{}
-	size := map[member.FailureDomain]int{}
-	var order []member.FailureDomain
-	for _, m := range t.roster.Members {
-		if size[m.Domain] == 0 {
-			order = append(order, m.Domain)
-		}
-		size[m.Domain]++
-		if !slices.ContainsFunc(in, func(s *subject) bool { return s.id == m.ID }) {
-			missing[m.Domain]++
-		}
-	}
-	if len(order) < 2 {
+	if len(t.memory.domains) < 2 || len(in) < 2 {
 		return nil
 	}
-	return slices.DeleteFunc(order, func(d member.FailureDomain) bool { return size[d] < 2 || missing[d] > 0 })
+	cut := map[member.FailureDomain]int{}
+	for _, s := range in {
+		cut[t.memory.entries[s.place].domain]++
+	}
+	var whole []member.FailureDomain
+	for _, d := range t.memory.domains {
+		if d.members >= 2 && cut[d.name] == d.members {
+			whole = append(whole, d.name)
+		}
+	}
+	return whole
 }

@@ -11,19 +11,16 @@ import (
 // verdict words the cut: one finding per member, agent and service weighed
 // together, and one word for a whole failure domain that is out of reach.
 func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
-	names := make([]member.ID, len(cut))
-	for i, s := range cut {
-		names[i] = s.id
-	}
-	v := Verdict{Term: t.term, Roster: t.roster.Epoch}
+	taken := t.marked(cut)
+	v := Verdict{Term: t.term, Roster: t.memory.roster.Epoch}
 	waits := false
 	for _, s := range cut {
-		f, ok := t.finding(now, s, names)
+		f, ok := t.finding(now, s, taken)
 		if !ok {
 			waits = true
 			continue
 		}
-		if st, stands := t.ledger.Standing(s.id); stands && f.Kind.rank() <= st.Kind.rank() {
+		if st := t.verdictOn(s); st != "" && f.Kind.rank() <= st.rank() {
 			continue // nothing graver to say
 		}
 		v.Findings = append(v.Findings, f)
@@ -36,14 +33,14 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 	v.Domain = t.cutDomain(now, cut, v.Findings)
 	if v.Domain != "" {
 		for i := range v.Findings {
-			if t.roster.Domain(v.Findings[i].Subject) == v.Domain {
+			if t.memory.roster.Domain(v.Findings[i].Subject) == v.Domain {
 				v.Findings[i].Kind = VerdictDomainCut
 			}
 		}
 	}
 	fresh := false
 	for _, f := range v.Findings {
-		if t.propose(now, t.subjects[f.Subject], f.Kind) {
+		if t.propose(now, t.memory.subject(f.Subject), f.Kind) {
 			fresh = true
 		}
 	}
@@ -55,16 +52,16 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 
 // finding applies PROTOCOL 4's table to a member whose agent is silent. It
 // reports false while its service may still answer.
-func (t *Tally) finding(now time.Time, s *subject, without []member.ID) (Finding, bool) {
+func (t *Tally) finding(now time.Time, s *subject, without marks) (Finding, bool) {
 	f := Finding{
 		Subject: s.id, Incarnation: s.incarnation(), Kind: VerdictDown,
-		Agent: t.count(now, s, agent.OfAgent, without),
+		Agent: t.spell(now, s, agent.OfAgent, without),
 	}
 	f.SilentSince = now.Add(-silence(f.Agent.Votes))
 	if !t.checked(s.id) {
 		return f, true
 	}
-	f.Service = t.count(now, s, agent.OfService, without)
+	f.Service = t.spell(now, s, agent.OfService, without)
 	switch {
 	case f.Service.down():
 	case f.Service.Ups >= max(1, ceilShare(f.Service.Eligible, 25)):
@@ -107,7 +104,7 @@ func (t *Tally) cutDomain(now time.Time, cut []*subject, findings []Finding) mem
 	for _, d := range t.wholeDomains(cut) {
 		if !slices.ContainsFunc(findings, func(f Finding) bool {
 			silent := t.unheardFor(now, f.Subject) >= t.cfg.Silent
-			return t.roster.Domain(f.Subject) == d && (f.Kind != VerdictDown || f.Agent.Ups > 0 || !silent)
+			return t.memory.roster.Domain(f.Subject) == d && (f.Kind != VerdictDown || f.Agent.Ups > 0 || !silent)
 		}) {
 			return d
 		}
@@ -116,9 +113,5 @@ func (t *Tally) cutDomain(now time.Time, cut []*subject, findings []Finding) mem
 }
 
 func (t *Tally) unheardFor(now time.Time, id member.ID) time.Duration {
-	v := t.voices[id]
-	if v == nil {
-		return 0
-	}
-	return now.Sub(v.heard)
+	return now.Sub(t.memory.entries[t.memory.place(id)].heard)
 }

@@ -166,7 +166,12 @@ func (o *Overlay) Assigned(observer, subject member.ID) bool {
 	if i < 0 || j < 0 {
 		return false
 	}
-	_, ok := slices.BinarySearch(o.watchers[j], int32(i))
+	return o.assigned(i, j)
+}
+
+// assigned is Assigned by places in the roster.
+func (o *Overlay) assigned(observer, subject int) bool {
+	_, ok := slices.BinarySearch(o.watchers[subject], int32(observer))
 	return ok
 }
 

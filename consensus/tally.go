@@ -2,7 +2,6 @@ package consensus
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"moonwatch/agent"
@@ -88,7 +87,6 @@ type Looked struct {
 	Agent   agent.Stance // Abstain: undecided
 	Service agent.Stance
 	At      time.Time
-	Count   Count
 }
 
 func (CallRoll) isTallyEffect() {}
@@ -105,10 +103,9 @@ type Tally struct {
 	term     uint64
 	rolls    uint64
 	since    time.Time // when this leadership began
-	voices   map[member.ID]*voice
-	subjects map[member.ID]*subject
-	roster   *member.Roster
+	memory   memory
 	quiet    time.Time // nobody may be cut before
+	pending  bool      // somebody passes the high watermark and waits for quiet
 	cascade  bool
 	calmCall time.Time            // the last roll call in cascade
 	checked  func(member.ID) bool // has the member a service that can be checked from outside
@@ -119,7 +116,7 @@ type Tally struct {
 // NewTally makes a tally over a ledger that the caller keeps. Checked tells
 // whether a member runs a service that its observers check.
 func NewTally(cfg TallyConfig, l *Ledger, checked func(member.ID) bool) *Tally {
-	return &Tally{cfg: cfg, ledger: l, checked: checked, voices: map[member.ID]*voice{}, subjects: map[member.ID]*subject{}}
+	return &Tally{cfg: cfg, ledger: l, checked: checked}
 }
 
 // Cascade tells the tally whether the fleet is in cascade: then the roll is
@@ -143,7 +140,7 @@ func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
 	if !t.awake {
 		return nil
 	}
-	t.follow(now)
+	t.memory.follow(now, t.ledger)
 	var out []TallyEffect
 	switch ev := ev.(type) {
 	case Heard:
@@ -153,7 +150,9 @@ func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
 		}
 	case Present:
 		for _, id := range ev.Members {
-			t.voice(now, id).heard = now
+			if at := t.memory.place(id); at >= 0 {
+				t.memory.entries[at].heard = now
+			}
 		}
 		if now.Before(t.Wake()) {
 			return nil // nothing to weigh yet
@@ -161,42 +160,22 @@ func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
 	case Recall:
 		out = t.recall(now, ev.Subject, out)
 	case DoorAnswered:
-		if s := t.subject(ev.Subject); s != nil {
+		if s := t.memory.subject(ev.Subject); s != nil {
 			s.door = now
 		}
 	}
 	return t.weigh(now, out)
 }
 
-// follow adopts a new roster: votes over edges that are gone count no longer.
-func (t *Tally) follow(now time.Time) {
-	for _, id := range t.ledger.Condemned() {
-		if t.ledger.Roster().Index(id) >= 0 && t.subjects[id] == nil {
-			t.subjects[id] = &subject{id: id} // somebody has to lift it one day
-		}
-	}
-	if t.roster == t.ledger.Roster() {
-		return
-	}
-	t.roster = t.ledger.Roster()
-	for id := range t.subjects {
-		if t.roster.Index(id) < 0 {
-			delete(t.subjects, id)
-		}
-	}
-	for _, m := range t.roster.Members {
-		t.voice(now, m.ID)
-	}
-}
-
 // hear books a statement. It reports whether it says anything that was not
 // known: a renewal is no news, and the same statement comes from every
 // councillor.
 func (t *Tally) hear(now time.Time, st agent.Statement) bool {
-	if t.roster.Index(st.Observer) < 0 {
+	at := t.memory.place(st.Observer)
+	if at < 0 {
 		return false
 	}
-	v := t.voice(now, st.Observer)
+	v := &t.memory.entries[at].voice
 	v.heard = now
 	if !v.newer(st) {
 		return false
@@ -209,48 +188,11 @@ func (t *Tally) hear(now time.Time, st agent.Statement) bool {
 		v.unreachable = nil
 	}
 	for _, x := range st.Votes {
-		if !t.ledger.Overlay().Assigned(st.Observer, x.Subject) {
-			continue
+		if of := t.memory.place(x.Subject); of >= 0 && t.ledger.Overlay().assigned(at, of) {
+			news = t.memory.about(of).book(now, t, at, st, x) || news
 		}
-		news = t.subject(x.Subject).book(now, t, st, x) || news
 	}
 	return news
-}
-
-func (t *Tally) voice(now time.Time, id member.ID) *voice {
-	v := t.voices[id]
-	if v == nil {
-		v = &voice{heard: now} // a new leader gives everybody the time to speak
-		t.voices[id] = v
-	}
-	return v
-}
-
-func (t *Tally) subject(id member.ID) *subject {
-	if t.roster.Index(id) < 0 {
-		return nil
-	}
-	s := t.subjects[id]
-	if s == nil {
-		s = &subject{id: id}
-		t.subjects[id] = s
-	}
-	return s
-}
-
-// inOrder lists the subjects about which something was said, sorted.
-func (t *Tally) inOrder() []*subject {
-	list := make([]*subject, 0, len(t.subjects))
-	for _, s := range t.subjects {
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b *subject) int {
-		if a.id < b.id {
-			return -1
-		}
-		return 1
-	})
-	return list
 }
 
 // Open lists the members in trouble that no verdict covers yet, sorted:
@@ -260,27 +202,27 @@ func (t *Tally) Open(now time.Time) []member.ID {
 	if !t.awake {
 		return nil
 	}
-	t.follow(now)
+	t.memory.follow(now, t.ledger)
 	named := map[member.ID]int{}
-	for _, v := range t.voices {
-		if v.abstains != "" && now.Before(v.abstainsUntil) {
+	for i := range t.memory.entries {
+		if v := &t.memory.entries[i].voice; v.abstainsNow(now) {
 			for _, id := range v.unreachable {
 				named[id]++
 			}
 		}
 	}
 	var open []member.ID
-	for _, m := range t.roster.Members {
-		s := t.subjects[m.ID]
-		v := t.voices[m.ID]
+	for i := range t.memory.entries {
+		e := &t.memory.entries[i]
+		s := e.subject
 		switch {
 		case s != nil && (t.believed(now, s, agent.OfAgent) >= 2 || t.believed(now, s, agent.OfService) >= 2):
-		case named[m.ID] >= 2:
-		case v != nil && now.Sub(v.heard) >= t.cfg.UnheardOpen:
+		case len(named) > 0 && named[e.id] >= 2:
+		case now.Sub(e.heard) >= t.cfg.UnheardOpen:
 		default:
 			continue
 		}
-		open = append(open, m.ID)
+		open = append(open, e.id)
 	}
 	return open
 }
@@ -291,7 +233,7 @@ func (t *Tally) believed(now time.Time, s *subject, kind agent.Kind) int {
 	n := 0
 	for i := range s.casts[kind] {
 		c := &s.casts[kind][i]
-		if st, _, _ := c.stance(now); st == agent.Down && !t.silenced(c.observer) {
+		if stance, _ := c.stance(now); stance == agent.Down && !t.memory.entries[c.observer].silenced {
 			n++
 		}
 	}
@@ -310,10 +252,8 @@ func (t *Tally) Wake() time.Time {
 	if t.news {
 		w = t.swept.Add(t.cfg.Gather)
 	}
-	for _, s := range t.subjects {
-		if s.pending && t.quiet.After(t.swept) && t.quiet.Before(w) {
-			w = t.quiet
-		}
+	if t.pending && t.quiet.After(t.swept) && t.quiet.Before(w) {
+		w = t.quiet
 	}
 	return w
 }

@@ -194,7 +194,7 @@ func TestAnswersOfAnotherCallOrTermCountForNothing(t *testing.T) {
 		a.say("b1", a.vote("a1", agent.OfAgent, agent.Down, id))
 		a.say("c1", a.vote("a1", agent.OfAgent, agent.Up, id))
 		a.mute["b1"], a.mute["c1"] = true, true
-		s := a.tally.subjects["a1"]
+		s := a.tally.memory.subject("a1")
 		if c := a.tally.count(a.now, s, agent.OfAgent, nil); c.Downs != 1 || c.Ups != 0 {
 			t.Errorf("an answer to %v counts while %v is asked: %+v", id, last, c)
 		}
@@ -235,7 +235,7 @@ func TestAnAnswerIsValidForOneSecond(t *testing.T) {
 	a.tally.cfg.RollAgain = time.Hour // no second call
 	id := a.calls[0].Call.ID
 	a.say("c1", a.vote("a1", agent.OfAgent, agent.Up, id))
-	ups := func() int { return a.tally.count(a.now, a.tally.subjects["a1"], agent.OfAgent, nil).Ups }
+	ups := func() int { return a.tally.count(a.now, a.tally.memory.subject("a1"), agent.OfAgent, nil).Ups }
 	a.now = a.now.Add(900 * time.Millisecond)
 	if ups() != 1 {
 		t.Fatal("an answer counts for nothing after 900 ms")
@@ -268,7 +268,7 @@ func TestVotesAboutAnEarlierLifeAreVoid(t *testing.T) {
 	a.about["a1"] = 6
 	a.say("c1", a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{}))
 	a.say("c2", a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{}))
-	c := a.tally.count(a.now, a.tally.subjects["a1"], agent.OfAgent, nil)
+	c := a.tally.count(a.now, a.tally.memory.subject("a1"), agent.OfAgent, nil)
 	if c.Downs != 2 || c.Eligible != 6 {
 		t.Errorf("two observers have seen a new life: %d down votes of %d count, want 2 of 6", c.Downs, c.Eligible)
 	}
@@ -286,7 +286,7 @@ func TestAStrangersVoteIsNoVote(t *testing.T) {
 	a.say(stranger, a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{}))
 	a.say("nobody", a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{}))
 	a.run(20 * time.Millisecond)
-	if a.tally.subjects["a1"] != nil || len(a.calls) != 0 {
+	if len(a.tally.memory.spoken) > 0 || len(a.calls) != 0 {
 		t.Errorf("%s does not observe a1, and the roll was called", stranger)
 	}
 }

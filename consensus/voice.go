@@ -19,6 +19,11 @@ type voice struct {
 	unreachable   []member.ID
 }
 
+// abstainsNow reports that the observer doubts itself.
+func (v *voice) abstainsNow(now time.Time) bool {
+	return v.abstains != "" && now.Before(v.abstainsUntil)
+}
+
 // newer reports whether a statement is news. Two statements made at the same
 // moment carry different votes and may come in either order, so one that is a
 // little older still counts for its own votes; one of an earlier life never.
@@ -39,7 +44,7 @@ func (v *voice) newer(st agent.Statement) bool {
 
 // cast is one observer's present word about one subject and kind.
 type cast struct {
-	observer member.ID
+	observer int                // its place in the roster
 	life     member.Incarnation // of the observer, as its statement said
 	seq      uint64             // of the statement; a new life counts from 1
 	standing castVote
@@ -47,9 +52,9 @@ type cast struct {
 }
 
 type castVote struct {
+	until time.Time
 	vote  agent.Vote
 	at    time.Time // when it came
-	until time.Time
 }
 
 func (v castVote) live(now time.Time) bool { return now.Before(v.until) }
@@ -57,6 +62,7 @@ func (v castVote) live(now time.Time) bool { return now.Before(v.until) }
 // subject is what the leader knows about one member that somebody spoke about.
 type subject struct {
 	id     member.ID
+	place  int       // in the roster
 	casts  [2][]cast // by kind, sorted by observer
 	counts [2]Count  // by kind, as of the present weighing, nobody taken out
 
@@ -81,15 +87,15 @@ type subject struct {
 // book takes one vote, and reports whether it changes what its observer says.
 // A vote about an earlier life of the subject, or an answer to a call of an
 // earlier term, counts for nothing.
-func (s *subject) book(now time.Time, t *Tally, st agent.Statement, v agent.Vote) bool {
+func (s *subject) book(now time.Time, t *Tally, observer int, st agent.Statement, v agent.Vote) bool {
 	if int(v.Kind) >= len(s.casts) || !v.Roll.IsZero() && (v.Roll.Term != t.term || v.Roll != s.roll) {
 		return false
 	}
-	c := s.cast(v.Kind, st.Observer)
+	c := s.cast(v.Kind, observer)
 	if st.Incarnation != c.life {
 		c.life, c.seq = st.Incarnation, 0 // voice.newer has refused earlier lives
 	}
-	before, _, _ := c.stance(now)
+	before, _ := c.stance(now)
 	switch {
 	case !v.Roll.IsZero():
 		if v.Roll != c.fresh.vote.Roll { // repeats do not prolong an answer
@@ -112,13 +118,13 @@ func (s *subject) book(now time.Time, t *Tally, st agent.Statement, v agent.Vote
 			c.fresh.until = now
 		}
 	}
-	after, _, _ := c.stance(now)
+	after, _ := c.stance(now)
 	return before != after
 }
 
-func (s *subject) cast(kind agent.Kind, observer member.ID) *cast {
+func (s *subject) cast(kind agent.Kind, observer int) *cast {
 	list := s.casts[kind]
-	i, ok := slices.BinarySearchFunc(list, observer, func(c cast, id member.ID) int { return cmp.Compare(c.observer, id) })
+	i, ok := slices.BinarySearchFunc(list, observer, func(c cast, at int) int { return cmp.Compare(c.observer, at) })
 	if !ok {
 		list = slices.Insert(list, i, cast{observer: observer})
 		s.casts[kind] = list
@@ -126,11 +132,24 @@ func (s *subject) cast(kind agent.Kind, observer member.ID) *cast {
 	return &s.casts[kind][i]
 }
 
+// move takes the subject to its place in a new roster, and its observers to
+// theirs. The order of places is the order of names, so casts stay sorted.
+func (s *subject) move(place int, moved []int) {
+	s.place = place
+	for k := range s.casts {
+		s.casts[k] = slices.DeleteFunc(s.casts[k], func(c cast) bool { return moved[c.observer] < 0 })
+		for i := range s.casts[k] {
+			c := &s.casts[k][i]
+			c.observer = moved[c.observer]
+		}
+	}
+}
+
 // inOrder finds casts for observers that are asked about in their order.
 type inOrder struct{ rest []cast }
 
 // of is an observer's cast, an empty one if it said nothing.
-func (c *inOrder) of(observer member.ID) *cast {
+func (c *inOrder) of(observer int) *cast {
 	for len(c.rest) > 0 && c.rest[0].observer < observer {
 		c.rest = c.rest[1:]
 	}
@@ -144,16 +163,16 @@ func (c *inOrder) of(observer member.ID) *cast {
 // to.
 var nothing cast
 
-// stance is what one observer says now: a fresh answer before a standing vote,
-// and a standing vote only if it is down.
-func (c *cast) stance(now time.Time) (agent.Stance, agent.Vote, bool) {
-	if c.fresh.live(now) && c.fresh.vote.Stance != agent.Abstain {
-		return c.fresh.vote.Stance, c.fresh.aged(now), true
+// stance is what one observer says now, and the vote that says it: a fresh
+// answer before a standing vote, and a standing vote only if it is down.
+func (c *cast) stance(now time.Time) (agent.Stance, *castVote) {
+	if c.fresh.vote.Stance != agent.Abstain && c.fresh.live(now) {
+		return c.fresh.vote.Stance, &c.fresh
 	}
 	if c.standing.live(now) {
-		return agent.Down, c.standing.aged(now), false
+		return agent.Down, &c.standing
 	}
-	return agent.Abstain, agent.Vote{}, false
+	return agent.Abstain, nil
 }
 
 // reached reports that the observer's last word was an answer that it reaches the
@@ -163,24 +182,23 @@ func (s *subject) reached(now time.Time, c *cast, valid time.Duration) bool {
 	return c.fresh.vote.Stance == agent.Up && (c.fresh.vote.Roll == s.roll || now.Sub(s.calledAt) < valid)
 }
 
-// aged is the vote with its silence brought up to now: the observer measured
-// it when it spoke.
-func (v castVote) aged(now time.Time) agent.Vote {
-	x := v.vote
-	if x.Evidence.SilentFor > 0 {
-		x.Evidence.SilentFor += now.Sub(v.at)
+// evidence is what the observer saw, with its silence brought up to now: it was
+// measured when the observer spoke.
+func (v *castVote) evidence(now time.Time) agent.Evidence {
+	e := v.vote.Evidence
+	if e.SilentFor > 0 {
+		e.SilentFor += now.Sub(v.at)
 	}
-	return x
+	return e
 }
 
 // says reports whether an observer has answered this roll call about the
 // subject with this stance.
-func (s *subject) says(now time.Time, observer member.ID, stance agent.Stance) bool {
+func (s *subject) says(now time.Time, observer *subject, stance agent.Stance) bool {
 	for i := range s.casts[agent.OfAgent] {
-		c := &s.casts[agent.OfAgent][i]
-		if c.observer == observer {
-			is, _, fresh := c.stance(now)
-			return is == stance && fresh
+		if c := &s.casts[agent.OfAgent][i]; c.observer == observer.place {
+			is, said := c.stance(now)
+			return is == stance && said == &c.fresh
 		}
 	}
 	return false
@@ -190,7 +208,7 @@ func (s *subject) says(now time.Time, observer member.ID, stance agent.Stance) b
 func (s *subject) accusers(now time.Time, kind agent.Kind) int {
 	n := 0
 	for i := range s.casts[kind] {
-		if st, _, _ := s.casts[kind][i].stance(now); st == agent.Down {
+		if stance, _ := s.casts[kind][i].stance(now); stance == agent.Down {
 			n++
 		}
 	}

@@ -1,7 +1,6 @@
 package consensus
 
 import (
-	"slices"
 	"time"
 
 	"moonwatch/agent"
@@ -12,7 +11,7 @@ import (
 // watches the watermarks, and cuts when it is quiet.
 func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 	t.swept, t.news = now, false
-	subjects := t.inOrder()
+	subjects := t.memory.subjects()
 	for _, s := range subjects {
 		for kind := range s.counts {
 			s.counts[kind] = t.count(now, s, agent.Kind(kind), nil)
@@ -22,20 +21,19 @@ func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 		t.watermark(now, s)
 	}
 	cut := t.cut(now, subjects)
-	for _, s := range subjects {
-		s.pending = slices.Contains(cut, s)
-	}
+	t.pending = len(cut) > 0
+	waits := t.marked(cut)
 	if len(cut) > 0 && !now.Before(t.quiet) {
 		if v := t.verdict(now, cut); len(v.Findings) > 0 {
 			out = append(out, Decided{Verdict: v})
 		}
 	}
 	for _, s := range subjects {
-		if !s.pending {
+		if !waits.has(s.place) {
 			out = t.aside(now, s, out)
 		}
 		if t.forgettable(now, s) {
-			delete(t.subjects, s.id)
+			t.memory.forget(s)
 		}
 	}
 	return out
@@ -43,7 +41,7 @@ func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 
 // forgettable subjects are those about which nothing stands any more.
 func (t *Tally) forgettable(now time.Time, s *subject) bool {
-	if _, stands := t.ledger.Standing(s.id); stands || s.wanted || now.Sub(s.calledAt) < t.cfg.RollValid {
+	if t.verdictOn(s) != "" || s.wanted || now.Sub(s.calledAt) < t.cfg.RollValid {
 		return false
 	}
 	for k := range s.casts {
@@ -66,7 +64,7 @@ func (t *Tally) callIfAccused(now time.Time, s *subject, out []TallyEffect) []Ta
 		s.accusedAt = time.Time{}
 		return out
 	}
-	if st, ok := t.ledger.Standing(s.id); ok && st.Kind == VerdictDown {
+	if t.verdictOn(s) == VerdictDown {
 		return out
 	}
 	if t.cascade {
@@ -93,11 +91,9 @@ func (t *Tally) callIfAccused(now time.Time, s *subject, out []TallyEffect) []Ta
 // longestUncalled is the accused subject whose last roll call is oldest.
 func (t *Tally) longestUncalled(now time.Time) *subject {
 	var oldest *subject
-	for _, s := range t.inOrder() {
-		if s.standing(now) > 0 && (oldest == nil || s.calledAt.Before(oldest.calledAt)) {
-			if st, ok := t.ledger.Standing(s.id); !ok || st.Kind != VerdictDown {
-				oldest = s
-			}
+	for _, s := range t.memory.subjects() {
+		if s.standing(now) > 0 && (oldest == nil || s.calledAt.Before(oldest.calledAt)) && t.verdictOn(s) != VerdictDown {
+			oldest = s
 		}
 	}
 	return oldest
@@ -105,9 +101,9 @@ func (t *Tally) longestUncalled(now time.Time) *subject {
 
 func (t *Tally) call(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
 	var to []member.ID
-	for _, id := range t.ledger.Overlay().ObserversOf(s.id) {
-		if !t.silenced(id) {
-			to = append(to, id)
+	for _, at := range t.ledger.Overlay().watchers[s.place] {
+		if e := &t.memory.entries[at]; !e.silenced {
+			to = append(to, e.id)
 		}
 	}
 	t.rolls++
@@ -119,7 +115,7 @@ func (t *Tally) call(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 
 // recall calls the roll because somebody wants to know.
 func (t *Tally) recall(now time.Time, id member.ID, out []TallyEffect) []TallyEffect {
-	s := t.subject(id)
+	s := t.memory.subject(id)
 	if s == nil {
 		return out
 	}
@@ -133,7 +129,7 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 		return t.lookBack(s, out)
 	}
 	ac, sc := s.counts[agent.OfAgent], s.counts[agent.OfService]
-	l := Looked{Subject: s.id, Agent: outcome(ac), Service: outcome(sc), At: s.calledAt, Count: ac}
+	l := Looked{Subject: s.id, Agent: outcome(ac), Service: outcome(sc), At: s.calledAt}
 	waited := now.Sub(s.calledAt) >= t.cfg.RollValid
 	service := !t.checked(s.id) || l.Service != agent.Abstain
 	if !waited && (l.Agent == agent.Abstain || !service) {
@@ -192,7 +188,7 @@ func (t *Tally) watermark(now time.Time, s *subject) {
 	for kind := range s.crossed {
 		c := s.counts[kind]
 		over := c.Downs >= low(c.Eligible)
-		if over && !s.crossed[kind] && t.undecided(s.id) {
+		if over && !s.crossed[kind] && t.undecided(s) {
 			if s.heldFrom.IsZero() || now.Sub(s.heldFrom) > time.Minute {
 				s.heldFrom, s.heldUp = now, 0
 			}
@@ -208,10 +204,13 @@ func (t *Tally) watermark(now time.Time, s *subject) {
 }
 
 // undecided reports that a subject could still get a graver verdict.
-func (t *Tally) undecided(id member.ID) bool {
-	st, ok := t.ledger.Standing(id)
-	return !ok || st.Kind.rank() < VerdictDown.rank() && st.Kind != VerdictDomainCut
+func (t *Tally) undecided(s *subject) bool {
+	k := t.verdictOn(s)
+	return k == "" || k.rank() < VerdictDown.rank() && k != VerdictDomainCut
 }
+
+// verdictOn is the verdict under which a subject stands, empty for none.
+func (t *Tally) verdictOn(s *subject) VerdictKind { return t.memory.entries[s.place].verdict }
 
 // aside decides what needs no cut: service-down, partial and up.
 func (t *Tally) aside(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
@@ -250,7 +249,7 @@ func (t *Tally) absolve(now time.Time, s *subject, st Standing, f Finding, out [
 	// always accuses, and a single liar could keep a verdict for ever.
 	bad := f.Agent.Downs >= low(f.Agent.Eligible) ||
 		st.Kind == VerdictServiceDown && f.Service.Downs >= low(f.Service.Eligible)
-	if bad || t.unheard(now, s.id) {
+	if bad || t.unheard(now, &t.memory.entries[s.place]) {
 		s.clean = time.Time{}
 		return out
 	}
@@ -271,10 +270,7 @@ func (t *Tally) absolve(now time.Time, s *subject, st Standing, f Finding, out [
 	return t.decide(now, s, f, out)
 }
 
-func (t *Tally) unheard(now time.Time, id member.ID) bool {
-	v := t.voices[id]
-	return v == nil || now.Sub(v.heard) >= t.cfg.UnheardOpen
-}
+func (t *Tally) unheard(now time.Time, e *entry) bool { return now.Sub(e.heard) >= t.cfg.UnheardOpen }
 
 // decide proposes one finding as a verdict of its own, once a second until it
 // stands.
@@ -282,7 +278,8 @@ func (t *Tally) decide(now time.Time, s *subject, f Finding, out []TallyEffect) 
 	if !t.propose(now, s, f.Kind) {
 		return out
 	}
-	return append(out, Decided{Verdict: Verdict{Findings: []Finding{f}, Term: t.term, Roster: t.roster.Epoch}})
+	f.Agent, f.Service = t.spell(now, s, agent.OfAgent, nil), t.spell(now, s, agent.OfService, nil)
+	return append(out, Decided{Verdict: Verdict{Findings: []Finding{f}, Term: t.term, Roster: t.memory.roster.Epoch}})
 }
 
 // propose reports whether a verdict of this kind is to be proposed now: not
