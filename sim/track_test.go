@@ -114,6 +114,9 @@ func (d dice) firstFault(kinds []FaultKind, ids []member.ID, at, quiet time.Dura
 	default: // as long as the calm allows
 	}
 	f.For = d.span(short, max(long, 2*short))
+	if rule, _ := RuleOf(f.Do); !rule.Ends {
+		f.For = 0
+	}
 	f.Serve = f.Serve && f.Do == Crash
 	return f
 }
