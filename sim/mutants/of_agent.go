@@ -1,0 +1,41 @@
+package mutants
+
+// ofAgent are the faults of the observers.
+var ofAgent = []Mutant{
+	{
+		Name:   "votes-never-withdrawn",
+		Breaks: "an observer that once met silence accuses for ever and renews its vote",
+		Ought:  "liveness",
+		Edits:  []Edit{{"agent/observer.go", "e.silence = false", "e.goodRun = 0"}},
+	},
+	{
+		Name:   "doubt-off",
+		Breaks: "an observer never doubts itself and votes while most of its own edges are down and lossy",
+		Ought:  "promise 1",
+		Edits:  []Edit{{"agent/doubt.go", "return d.reason", `return ""`}},
+	},
+	{
+		Name:   "one-lost-probe-accuses",
+		Breaks: "one lost probe is an accusation, and one fresh loss answers a roll call",
+		Ought:  "promise 1",
+		Edits: []Edit{
+			{"agent/edge.go", "now.Sub(e.silentSince()) >= c.Patience && e.lostRun >= runNeeded(m, c)", "e.lostRun >= 1"},
+			{"agent/roll.go", "r.downs >= o.cfg.RollDowns && r.downs >= o.rollDowns()", "r.downs >= 1"},
+		},
+	},
+	{
+		Name:   "outage-counts-as-loss",
+		Breaks: "a member that comes back from an outage stands accused of loss",
+		Ought:  "promise 1",
+		Edits:  []Edit{{"agent/edge.go", "n >= c.OutageRun {", "n < 0 {"}},
+	},
+	{
+		Name:   "silent-check-is-a-refusal",
+		Breaks: "a service check that the network lost counts like one that was refused",
+		Ought:  "promise 1",
+		Edits: []Edit{
+			{"agent/check.go", "if !c.Silent {", "if c.Seq > 0 {"},
+			{"agent/check.go", "case sure || !c.Silent || o.medianLoss() < clearWeather:", "default:"},
+		},
+	},
+}

@@ -1,0 +1,75 @@
+package mutants
+
+// ofConsensus are the faults of the leader's tally.
+var ofConsensus = []Mutant{
+	{
+		Name:   "quorum-minus-one",
+		Breaks: "a verdict needs one vote less than 60 % of the eligible",
+		Ought:  "promise 1",
+		Edits:  []Edit{{"consensus/verdict.go", "return max(2, ceilShare(eligible, 60))", "return max(2, ceilShare(eligible, 60)-1)"}},
+	},
+	{
+		Name:   "one-domain-suffices",
+		Breaks: "down votes of one failure domain alone are a verdict",
+		Ought:  "promise 1",
+		Edits:  []Edit{{"consensus/count.go", "return c.Downs > 0 && downs.n < 2", "return false"}},
+	},
+	{
+		Name:   "standing-up-counts",
+		Breaks: "a withdrawn accusation counts as an up vote, although nobody has looked again",
+		Ought:  "promise 1",
+		Edits: []Edit{
+			{"consensus/voice.go", "c.standing = castVote{}", "c.standing = castVote{vote: v, at: now, until: now.Add(st.Life)}"},
+			{"consensus/voice.go", "return agent.Down, c.standing.aged(now), false", "return c.standing.vote.Stance, c.standing.aged(now), false"},
+		},
+	},
+	{
+		Name:   "earlier-life-counts",
+		Breaks: "votes about an earlier life of a member count against the present one",
+		Ought:  "promise 1",
+		Edits:  []Edit{{"consensus/count.go", "vote.Incarnation != 0 && vote.Incarnation < life {", "life == 0 {"}},
+	},
+	{
+		Name:   "strangers-count",
+		Breaks: "votes of agents that the overlay has not assigned to the subject count",
+		Ought:  "promise 1",
+		Edits: []Edit{
+			{"consensus/count.go", "observers := t.ledger.Overlay().ObserversOf(s.id)", `observers := slices.Clone(t.ledger.Overlay().ObserversOf(s.id))
+	for i := range s.casts[kind] {
+		if id := s.casts[kind][i].observer; !slices.Contains(observers, id) {
+			observers = append(observers, id)
+		}
+	}
+	slices.Sort(observers)`},
+			{"consensus/tally.go", "if !t.ledger.Overlay().Assigned(st.Observer, x.Subject) {", "if st.Observer == x.Subject {"},
+			{"consensus/verdict.go", "if !o.Assigned(v.Observer, f.Subject) {", "if v.Observer == f.Subject {"},
+		},
+	},
+	{
+		Name:   "one-accuser-keeps-a-verdict",
+		Breaks: "a verdict is not lifted as long as anybody at all accuses",
+		Ought:  "liveness",
+		Edits:  []Edit{{"consensus/weigh.go", "bad := f.Agent.Downs >= low(f.Agent.Eligible) ||", "bad := f.Agent.Downs > 0 ||"}},
+	},
+	{
+		Name:   "no-roll-in-cascade",
+		Breaks: "in cascade the roll is called for nobody",
+		Ought:  "liveness",
+		Edits:  []Edit{{"consensus/weigh.go", "if now.Sub(t.calmCall) < t.cfg.RollAgain || t.longestUncalled(now) != s {", "if t.cascade {"}},
+	},
+	{
+		Name:   "lapsed-answer-is-silence",
+		Breaks: "between two roll calls nobody contradicts the standing accusations",
+		Ought:  "promise 1",
+		Edits: []Edit{
+			{"consensus/count.go", "c.reached++", "c.reached += 0"},
+			{"consensus/cut.go", "return t.cascade || now.Sub(s.calledAt) < t.cfg.RollValid", "return true"},
+		},
+	},
+	{
+		Name:   "partial-silences",
+		Breaks: "whom only some reach may no longer vote, so a deaf minority condemns the others one by one",
+		Ought:  "promise 1",
+		Edits:  []Edit{{"consensus/verdict.go", "return k.rank() > 1 &&", "return k.rank() > 0 &&"}},
+	},
+}

@@ -1,0 +1,23 @@
+package mutants
+
+// ofMind are the faults of the joined machine.
+var ofMind = []Mutant{
+	{
+		Name:   "leader-decides-alone",
+		Breaks: "a leader applies its own proposals before the council has agreed",
+		Ought:  "promise 2",
+		Edits: []Edit{{
+			"mind/wants.go", "\t\t\tif m.council != nil {\n", `			if m.conduct != nil {
+				m.commit(consensus.Committed{Raft: m.ledger.Raft() + 1, Command: w.command})
+			}
+			if m.council != nil {
+`,
+		}},
+	},
+	{
+		Name:   "quorum-loss-unnoticed",
+		Breaks: "an agent that sees no council goes on as if there were one",
+		Ought:  "promise 2",
+		Edits:  []Edit{{"mind/leading.go", "if m.led.Quorum && m.now.Sub(m.quorumAt) >= m.cfg.IsolatedAfter {", "if m.led.Quorum && m.now.Before(m.quorumAt) {"}},
+	},
+}

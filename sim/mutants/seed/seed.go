@@ -1,0 +1,8 @@
+// Package seed holds the words that the hunt and its worker share.
+package seed
+
+// Played is how one seed of a story ended: a worker's line.
+type Played struct {
+	Seed   uint64 `json:"seed"`
+	Broken string `json:"broken,omitempty"` // the broken promise in words
+}
