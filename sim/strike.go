@@ -34,6 +34,9 @@ func (w *World) must(f Fault) {
 			panic(fmt.Sprintf("sim: fault %s: no member %s", f.Do, id))
 		}
 	}
+	if f.Do == Flood && !slices.ContainsFunc(w.doors, func(d *door) bool { return d.load.Host == f.Host }) {
+		panic(fmt.Sprintf("sim: fault %s: no load for %s", f.Do, f.Host))
+	}
 }
 
 // Hit lets a fault begin at once.
@@ -181,6 +184,7 @@ func (m *machine) mended(f Fault) {
 		}
 	case Slow:
 		m.slow = pace{}
+		m.lossyAt = m.w.now // answers that came too late are lost ones, and are remembered
 	case SlowDisk:
 		m.writer.slow = pace{}
 	case Pause, Freeze, StallDisk, FullDisk:

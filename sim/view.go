@@ -128,7 +128,8 @@ func (w *World) Troubles() []string {
 	}
 	named := map[member.SlotID]bool{}
 	for _, c := range st.OpenCases() {
-		named[c.Slot] = c.State == failover.Held || c.State == failover.Escalated
+		waits := c.State == failover.Fenced || c.State == failover.Claiming // for the cascade to end, which says why
+		named[c.Slot] = c.State == failover.Held || c.State == failover.Escalated || waits && st.Brake().Mode() == failover.Cascade
 		if !named[c.Slot] {
 			add("%s is in %s", c.Name(), c.State)
 		}

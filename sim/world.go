@@ -33,6 +33,7 @@ type Config struct {
 	Action  Span                          // how long an installed action takes
 	Mind    func(mind.Config) mind.Config // changes an agent's numbers
 	Begin   *Snapshot                     // where to begin; the fleet and the council are then its own
+	Load    []Load                        // requests that come to the pools' doors
 }
 
 // Span is a range of durations, drawn evenly.
@@ -60,6 +61,7 @@ type World struct {
 	linkFaults int // so many faults of links there have been
 	trace      hash.Hash64
 	letters    letters
+	doors      []*door
 	checker    *checker
 	facts      []consensus.Fact // the agreed story, as first applied by anybody
 	before     uint64           // facts of a ledger with which the world began
@@ -82,6 +84,9 @@ func New(cfg Config) (*World, error) {
 		}
 		l := past.state.Ledger()
 		cfg.Fleet, cfg.Council = *l.Fleet(), l.Founders()
+	}
+	if err := checkLoad(cfg.Load, cfg.Fleet); err != nil {
+		return nil, err
 	}
 	w := &World{
 		cfg: cfg, epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -109,6 +114,7 @@ func New(cfg Config) (*World, error) {
 	}
 	w.links.struck = make([]uint16, len(members))
 	w.checker = newChecker(w)
+	w.openDoors()
 	if past != nil {
 		return w, w.resume(past)
 	}

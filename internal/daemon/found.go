@@ -32,6 +32,10 @@ func (d *Daemon) begin(ctx context.Context) error {
 		if b.Genesis, b.Follower, err = d.found(ctx); err != nil {
 			return err
 		}
+	} else {
+		// A councillor's disk that did not found was emptied once. What it had
+		// promised in raft is forgotten for good, not for one life.
+		b.Follower = len(d.feed.founded()) == 0
 	}
 	cfg := mind.Default(d.self, d.life)
 	m, err := mind.New(cfg, b, time.Now())
