@@ -42,8 +42,8 @@ func (m *machine) join(life uint64) {
 	}
 	w := m.w
 	if m.up() && len(w.machines) > 1 {
-		any := int(w.chance.next(streamGossip, m.i, m.i) % uint64(len(w.machines)))
-		tries := append(w.those(w.cfg.Council), w.machines[any])
+		somebody := int(w.chance.next(streamGossip, m.i, m.i) % uint64(len(w.machines)))
+		tries := append(w.those(w.cfg.Council), w.machines[somebody])
 		for _, x := range tries {
 			if x != m && x.up() && !w.severed(m.i, x.i) && !w.severed(x.i, m.i) {
 				m.book.joined = w.now + 3*w.delay(m.i, x.i)

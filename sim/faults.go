@@ -69,20 +69,18 @@ func (f Fault) Check() error {
 	add := func(format string, args ...any) {
 		wrong = append(wrong, fmt.Errorf("fault %s: %w", f.Do, fmt.Errorf(format, args...)))
 	}
-	for _, x := range []struct {
-		field Field
-		set   bool
-	}{
-		{FieldWhom, len(f.Whom) > 0}, {FieldOther, len(f.Other) > 0}, {FieldShare, f.Share != 0},
-		{FieldDelay, f.Delay != 0}, {FieldEvery, f.Every != 0}, {FieldServe, f.Serve}, {FieldHost, f.Host != ""},
+	for field, set := range map[Field]bool{
+		FieldWhom: len(f.Whom) > 0, FieldOther: len(f.Other) > 0, FieldShare: f.Share != 0,
+		FieldDelay: f.Delay != 0, FieldEvery: f.Every != 0, FieldServe: f.Serve, FieldHost: f.Host != "",
 	} {
 		switch {
-		case x.set && !rule.Has(x.field):
-			add("has no %s", x.field)
-		case !x.set && slices.Contains(rule.Needs, x.field):
-			add("%s is missing", x.field)
+		case set && !rule.Has(field):
+			add("has no %s", field)
+		case !set && slices.Contains(rule.Needs, field):
+			add("%s is missing", field)
 		}
 	}
+	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	if f.Share != 0 && rule.Has(FieldShare) && (f.Share < rule.Share.Min || f.Share > rule.Share.Max) {
 		add("share is %v, want %v to %v", f.Share, rule.Share.Min, rule.Share.Max)
 	}

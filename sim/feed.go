@@ -56,10 +56,10 @@ func (m *machine) feedTo(x *machine) {
 	if m.mind.Ledger().Head() > head {
 		facts, ok := m.factsFrom(head + 1)
 		if ok {
-			m.count(1, factBytes(facts))
+			m.count(factBytes(facts))
 			x.step(mind.FactsFed{Facts: facts})
 		} else if b, err := m.mind.Ledger().Snapshot(); err == nil {
-			m.count(1, recordBytes+len(b))
+			m.count(recordBytes + len(b))
 			x.step(mind.LedgerFed{Snapshot: b})
 		}
 	}

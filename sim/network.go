@@ -36,7 +36,7 @@ func (w *World) datagram(from *machine, to member.ID, bytes int, do func(*machin
 		return
 	}
 	m := w.machines[i]
-	from.count(1, bytes)
+	from.count(bytes)
 	if d, ok := w.way(from.i, i); ok {
 		w.after(d, func() { m.deliver(do) })
 		if w.twice(from.i, i) {
@@ -54,7 +54,7 @@ func (w *World) stream(from *machine, to member.ID, bytes int, do func(*machine)
 	if !ok || !from.knows(w.machines[i]) {
 		return
 	}
-	from.count(1, bytes)
+	from.count(bytes)
 	if w.severed(from.i, i) {
 		return
 	}

@@ -24,12 +24,12 @@ func (m *machine) probe(probes []agent.Probe) {
 		if !m.knows(x) {
 			continue
 		}
-		m.count(1, probeBytes(m))
+		m.count(probeBytes(m))
 		there, ok := w.way(m.i, i)
 		if !ok || !x.on || x.mind == nil {
 			continue
 		}
-		x.count(1, answerBytes(x))
+		x.count(answerBytes(x))
 		held := max(0, x.lag()-there)
 		back, ok := w.way(i, m.i)
 		if !ok {

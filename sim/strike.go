@@ -94,7 +94,7 @@ func (m *machine) struck(f Fault, length time.Duration) {
 	case TornTail, LostTail:
 		m.crash(false)
 		if f.Do == TornTail {
-			m.disk.life = 0 // the small files are replaced whole; only this one is read half-written
+			m.disk.life = 0 // the one file that the daemon also starts with when it is half-written
 		}
 	case KillAgent:
 		m.killAgent(m.lands())
