@@ -118,5 +118,8 @@ func (d dice) firstFault(kinds []FaultKind, ids []member.ID, at, quiet time.Dura
 		f.For = 0
 	}
 	f.Serve = f.Serve && f.Do == Crash
+	if f.Do == KillService {
+		f.For = 0 // it never ended anything
+	}
 	return f
 }
