@@ -19,34 +19,42 @@ func (m *machine) probe(probes []agent.Probe) {
 	batch := make([]agent.Answer, 0, len(probes))
 	var last time.Duration
 	for _, p := range probes {
-		i := w.index[p.Subject]
-		x := w.machines[i]
-		if !m.knows(x) {
-			continue
+		x := w.machines[w.index[p.Subject]]
+		a, ok := m.reply(x, p)
+		if w.baseline != nil {
+			w.baseline.Probed(Probed{Observer: m.id, Subject: x.id, At: w.now, Answered: ok, RoundTrip: a.RTT})
 		}
-		m.count(probeBytes(m))
-		there, ok := w.way(m.i, i)
-		if !ok || !x.on || x.mind == nil {
-			continue
-		}
-		x.count(answerBytes(x))
-		held := max(0, x.lag()-there)
-		back, ok := w.way(i, m.i)
-		if !ok {
-			continue
-		}
-		a := agent.Answer{Subject: p.Subject, Seq: p.Seq, RTT: there + held + back}
-		if a.RTT <= quick {
+		switch {
+		case !ok:
+		case a.RTT > quick:
+			m.answerLate(x, a)
+		default:
 			a.Incarnation, a.Report = x.born, x.report()
 			batch = append(batch, a)
 			last = max(last, a.RTT)
-			continue
 		}
-		m.answerLate(x, a)
 	}
 	if len(batch) > 0 {
 		w.after(last, func() { m.deliver(func(m *machine) { m.answered(batch) }) })
 	}
+}
+
+// reply is what becomes of one probe: its answer, or false if it is lost. A
+// member that stands still answers when it goes on.
+func (m *machine) reply(x *machine, p agent.Probe) (agent.Answer, bool) {
+	w := m.w
+	if !m.knows(x) {
+		return agent.Answer{}, false
+	}
+	m.count(probeBytes(m))
+	there, ok := w.way(m.i, x.i)
+	if !ok || !x.on || x.mind == nil {
+		return agent.Answer{}, false
+	}
+	x.count(answerBytes(x))
+	held := max(0, x.lag()-there)
+	back, ok := w.way(x.i, m.i)
+	return agent.Answer{Subject: p.Subject, Seq: p.Seq, RTT: there + held + back}, ok
 }
 
 // answerLate brings an answer that takes long: its sender stands still, or may

@@ -68,6 +68,7 @@ type World struct {
 	probes     uint64           // that were sent
 	lines      []string         // the story in words, if wanted
 	onlookers  []func(Happening)
+	baseline   Baseline // another policy that looks on, nil: none
 	Verbose    bool
 }
 
