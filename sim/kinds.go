@@ -30,6 +30,8 @@ const (
 // The faults of links.
 const (
 	Lossy     FaultKind = "lossy"
+	LossyIn   FaultKind = "lossy-in"
+	LossyOut  FaultKind = "lossy-out"
 	Weather   FaultKind = "weather"
 	Burst     FaultKind = "burst"
 	Duplicate FaultKind = "duplicate"
@@ -121,6 +123,8 @@ var kinds = []KindRule{
 	{BitFlip, "a bit of a stored record flips and the agent restarts: it refuses to start and names the file, until people empty its disk at the end", fields(FieldWhom), nil, true, Range{}},
 
 	{Lossy, "a share of the datagrams on these members' links is lost, each way", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},
+	{LossyIn, "a share of the datagrams to these members is lost; what they send arrives", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},
+	{LossyOut, "a share of the datagrams of these members is lost; what they are sent arrives", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},
 	{Weather, "a share of everybody's datagrams is lost, each way", fields(FieldShare), nil, true, aShare},
 	{Burst, "these members' links lose everything for a share of the time, each burst as long as every on average (1 s)", fields(FieldWhom, FieldShare), fields(FieldOther, FieldEvery), true, Range{0.001, 0.99}},
 	{Duplicate, "a share of the datagrams on these members' links comes twice", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},

@@ -43,7 +43,7 @@ const (
 func (w *World) strikeLinks(f Fault) {
 	l := &linkFault{
 		f: f, key: w.linkFaults, whom: make([]bool, len(w.machines)), began: w.now,
-		there: f.Do != Deafen, back: f.Do != Mute && f.Do != CutOneWay,
+		there: f.Do != Deafen && f.Do != LossyIn, back: f.Do != Mute && f.Do != CutOneWay && f.Do != LossyOut,
 	}
 	w.linkFaults++
 	for _, id := range f.Whom {
@@ -60,7 +60,7 @@ func (w *World) strikeLinks(f Fault) {
 		}
 	}
 	switch f.Do {
-	case Lossy, Burst, Duplicate, Reorder, Delay:
+	case Lossy, LossyIn, LossyOut, Burst, Duplicate, Reorder, Delay:
 		l.around = len(f.Other) == 0
 	default: // severs: those that it names still have each other
 	}
@@ -111,7 +111,7 @@ func (w *World) ailing(l *linkFault) {
 // good: what it did to the loss that observers measure outlives it.
 func (l *linkFault) tainting() bool {
 	switch l.f.Do {
-	case Lossy, Burst, Reorder, Delay, Flap, Swizzle:
+	case Lossy, LossyIn, LossyOut, Burst, Reorder, Delay, Flap, Swizzle:
 		return true
 	default:
 		return false
@@ -225,12 +225,15 @@ func (w *World) lossOf(a, b int) float64 {
 		return loss
 	}
 	for _, l := range w.links.faults {
-		if l.f.Do == Lossy && l.covers(a, b) {
+		if l.f.Do.loses() && l.covers(a, b) {
 			loss += l.f.Share - l.f.Share*loss
 		}
 	}
 	return loss
 }
+
+// loses reports whether faults of this kind are a share of lost datagrams.
+func (k FaultKind) loses() bool { return k == Lossy || k == LossyIn || k == LossyOut }
 
 // late is what faults add to the delay of one datagram from a to b.
 func (w *World) late(a, b int) time.Duration {
@@ -270,7 +273,7 @@ func (w *World) sound(a, b int) bool {
 		}
 		switch l.f.Do {
 		case Duplicate:
-		case Lossy:
+		case Lossy, LossyIn, LossyOut:
 			own += l.f.Share - l.f.Share*own
 		case Delay:
 			if 2*l.f.Delay > tolerated {

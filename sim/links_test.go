@@ -196,6 +196,22 @@ func TestLinksDelayLoseRepeatAndReorderDatagrams(t *testing.T) {
 	}
 }
 
+func TestALossOfOneWayLeavesTheOtherWayAsItWas(t *testing.T) {
+	for _, c := range []struct {
+		do      FaultKind
+		in, out float64
+	}{{Lossy, 0.8, 0.8}, {LossyIn, 0.8, 0}, {LossyOut, 0, 0.8}} {
+		w := still(t, 8)
+		w.Begin(Fault{Do: c.do, Whom: []member.ID{"m-001"}, Share: 0.8})
+		if in, out := w.lossOf(0, 1), w.lossOf(1, 0); in != c.in || out != c.out {
+			t.Errorf("%s: %v in and %v out, want %v and %v", c.do, in, out, c.in, c.out)
+		}
+		if w.sound(0, 1) || w.sound(1, 0) {
+			t.Errorf("%s: the link counts as sound, seen from one end", c.do)
+		}
+	}
+}
+
 func TestLinksOfTenThousandMembersCostNothingWhileAllIsWell(t *testing.T) {
 	w := still(t, 8)
 	if !w.links.calm(0, 1) || len(w.links.faults) > 0 {

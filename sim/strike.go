@@ -74,7 +74,7 @@ func (w *World) begin(f Fault) {
 	case Weather:
 		w.links.squall += f.Share
 		w.ailAll()
-	case Lossy, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
+	case Lossy, LossyIn, LossyOut, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
 		w.strikeLinks(f)
 	case Flood:
 		w.flood(f.Host, f.Share)
@@ -152,7 +152,7 @@ func (w *World) end(f Fault) {
 	case Weather:
 		w.links.squall -= f.Share
 		w.ailAll()
-	case Lossy, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
+	case Lossy, LossyIn, LossyOut, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
 		w.healLinks(f)
 	case Flood:
 		w.flood(f.Host, 1/f.Share)
