@@ -101,6 +101,13 @@ bench: bench-go bench-demo ## Run all benchmarks.
 bench-go: ## Run the Go benchmarks: simulator, tally, codecs.
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-detect
+bench-detect: ## Measure detection beside the naive policy: ONLY="crash loss/51-5" RUNS= FROM= FOR=10m RESULTS=file.
+	@go test -c -o bin/tables.test ./sim/tables
+	@MOONWATCH_MEASURE="$(or $(ONLY),all)" MOONWATCH_RUNS="$(RUNS)" MOONWATCH_FROM="$(FROM)" \
+		MOONWATCH_FOR="$(FOR)" MOONWATCH_RESULTS="$(RESULTS)" \
+		bin/tables.test -test.run '^TestMeasure$$' -test.timeout 0
+
 .PHONY: bench-demo
 bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30.
 	@scripts/bench-demo.sh

@@ -125,6 +125,17 @@ func (n *Naive) Verdicts() []NaiveVerdict { return n.log }
 // Vacant is how many slots have found no spare.
 func (n *Naive) Vacant() int { return n.vacant }
 
+// Out is how many members it called dead and has not seen clean since.
+func (n *Naive) Out() int {
+	out := 0
+	for i := range n.members {
+		if n.members[i].out {
+			out++
+		}
+	}
+	return out
+}
+
 // look notes crashes, and that an agent which starts knows nothing.
 func (n *Naive) look(h Happening) {
 	switch h.What {
