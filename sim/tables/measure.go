@@ -31,16 +31,22 @@ func (m Measurement) Run(ctx context.Context, out io.Writer) (done Results, err 
 		return done, err
 	}
 	if m.Results != "" {
-		f, err := os.OpenFile(m.Results, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return done, fmt.Errorf("results: %w", err)
+		f, failed := os.OpenFile(m.Results, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if failed != nil {
+			return done, fmt.Errorf("results: %w", failed)
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
 		out = io.MultiWriter(f, out)
 	}
-	p := newProgress(m, done)
+	err = m.employ(ctx, &done, out)
+	return done, err
+}
+
+// employ lets the children play and takes in what they say.
+func (m Measurement) employ(ctx context.Context, done *Results, out io.Writer) error {
+	p := newProgress(m, *done)
 	var (
-		lock sync.Mutex
+		lock sync.Mutex // of all below
 		errs error
 		wait sync.WaitGroup
 	)
@@ -60,10 +66,9 @@ func (m Measurement) Run(ctx context.Context, out io.Writer) (done Results, err 
 	}
 	for i := range m.Workers {
 		wait.Go(func() {
-			c := m.Child(ctx, i)
 			lines := &lineWriter{take: take}
-			c.Stdout = lines
-			c.Stderr = &lines.rest
+			c := m.Child(ctx, i)
+			c.Stdout, c.Stderr = lines, lines // the same one: they are written by turns
 			if err := c.Run(); err != nil {
 				lock.Lock()
 				defer lock.Unlock()
@@ -73,7 +78,7 @@ func (m Measurement) Run(ctx context.Context, out io.Writer) (done Results, err 
 	}
 	wait.Wait()
 	p.end()
-	return done, errs
+	return errs
 }
 
 // load reads the results of earlier slices.

@@ -1,11 +1,13 @@
 package tables
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -46,14 +48,6 @@ func TestMeasure(t *testing.T) {
 		})
 		return
 	}
-	m.Child = func(ctx context.Context, i int) *exec.Cmd {
-		c := exec.CommandContext(ctx, os.Args[0], "-test.run", "^TestMeasure$", "-test.timeout", "0")
-		c.Env = append(os.Environ(), "GOGC=400", fmt.Sprintf("%s=%d/%d", workerKey, i, m.Workers))
-		if !m.Until.IsZero() {
-			c.Env = append(c.Env, "MOONWATCH_FOR="+time.Until(m.Until).String())
-		}
-		return c
-	}
 	results, err := m.Run(t.Context(), os.Stdout)
 	if err != nil {
 		t.Error(err)
@@ -76,6 +70,14 @@ func measurement(t *testing.T, names []string) Measurement {
 		Results:  os.Getenv("MOONWATCH_RESULTS"),
 		Progress: os.Stderr,
 	}
+	m.Child = func(ctx context.Context, i int) *exec.Cmd {
+		c := exec.CommandContext(ctx, os.Args[0], "-test.run", "^TestMeasure$", "-test.timeout", "0")
+		c.Env = append(os.Environ(), "GOGC=400", fmt.Sprintf("%s=%d/%d", workerKey, i, m.Workers))
+		if !m.Until.IsZero() {
+			c.Env = append(c.Env, "MOONWATCH_FOR="+time.Until(m.Until).String())
+		}
+		return c
+	}
 	if s := os.Getenv("MOONWATCH_FOR"); s != "" {
 		d, err := time.ParseDuration(s)
 		if err != nil {
@@ -97,4 +99,27 @@ func number(t *testing.T, key string, otherwise int) int {
 		t.Fatalf("%s is %q, want a number from 1", key, s)
 	}
 	return n
+}
+
+// TestASliceGoesOnWhereTheLastOneEnded plays two worlds in child processes, and
+// then three of which two are done.
+func TestASliceGoesOnWhereTheLastOneEnded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "results.jsonl")
+	t.Setenv("MOONWATCH_MEASURE", "crash/5")
+	t.Setenv("MOONWATCH_RESULTS", file)
+	for _, c := range []struct{ runs, now int }{{2, 2}, {3, 1}} {
+		t.Setenv("MOONWATCH_RUNS", strconv.Itoa(c.runs))
+		m := measurement(t, []string{"crash/5"})
+		var said bytes.Buffer
+		m.Progress = &said
+		var out bytes.Buffer
+		results, err := m.Run(t.Context(), &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, _ := results.Row("crash/5")
+		if n := strings.Count(out.String(), "\n"); n != c.now || row.Runs() != c.runs || row.Faults != 25*c.runs {
+			t.Fatalf("%d worlds played and %d in all with %d crashes, want %d and %d: %s", n, row.Runs(), row.Faults, c.now, c.runs, said.String())
+		}
+	}
 }
