@@ -42,8 +42,8 @@ func rapids() []Setting {
 		}
 		add("crashes", "ten crashes within 300 ms", (*stage).tenCrashes, crashesBars)
 		add("flips", "inbound link 20 s off, 20 s on", (*stage).flips, flipsBars)
-		add("in", "80 % inbound loss", func(s *stage) error { return s.lossy(sim.Inbound) }, lossyBars)
-		add("out", "80 % outbound loss", func(s *stage) error { return s.lossy(sim.Outbound) }, lossyBars)
+		add("in", "80 % inbound loss", func(s *stage) error { return s.lossy(sim.LossyIn) }, lossyBars)
+		add("out", "80 % outbound loss", func(s *stage) error { return s.lossy(sim.LossyOut) }, lossyBars)
 	}
 	return out
 }
@@ -116,12 +116,12 @@ func flipsBars(r Row) []string {
 	return missed(r, flapped, none("bad links missed", r.Ours.Missed))
 }
 
-func (s *stage) lossy(way sim.Way) error {
+func (s *stage) lossy(do sim.FaultKind) error {
 	whom := s.one()
 	s.fall(whom...)
 	began := s.Now()
 	for _, id := range whom {
-		s.LoseOneWay(id, way, lossShare)
+		s.Begin(sim.Fault{Do: do, Whom: []member.ID{id}, Share: lossShare})
 	}
 	err := s.Run(lossFor)
 	for _, id := range whom {
