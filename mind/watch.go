@@ -85,6 +85,10 @@ func (m *Mind) Mode() (mode failover.Mode, since time.Time) {
 // leader; nil elsewhere.
 func (m *Mind) Accused() []member.ID { return slices.Clone(m.tally.Open(m.now)) }
 
+// Wants is how many commands this agent wants to see in the ledger and does not
+// yet: its own, and those that others handed in through it.
+func (m *Mind) Wants() int { return len(m.wants.list) }
+
 // TakeReplayed gives the facts that were found on the disk, with their
 // outcomes, and forgets them: whoever shows facts begins with these.
 func (m *Mind) TakeReplayed() []consensus.Fact {

@@ -27,6 +27,7 @@ func (m *machine) act(e mind.DoStep) {
 		}
 	}
 	if known, run := m.beginDeed(e.Key, name); !run {
+		m.w.seldom("answered-by-journal")
 		life := m.life
 		m.w.after(time.Millisecond, func() { m.acted(life, known) })
 		return

@@ -2,8 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"moonwatch/consensus"
@@ -14,15 +12,18 @@ import (
 // books are what the checker remembers about the accepted facts: made from
 // their payloads alone, and simpler than the state that the product folds.
 type books struct {
-	roster  map[member.ID]bool
+	pools   map[member.ID]string // of the roster's members
 	slots   map[member.SlotID]*slotBook
+	seats   map[member.ID]member.SlotID // who occupies what
 	cases   map[uint64]*caseBook
 	claims  map[member.ID]uint64        // spare to the case that has it
 	dirty   map[member.ID]member.SlotID // may still run a slot that it lost
-	verdict map[member.ID]consensus.VerdictKind
-	mode    failover.Mode
+	aside   map[member.ID]bool          // quarantined or in burn-in: no spare yet
+	verdict map[member.ID]judgement
+	modes   map[failover.Scope]failover.Mode
 	fences  []time.Time
 	effects map[string]member.ID // steps that were begun
+	moved   []move               // by the present fact
 }
 
 type slotBook struct {
@@ -31,25 +32,24 @@ type slotBook struct {
 	epoch    member.SlotEpoch
 	drained  bool
 	past     map[member.SlotEpoch]member.ID
+	restarts []time.Time
 }
 
 // had reports whether a member was the slot's occupant at a slot epoch.
 func (s *slotBook) had(id member.ID, epoch member.SlotEpoch) bool { return s.past[epoch] == id }
 
-func (s *slotBook) give(id member.ID, epoch member.SlotEpoch) {
-	s.occupant, s.epoch = id, epoch
-	s.past[epoch] = id
-}
-
 type caseBook struct {
-	slot     member.SlotID
-	subject  member.ID
-	epoch    member.SlotEpoch
-	state    failover.CaseState
-	attempt  int
-	spare    member.ID
-	cutovers int
-	executor map[int]order // by attempt
+	slot      member.SlotID
+	subject   member.ID
+	epoch     member.SlotEpoch
+	state     failover.CaseState
+	restarts  bool // the present round is a restart in place
+	attempt   int
+	spare     member.ID
+	claimedAt member.SlotEpoch // of the present attempt
+	cutovers  int
+	executor  map[int]order // by attempt
+	fence     order         // of the subject, where it can stop the slot itself
 }
 
 // order is a step that the ledger gives to somebody.
@@ -59,16 +59,58 @@ type order struct {
 	epoch member.SlotEpoch
 }
 
+// judgement is the verdict under which a member stands.
+type judgement struct {
+	kind consensus.VerdictKind
+	life member.Incarnation
+}
+
+// move is one change of who holds or may run what.
+type move struct {
+	what  moveKind
+	who   member.ID
+	slot  member.SlotID
+	from  member.SlotEpoch // of seated: the slot epoch before
+	epoch member.SlotEpoch
+}
+
+type moveKind uint8
+
+const (
+	judged   moveKind = iota // stands under another verdict
+	given                    // a vacant slot, by the fleet
+	claimed                  // for a slot, by a case
+	released                 // from a claim; may run the slot
+	seated                   // in the slot, by a cutover
+	unseated                 // from the slot, by the same; may run it
+	cleaned                  // said itself that the slot is stopped
+	returned                 // is a spare again
+	touched                  // the slot alone: drained or not
+)
+
+// breach is a broken promise that the books found.
+type breach struct {
+	rule rule
+	text string
+}
+
+func breaks(r rule, format string, args ...any) *breach {
+	return &breach{r, fmt.Sprintf(format, args...)}
+}
+
 func newBooks() books {
 	return books{
-		roster: map[member.ID]bool{}, slots: map[member.SlotID]*slotBook{}, cases: map[uint64]*caseBook{},
-		claims: map[member.ID]uint64{}, dirty: map[member.ID]member.SlotID{},
-		verdict: map[member.ID]consensus.VerdictKind{}, effects: map[string]member.ID{}, mode: failover.Normal,
+		pools: map[member.ID]string{}, slots: map[member.SlotID]*slotBook{}, seats: map[member.ID]member.SlotID{},
+		cases: map[uint64]*caseBook{}, claims: map[member.ID]uint64{}, dirty: map[member.ID]member.SlotID{},
+		aside: map[member.ID]bool{}, verdict: map[member.ID]judgement{}, effects: map[string]member.ID{},
+		modes: map[failover.Scope]failover.Mode{},
 	}
 }
 
-// write books one accepted fact. An error is a broken promise.
-func (b *books) write(f consensus.Fact) error {
+// write books one accepted fact, and says what moved.
+func (b *books) write(f consensus.Fact) ([]move, *breach) {
+	b.moved = b.moved[:0]
+	var err *breach
 	switch f.Command.Kind {
 	case consensus.KindFleet:
 		b.fleet(f, payload[member.Fleet](f))
@@ -79,88 +121,120 @@ func (b *books) write(f consensus.Fact) error {
 		}
 	case failover.KindCaseOpened:
 		p := payload[failover.CaseOpened](f)
-		b.cases[f.Index] = &caseBook{slot: p.Slot, subject: p.Subject, epoch: p.Epoch, executor: map[int]order{}}
+		b.cases[f.Index] = &caseBook{slot: p.Slot, subject: p.Subject, epoch: p.Epoch, state: failover.Draining, executor: map[int]order{}}
+		b.move(move{what: touched, slot: p.Slot})
 	case failover.KindCaseStep:
-		return b.step(f, payload[failover.CaseStep](f))
+		err = b.step(f, payload[failover.CaseStep](f))
 	case failover.KindReport:
 		b.reported(f.Command.Proposer, payload[failover.Report](f))
 	case failover.KindBrake:
-		b.mode = payload[failover.Brakes](f).Mode()
+		clear(b.modes)
+		for s, m := range payload[failover.Brakes](f).Modes {
+			b.modes[s] = m.Mode
+		}
+	case failover.KindReturned:
+		err = b.returned(payload[failover.Returned](f).Member)
 	default: // changes nothing that is booked
 	}
-	return nil
+	return b.moved, err
 }
 
-// fleet gives the vacant slots to the first members of their pool.
+func (b *books) move(m move) { b.moved = append(b.moved, m) }
+
+// fleet gives the vacant slots to the first free members of their pool.
 func (b *books) fleet(f consensus.Fact, fl member.Fleet) {
-	taken := map[member.ID]bool{}
-	for _, s := range b.slots {
-		taken[s.occupant] = true
-	}
-	clear(b.roster)
+	clear(b.pools)
 	for _, m := range fl.Members {
-		b.roster[m.ID] = true
+		if !m.Retired {
+			b.pools[m.ID] = m.Pool
+		}
 	}
+	for id := range b.verdict {
+		if _, in := b.pools[id]; !in {
+			delete(b.verdict, id)
+		}
+	}
+	old := b.slots
+	b.slots = map[member.SlotID]*slotBook{}
 	for _, p := range fl.Pools {
 		for _, id := range p.Slots {
-			if b.slots[id] != nil {
-				continue
+			b.slots[id] = old[id]
+			if b.slots[id] == nil {
+				b.slots[id] = &slotBook{pool: p.Name, past: map[member.SlotEpoch]member.ID{}}
 			}
-			s := &slotBook{pool: p.Name, past: map[member.SlotEpoch]member.ID{}}
-			b.slots[id] = s
-			for _, m := range fl.Members {
-				if m.Pool == p.Name && !taken[m.ID] {
-					taken[m.ID] = true
-					s.give(m.ID, member.SlotEpoch(f.Index))
-					break
-				}
+			if b.slots[id].occupant == "" {
+				b.place(f, fl.Members, id)
 			}
 		}
 	}
+}
+
+func (b *books) place(f consensus.Fact, members []member.Member, slot member.SlotID) {
+	for _, m := range members {
+		_, condemned := b.verdict[m.ID]
+		if m.Pool == b.slots[slot].pool && !m.Retired && !condemned && b.free(m.ID) {
+			epoch := member.SlotEpoch(f.Index)
+			b.move(move{what: given, who: m.ID, slot: slot, epoch: epoch})
+			b.seat(m.ID, slot, epoch)
+			return
+		}
+	}
+}
+
+// free reports that nothing is asked of a member and nothing held against it.
+func (b *books) free(id member.ID) bool {
+	_, sits := b.seats[id]
+	_, claimed := b.claims[id]
+	return !sits && !claimed && !b.aside[id]
+}
+
+func (b *books) seat(id member.ID, slot member.SlotID, epoch member.SlotEpoch) {
+	s := b.slots[slot]
+	delete(b.seats, s.occupant)
+	s.occupant, s.epoch = id, epoch
+	s.past[epoch] = id
+	b.seats[id] = slot
 }
 
 func (b *books) judged(x consensus.Finding) {
-	if x.Kind == consensus.VerdictUp {
-		delete(b.verdict, x.Subject)
-		for _, c := range b.cases {
-			if c.subject == x.Subject && c.spare == "" && c.cutovers == 0 {
-				c.state = failover.Closed // aborted, unless it goes on below
-			}
+	b.move(move{what: judged, who: x.Subject, slot: b.seats[x.Subject]})
+	if x.Kind != consensus.VerdictUp {
+		b.verdict[x.Subject] = judgement{x.Kind, x.Incarnation}
+		if x.Kind == consensus.VerdictDown && b.free(x.Subject) {
+			b.aside[x.Subject] = true
 		}
 		return
 	}
-	b.verdict[x.Subject] = x.Kind
+	delete(b.verdict, x.Subject)
+	for _, c := range b.cases {
+		if c.subject == x.Subject && c.spare == "" && c.cutovers == 0 {
+			c.state, c.restarts = failover.Closed, false // aborted, unless it goes on below
+		}
+	}
 }
 
-func (b *books) step(f consensus.Fact, p failover.CaseStep) error {
+func (b *books) step(f consensus.Fact, p failover.CaseStep) *breach {
 	c := b.cases[p.Case]
 	if c == nil {
-		return fmt.Errorf("promise 5: a step of C-%d, which was never opened", p.Case)
+		return breaks(ruleOnce, "a step of C-%d, which was never opened", p.Case)
 	}
 	c.state = p.To
+	b.move(move{what: touched, slot: c.slot})
 	switch p.To {
 	case failover.Restarting:
+		c.restarts = true
 		c.attempt++
 		c.executor[c.attempt] = order{c.subject, failover.StepRestart, c.epoch}
+		s := b.slots[c.slot]
+		s.restarts = append(s.restarts, f.Time)
+	case failover.Draining, failover.Closed:
+		c.restarts = false
 	case failover.Fencing:
+		c.restarts = false
+		c.fence = order{c.subject, failover.StepStop, c.epoch}
 		b.fences = append(b.fences, f.Time)
 	case failover.Activating:
-		if other, claimed := b.claims[p.Spare]; claimed {
-			return fmt.Errorf("promise 4: C-%d claims %s, which C-%d has", p.Case, p.Spare, other)
-		}
-		if slot, dirty := b.dirty[p.Spare]; dirty {
-			return fmt.Errorf("promise 4: C-%d claims %s, which has not said that %s is stopped there", p.Case, p.Spare, slot)
-		}
-		if slot := b.slotOf(p.Spare); slot != "" {
-			return fmt.Errorf("promise 4: C-%d claims %s, which occupies %s", p.Case, p.Spare, slot)
-		}
-		if kind, fell := b.verdict[p.Spare]; fell {
-			return fmt.Errorf("promise 4: C-%d claims %s, which stands under %s", p.Case, p.Spare, kind)
-		}
-		c.attempt++
-		c.spare = p.Spare
-		b.claims[p.Spare] = p.Case
-		c.executor[c.attempt] = order{p.Spare, failover.StepActivate, member.SlotEpoch(f.Index)}
+		return b.claim(f, c, p)
 	case failover.Claiming:
 		b.unclaim(c)
 	case failover.Cutover:
@@ -170,17 +244,44 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) error {
 	return nil
 }
 
-func (b *books) cutover(c *caseBook, id uint64) error {
+func (b *books) claim(f consensus.Fact, c *caseBook, p failover.CaseStep) *breach {
+	if other, claimed := b.claims[p.Spare]; claimed {
+		return breaks(ruleOwner, "C-%d claims %s, which C-%d has", p.Case, p.Spare, other)
+	}
+	if slot, dirty := b.dirty[p.Spare]; dirty {
+		return breaks(ruleOwner, "C-%d claims %s, which has not said that %s is stopped there", p.Case, p.Spare, slot)
+	}
+	if slot, sits := b.seats[p.Spare]; sits {
+		return breaks(ruleOwner, "C-%d claims %s, which occupies %s", p.Case, p.Spare, slot)
+	}
+	if j, fell := b.verdict[p.Spare]; fell {
+		return breaks(ruleOwner, "C-%d claims %s, which stands under %s", p.Case, p.Spare, j.kind)
+	}
+	c.attempt++
+	c.spare, c.claimedAt = p.Spare, member.SlotEpoch(f.Index)
+	b.claims[p.Spare] = p.Case
+	c.executor[c.attempt] = order{p.Spare, failover.StepActivate, c.claimedAt}
+	b.move(move{what: claimed, who: p.Spare, slot: c.slot, epoch: c.claimedAt})
+	return nil
+}
+
+func (b *books) cutover(c *caseBook, id uint64) *breach {
 	if c.cutovers++; c.cutovers > 1 {
-		return fmt.Errorf("promise 5: C-%d cuts over twice", id)
+		return breaks(ruleOnce, "C-%d cuts over twice", id)
 	}
 	s := b.slots[c.slot]
 	if s.occupant != c.subject || s.epoch != c.epoch {
-		return fmt.Errorf("promise 7: C-%d cuts over slot %s from slot epoch %d, which is at %d", id, c.slot, c.epoch, s.epoch)
+		return breaks(ruleGrowth, "C-%d cuts over slot %s from slot epoch %d, which is at %d", id, c.slot, c.epoch, s.epoch)
 	}
+	epoch := c.executor[c.attempt].epoch
+	if epoch <= s.epoch {
+		return breaks(ruleGrowth, "C-%d takes slot %s from slot epoch %d to %d", id, c.slot, s.epoch, epoch)
+	}
+	b.move(move{what: unseated, who: c.subject, slot: c.slot, epoch: s.epoch})
+	b.move(move{what: seated, who: c.spare, slot: c.slot, from: s.epoch, epoch: epoch})
 	delete(b.claims, c.spare)
-	b.dirty[c.subject] = c.slot
-	s.give(c.spare, c.executor[c.attempt].epoch)
+	b.dirty[c.subject], b.aside[c.subject] = c.slot, true
+	b.seat(c.spare, c.slot, epoch)
 	return nil
 }
 
@@ -189,7 +290,8 @@ func (b *books) cutover(c *caseBook, id uint64) error {
 func (b *books) unclaim(c *caseBook) {
 	if c.spare != "" {
 		delete(b.claims, c.spare)
-		b.dirty[c.spare] = c.slot
+		b.dirty[c.spare], b.aside[c.spare] = c.slot, true
+		b.move(move{what: released, who: c.spare, slot: c.slot, epoch: c.claimedAt})
 	}
 	c.spare = ""
 }
@@ -197,66 +299,26 @@ func (b *books) unclaim(c *caseBook) {
 func (b *books) reported(by member.ID, p failover.Report) {
 	c := b.cases[p.Case]
 	switch {
-	case p.Case == 0 && p.Step == failover.StepStop && p.Done && b.dirty[by] == p.Slot:
+	case p.Case == 0 && p.Step == failover.StepStop && p.Done && b.dirty[by] == p.Slot && p.Slot != "":
 		delete(b.dirty, by)
+		b.move(move{what: cleaned, who: by, slot: p.Slot, epoch: p.Epoch})
 	case p.Case == 0 || c == nil:
 	case p.Done && p.Step == failover.StepActivate:
 		c.state = failover.Verifying
+	case p.Done && p.Step == failover.StepRestart:
+		c.state = failover.Verifying
+	case p.Step == failover.StepRestart:
+		c.state, c.restarts = failover.Draining, false
 	case p.Step == failover.StepActivate:
 		b.unclaim(c)
 	}
 }
 
-func (b *books) slotOf(id member.ID) member.SlotID {
-	for slot, s := range b.slots {
-		if s.occupant == id {
-			return slot
-		}
+func (b *books) returned(id member.ID) *breach {
+	if slot, dirty := b.dirty[id]; dirty {
+		return breaks(ruleOwner, "%s is a spare again and has not said that %s is stopped there", id, slot)
 	}
-	return ""
+	delete(b.aside, id)
+	b.move(move{what: returned, who: id})
+	return nil
 }
-
-// serves reports that a member which has a slot runs it.
-func (b *books) serves(m *machine) bool {
-	slot := b.slotOf(m.id)
-	return slot != "" && m.serves(slot)
-}
-
-// unsettled lists the members that are condemned and still hold a slot.
-func (b *books) unsettled() []member.ID {
-	var out []member.ID
-	for id, kind := range b.verdict {
-		if (kind == consensus.VerdictDown || kind == consensus.VerdictServiceDown || kind == consensus.VerdictDomainCut) && b.slotOf(id) != "" {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
-// spent counts the replacements that began within a window.
-func (b *books) spent(now time.Time, window time.Duration) int {
-	n := 0
-	for _, t := range b.fences {
-		if now.Sub(t) < window {
-			n++
-		}
-	}
-	return n
-}
-
-// inFlight counts the cases between fencing and cutover.
-func (b *books) inFlight() int {
-	n := 0
-	for _, c := range b.cases {
-		switch c.state {
-		case failover.Fencing, failover.Activating, failover.Claiming, failover.Verifying:
-			if c.spare != "" || c.state != failover.Verifying {
-				n++
-			}
-		default: // not begun, or served
-		}
-	}
-	return n
-}
-
-func (b *books) slotNames() []member.SlotID { return slices.Sorted(maps.Keys(b.slots)) }

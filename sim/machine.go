@@ -61,7 +61,13 @@ func (m *machine) startSoon() {
 // start brings the agent up after a while.
 func (m *machine) start(after time.Duration) {
 	m.w.after(after, func() {
-		if !m.on || m.mind != nil || !m.opens() {
+		switch {
+		case !m.on || m.mind != nil:
+			return
+		case m.w.now < m.halted: // nothing starts on a machine that stands still
+			m.start(m.halted - m.w.now)
+			return
+		case !m.opens():
 			return
 		}
 		m.life++
@@ -72,11 +78,12 @@ func (m *machine) start(after time.Duration) {
 		}
 		x, err := mind.New(cfg, m.disk.boot(), m.time())
 		if err != nil {
-			m.w.checker.fail("promise 8: start of %s: %v", m.id, err)
+			m.w.checker.fail(ruleKept, "start of %s: %v", m.id, err)
 			return
 		}
 		m.mind, m.feed, m.wake, m.duty = x, feed{}, 0, duty{}
 		m.ail()
+		m.w.checker.started(m)
 		m.w.note(m.i, "start")
 		m.w.tell(Happening{What: AgentStarted, Member: m.id})
 		m.step(mind.Woken{})
@@ -216,12 +223,15 @@ func (m *machine) carryOut(e mind.Effect) {
 			})
 		}
 	case mind.SendRaft:
+		w.spoke(e)
 		w.stream(m, e.To, raftBytes(e.Message), func(x *machine) { x.step(mind.RaftCame{From: m.id, Message: e.Message}) })
 	case mind.Persist:
+		w.checker.persisting(m, e)
 		m.persist(e)
 	case mind.Keep:
 		m.keep(e.Facts)
 	case mind.KeepSnapshot:
+		w.checker.keeps(m, e)
 		m.keepSnapshot(e)
 	case mind.DoStep:
 		m.act(e)
@@ -233,7 +243,7 @@ func (m *machine) carryOut(e mind.Effect) {
 		w.noteLed(m, e)
 	case mind.Noted:
 	case mind.Broken:
-		w.checker.fail("promise 8: %v", e.Err)
+		w.checker.fail(ruleAgree, "%v", e.Err)
 	}
 }
 

@@ -235,7 +235,7 @@ func (n *Naive) condemn(j int) {
 	w, m := n.w, &n.members[j]
 	x := w.machines[j]
 	m.out, m.fell, m.dirty = true, w.now, w.now
-	v := NaiveVerdict{At: w.now, Subject: x.id, Occupant: m.occupant, Cascade: n.dead() >= cascadeAt(len(w.machines))}
+	v := NaiveVerdict{At: w.now, Subject: x.id, Occupant: m.occupant, Cascade: n.dead() >= w.checker.cascadeAt()}
 	switch judge := w.Leader(); {
 	case !x.on:
 		v.Since = w.now - m.crashed

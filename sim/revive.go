@@ -130,37 +130,47 @@ func (c *checker) open(r *revival) error {
 	l := c.fold
 	h := l.HeadHash()
 	copy(c.hash[:], h[:])
+	c.growth.time, c.growth.roster = l.Time(), l.Roster().Epoch
 	b := &c.books
+	for _, s := range c.state.Slots() {
+		b.slots[s.ID] = &slotBook{pool: s.Pool, past: map[member.SlotEpoch]member.ID{}}
+		if s.Occupant != "" {
+			b.seat(s.Occupant, s.ID, s.Epoch)
+			c.past.begin(move{what: given, who: s.Occupant, slot: s.ID, epoch: s.Epoch})
+		}
+		b.slots[s.ID].drained = s.Drained
+	}
 	for _, m := range l.Roster().Members {
-		b.roster[m.ID] = true
+		b.pools[m.ID] = m.Pool
 		if s, ok := l.Standing(m.ID); ok {
-			b.verdict[m.ID] = s.Kind
+			b.verdict[m.ID] = judgement{s.Kind, s.Incarnation}
 		}
 		u := c.state.Use(m.ID)
-		if u.Duty == failover.Claimed {
-			b.claims[m.ID] = u.Case
-		}
-		for slot := range u.Leftover {
+		b.aside[m.ID] = u.Duty == failover.Quarantined || u.Duty == failover.BurnIn
+		for slot, epoch := range u.Leftover {
 			b.dirty[m.ID] = slot
+			c.past.begin(move{what: given, who: m.ID, slot: slot, epoch: epoch}, move{what: unseated, who: m.ID, slot: slot, epoch: epoch})
 		}
-	}
-	for _, s := range c.state.Slots() {
-		x := &slotBook{pool: s.Pool, drained: s.Drained, past: map[member.SlotEpoch]member.ID{}}
-		x.give(s.Occupant, s.Epoch)
-		b.slots[s.ID] = x
 	}
 	for _, k := range c.state.Cases() {
 		b.cases[k.ID] = caseBookOf(k)
+		if k.Open() && k.Spare != "" && c.state.Use(k.Spare).Duty == failover.Claimed {
+			b.claims[k.Spare] = k.ID
+			c.past.begin(move{what: claimed, who: k.Spare, slot: k.Slot, epoch: k.NewEpoch})
+		}
 	}
-	b.mode = c.state.Brake().Mode()
+	for s, m := range c.state.Brake().Modes {
+		b.modes[s] = m.Mode
+	}
 	return nil
 }
 
 // caseBookOf books a case that was opened before the world began.
 func caseBookOf(k *failover.Case) *caseBook {
 	x := &caseBook{
-		slot: k.Slot, subject: k.Subject, epoch: k.Epoch, state: k.State,
-		attempt: k.Attempt, spare: k.Spare, executor: map[int]order{},
+		slot: k.Slot, subject: k.Subject, epoch: k.Epoch, state: k.State, restarts: k.Restart && k.Open(),
+		attempt: k.Attempt, spare: k.Spare, claimedAt: k.NewEpoch, executor: map[int]order{},
+		fence: order{k.Subject, failover.StepStop, k.Epoch},
 	}
 	for _, p := range k.History {
 		if p.State == failover.Cutover {

@@ -52,6 +52,7 @@ func (m *machine) passOn(e mind.PassOn) {
 }
 
 func (w *World) noteLed(m *machine, l mind.Led) {
+	w.checker.led(m, l)
 	w.note(m.i, fmt.Sprintf("led by %q in term %d, quorum %v", l.Leader, l.Term, l.Quorum))
 	w.tell(Happening{What: LedBy, Member: m.id, Led: &l})
 }

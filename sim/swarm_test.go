@@ -45,7 +45,7 @@ func tale(cfg Config, faults []Fault, verbose bool) (*World, []string, error) {
 			break
 		}
 	}
-	return w, troubles, nil
+	return w, troubles, w.Audit()
 }
 
 // seeds is which stories to play.

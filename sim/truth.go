@@ -82,3 +82,29 @@ func (m *machine) serves(slot member.SlotID) bool {
 	s := m.running[slot]
 	return m.on && m.w.now >= m.halted && s != nil && !s.sick
 }
+
+// quorumPossible reports that some running councillor reaches most councillors
+// and is reached by them, straight: without that nothing can be agreed.
+func (w *World) quorumPossible() bool {
+	for _, id := range w.cfg.Council {
+		if w.commands(w.machine(id)) {
+			return true
+		}
+	}
+	return false
+}
+
+// commands reports that a councillor runs and enough others for a majority with
+// it, which it reaches and which reach it. One whose disk was emptied is none.
+func (w *World) commands(m *machine) bool {
+	if !m.up() || !m.mind.Councillor() {
+		return false
+	}
+	n := 0
+	for _, id := range w.cfg.Council {
+		if x := w.machine(id); x == m || x.up() && x.mind.Councillor() && !w.severed(m.i, x.i) && !w.severed(x.i, m.i) {
+			n++
+		}
+	}
+	return 2*n > len(w.cfg.Council)
+}

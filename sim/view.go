@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"fmt"
-
 	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/member"
@@ -94,53 +92,6 @@ func (w *World) FactsOf(kind consensus.FactKind, since int) []consensus.Fact {
 		if f.Accepted && f.Command.Kind == kind {
 			out = append(out, f)
 		}
-	}
-	return out
-}
-
-// Troubles lists what is not as it should be once the weather has been calm
-// for long enough. A lost slot whose case is held or escalated has its obstacle
-// named, and people have been told: that is no trouble here.
-func (w *World) Troubles() []string {
-	var out []string
-	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	leader := w.Leader()
-	if leader == "" {
-		add("nobody leads")
-	}
-	st := w.State()
-	if st == nil {
-		return append(out, "no agent runs")
-	}
-	head := st.Ledger().Head()
-	for _, m := range w.machines {
-		switch {
-		case !m.up():
-			add("%s does not run", m.id)
-		case m.mind.Ledger().Head() != head:
-			add("%s knows %d facts of %d", m.id, m.mind.Ledger().Head(), head)
-		case !m.mind.Leading().Quorum:
-			add("%s sees no council", m.id)
-		}
-		if v, ok := st.Ledger().Standing(m.id); ok && leader != "" && m.well(w.machine(leader)) && v.Kind != consensus.VerdictServiceDown {
-			add("%s is well and stands under %s", m.id, v.Kind)
-		}
-	}
-	named := map[member.SlotID]bool{}
-	for _, c := range st.OpenCases() {
-		waits := c.State == failover.Fenced || c.State == failover.Claiming // for the cascade to end, which says why
-		named[c.Slot] = c.State == failover.Held || c.State == failover.Escalated || waits && st.Brake().Mode() == failover.Cascade
-		if !named[c.Slot] {
-			add("%s is in %s", c.Name(), c.State)
-		}
-	}
-	for _, s := range st.Slots() {
-		if !w.Served(s.ID) && !named[s.ID] {
-			add("slot %s of %s is not served, and nobody says why", s.ID, s.Occupant)
-		}
-	}
-	if b := st.Brake(); b.Mode() != failover.Normal && len(named) == 0 {
-		add("mode %s: %s", b.Mode(), b.In(failover.Fleet).Why)
 	}
 	return out
 }

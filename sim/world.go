@@ -52,24 +52,26 @@ type Disk struct{ Sync Span }
 // World is a cluster in virtual time.
 type World struct {
 	kernel
-	cfg        Config
-	epoch      time.Time
-	chance     *chance
-	machines   []*machine
-	index      map[member.ID]int
-	links      links
-	linkFaults int // so many faults of links there have been
-	trace      hash.Hash64
-	letters    letters
-	doors      []*door
-	checker    *checker
-	facts      []consensus.Fact // the agreed story, as first applied by anybody
-	before     uint64           // facts of a ledger with which the world began
-	probes     uint64           // that were sent
-	lines      []string         // the story in words, if wanted
-	onlookers  []func(Happening)
-	baseline   Baseline // another policy that looks on, nil: none
-	Verbose    bool
+	cfg         Config
+	epoch       time.Time
+	chance      *chance
+	machines    []*machine
+	index       map[member.ID]int
+	links       links
+	linkFaults  int // so many faults of links there have been
+	trace       hash.Hash64
+	letters     letters
+	doors       []*door
+	checker     *checker
+	rare        rare
+	assumptions assumptions
+	facts       []consensus.Fact // the agreed story, as first applied by anybody
+	before      uint64           // facts of a ledger with which the world began
+	probes      uint64           // that were sent
+	lines       []string         // the story in words, if wanted
+	onlookers   []func(Happening)
+	baseline    Baseline // another policy that looks on, nil: none
+	Verbose     bool
 }
 
 // seeded makes crypto/rand give the same bytes in every run.
@@ -116,6 +118,8 @@ func New(cfg Config) (*World, error) {
 	w.links.struck = make([]uint16, len(members))
 	w.checker = newChecker(w)
 	w.openDoors()
+	w.rare, w.assumptions = newRare(), newAssumptions()
+	w.Watch(w.see)
 	if past != nil {
 		return w, w.resume(past)
 	}
@@ -163,22 +167,20 @@ func (w *World) Now() time.Duration { return w.now }
 func (w *World) Events() uint64 { return w.events }
 
 // Run carries out what happens in the next d. It returns the first broken
-// promise.
+// promise, a *Broken.
 func (w *World) Run(d time.Duration) error {
 	limit := w.now + d
-	for w.next(limit) {
-		if w.checker.broken != nil {
-			return w.checker.broken
-		}
+	for more := true; more && w.checker.broken == nil; {
+		more = w.step(limit)
 	}
-	return w.checker.broken
+	return w.verdictOf()
 }
 
 // RunUntil carries out events until ok holds, at most for d.
 func (w *World) RunUntil(d time.Duration, ok func() bool) error {
 	limit := w.now + d
 	for !ok() {
-		if !w.next(limit) {
+		if !w.step(limit) {
 			return fmt.Errorf("after %v: not reached within %v", w.now, d)
 		}
 		if w.checker.broken != nil {
@@ -186,6 +188,16 @@ func (w *World) RunUntil(d time.Duration, ok func() bool) error {
 		}
 	}
 	return nil
+}
+
+// step carries out the next event up to limit, and lets the checker look at
+// everything when a second has passed.
+func (w *World) step(limit time.Duration) bool {
+	more := w.next(limit)
+	if w.now >= w.checker.sweeps.next {
+		w.checker.sweep()
+	}
+	return more
 }
 
 // At arranges a deed of the test's own.

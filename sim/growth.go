@@ -1,0 +1,86 @@
+package sim
+
+import (
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/member"
+	"moonwatch/mind"
+)
+
+// growth remembers what may only grow.
+type growth struct {
+	leaders map[uint64]member.ID // by term
+	terms   map[member.ID]uint64 // that an agent has seen in its present life
+	lives   map[member.ID]member.Incarnation
+	roster  member.RosterEpoch
+	time    time.Time // of the last fact
+}
+
+func newGrowth() growth {
+	return growth{leaders: map[uint64]member.ID{}, terms: map[member.ID]uint64{}, lives: map[member.ID]member.Incarnation{}}
+}
+
+// led checks S3 whenever an agent hears of a leader: a term has one. And S8: a
+// councillor's term does not fall while it lives.
+func (c *checker) led(m *machine, l mind.Led) {
+	c.look(ruleGrowth)
+	if l.Term < c.growth.terms[m.id] && m.mind.Councillor() {
+		c.fail(ruleGrowth, "%s is in term %d after term %d", m.id, l.Term, c.growth.terms[m.id])
+	}
+	c.growth.terms[m.id] = l.Term
+	if l.Leader == "" {
+		return
+	}
+	c.look(ruleAgree)
+	switch known := c.growth.leaders[l.Term]; known {
+	case "":
+		c.growth.leaders[l.Term] = l.Leader
+	case l.Leader:
+	default:
+		c.fail(ruleAgree, "%s is led by %s in term %d, others by %s", m.id, l.Leader, l.Term, known)
+	}
+}
+
+// started checks S8 and S11 when an agent comes up: it lives for the first time
+// under this incarnation, and most disks still have what was agreed.
+func (c *checker) started(m *machine) {
+	c.look(ruleGrowth)
+	if m.born <= c.growth.lives[m.id] {
+		c.fail(ruleGrowth, "%s starts its life %d after life %d", m.id, m.born, c.growth.lives[m.id])
+	}
+	c.growth.lives[m.id] = m.born
+	c.growth.terms[m.id] = 0 // it may have died before the disk had it
+	c.kept()
+}
+
+// aged checks S8 on every fact: the ledger's time and the roster's epoch.
+func (c *checker) aged(f consensus.Fact) {
+	c.look(ruleGrowth)
+	if f.Time.Before(c.growth.time) {
+		c.fail(ruleGrowth, "fact %d is of %v, the one before of %v", f.Index, f.Time, c.growth.time)
+	}
+	c.growth.time = f.Time
+	if e := c.fold.Roster().Epoch; e < c.growth.roster {
+		c.fail(ruleGrowth, "roster epoch %d after %d", e, c.growth.roster)
+	} else {
+		c.growth.roster = e
+	}
+}
+
+// kept checks S11: the last fact is still on most councillors' disks. Raft's log
+// has no gaps, so the ones before it are as well; Audit looks at each of them.
+func (c *checker) kept() {
+	w := c.w
+	if len(w.facts) == 0 {
+		return
+	}
+	c.look(ruleKept)
+	f := w.facts[len(w.facts)-1]
+	if f.Command.Kind == consensus.KindGenesis {
+		return
+	}
+	if n, all := c.onDisks(f), len(w.cfg.Council); 2*n <= all && w.Void() == "" {
+		c.fail(ruleKept, "fact %d was agreed and is left on %d of %d councillors' disks", f.Index, n, all)
+	}
+}

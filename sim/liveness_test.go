@@ -1,0 +1,123 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/failover"
+	"moonwatch/member"
+	"moonwatch/mind"
+)
+
+// TestEveryTroubleIsSeen plants one trouble after the other into a world at rest.
+func TestEveryTroubleIsSeen(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range []struct {
+		name, text string
+		plant      func(w *World)
+	}{
+		{"L1", "spare-0 does not run", func(w *World) { w.Hit(Crash, "spare-0") }},
+		{"L2", "slot web-3 of web-3 is not served", func(w *World) { w.Hit(KillService, "web-3") }},
+		{"L2", "is in DRAINING", func(w *World) {
+			w.Hit(Crash, "web-3")
+			_ = w.RunUntil(10*time.Second, func() bool { return len(w.State().OpenCases()) > 0 })
+		}},
+		{"L3", "spare-0 stands still", func(w *World) { w.Hit(Pause, "spare-0") }},
+		{"L3", "is cut off from the council and does not know", func(w *World) { w.Hit(Isolate, "spare-0") }},
+		{"L4", "web-4 is well and stands under down", func(w *World) {
+			w.Hit(Crash, "web-4")
+			_ = w.Run(30 * time.Second)
+			w.Mend(Crash, "web-4")
+			_ = w.Run(grace + 2*time.Second)
+		}},
+		{"L5", "nobody leads", func(w *World) { w.Hit(Crash, w.Leader()) }},
+		{"L5", "web-0 is in mode normal, and there is no council quorum", func(w *World) { w.Hit(Crash, "web-1", "web-2", "web-3") }},
+		{"L6", "slot web-3 of web-3 is drained without a case", func(w *World) {
+			for _, m := range w.machines {
+				s, _ := m.mind.State().Slot("web-3")
+				s.Drained = true
+			}
+		}},
+		{"L6", "spare-0 has not heard 1 messages yet", func(w *World) {
+			m := w.machine("spare-0")
+			m.waiting = append(m.waiting, func(*machine) {})
+		}},
+		{"L6", "web-0 wants 1 commands in the ledger", func(w *World) {
+			m := w.machine("web-0")
+			m.step(mind.Submitted{Command: []byte(`{"v":1,"id":"x","kind":"step-report","by":"web-0","payload":{}}`)})
+		}},
+	} {
+		seen[c.name] = true
+		w := demo(t, "lan", 31)
+		if x := w.Troubles(); len(x) > 0 {
+			t.Fatalf("at rest: %v", x)
+		}
+		c.plant(w)
+		if !slices.ContainsFunc(w.Unsettled(), func(x Trouble) bool { return x.Name == c.name && strings.Contains(x.Text, c.text) }) {
+			t.Errorf("%v, want %s: %s", w.Troubles(), c.name, c.text)
+		}
+	}
+	for _, p := range LivenessPromises() {
+		if !seen[p.Name] {
+			t.Errorf("%s is never missed", p.Name)
+		}
+	}
+}
+
+// Three of five councillors are gone for good, with three occupants. The right
+// answer is to do nothing, and to say so.
+func TestWithoutACouncilQuorumDoingNothingIsRight(t *testing.T) {
+	w := demo(t, "lan", 32)
+	facts, acts := len(w.Facts()), destroyed(w)
+	w.Hit(Crash, "web-1", "web-2", "web-3")
+	within(t, w, 15*time.Second, "all well", func() bool { return len(w.Troubles()) == 0 })
+	run(t, w, 5*time.Minute)
+	if n := acts(); n > 0 || len(w.Facts()) != facts {
+		t.Fatalf("%d actions and %d facts, want none", n, len(w.Facts())-facts)
+	}
+	if x := w.Troubles(); len(x) > 0 {
+		t.Fatal(x)
+	}
+	for _, id := range []member.ID{"web-0", "web-4", "spare-0"} {
+		if m := w.Mode(id); m != failover.Isolated {
+			t.Errorf("%s says %s, want isolated", id, m)
+		}
+	}
+	if err := w.Audit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A spare that died and stays dead is settled by its verdict.
+func TestADeadSpareUnderAVerdictIsNoTrouble(t *testing.T) {
+	w := demo(t, "lan", 33)
+	w.Hit(Crash, "spare-0")
+	within(t, w, 5*time.Minute, "all well", func() bool { return len(w.Troubles()) == 0 })
+	if v := w.Verdict("spare-0"); v == "" {
+		t.Fatal("nobody says that spare-0 is dead")
+	}
+}
+
+func TestARunThatLeavesTheAssumptionsIsVoid(t *testing.T) {
+	for _, c := range []struct {
+		fault Fault
+		want  string
+	}{
+		{Fault{Do: Wipe, Whom: []member.ID{"web-0", "web-1", "spare-0"}}, ""},
+		{Fault{Do: Wipe, Whom: []member.ID{"web-0", "web-1", "web-2"}}, "3 of 5 councillors' disks"},
+		{Fault{Do: ClockDrift, Whom: []member.ID{"web-0"}, Share: 0.01}, ""},
+		{Fault{Do: ClockDrift, Whom: []member.ID{"web-0"}, Share: -0.02}, "the clock of [web-0]"},
+		{Fault{Do: Lie, Whom: []member.ID{"web-0", "web-1"}}, ""},
+		{Fault{Do: Lie, Whom: []member.ID{"web-0", "web-1", "web-2"}}, "3 of the 6 running observers"},
+	} {
+		w := demo(t, "lan", 34)
+		f := c.fault
+		w.assume(Happening{What: FaultBegan, Fault: &f})
+		w.outlied()
+		if got := w.Void(); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%v: %q, want %q", c.fault, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package sim
+
+import (
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// saying names one observer's word about one subject.
+type saying struct {
+	observer, subject member.ID
+	kind              agent.Kind
+}
+
+// spoken is when that word was last down, and about which life of the subject
+// (0: one that the observer has not met).
+type spoken struct {
+	at   time.Duration
+	life member.Incarnation
+}
+
+// wordLife is how long an observer's down vote may count: its own life of up to
+// 15 s in a mass failure, and the time on its way.
+const wordLife = 16 * time.Second
+
+// said books what an observer really said.
+func (c *checker) said(m *machine, st agent.Statement) {
+	for _, v := range st.Votes {
+		if v.Stance == agent.Down {
+			c.words[saying{m.id, v.Subject, v.Kind}] = spoken{c.w.now, v.Incarnation}
+		}
+	}
+}
+
+// condemns reports whether a verdict of this kind is held against its subject.
+func condemns(k consensus.VerdictKind) bool {
+	return k != consensus.VerdictUp && k != consensus.VerdictPartial
+}
+
+// verdict checks S1: an observer quorum behind it, of observers that really
+// said so, and S2: a member that is really in trouble.
+//
+// It is judged as of its proposal. A council that loses its quorum for a while
+// may commit afterwards what its leader had proposed before; no ledger can tell
+// that from a slow disk. Such a verdict is true, and late: nothing irreversible
+// follows from it without a second roll call.
+func (c *checker) verdict(f consensus.Fact, k call, v consensus.Verdict, x consensus.Finding) {
+	if !condemns(x.Kind) {
+		return
+	}
+	c.Verdicts++
+	c.borne(k, v, x)
+	c.look(ruleWell)
+	m := c.w.machine(x.Subject)
+	if !m.well(c.w.machine(f.Command.Proposer)) || x.Kind == consensus.VerdictServiceDown && !m.serves(c.books.seats[m.id]) {
+		return
+	}
+	c.counts.False++
+	if c.w.now-k.at <= grace {
+		c.fail(ruleWell, "%s on %s, which is well", x.Kind, x.Subject)
+	}
+}
+
+// borne checks that the votes which a finding names bear it.
+func (c *checker) borne(k call, v consensus.Verdict, x consensus.Finding) {
+	c.look(ruleQuorum)
+	count, kind := x.Agent, agent.OfAgent
+	if x.Kind == consensus.VerdictServiceDown {
+		count, kind = x.Service, agent.OfService
+	}
+	if v.Roster == 0 || v.Roster > c.fold.Roster().Epoch {
+		c.fail(ruleQuorum, "%s on %s under roster epoch %d, the roster is at %d", x.Kind, x.Subject, v.Roster, c.fold.Roster().Epoch)
+	}
+	if born := c.w.machine(x.Subject).born; x.Incarnation > born {
+		c.fail(ruleQuorum, "%s on life %d of %s, which is in its life %d", x.Kind, x.Incarnation, x.Subject, born)
+	}
+	seen := map[member.ID]bool{}
+	var seats, against sides
+	downs, ups := 0, 0
+	for _, o := range count.Votes {
+		if seen[o.Observer] {
+			c.fail(ruleQuorum, "%s on %s counts %s twice", x.Kind, x.Subject, o.Observer)
+		}
+		seen[o.Observer] = true
+		if !c.fold.Overlay().Assigned(o.Observer, x.Subject) {
+			c.fail(ruleQuorum, "%s on %s counts %s, which does not observe it", x.Kind, x.Subject, o.Observer)
+		}
+		domain := c.fold.Roster().Domain(o.Observer)
+		if !c.cutOff(domain) {
+			seats.add(domain)
+		}
+		switch o.Stance {
+		case agent.Down:
+			downs++
+			against.add(domain)
+			c.cast(k, x, o.Observer, kind)
+		case agent.Up:
+			ups++
+		case agent.Abstain:
+		}
+	}
+	switch {
+	case downs < 2 || downs*10 < count.Eligible*6:
+		c.fail(ruleQuorum, "%s on %s with %d down votes of %d eligible", x.Kind, x.Subject, downs, count.Eligible)
+	case ups*4 >= count.Eligible || count.Eligible <= 4 && ups > 0:
+		c.fail(ruleQuorum, "%s on %s against %d up votes of %d eligible", x.Kind, x.Subject, ups, count.Eligible)
+	case count.Eligible < downs+ups || count.Eligible > count.Standing || count.Standing > count.Assigned:
+		c.fail(ruleQuorum, "%s on %s: %d votes, %d eligible, %d standing, %d assigned", x.Kind, x.Subject, downs+ups, count.Eligible, count.Standing, count.Assigned)
+	case 2*count.Eligible < count.Standing:
+		c.fail(ruleQuorum, "%s on %s with %d eligible of %d", x.Kind, x.Subject, count.Eligible, count.Standing)
+	case seats.n >= 2 && against.n < 2:
+		c.fail(ruleQuorum, "%s on %s by failure domain %s alone", x.Kind, x.Subject, against.first)
+	}
+}
+
+// cast checks that an observer really cast a down vote that is counted.
+func (c *checker) cast(k call, x consensus.Finding, observer member.ID, kind agent.Kind) {
+	said, ok := c.words[saying{observer, x.Subject, kind}]
+	switch {
+	case !ok || k.at-said.at > wordLife:
+		c.fail(ruleQuorum, "%s on %s counts a vote that %s has not cast", x.Kind, x.Subject, observer)
+	case said.life != 0 && said.life < x.Incarnation:
+		c.fail(ruleQuorum, "%s on life %d of %s counts a vote of %s about life %d", x.Kind, x.Incarnation, x.Subject, observer, said.life)
+	}
+}
+
+// cutOff reports whether a failure domain stands under a domain-cut.
+func (c *checker) cutOff(d member.FailureDomain) bool {
+	for id, j := range c.books.verdict {
+		if j.kind == consensus.VerdictDomainCut && c.fold.Roster().Domain(id) == d {
+			return true
+		}
+	}
+	return false
+}
+
+// sides says over how many failure domains something reaches, up to two.
+type sides struct {
+	first member.FailureDomain
+	n     int
+}
+
+func (s *sides) add(d member.FailureDomain) {
+	switch {
+	case s.n == 0:
+		s.first, s.n = d, 1
+	case d != s.first:
+		s.n = 2
+	}
+}

@@ -1,0 +1,92 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"moonwatch/member"
+)
+
+// assumptions are what PROTOCOL.md asks of the world before it promises
+// anything. A run that leaves them proves nothing about the promises, whatever it
+// shows.
+type assumptions struct {
+	left    string // the first one that was left, and when
+	emptied map[member.ID]bool
+	liars   map[member.ID]int // by how many faults
+}
+
+func newAssumptions() assumptions {
+	return assumptions{emptied: map[member.ID]bool{}, liars: map[member.ID]int{}}
+}
+
+// worstRate is the error of a clock's rate that the protocol stands.
+const worstRate = 0.01
+
+// Void says why this run is no judge of the promises, empty if it is one: a
+// majority of the councillors' disks lost what it had synced, a clock ran more
+// than 1 % too fast or too slow, or half of a member's running observers lied.
+func (w *World) Void() string { return w.assumptions.left }
+
+func (w *World) leave(format string, args ...any) {
+	if w.assumptions.left == "" {
+		w.assumptions.left = fmt.Sprintf("%v: ", w.now) + fmt.Sprintf(format, args...)
+	}
+}
+
+// assume follows the faults.
+func (w *World) assume(h Happening) {
+	if h.What != FaultBegan && h.What != FaultEnded {
+		return
+	}
+	began, f, a := h.What == FaultBegan, h.Fault, &w.assumptions
+	switch f.Do {
+	case Wipe, BitFlip:
+		for _, id := range f.Whom {
+			if slices.Contains(w.cfg.Council, id) {
+				a.emptied[id] = true
+			}
+		}
+		if n, all := len(a.emptied), len(w.cfg.Council); 2*n >= all {
+			w.leave("%d of %d councillors' disks lost what they had synced: %v", n, all, slices.Sorted(maps.Keys(a.emptied)))
+		}
+	case ClockDrift:
+		if began && (f.Share > worstRate || f.Share < -worstRate) {
+			w.leave("the clock of %v is wrong by %.1f %% of the time, the protocol stands %.0f %%", f.Whom, 100*f.Share, 100*worstRate)
+		}
+	case Lie, Defame:
+		for _, id := range f.Whom {
+			if began {
+				a.liars[id]++
+			} else {
+				a.liars[id]--
+			}
+		}
+	default: // within the assumptions
+	}
+}
+
+// outlied notes when half of a member's running observers lie.
+func (w *World) outlied() {
+	if len(w.assumptions.liars) == 0 || w.assumptions.left != "" {
+		return
+	}
+	overlay := w.checker.fold.Overlay()
+	for _, m := range w.machines {
+		liars, up := 0, 0
+		for _, id := range overlay.ObserversOf(m.id) {
+			if !w.machine(id).up() {
+				continue
+			}
+			up++
+			if w.assumptions.liars[id] > 0 {
+				liars++
+			}
+		}
+		if liars > 0 && 2*liars >= up {
+			w.leave("%d of the %d running observers of %s lie", liars, up, m.id)
+			return
+		}
+	}
+}
