@@ -1,0 +1,99 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"moonwatch/member"
+	"moonwatch/sim/scenario"
+)
+
+// faultRow is one row of bars of the faults: none of them touches another.
+type faultRow struct {
+	Shapes []shape
+	Words  []word
+}
+
+// faultLine is a fault in the list below a drawing.
+type faultLine struct {
+	N              int
+	From, To, Kind string
+	Whom, Text     string
+}
+
+const (
+	faultRowsShown  = 8
+	faultLinesShown = 200
+	whomShown       = 6
+)
+
+// faultRows packs the faults of a window into as few rows as their bars and
+// numbers need. What finds no place is in the list all the same.
+func (t *tale) faultRows(w window) ([]faultRow, []faultLine) {
+	var bars []strip
+	var rows []faultRow
+	var ends []float64
+	var list []faultLine
+	for i, b := range t.Story.Faults {
+		x, width, seen := w.clip(b.FromMS, max(b.ToMS, b.FromMS+1))
+		if !seen {
+			continue
+		}
+		if len(list) < faultLinesShown {
+			list = append(list, t.faultLine(i+1, b))
+		}
+		label := fmt.Sprintf("%d %s", i+1, b.Kind)
+		begin, end := share(x, w.Width()), share(x+width, w.Width())
+		room := 1.5 + 0.85*float64(len(label)) // percent of a drawing of 900 pixels
+		text := word{Left: begin, Text: label}
+		if begin+room > 100 { // it stands before its end instead of after its beginning
+			text.Class, text.Left = "end", 100
+			begin = min(begin, 100-room)
+		}
+		row := 0
+		for row < len(rows) && ends[row] > begin {
+			row++
+		}
+		if row == len(rows) {
+			if row == faultRowsShown {
+				continue
+			}
+			rows, ends, bars = append(rows, faultRow{}), append(ends, 0), append(bars, strip{window: w})
+		}
+		bars[row].add(look{Class: "bar", Y: 14, H: 4}, b.FromMS, max(b.ToMS, b.FromMS+1))
+		rows[row].Words = append(rows[row].Words, text)
+		ends[row] = max(end, begin+room)
+	}
+	for i := range rows {
+		rows[i].Shapes = bars[i].shapes()
+	}
+	return rows, list
+}
+
+func (t *tale) faultLine(n int, b scenario.Band) faultLine {
+	l := faultLine{N: n, From: clock(b.FromMS), To: clock(b.ToMS), Kind: string(b.Kind), Whom: t.whom(b), Text: b.Text}
+	if b.ToMS >= t.end {
+		l.To = "end"
+	}
+	return l
+}
+
+// whom names the members that a fault was meant for.
+func (t *tale) whom(b scenario.Band) string {
+	if t.forAll(b) {
+		return "everybody"
+	}
+	return names(b.Whom, whomShown)
+}
+
+// names lists some members and says how many more there are.
+func names(ids []member.ID, limit int) string {
+	var s []string
+	for _, id := range ids[:min(len(ids), limit)] {
+		s = append(s, string(id))
+	}
+	if more := len(ids) - limit; more > 0 {
+		s = append(s, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(s, ", ")
+}

@@ -1,0 +1,241 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	_ "embed" // the page's own style and script
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+
+	"moonwatch/sim/scenario"
+)
+
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+	//go:embed page.js
+	pageJS string
+)
+
+// pageTemplate escapes whatever it is given.
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"lane":    func(l lane, width int64) laneOf { return laneOf{l, width} },
+	"columnX": func(i int) int { return i*columnWidth + columnWidth/2 },
+}).Parse(pageHTML))
+
+// laneOf is a lane and the width of its drawing.
+type laneOf struct {
+	Lane lane
+	W    int64
+}
+
+// view is what the template shows.
+type view struct {
+	CSS    template.CSS
+	JS     template.JS
+	Policy string // that allows this page's own script and style, and nothing else
+
+	Title, Kind string
+	Headline    string
+	Ending      ending
+	Lead        string
+	Tiles       []tile
+	Notes       []string
+
+	Campaign *campaignView
+	Runs     []runView
+	Curves   []curve
+	Loads    []load
+
+	Invariants []invariant
+	Rare       []rarity
+	Never      int
+	Single     bool // one run: what never happened in it is not strange
+
+	Command, Version string
+}
+
+// tile is a figure of the head.
+type tile struct{ Name, Value, More string }
+
+func (in Input) writeJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(in)
+}
+
+func (in Input) writePage(w io.Writer) error {
+	var b bytes.Buffer // a mistake in the template leaves no half page
+	if err := pageTemplate.Execute(&b, in.view()); err != nil {
+		return err
+	}
+	_, err := b.WriteTo(w)
+	return err
+}
+
+func (in Input) view() view {
+	v := view{CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Command: in.Command, Version: in.Version}
+	hash := sha256.Sum256([]byte(pageJS))
+	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-%s'",
+		base64.StdEncoding.EncodeToString(hash[:]))
+	for i, r := range in.Runs {
+		v.Runs = append(v.Runs, r.view(i < storiesShown, in.Campaign != nil))
+	}
+	switch {
+	case in.Campaign != nil:
+		in.campaign(&v)
+	case len(in.Runs) > 0:
+		in.run(&v)
+	default:
+		v.Title, v.Headline, v.Ending = "nothing", "Nothing was played", ending{Tone: "mind"}
+	}
+	return v
+}
+
+// bars are the promises of speed, if they hold for the fleets of this report.
+func (in Input) bars() (detect, serve []bar) {
+	if in.Profile != "lan" {
+		return nil, nil
+	}
+	return detectBars, recoverBars
+}
+
+func (v *view) measured(in Input, detect, serve []int64, messages, sent scenario.Spread) {
+	d, s := in.bars()
+	v.Curves = []curve{
+		newCurve("Crash to verdict", "From the crash of a member to the verdict about it.", detect, d),
+		newCurve("Loss to service", "From the loss of a slot's service to service again.", serve, s),
+	}
+	v.Loads = loads(messages, sent)
+}
+
+// run fills in the page of one run.
+func (in Input) run(v *view) {
+	r := in.Runs[0].Result
+	v.Kind, v.Title, v.Headline, v.Ending = "run", title(r.Scenario, r.Seed), headline(r), endingOf(r.Outcome)
+	v.Lead = v.Ending.Means
+	v.Single = true
+	took := cmp.Or(in.Runs[0].Took, in.Took)
+	v.Tiles = []tile{
+		{Name: "Scenario", Value: r.Scenario},
+		{Name: "Seed", Value: fmt.Sprint(r.Seed)},
+		{Name: "Members", Value: count(r.Members)},
+		{Name: "Virtual time", Value: length(r.Virtual)},
+		{Name: "Events", Value: about(float64(r.Events))},
+	}
+	if took > 0 {
+		v.Tiles = append(v.Tiles, tile{"Speed", about(float64(r.Events)/took.Seconds()) + " events/s", fmt.Sprintf("%s, ×%s", length(took), about(r.Virtual.Seconds()/took.Seconds()))})
+	}
+	v.Tiles = append(v.Tiles, verdictTile(r.Verdicts, r.False))
+	if r.Requests > 0 {
+		v.Tiles = append(v.Tiles, requestTile(r.Requests, r.Failed))
+	}
+	v.Tiles = append(v.Tiles, tile{Name: "Trace hash", Value: r.Trace})
+	v.measured(in, r.DetectMS, r.RecoverMS, r.Messages, r.Bytes)
+	v.Invariants = invariants(r.Checks, r.Promise)
+	v.Rare, v.Never = rarities(r.Sometimes)
+}
+
+func verdictTile(verdicts, wrong int) tile {
+	return tile{"Verdicts", count(verdicts), many(wrong, "false one", "false ones")}
+}
+
+func requestTile(requests, failed int) tile {
+	return tile{"Requests", about(float64(requests)), count(failed) + " failed"}
+}
+
+func title(name string, seed uint64) string { return fmt.Sprintf("%s, seed %d", name, seed) }
+
+// storiesShown is how many runs of a page are drawn; those behind them are
+// named only.
+const storiesShown = 4
+
+// around is how long before and after a broken promise things are shown in
+// detail, in ms: more before it, for there the reason is.
+const (
+	before = 22_000
+	after  = 8_000
+)
+
+// runView is one run.
+type runView struct {
+	ID       string
+	Title    string // empty on the page of one run
+	Ending   ending
+	Broken   string
+	Promise  string
+	Sentence string
+	At       string
+	Replay   string
+	Plan     string
+	Shrunk   bool
+	Cut      bool // the plan is longer than what is shown
+	Open     bool
+
+	Near     *drawing // the 30 s around what broke
+	Sequence sequence
+	Whole    *drawing
+	Lines    []line
+	More     int
+}
+
+const (
+	storyShown = 500      // lines of the whole story
+	planShown  = 24 << 10 // bytes of a plan
+	planOpen   = 2 << 10  // a plan below that is not folded
+)
+
+func (r Run) view(drawn, titled bool) runView {
+	x := r.Result
+	v := runView{
+		ID: fmt.Sprintf("seed-%d", x.Seed), Ending: endingOf(x.Outcome), Broken: x.Broken, Promise: x.Promise,
+		Sentence: sentences[x.Promise], Replay: r.Replay, Shrunk: r.Shrunk, Plan: r.Plan,
+	}
+	if titled {
+		v.Title = headline(x)
+	}
+	if len(v.Plan) > planShown {
+		v.Plan, v.Cut = v.Plan[:planShown], true
+	}
+	v.Open = len(v.Plan) <= planOpen
+	if x.BrokenMS > 0 {
+		v.At = clock(x.BrokenMS)
+	}
+	if x.Story == nil || !drawn {
+		return v
+	}
+	t := newTale(x.Story, x.Virtual)
+	whole := t.draw(window{0, t.end}, x.BrokenMS, nil)
+	v.Whole = &whole
+	if x.Outcome != scenario.Ok && x.BrokenMS > 0 {
+		w := window{max(0, x.BrokenMS-before), min(t.end, x.BrokenMS+after)}
+		seq, whom := t.sequence(w, x.BrokenMS)
+		near := t.draw(w, x.BrokenMS, whom)
+		v.Sequence, v.Near = seq, &near
+	}
+	v.Lines, v.More = t.story()
+	return v
+}
+
+// story is the whole story in lines. If it is too long, what agents and members
+// said for themselves gives way to what was agreed.
+func (t *tale) story() (out []line, more int) {
+	all := t.happenings(window{0, t.end})
+	if len(all) > storyShown {
+		n := len(all)
+		all = slices.DeleteFunc(all, func(e scenario.Event) bool { return e.Lane == laneMember })
+		all = all[:min(len(all), storyShown)]
+		more = n - len(all)
+	}
+	for _, e := range all {
+		out = append(out, lineOf(e))
+	}
+	return out, more
+}
