@@ -82,12 +82,12 @@ func (e *edge) lossRate() float64 {
 	return float64(e.lost()) / float64(e.seen)
 }
 
-// weather is the share of probes that the edge lost while it carried any: an
+// carries is the share of probes that the edge lost while it carried any: an
 // outage that goes on is left out, for it tells of the subject and not of the way
 // there. It is false while the rest is too little to say anything. Outages that
 // are over count, unlike in the loss rule: on an edge that loses nine of ten,
 // chance looks like one outage after the other.
-func (e *edge) weather(c *Config) (float64, bool) {
+func (e *edge) carries(c *Config) (float64, bool) {
 	going := 0
 	if e.outage >= c.OutageRun {
 		going = e.outage
@@ -164,12 +164,12 @@ func runOf(m, chance float64) int {
 }
 
 // weighSilence and weighLoss apply the two accusing rules of PROTOCOL 2; m is
-// the median loss of the observer's own edges.
-func (e *edge) weighSilence(now time.Time, m float64, c *Config) {
-	if e.silence || e.fresh(now, c) {
+// the median loss of the observer's own edges and run what runNeeded makes of it.
+func (e *edge) weighSilence(now time.Time, run int, c *Config) {
+	if e.silence || e.lostRun < run || e.fresh(now, c) {
 		return
 	}
-	e.silence = now.Sub(e.silentSince()) >= c.Patience && e.lostRun >= runNeeded(m, c)
+	e.silence = now.Sub(e.silentSince()) >= c.Patience
 }
 
 func (e *edge) weighLoss(m float64, c *Config) {
@@ -196,6 +196,21 @@ func (e *edge) life(now time.Time, inc member.Incarnation, c *Config) {
 		e.lives = e.lives[1:]
 	}
 	e.flapping = len(e.lives) >= c.FlapCount
+}
+
+// word is what an observer says against one subject.
+type word struct {
+	agent   Reason // empty: nothing
+	service bool
+}
+
+// word is what is to be said against the subject now.
+func (e *edge) word() word {
+	w := word{service: e.check.accused}
+	if e.accused() {
+		w.agent = e.reason()
+	}
+	return w
 }
 
 func (e *edge) reason() Reason {

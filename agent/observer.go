@@ -22,8 +22,10 @@ type Observer struct {
 	seq      uint64 // of probes, checks and statements
 	nextBeat time.Time
 	due      time.Time // the Wake that the caller was last given
+	edgesDue time.Time // the part of it that the edges wait for
+	calm     bool      // no edge is hurried or answers a roll call, and we do not doubt ourselves
 	trips    roundTrips
-	weather  *float64 // median loss over the edges, nil: to be worked out again
+	weather  weather
 	doubt    doubt
 	post     post
 }
@@ -49,7 +51,8 @@ func phase(name string, interval time.Duration) time.Duration {
 
 // Step takes one event and says what is to be done.
 func (o *Observer) Step(now time.Time, ev Event) []Effect {
-	if o.doubt.slip(now, o.due, &o.cfg) {
+	slipped := o.doubt.slip(now, o.due, &o.cfg)
+	if slipped {
 		o.forgetFlights()
 	}
 	var out []Effect
@@ -70,13 +73,29 @@ func (o *Observer) Step(now time.Time, ev Event) []Effect {
 	default:
 		panic(fmt.Sprintf("agent: unknown event %T", ev))
 	}
-	o.expire(now)
-	o.weigh(now)
-	out = o.probe(now, out)
-	out = o.checkDue(now, out)
+	if slipped || !o.idle(now, ev) {
+		o.expire(now)
+		o.weigh(now)
+		out = o.probe(now, out)
+		out = o.checkDue(now, out)
+		o.edgesDue = o.soonest(now)
+	}
 	out = o.publish(now, out)
-	o.due = o.soonest()
+	o.due = o.post.sooner(o.edgesDue)
 	return out
+}
+
+// idle reports that this event says nothing about any edge and that no edge
+// waits for this moment: the post alone has work, if anybody. While the observer
+// is calm nothing else depends on the time. Most events are of this kind, for
+// every councillor acknowledges every statement.
+func (o *Observer) idle(now time.Time, ev Event) bool {
+	switch ev.(type) {
+	case Woken, Acknowledged:
+		return o.calm && now.Before(o.edgesDue)
+	default:
+		return false
+	}
 }
 
 // forgetFlights voids what was in the air while we were stalled: answers may
@@ -93,7 +112,7 @@ func (o *Observer) forgetFlights() {
 // adopt takes a new list of subjects and keeps what is known about those that
 // stay.
 func (o *Observer) adopt(now time.Time, w Watch) {
-	o.watch, o.weather = w, nil
+	o.watch, o.weather = w, weather{}
 	old := make(map[member.ID]*edge, len(o.edges))
 	for _, e := range o.edges {
 		old[e.ID] = e
@@ -135,7 +154,7 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 		o.trips.add(a.RTT)
 		if f.regular {
 			e.record(false, &o.cfg)
-			o.weather = nil
+			o.weather = weather{}
 		}
 		if e.roll.open() && !f.sent.Before(e.roll.since) {
 			e.roll.ups++
@@ -159,17 +178,17 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 
 // expire counts the probes whose time is over as lost.
 func (o *Observer) expire(now time.Time) {
-	timeout := o.trips.timeout(&o.cfg)
+	given := now.Add(-o.trips.timeout(&o.cfg)) // what was sent by then had its time
 	for _, e := range o.edges {
 		n := 0
-		for n < len(e.flying) && now.Sub(e.flying[n].sent) >= timeout {
+		for n < len(e.flying) && !e.flying[n].sent.After(given) {
 			f := e.flying[n]
 			n++
 			e.lostRun++
 			e.goodRun = 0
 			if f.regular {
 				e.record(true, &o.cfg)
-				o.weather = nil
+				o.weather = weather{}
 			}
 			if e.roll.open() && !f.sent.Before(e.roll.since) {
 				e.roll.downs++
@@ -183,28 +202,62 @@ func (o *Observer) expire(now time.Time) {
 
 // weigh turns what was counted into accusations and answers to the roll.
 func (o *Observer) weigh(now time.Time) {
-	calm := true
+	down, waiting, deaf := 0, false, false
 	for _, e := range o.edges {
 		if e.lostRun > 0 || e.window != 0 || e.loss {
-			calm = false
-			m := o.medianLoss()
-			e.weighSilence(now, m, &o.cfg)
-			e.weighLoss(m, &o.cfg)
+			w := o.judged()
+			deaf = w.deaf
+			e.weighSilence(now, w.run, &o.cfg)
+			e.weighLoss(w.loss, &o.cfg)
 		}
-		o.weighRoll(now, e)
+		if !e.roll.id.IsZero() {
+			o.weighRoll(now, e)
+			waiting = true
+		}
+		if says := e.word(); says != e.said {
+			e.said = says
+			o.post.due(now)
+		}
+		if o.down(e) {
+			down++
+		}
+		waiting = waiting || o.hurried(e)
 	}
-	loss := o.othersLoss()
-	deaf := !calm && o.deaf()
+	loss := 0.0
+	if 2*down > len(o.edges) {
+		loss = o.othersLoss()
+	}
 	o.doubt.weigh(now, deaf || loss > o.cfg.SmearedLoss, deaf || loss > o.cfg.HopelessLoss, &o.cfg)
+	o.calm = !waiting && o.doubt.since.IsZero()
 }
+
+// weather is the loss that everybody has, against which one edge is judged.
+type weather struct {
+	known bool    // else it is to be worked out again
+	loss  float64 // the median over the edges
+	run   int     // lost probes in a row that mean something in it
+	deaf  bool    // or nothing does
+}
+
+// judged is the present weather. Of two middles the upper is taken, for that
+// accuses later.
+func (o *Observer) judged() weather {
+	if !o.weather.known {
+		m := median(o.edges, func(*edge) bool { return true })
+		o.weather = weather{known: true, loss: m, run: runNeeded(m, &o.cfg), deaf: o.deaf()}
+	}
+	return o.weather
+}
+
+func (o *Observer) medianLoss() float64 { return o.judged().loss }
 
 // deaf reports that most of the edges that carry anything lose nearly all of
 // it. Then every subject looks dead by turns, and no run of losses that an
 // observer could wait for would mean anything.
 func (o *Observer) deaf() bool {
-	rates := make([]float64, 0, 16)
+	rates := make([]float64, 0, 32)
 	for _, e := range o.edges {
-		if rate, ok := e.weather(&o.cfg); ok {
+		if rate, ok := e.carries(&o.cfg); ok {
 			rates = append(rates, rate)
 		}
 	}
@@ -215,19 +268,8 @@ func (o *Observer) deaf() bool {
 	return rates[(len(rates)-1)/2] > o.cfg.DeafLoss // the lower middle: most of them
 }
 
-// medianLoss is the median loss over the observer's own edges: the weather
-// that everybody has, against which one edge is judged. The upper of two
-// middles is taken, for that accuses later.
-func (o *Observer) medianLoss() float64 {
-	if o.weather == nil {
-		m := median(o.edges, func(*edge) bool { return true })
-		o.weather = &m
-	}
-	return *o.weather
-}
-
 func median(edges []*edge, take func(*edge) bool) float64 {
-	rates := make([]float64, 0, 16)
+	rates := make([]float64, 0, 32) // about twice the usual number of edges
 	for _, e := range edges {
 		if e.seen > 0 && take(e) {
 			rates = append(rates, e.lossRate())
@@ -240,21 +282,14 @@ func median(edges []*edge, take func(*edge) bool) float64 {
 	return rates[len(rates)/2]
 }
 
-// othersLoss is the median loss of the edges that answer, when most edges are
-// down, else 0. If it is high the fault is more likely here than there; a clean
-// split is a picture of the world.
+// down edges are silent, or about to be.
+func (o *Observer) down(e *edge) bool { return e.silence || e.lostRun >= o.cfg.LostRunMin }
+
+// othersLoss is the median loss of the edges that answer. If it is high while
+// most edges are down, the fault is more likely here than there; a clean split
+// is a picture of the world.
 func (o *Observer) othersLoss() float64 {
-	down := func(e *edge) bool { return e.silence || e.lostRun >= o.cfg.LostRunMin }
-	n := 0
-	for _, e := range o.edges {
-		if down(e) {
-			n++
-		}
-	}
-	if 2*n <= len(o.edges) {
-		return 0
-	}
-	return median(o.edges, func(e *edge) bool { return !down(e) })
+	return median(o.edges, func(e *edge) bool { return !o.down(e) })
 }
 
 // probe sends the regular probes of a beat, and the quick ones to edges that
@@ -305,18 +340,18 @@ func (o *Observer) Wake() time.Time {
 	return o.due
 }
 
-// soonest is the earliest of all that the observer waits for.
-func (o *Observer) soonest() time.Time {
+// soonest is the earliest of all that the edges wait for.
+func (o *Observer) soonest(now time.Time) time.Time {
 	w := o.nextBeat
 	earlier := func(t time.Time) {
 		if !t.IsZero() && t.Before(w) {
 			w = t
 		}
 	}
-	timeout := o.trips.timeout(&o.cfg)
+	var sent time.Time // the oldest probe that is in the air
 	for _, e := range o.edges {
-		if len(e.flying) > 0 {
-			earlier(e.flying[0].sent.Add(timeout))
+		if len(e.flying) > 0 && (sent.IsZero() || e.flying[0].sent.Before(sent)) {
+			sent = e.flying[0].sent
 		}
 		earlier(e.nextReprobe)
 		if e.check.flying == 0 {
@@ -324,15 +359,13 @@ func (o *Observer) soonest() time.Time {
 		}
 		if e.lostRun > 0 && !e.silence && e.answered {
 			// patience may run out between two probes
-			if t := e.silentSince().Add(o.cfg.Patience); t.After(o.now()) {
+			if t := e.silentSince().Add(o.cfg.Patience); t.After(now) {
 				earlier(t)
 			}
 		}
 	}
-	earlier(o.post.wake())
+	if !sent.IsZero() {
+		earlier(sent.Add(o.trips.timeout(&o.cfg)))
+	}
 	return w
 }
-
-// now is the time of the last Step, as far as Wake needs it: a patience that
-// ended before it has already been weighed.
-func (o *Observer) now() time.Time { return o.post.at }

@@ -10,9 +10,8 @@ import (
 // post keeps what was said to the councillors: when to renew it, and which
 // statements still wait for an acknowledgement.
 type post struct {
-	at      time.Time // the last Step
-	dirty   bool      // something must be said now
-	said    Reason    // why we abstained when we last looked; unsaid before
+	dirty   bool   // something must be said now
+	said    Reason // why we abstained when we last looked; unsaid before
 	renewAt time.Time
 	open    []letter
 }
@@ -42,11 +41,14 @@ func (p *post) acknowledged(a Acknowledged) {
 	p.open = slices.DeleteFunc(p.open, func(l letter) bool { return len(l.to) == 0 })
 }
 
-func (p *post) wake() time.Time {
-	w := p.renewAt
-	for _, l := range p.open {
-		if w.IsZero() || l.next.Before(w) {
-			w = l.next
+// sooner is w, or when the post has something to send before that.
+func (p *post) sooner(w time.Time) time.Time {
+	if !p.renewAt.IsZero() && p.renewAt.Before(w) {
+		w = p.renewAt
+	}
+	for i := range p.open {
+		if p.open[i].next.Before(w) {
+			w = p.open[i].next
 		}
 	}
 	return w
@@ -56,45 +58,20 @@ func (p *post) wake() time.Time {
 // acknowledged.
 func (o *Observer) publish(now time.Time, out []Effect) []Effect {
 	p := &o.post
-	p.at = now
 	if len(o.watch.Councillors) == 0 {
 		// Nobody to tell yet: everything is said when the council is known.
-		*p = post{at: now, dirty: p.dirty, said: unsaid}
+		*p = post{dirty: p.dirty, said: unsaid}
 		return out
 	}
 	abstains := o.doubt.word(now, &o.cfg)
-	if o.changed(abstains) {
-		p.dirty = true
+	if abstains != p.said {
+		p.said, p.dirty = abstains, true
 	}
 	renew := !p.renewAt.IsZero() && !now.Before(p.renewAt)
 	if p.dirty || renew {
 		out = o.speak(now, abstains, out)
 	}
 	return o.repeat(now, out)
-}
-
-// changed notes what stands now, and reports whether that is something else
-// than when it was last asked.
-func (o *Observer) changed(abstains Reason) bool {
-	changed := abstains != o.post.said
-	o.post.said = abstains
-	for _, e := range o.edges {
-		var w word
-		if e.accused() {
-			w.agent = e.reason()
-		}
-		w.service = e.check.accused
-		if w != e.said {
-			e.said, changed = w, true
-		}
-	}
-	return changed
-}
-
-// word is what an observer says against one subject.
-type word struct {
-	agent   Reason // empty: nothing
-	service bool
 }
 
 // speak puts everything that stands, what was withdrawn, and the answers to
@@ -213,6 +190,9 @@ func pct(share float64) int { return int(100*share + 0.5) }
 // renewal does.
 func (o *Observer) repeat(now time.Time, out []Effect) []Effect {
 	p := &o.post
+	if len(p.open) == 0 {
+		return out
+	}
 	keep := p.open[:0]
 	for _, l := range p.open {
 		if !now.Before(l.next) {

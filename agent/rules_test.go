@@ -66,7 +66,7 @@ func TestSilenceNeedsBothThePatienceAndTheRun(t *testing.T) {
 		{time.Minute, 3, false},
 	} {
 		e := &edge{answered: true, lastAnswer: noon, lostRun: c.run}
-		if e.weighSilence(noon.Add(c.silent), 0, &cfg); e.silence != c.want {
+		if e.weighSilence(noon.Add(c.silent), cfg.LostRunMin, &cfg); e.silence != c.want {
 			t.Errorf("silent for %v with %d lost: accused %v", c.silent, c.run, e.silence)
 		}
 	}
