@@ -63,6 +63,10 @@ type Ledger struct {
 	folders []Folder
 	seen    map[string]bool
 	unknown string
+
+	folds  *Folds // nil: this ledger shares nothing
+	shared bool   // others may have what is above: it is copied before it is changed
+	taken  *fold  // the shared state as which it stands, nil: none
 }
 
 // state is what a snapshot carries.
@@ -158,6 +162,10 @@ func (l *Ledger) Follow(f Fact) (Fact, bool, error) {
 }
 
 func (l *Ledger) apply(f *Fact) {
+	if l.folds.found(l, f) {
+		return
+	}
+	l.own()
 	err := l.check(*f)
 	f.Accepted = err == nil
 	if err != nil {
@@ -170,6 +178,7 @@ func (l *Ledger) apply(f *Fact) {
 	}
 	l.s.Head, l.s.Raft, l.s.Time, l.s.Hash = f.Index, f.Raft, f.Time, slices.Clone(f.Hash[:])
 	l.remember(f.Command.ID)
+	l.folds.leave(l, f)
 }
 
 func (l *Ledger) remember(id string) {

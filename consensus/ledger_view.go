@@ -126,6 +126,9 @@ type snapshot struct {
 
 // Snapshot gives the whole state as bytes.
 func (l *Ledger) Snapshot() ([]byte, error) {
+	if b := l.folds.written(l); b != nil {
+		return b, nil
+	}
 	s := snapshot{State: l.s, Unknown: l.unknown, Parts: map[string]json.RawMessage{}}
 	for _, p := range l.folders {
 		b, err := p.Snapshot()
@@ -138,12 +141,16 @@ func (l *Ledger) Snapshot() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("snapshot at fact %d: %w", l.s.Head, err)
 	}
+	l.folds.wrote(l, b)
 	return b, nil
 }
 
 // Restore replaces the state by a snapshot's. On an error the ledger must not
 // be used any further.
 func (l *Ledger) Restore(b []byte) error {
+	if l.folds.restored(l, b) {
+		return nil
+	}
 	var s snapshot
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("snapshot of %d bytes: %w", len(b), err)
@@ -152,6 +159,7 @@ func (l *Ledger) Restore(b []byte) error {
 		return fmt.Errorf("snapshot at fact %d: hash of %d bytes", s.State.Head, len(s.State.Hash))
 	}
 	l.s, l.unknown = s.State, s.Unknown
+	l.shared, l.taken = false, nil
 	if l.s.Standing == nil {
 		l.s.Standing = map[member.ID]Standing{}
 	}
@@ -168,6 +176,7 @@ func (l *Ledger) Restore(b []byte) error {
 			return fmt.Errorf("snapshot of %s at fact %d: %w", p.Name(), l.s.Head, err)
 		}
 	}
+	l.folds.wrote(l, b)
 	return nil
 }
 

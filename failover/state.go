@@ -56,6 +56,7 @@ type Use struct {
 type State struct {
 	ledger *consensus.Ledger
 	s      folded
+	shared bool // with other states of this process: it is copied before it is changed
 }
 
 type folded struct {
@@ -136,6 +137,7 @@ func (st *State) Check(f consensus.Fact) error {
 
 // Apply takes an accepted fact into the state.
 func (st *State) Apply(f consensus.Fact) {
+	st.own()
 	switch f.Command.Kind {
 	case consensus.KindFleet:
 		st.arrange(f)
@@ -322,7 +324,7 @@ func (st *State) Restore(b json.RawMessage) error {
 			return fmt.Errorf("failover state: %w", err)
 		}
 	}
-	st.s = n.s
+	st.s, st.shared = n.s, false
 	return nil
 }
 

@@ -43,6 +43,7 @@ func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
 	m.state = failover.NewState()
 	m.ledger = consensus.NewLedger(m.state)
 	m.state.Bind(m.ledger)
+	m.ledger.ShareFolds(cfg.Folds)
 	if err := m.load(boot); err != nil {
 		return nil, err
 	}

@@ -233,6 +233,8 @@ type Config struct {
 	KeepEntries   uint64        // raft entries kept for councillors that lag a little
 	ClockMax      time.Duration // a councillor whose clock is further off may not lead
 	PresenceEvery time.Duration // how often a councillor tells the leader whom it heard
+
+	Folds *consensus.Folds // shared by the agents of one process; nil: this one folds alone
 }
 
 // Default is profile lan for self in this life.

@@ -62,6 +62,7 @@ type World struct {
 	trace       hash.Hash64
 	letters     letters
 	doors       []*door
+	folds       *consensus.Folds // what all agents fold, once
 	checker     *checker
 	rare        rare
 	assumptions assumptions
@@ -94,7 +95,7 @@ func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		chance: newChance(cfg.Seed, len(cfg.Fleet.Members)), index: map[member.ID]int{},
-		trace: fnv.New64a(), letters: letters{open: map[uint64]agent.Statement{}},
+		trace: fnv.New64a(), letters: letters{open: map[uint64]agent.Statement{}}, folds: consensus.NewFolds(),
 	}
 	var key [32]byte
 	for i := range 8 {

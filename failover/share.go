@@ -1,0 +1,46 @@
+package failover
+
+import (
+	"maps"
+	"slices"
+)
+
+// Share gives the state as it is now to other states of this process; see
+// consensus.Folds.
+func (st *State) Share() any {
+	st.shared = true
+	return st.s
+}
+
+// Adopt takes over what another state has shared.
+func (st *State) Adopt(shared any) { st.s, st.shared = shared.(folded), true }
+
+// own makes the state its own before it is changed.
+func (st *State) own() {
+	if st.shared {
+		st.s, st.shared = st.s.clone(), false
+	}
+}
+
+// clone copies everything that Apply changes in place. Lists that it only
+// replaces, as those of times and the brake, are shared.
+func (s folded) clone() folded {
+	s.Slots, s.Uses, s.Cases = copied(s.Slots), copied(s.Uses), copied(s.Cases)
+	for _, u := range s.Uses {
+		u.Leftover = maps.Clone(u.Leftover)
+	}
+	for _, c := range s.Cases {
+		c.History = slices.Clip(c.History) // what is appended goes elsewhere
+	}
+	return s
+}
+
+func copied[K comparable, V any](m map[K]*V) map[K]*V {
+	out := make(map[K]*V, len(m))
+	values := make([]V, 0, len(m))
+	for k, v := range m {
+		values = append(values, *v)
+		out[k] = &values[len(values)-1]
+	}
+	return out
+}
