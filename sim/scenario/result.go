@@ -46,7 +46,8 @@ type Result struct {
 	Requests  int            `json:"requests"`
 	Failed    int            `json:"failed"`
 
-	Story *Story `json:"story,omitempty"` // only if it was asked for
+	Story    *Story `json:"story,omitempty"`    // only if it was asked for
+	Realised *Plan  `json:"realised,omitempty"` // the plan with everything found out, only if it was asked for
 }
 
 // Spread sums numbers up.
@@ -67,6 +68,7 @@ type Story struct {
 // Event is one line of the story.
 type Event struct {
 	AtMS   int64     `json:"at_ms"`
+	Seq    int       `json:"seq"`  // the place among all events and the ends of faults, where times are equal
 	Lane   string    `json:"lane"` // "member", "council", "brake", "pool", "case", "checker"
 	Member member.ID `json:"member,omitempty"`
 	State  string    `json:"state,omitempty"` // what begins here in that lane: "up", "accused", "down", "spare", "standing still", a mode, a leader
@@ -81,4 +83,7 @@ type Band struct {
 	Kind   sim.FaultKind `json:"kind"`
 	Whom   []member.ID   `json:"whom"`
 	Text   string        `json:"text"`
+	End    string        `json:"end,omitempty"` // what to say when it ends; empty: nothing ends
+	Seq    int           `json:"seq"`           // as of an Event, when it began
+	EndSeq int           `json:"end_seq"`       // when it ended
 }

@@ -1,0 +1,195 @@
+package scenario
+
+import (
+	"fmt"
+	"strings"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+	"moonwatch/sim"
+	"moonwatch/status"
+)
+
+// agreed tells a fact as somebody would who was there: the product's own line
+// has more numbers and fewer verbs.
+func (t *teller) agreed(f *consensus.Fact) {
+	e := Event{Lane: laneCase, Raw: string(f.Command.Kind)}
+	switch {
+	case !f.Accepted:
+		e.Text, e.Raw = status.Line(*f), rawRefused
+		t.tell(e)
+		return
+	case f.Command.Kind == consensus.KindGenesis:
+		return // every world begins so
+	case f.Command.Kind == consensus.KindFleet:
+		p := payload[member.Fleet](f)
+		e.Lane, e.Text = laneCouncil, fmt.Sprintf("the fleet is applied: %d members, %d slots, %d spares", len(p.Members), len(slotsOf(p)), len(p.Members)-len(slotsOf(p)))
+		t.tell(e)
+	case f.Command.Kind == consensus.KindVerdict:
+		t.verdict(f.Index, payload[consensus.Verdict](f))
+	case f.Command.Kind == failover.KindCaseOpened:
+		p := payload[failover.CaseOpened](f)
+		e.Member, e.State = p.Subject, string(failover.Draining)
+		e.Text = fmt.Sprintf("C-%d: slot %s has lost %s, its traffic goes elsewhere", f.Index, p.Slot, p.Subject)
+		if s, ok := t.w.State().Slot(p.Slot); ok && !s.Drained {
+			e.Text = fmt.Sprintf("C-%d: slot %s has lost %s, and keeps its traffic: too few would be left", f.Index, p.Slot, p.Subject)
+		}
+		t.tell(e)
+	case f.Command.Kind == failover.KindCaseStep:
+		p := payload[failover.CaseStep](f)
+		e.State, e.Member = string(p.To), t.x.cases[p.Case].subject
+		e.Text = fmt.Sprintf("C-%d: %s", p.Case, t.step(p))
+		t.tell(e)
+	case f.Command.Kind == failover.KindReport:
+		p := payload[failover.Report](f)
+		e.Member = f.Command.Proposer
+		e.Text = status.Line(*f)
+		if p.Done {
+			e.Raw = rawDone
+		}
+		t.tell(e)
+	case f.Command.Kind == failover.KindBrake:
+		t.brake(payload[failover.Brakes](f))
+	case f.Command.Kind == failover.KindReturned:
+		p := payload[failover.Returned](f)
+		e.Lane, e.Member, e.Text = lanePool, p.Member, fmt.Sprintf("%s is a spare again", p.Member)
+		t.tell(e)
+	default:
+		e.Text = status.Line(*f)
+		t.tell(e)
+	}
+	t.duties()
+}
+
+// What a transcript leaves out: the page of one run shows it.
+const (
+	rawRefused = "refused"
+	rawDone    = "step-done"
+)
+
+// verdict tells whom a verdict names, in groups of one kind.
+func (t *teller) verdict(index uint64, v consensus.Verdict) {
+	var kinds []consensus.VerdictKind
+	by := map[consensus.VerdictKind][]consensus.Finding{}
+	for _, x := range v.Findings {
+		if by[x.Kind] == nil {
+			kinds = append(kinds, x.Kind)
+		}
+		by[x.Kind] = append(by[x.Kind], x)
+	}
+	for _, k := range kinds {
+		var ids []member.ID
+		for _, x := range by[k] {
+			ids = append(ids, x.Subject)
+		}
+		text := fmt.Sprintf("verdict V-%d: %s", index, finding(t.g, v.Domain, k, ids))
+		if len(by[k]) == 1 {
+			text += grounds(by[k][0])
+		}
+		t.tell(Event{Lane: laneCase, Member: ids[0], Raw: string(consensus.KindVerdict), Text: text})
+	}
+	for _, x := range v.Findings {
+		t.change(x.Subject, sim.Agreed, func(c *condition) {
+			if c.verdict = x.Kind; x.Kind == consensus.VerdictUp {
+				c.verdict = ""
+			}
+		})
+	}
+}
+
+// finding puts a verdict about some members into words.
+func finding(g *ground, d member.FailureDomain, k consensus.VerdictKind, ids []member.ID) string {
+	who := g.names(ids)
+	is := "is"
+	if len(ids) > 1 {
+		is = "are"
+	}
+	switch k {
+	case consensus.VerdictDown:
+		return fmt.Sprintf("%s %s down", who, is)
+	case consensus.VerdictServiceDown:
+		return fmt.Sprintf("the service of %s is down", who)
+	case consensus.VerdictAgentLost:
+		return fmt.Sprintf("%s lost: the agent is silent, the service answers", who)
+	case consensus.VerdictDomainCut:
+		return fmt.Sprintf("failure domain %s is out of reach (%s)", d, who)
+	case consensus.VerdictPartial:
+		return fmt.Sprintf("%s %s reached by some and not by others", who, is)
+	case consensus.VerdictUp:
+		return fmt.Sprintf("%s %s up again", who, is)
+	default:
+		return fmt.Sprintf("%s: %s", k, who)
+	}
+}
+
+// grounds is the count behind one finding.
+func grounds(x consensus.Finding) string {
+	a, s := x.Agent, x.Service
+	switch {
+	case x.Kind == consensus.VerdictDown, x.Kind == consensus.VerdictAgentLost:
+		return fmt.Sprintf(", %d of %d observers", a.Downs, a.Eligible)
+	case x.Kind == consensus.VerdictServiceDown:
+		return fmt.Sprintf(", %d of %d observers", s.Downs, s.Eligible)
+	case x.Withdrawn:
+		return ", before anything was done"
+	default:
+		return ""
+	}
+}
+
+// step puts a step of a case into words.
+func (t *teller) step(p failover.CaseStep) string {
+	c := t.x.cases[p.Case]
+	detail := p.Detail
+	if detail != "" {
+		detail = ": " + detail
+	}
+	spare := p.Spare
+	if x, ok := t.w.State().Case(p.Case); ok && spare == "" {
+		spare = x.Spare
+	}
+	switch p.To {
+	case failover.Draining:
+		return fmt.Sprintf("goes on with slot %s%s", c.slot, detail)
+	case failover.Held:
+		return fmt.Sprintf("waits (%s)%s", p.Held, detail)
+	case failover.Restarting:
+		return fmt.Sprintf("%s restarts the service of %s", c.subject, c.slot)
+	case failover.Fencing:
+		return fmt.Sprintf("%s will be replaced%s", c.subject, detail)
+	case failover.Activating:
+		return fmt.Sprintf("spare %s activates slot %s", spare, c.slot)
+	case failover.Verifying:
+		return fmt.Sprintf("the observers look whether slot %s is served", c.slot)
+	case failover.Cutover:
+		return fmt.Sprintf("%s is the occupant of slot %s from now on", spare, c.slot)
+	case failover.Claiming:
+		return fmt.Sprintf("another spare is looked for%s", detail)
+	case failover.Aborting:
+		return fmt.Sprintf("given up%s", detail)
+	case failover.Escalated:
+		return fmt.Sprintf("people are called%s", detail)
+	case failover.Closed:
+		if x, ok := t.w.State().Case(p.Case); ok && x.Outcome != "" {
+			return fmt.Sprintf("closed, %s", x.Outcome)
+		}
+		return "closed"
+	default:
+		return strings.ToLower(string(p.To)) + detail
+	}
+}
+
+// brake tells the fleet's mode, or that of a part where the fleet's stays.
+func (t *teller) brake(b failover.Brakes) {
+	text := "mode " + string(b.Mode())
+	if why := b.In(failover.Fleet).Why; why != "" && b.Mode() != failover.Normal {
+		text += ": " + why
+	}
+	for _, s := range sortedKeys(b.Modes) {
+		if m := b.Modes[s]; s != failover.Fleet && m.Mode != failover.Normal {
+			text += fmt.Sprintf("; %s %s: %s", s, m.Mode, m.Why)
+		}
+	}
+	t.tell(Event{Lane: laneBrake, State: string(b.Mode()), Raw: string(failover.KindBrake), Text: text})
+}

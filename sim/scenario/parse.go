@@ -1,0 +1,178 @@
+package scenario
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/sim"
+)
+
+// What a scenario is like if it does not say so.
+const (
+	defaultDuration = 3 * time.Minute
+	defaultSettle   = 12 * time.Minute // a budget window and a cascade's end
+	longest         = 30 * 24 * time.Hour
+)
+
+// Parse reads the text of a scenario; name is the file's, for mistakes. The
+// error is [Mistakes]: all of them, with their places.
+func Parse(name string, src []byte) (*Scenario, error) { return parse(name, src, nil) }
+
+// ParseOn reads a scenario that is to be played on a fleet that is there: its
+// text has no fleet of its own.
+func ParseOn(name string, src []byte, fleet member.Fleet, council []member.ID) (*Scenario, error) {
+	return parse(name, src, newGround(fleet, council))
+}
+
+func parse(name string, src []byte, on *ground) (*Scenario, error) {
+	r := &reader{notes: notes{file: name}, named: map[string]int{}}
+	r.s.ground = on
+	if root := readTree(&r.notes, src); root != nil {
+		r.read(root)
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return &r.s, nil
+}
+
+// reader turns a file into a scenario.
+type reader struct {
+	notes
+	s     Scenario
+	named map[string]int // names that steps gave, and the step
+}
+
+var topKeys = []string{
+	"name", "about", "seed", "fleet", "network", "disk", "actions", "load", "duration", "settle", "steps", "swarm", "expect", "sometimes",
+}
+
+func (r *reader) read(root *node) {
+	s := &r.s
+	top := r.object("", root, topKeys...)
+	stem := r.file[strings.LastIndexAny(r.file, `/\`)+1:]
+	stem, _ = strings.CutSuffix(stem, ".yaml")
+	s.Name = top.text("name", stem, "a name of letters, digits and dashes", isName)
+	s.About = strings.Join(strings.Fields(top.text("about", "", "a sentence or two for people", anything)), " ")
+	s.Seed = uint64(top.integer("seed", 1, 0, math.MaxInt64))
+	calm := sim.Calm()
+	s.Net, s.Disk, s.Action = calm.Net, calm.Disk, calm.Action
+	r.fleet(top)
+	r.weather(top)
+	s.Duration = top.duration("duration", defaultDuration, time.Second, longest)
+	s.Settle = top.duration("settle", defaultSettle, 0, longest)
+	if s.ground == nil {
+		return // nobody could be selected
+	}
+	r.load(top)
+	for i, v := range top.list("steps", "a list of steps") {
+		s.Steps = append(s.Steps, r.step(i, v))
+	}
+	r.swarm(top)
+	r.expect(top)
+	for _, x := range top.texts("sometimes", "a list of what has to happen sometimes") {
+		if known := sometimes; !slices.Contains(known, x.text) {
+			r.wrong(x.at, "sometimes: nothing is counted as %q, %s", x.text, meant(x.text, known))
+			continue
+		}
+		s.Sometimes = append(s.Sometimes, x.text)
+	}
+}
+
+// isName accepts what may be a file's name on every system.
+func isName(s string) bool {
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64 && s[0] != '-'
+}
+
+// weather reads network, disk and actions.
+func (r *reader) weather(top object) {
+	s := &r.s
+	if v, ok := top.get("network", "delay, jitter and loss"); ok {
+		o := r.object("network", v, "delay", "jitter", "loss")
+		s.Net.Delay = o.duration("delay", s.Net.Delay, 0, 10*time.Second)
+		s.Net.Jitter = o.duration("jitter", s.Net.Jitter, 0, 10*time.Second)
+		s.Net.Loss = o.ratio("loss", 0, 0, 1)
+	}
+	if v, ok := top.get("disk", "min and max, of one write"); ok {
+		s.Disk.Sync = r.span(r.object("disk", v, "min", "max"), s.Disk.Sync)
+	}
+	if v, ok := top.get("actions", "min and max, of one action"); ok {
+		s.Action = r.span(r.object("actions", v, "min", "max"), s.Action)
+	}
+}
+
+func (r *reader) span(o object, otherwise sim.Span) sim.Span {
+	s := sim.Span{Min: o.duration("min", 0, 0, time.Hour), Max: o.duration("max", 0, 0, time.Hour)}
+	switch {
+	case !o.has("min") && !o.has("max"):
+		return otherwise
+	case !o.has("min"):
+		s.Min = min(otherwise.Min, s.Max)
+	case !o.has("max"):
+		s.Max = max(otherwise.Max, s.Min)
+	case s.Min > s.Max:
+		r.wrong(o.where("min"), "%s is %v, want at most max (%v)", o.join("min"), short(s.Min), short(s.Max))
+	}
+	return s
+}
+
+// load reads how many requests come.
+func (r *reader) load(top object) {
+	for i, v := range top.list("load", "a list of {host, pool, rps}") {
+		o := r.object("load["+strconv.Itoa(i)+"]", v, "host", "pool", "rps")
+		if v.shape != mapping {
+			continue
+		}
+		l := Load{
+			Host: o.text("host", "", "a DNS name", isHost),
+			Pool: o.text("pool", "", "the name of a pool", anything),
+			RPS:  o.ratio("rps", 0, 0.001, 1e6),
+		}
+		if !o.has("host") {
+			o.missing("host", "a DNS name")
+		}
+		if !o.has("rps") {
+			o.missing("rps", "requests per second")
+		}
+		pools := poolNames(r.s.ground.fleet)
+		switch {
+		case l.Pool == "" && len(pools) == 1:
+			l.Pool = pools[0]
+		case l.Pool == "":
+			o.missing("pool", words(pools, "or"))
+		case !slices.Contains(pools, l.Pool):
+			r.wrong(o.where("pool"), "%s is %q, which is not in the fleet: %s", o.join("pool"), l.Pool, meant(l.Pool, pools))
+		}
+		r.s.Load = append(r.s.Load, l)
+	}
+}
+
+func poolNames(f member.Fleet) []string {
+	var all []string
+	for _, p := range f.Pools {
+		all = append(all, p.Name)
+	}
+	return all
+}
+
+// isHost accepts a DNS name in lower case.
+func isHost(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,311 @@
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/sim"
+)
+
+// stepKeys are all keys of a step; which of them a fault takes is its kind's.
+var stepKeys = []string{
+	"at", "on", "nth", "within", "after", "do", "whom", "except", "other", "for", "share", "delay", "every", "serve", "host", "as",
+}
+
+// kindNames are the words of do.
+func kindNames() []string {
+	var all []string
+	for _, r := range sim.Kinds() {
+		all = append(all, string(r.Kind))
+	}
+	return append(all, string(Mend))
+}
+
+// step reads the i-th step.
+func (r *reader) step(i int, v *node) Step {
+	o := r.object("steps["+strconv.Itoa(i)+"]", v, stepKeys...)
+	if v.shape != mapping {
+		return Step{}
+	}
+	var s Step
+	r.when(o, &s)
+	r.who(o, &s, i)
+	if !o.has("do") {
+		o.missing("do", "the name of a fault, or mend")
+	} else if s.Do = sim.FaultKind(o.word("do", kindNames()...)); s.Do != "" {
+		r.how(o, &s)
+	}
+	if s.As = o.text("as", "", "a name of letters, digits and dashes", isName); s.As != "" {
+		if before, twice := r.named[s.As]; twice {
+			r.wrong(o.where("as"), "%s is %s, which steps[%d] is called already", o.join("as"), s.As, before)
+		}
+		r.named[s.As] = i
+	}
+	return s
+}
+
+// when reads what a step waits for.
+func (r *reader) when(o object, s *Step) {
+	switch {
+	case o.has("at") && o.has("on"):
+		r.wrong(o.where("on"), "%s stands beside at, want one of them", o.join("on"))
+	case !o.has("at") && !o.has("on"):
+		o.missing("at", "when it begins, or on and what it waits for")
+	}
+	s.At = o.duration("at", 0, 0, longest)
+	if s.At >= r.s.Duration {
+		r.wrong(o.where("at"), "%s is %s, after the end: duration is %s", o.join("at"), short(s.At), short(r.s.Duration))
+	}
+	if !o.has("on") {
+		for _, key := range []string{"nth", "within", "after"} {
+			if o.has(key) {
+				r.wrong(o.pairs[key].at, "%s is for steps that wait: it stands without on", o.join(key))
+			}
+		}
+		return
+	}
+	text := o.text("on", "", "what it waits for, such as crash, verdict(@victim) or case.activating", anything)
+	s.Nth = o.integer("nth", 1, 1, 1000)
+	s.After = o.duration("after", 0, 0, longest)
+	s.Within = o.duration("within", 0, time.Millisecond, longest)
+	if text == "" {
+		return
+	}
+	t, err := ParseTrigger(text)
+	if err != nil {
+		r.wrong(o.where("on"), "%s: %v", o.join("on"), err)
+		return
+	}
+	if t.Whom != nil {
+		r.there(o.where("on"), o.join("on"), *t.Whom)
+	}
+	s.On = &t
+}
+
+// who reads the selectors.
+func (r *reader) who(o object, s *Step, i int) {
+	s.Whom = r.selectors(o, "whom")
+	s.Except = r.selectors(o, "except")
+	s.Other = r.selectors(o, "other")
+	if o.has("except") && !o.has("whom") {
+		r.wrong(o.pairs["except"].at, "%s stands without whom", o.join("except"))
+	}
+	e := eye{g: r.s.ground, struck: map[string][]member.ID{}}
+	if ids, known := e.whom(roll(0, i, forWhom), s.Whom, s.Except); known && len(s.Whom) > 0 && len(ids) == 0 && r.isThere(s.Whom) {
+		r.wrong(o.where("whom"), "%s without except selects nobody", o.join("whom"))
+	}
+}
+
+// selectors reads one selector or a list of them.
+func (r *reader) selectors(o object, key string) []Selector {
+	var all []Selector
+	for _, x := range o.texts(key, words(selectorWords, "or")) {
+		s, err := ParseSelector(x.text)
+		if err != nil {
+			r.wrong(x.at, "%s: %v", o.join(key), err)
+			continue
+		}
+		r.there(x.at, o.join(key), s)
+		all = append(all, s)
+	}
+	return all
+}
+
+// isThere reports whether selectors name only what there is.
+func (r *reader) isThere(sels []Selector) bool {
+	return !slices.ContainsFunc(sels, func(s Selector) bool { return r.impossible(s) != "" })
+}
+
+// there checks that the fleet has what a selector means.
+func (r *reader) there(at place, path string, s Selector) {
+	if why := r.impossible(s); why != "" {
+		r.wrong(at, "%s: %s", path, why)
+	}
+}
+
+// impossible says why a selector can never mean anybody, or fewer than it
+// wants; empty if it can.
+func (r *reader) impossible(s Selector) string {
+	g := r.s.ground
+	switch s.kind {
+	case byMember:
+		if _, ok := g.member(s.name); !ok {
+			return fmt.Sprintf("%s is not in the fleet: %s", s, among1(s.name, g.ids()))
+		}
+	case byDomain:
+		var known []member.FailureDomain
+		for _, m := range g.fleet.Members {
+			if !slices.Contains(known, m.Domain) {
+				known = append(known, m.Domain)
+			}
+		}
+		if !slices.Contains(known, member.FailureDomain(s.name)) {
+			return fmt.Sprintf("%s is not in the fleet: %s", s, among1(s.name, known))
+		}
+	case byPool:
+		if known := poolNames(g.fleet); !slices.Contains(known, s.name) {
+			return fmt.Sprintf("%s is not in the fleet: %s", s, among1(s.name, known))
+		}
+	case bySlot:
+		if known := slotsOf(g.fleet); !slices.Contains(known, member.SlotID(s.name)) {
+			return fmt.Sprintf("%s is not in the fleet: %s", s, among1(s.name, known))
+		}
+	case byStep:
+		if _, ok := r.named[s.name]; !ok {
+			var known []string
+			for _, name := range sortedKeys(r.named) {
+				known = append(known, "@"+name)
+			}
+			if len(known) == 0 {
+				return fmt.Sprintf("%s is a name that no earlier step gave with as", s)
+			}
+			return fmt.Sprintf("%s is a name that no earlier step gave with as: %s", s, meant(s.String(), known))
+		}
+	case minority:
+		if len(g.council) < 3 {
+			return fmt.Sprintf("%s of a council of %d is nobody", s, len(g.council))
+		}
+	case theSpares:
+		if len(g.holds) == len(g.fleet.Members) {
+			return "spares: the fleet has none"
+		}
+	case byObserving:
+		return r.impossible(*s.of)
+	case byChance, halfOf:
+		return r.tooMany(s)
+	default: // always somebody
+	}
+	return ""
+}
+
+// tooMany says if a selector draws more members than there are.
+func (r *reader) tooMany(s Selector) string {
+	of := Selector{kind: everybody}
+	if s.of != nil {
+		of = *s.of
+		if why := r.impossible(of); why != "" {
+			return why
+		}
+	}
+	most, known := r.most(of)
+	switch {
+	case !known:
+	case s.count > most:
+		return fmt.Sprintf("%s wants more members than there are: %s has %d", s, of, most)
+	case s.kind == halfOf && most < 2:
+		return fmt.Sprintf("%s is nobody: %s has %d", s, of, most)
+	}
+	return ""
+}
+
+// most is how many members a selector means at the beginning.
+func (r *reader) most(s Selector) (int, bool) {
+	g := r.s.ground
+	switch s.kind {
+	case theLeader, bySlot, byMember:
+		return 1, true
+	case theSpares:
+		return len(g.ids()) - len(g.holds), true
+	case occupants:
+		return len(g.holds), true
+	default:
+		e := eye{g: g, struck: map[string][]member.ID{}}
+		ids, known := e.one(roll(0, 0, forWhom), s, nil)
+		return len(ids), known
+	}
+}
+
+// how reads what a fault is made of besides whom it strikes.
+func (r *reader) how(o object, s *Step) {
+	if s.Do == Mend {
+		r.mend(o, s)
+		return
+	}
+	rule, _ := sim.RuleOf(s.Do)
+	for _, f := range []sim.Field{sim.FieldWhom, sim.FieldOther, sim.FieldShare, sim.FieldDelay, sim.FieldEvery, sim.FieldServe, sim.FieldHost} {
+		key := string(f)
+		switch {
+		case o.has(key) && !rule.Has(f):
+			r.wrong(o.pairs[key].at, "%s: a %s has no %s", o.join(key), s.Do, key)
+		case !o.has(key) && slices.Contains(rule.Needs, f):
+			r.wrong(o.at, "%s is missing: a %s needs it", o.join(key), s.Do)
+		}
+	}
+	if rule.Ends {
+		s.For = o.duration("for", 0, time.Millisecond, longest)
+	} else if o.has("for") {
+		r.wrong(o.pairs["for"].at, "%s: a %s does not end by itself", o.join("for"), s.Do)
+	}
+	if end := s.At + s.For; s.On == nil && s.For > 0 && s.At < r.s.Duration && end > r.s.Duration {
+		r.wrong(o.where("for"), "%s is %s: it ends at %s, after the end of all faults: duration is %s",
+			o.join("for"), short(s.For), short(end), short(r.s.Duration))
+	}
+	if rule.Has(sim.FieldShare) {
+		s.Share = o.ratio("share", 0, rule.Share.Min, rule.Share.Max)
+	}
+	if rule.Has(sim.FieldDelay) {
+		least := time.Microsecond
+		if s.Do == sim.ClockJump {
+			least = -time.Hour
+		}
+		s.Delay = o.duration("delay", 0, least, time.Hour)
+	}
+	if rule.Has(sim.FieldEvery) {
+		s.Every = o.duration("every", 0, time.Millisecond, time.Hour)
+	}
+	s.Serve = rule.Has(sim.FieldServe) && o.truth("serve")
+	if rule.Has(sim.FieldHost) {
+		s.Host = o.text("host", "", "a DNS name", isHost)
+		var known []string
+		for _, l := range r.s.Load {
+			known = append(known, l.Host)
+		}
+		if s.Host != "" && !slices.Contains(known, s.Host) {
+			r.wrong(o.where("host"), "%s is %q, for which no load comes: %s", o.join("host"), s.Host, among1(s.Host, known))
+		}
+	}
+}
+
+// mend reads a step that ends what earlier ones began.
+func (r *reader) mend(o object, s *Step) {
+	for _, key := range []string{"except", "other", "for", "share", "delay", "every", "serve", "host", "as"} {
+		if o.has(key) {
+			r.wrong(o.pairs[key].at, "%s: mend has no %s", o.join(key), key)
+		}
+	}
+	if !o.has("whom") {
+		o.missing("whom", `the name that the step to be mended gave with as: "@victim"`)
+	}
+	for _, x := range s.Whom {
+		i, ok := r.named[x.name]
+		switch {
+		case x.kind != byStep:
+			r.wrong(o.where("whom"), `%s is %s, want the name that the step to be mended gave with as: "@victim"`, o.join("whom"), x)
+		case !ok: // said already
+		case r.s.Steps[i].For > 0:
+			r.wrong(o.where("whom"), "%s is %s: that one ends by itself", o.join("whom"), x)
+		default:
+			if rule, ok := sim.RuleOf(r.s.Steps[i].Do); ok && !rule.Ends {
+				r.wrong(o.where("whom"), "%s is %s: nothing mends a %s", o.join("whom"), x, r.s.Steps[i].Do)
+			}
+		}
+	}
+}
+
+// among1 is what to say about a name that is not there.
+func among1[T ~string](name string, known []T) string {
+	if near := nearest(name, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	const few = 8
+	switch {
+	case len(known) == 0:
+		return "there is none"
+	case len(known) > few:
+		return fmt.Sprintf("want %s to %s", known[0], known[len(known)-1])
+	}
+	return "want " + words(known, "or")
+}

@@ -1,0 +1,208 @@
+package scenario
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/sim"
+)
+
+// compiled reads a scenario and draws its chance.
+func compiled(t *testing.T, text string, seed uint64) *Plan {
+	t.Helper()
+	s, err := Parse("test.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Compile(seed, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func encoded(t *testing.T, p *Plan) []byte {
+	t.Helper()
+	b, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestTheSameSeedGivesTheSamePlan(t *testing.T) {
+	a, b := encoded(t, compiled(t, good, 7)), encoded(t, compiled(t, good, 7))
+	if !bytes.Equal(a, b) {
+		t.Error("two plans of one seed differ")
+	}
+	if c := encoded(t, compiled(t, good, 8)); bytes.Equal(a, c) {
+		t.Error("the plans of two seeds are the same")
+	}
+}
+
+func TestAPlanReadAgainIsTheSamePlan(t *testing.T) {
+	for seed := range uint64(20) {
+		a := encoded(t, compiled(t, good, seed))
+		p, err := DecodePlan("p", a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := encoded(t, p); !bytes.Equal(a, b) {
+			t.Fatalf("seed %d:\n%s\n%s", seed, a, b)
+		}
+	}
+}
+
+func TestWhatIsKnownBeforehandIsConcreteInThePlan(t *testing.T) {
+	p := compiled(t, good, 1)
+	late := p.Steps[0] // occupants are not known before the fleet is up
+	if len(late.Members) > 0 || late.Whom[0].String() != "random:1 of occupants" {
+		t.Errorf("%+v", late)
+	}
+	known := p.Steps[2]
+	if len(known.Members) != 10 || !slices.Contains(known.Others, "m-007") || len(known.Others) != 10 {
+		t.Errorf("%+v", known)
+	}
+	if mend := p.Steps[4]; !slices.Equal(mend.Mends, []int{0}) {
+		t.Errorf("%+v", mend)
+	}
+}
+
+func TestTakingAStepOutReshufflesNothing(t *testing.T) {
+	const text = `
+steps:
+  - {at: 30s, do: crash, whom: "random:2", for: 5s}
+  - {at: 40s, do: pause, whom: "random:2", for: 5s}
+swarm: {faults: 3}
+`
+	p := compiled(t, text, 5)
+	other := compiled(t, strings.Replace(text, `"random:2", for: 5s}
+  - {at: 40s`, `all, for: 5s}
+  - {at: 40s`, 1), 5)
+	if !slices.Equal(p.Steps[1].Members, other.Steps[1].Members) || len(p.Steps) != 5 {
+		t.Errorf("%+v\n%+v", p.Steps, other.Steps)
+	}
+	for i := 1; i < 5; i++ {
+		if p.Steps[i].At != other.Steps[i].At || !slices.Equal(p.Steps[i].Members, other.Steps[i].Members) {
+			t.Errorf("step %d: %+v, %+v", i, p.Steps[i], other.Steps[i])
+		}
+	}
+}
+
+func TestCouncilSelectorsDrawMinorityAndMajority(t *testing.T) {
+	for seed := range uint64(10) {
+		p := compiled(t, `
+steps:
+  - {at: 30s, do: crash, whom: council:minority}
+  - {at: 30s, do: crash, whom: council:majority}
+  - {at: 30s, do: crash, whom: half}
+  - {at: 30s, do: crash, whom: "random:50%", except: council}
+  - {at: 30s, do: crash, whom: followers}
+`, seed)
+		for i, want := range []int{2, 3, 3, 1, 2} {
+			if n := len(p.Steps[i].Members); n != want {
+				t.Errorf("seed %d, step %d: %v, want %d", seed, i, p.Steps[i].Members, want)
+			}
+		}
+	}
+}
+
+func TestTheBuiltInSwarmIsTheSimulatorsOwn(t *testing.T) {
+	for seed := range uint64(20) {
+		p, err := BuiltinSwarm().Compile(seed, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, faults := sim.Swarm(seed, 30, 5*time.Minute)
+		if len(p.Steps) != len(faults) || p.World.Loss != c.Net.Loss || (c.Mind != nil) != (p.World.SnapshotEvery > 0) {
+			t.Fatalf("seed %d: %+v", seed, p)
+		}
+		for i, f := range faults {
+			x := &p.Steps[i]
+			if got := x.fault(time.Duration(x.At), x.Members, x.Others); got.String() != f.String() || got.Serve != f.Serve {
+				t.Errorf("seed %d: %v, want %v", seed, got, f)
+			}
+		}
+		if _, err := DecodePlan("p", encoded(t, p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestACampaignMayChangeSizeAndLength(t *testing.T) {
+	p, err := BuiltinSwarm().Compile(1, Options{Members: 12, Minutes: 2})
+	if err != nil || len(p.World.Fleet.Members) != 12 || p.Storm != Duration(2*time.Minute) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	s, err := Parse("x.yaml", []byte("fleet: {members: 20, spares: 4}\nsteps: [{at: 1m, do: crash, whom: member:19}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err = s.Compile(1, Options{Members: 40})
+	if err != nil || len(p.World.Fleet.Members) != 40 || len(p.World.Fleet.Pools[0].Slots) != 32 {
+		t.Errorf("%v", err)
+	}
+	for want, opt := range map[string]Options{
+		"compile x: steps[0]: member:19 is not in a fleet of 10":    {Members: 10},
+		"compile x: steps[0] ends at 1m, after the end at 30s":      {Minutes: 0.5},
+		"compile x: 1 members, want 2 to 10000":                     {Members: 1},
+		"compile x: 4 members are too few for 5 councillors, 3 fai": {Members: 4},
+	} {
+		if _, err := s.Compile(1, opt); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	s, err = Parse("demo.yaml", []byte("fleet: demo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Compile(1, Options{Members: 9}); err == nil || err.Error() != "compile demo: its fleet has the 7 members that stand there, and not 9" {
+		t.Error(err)
+	}
+}
+
+func TestAPlanThatCannotBePlayedIsRefused(t *testing.T) {
+	whole := string(encoded(t, compiled(t, "steps: [{at: 30s, do: crash, whom: member:web-1}]", 1)))
+	for _, c := range []struct{ old, new, want string }{
+		{`"version": 1`, `"version": 2`, "p: the plan has version 2, this program plays version 1: compile the scenario again with it, or play the plan with the program that wrote it"},
+		{`"version": 1,`, ``, "p: no plan: version is missing, want 1"},
+		{`"seed": 1`, `"seed": 1, "wether": 3`, `p: json: unknown field "wether"`},
+		{`"seed": 1`, `"seed": "x"`, "p: 4:13: json: cannot unmarshal string"},
+		{`"seed": 1`, `"seed": }`, "p: no plan: 4:11: invalid character '}'"},
+		{`"do": "crash"`, `"do": "crush"`, `p: steps[0]: fault "crush": unknown kind`},
+		{`"do": "crash"`, `"do": "lossy"`, "p: steps[0]: fault lossy: share is missing"},
+		{"\"members\": [\n    \"web-1\"", "\"members\": [\n    \"web-9\"", "p: steps[0].members: web-9 is not in the fleet"},
+		{`"do": "crash"`, `"on": "case.activting", "do": "crash"`, `p: nothing is called "case.activting", did you mean case.activating?`},
+		{`"storm": "3m"`, `"storm": "-3m"`, "p: storm is -3m and settle 12m, want no negative time"},
+	} {
+		text := strings.Replace(whole, c.old, c.new, 1)
+		if text == whole {
+			t.Fatalf("%s is not in the plan:\n%s", c.old, whole)
+		}
+		if _, err := DecodePlan("p", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s:\n got %v\nwant %s", c.new, err, c.want)
+		}
+	}
+	if _, err := DecodePlan("p", []byte(whole+"{}")); err == nil || !strings.HasPrefix(err.Error(), "p: no plan: ") {
+		t.Error(err)
+	}
+	if _, err := DecodePlan("p", nil); err == nil {
+		t.Error("nothing was taken for a plan")
+	}
+}
+
+func TestAScenarioMayBeReadForAFleetThatIsThere(t *testing.T) {
+	f := sim.Demo()
+	s, err := ParseOn("whatif", []byte("steps: [{at: 30s, do: crash, whom: slot:web-3}]"), f.Fleet, f.Council)
+	if err != nil || s.Members() != 7 {
+		t.Fatal(err)
+	}
+	_, err = ParseOn("whatif", []byte("fleet: demo\nsteps: [{at: 30s, do: crash, whom: member:db-1}]"), f.Fleet, []member.ID{"web-0"})
+	if err == nil || strings.Count(err.Error(), "\n") != 1 {
+		t.Error(err)
+	}
+}

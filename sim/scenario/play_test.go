@@ -1,0 +1,152 @@
+package scenario
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/sim"
+)
+
+func played(t *testing.T, p *Plan, opt PlayOptions) *Result {
+	t.Helper()
+	r, err := Play(p, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestTheSamePlanGivesTheSameRun(t *testing.T) {
+	r := played(t, compiled(t, swap, 3), PlayOptions{Story: true, Twice: true})
+	if r.Outcome != Ok {
+		t.Fatalf("%s: %s\n%s", r.Outcome, r.Broken, Transcript(r.Story))
+	}
+}
+
+// swap lets the leader die at the moment at which a spare takes over.
+const swap = `
+duration: 90s
+steps:
+  - {at: 30s, do: crash, whom: "random:1 of occupants", except: leader, as: victim}
+  - {on: case.activating(@victim), within: 40s, after: 50ms, do: crash, whom: leader, as: second, for: 20s, serve: true}
+  - {on: crash.ended(@second), do: kill-agent, whom: "random:1 of observers-of:@victim", as: third}
+  - {at: 80s, do: mend, whom: "@third"}
+expect: {verdict: {victim: down, second: down}, failovers: 1..}
+`
+
+// TestARealisedPlanPlaysTheSame replaces everything that was found out in a run
+// by what was found.
+func TestARealisedPlanPlaysTheSame(t *testing.T) {
+	for seed := range uint64(5) {
+		r := played(t, compiled(t, swap, seed), PlayOptions{Realise: true})
+		for _, s := range r.Realised.Steps {
+			if s.On != nil || len(s.Whom) > 0 || len(s.Members) == 0 && s.Do != Mend {
+				t.Fatalf("%+v is not concrete", s)
+			}
+		}
+		if n := len(r.Realised.Steps); n != 4 {
+			t.Fatalf("%d steps, want 4", n)
+		}
+		again, err := DecodePlan("realised", encoded(t, r.Realised))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := played(t, again, PlayOptions{})
+		if !slices.Equal(x.DetectMS, r.DetectMS) || !slices.Equal(x.RecoverMS, r.RecoverMS) || x.Verdicts != r.Verdicts {
+			t.Errorf("seed %d: %v %v, played again %v %v", seed, r.DetectMS, r.RecoverMS, x.DetectMS, x.RecoverMS)
+		}
+	}
+}
+
+func TestAPlanWithoutAStepThatOthersSpeakOfIsStillPlayed(t *testing.T) {
+	p := compiled(t, swap, 1)
+	p.Steps = p.Steps[1:]
+	p.Expect = Expectations{}
+	p.Steps[0].Within = 0
+	if r := played(t, p, PlayOptions{}); r.Outcome != Ok || r.Verdicts != 0 {
+		t.Errorf("%s: %s, %d verdicts", r.Outcome, r.Broken, r.Verdicts)
+	}
+}
+
+func TestEveryExpectationCanBeMissed(t *testing.T) {
+	const crash = "duration: 1m\nsteps: [{at: 30s, do: crash, whom: member:web-4, as: victim}]\n"
+	for _, c := range []struct{ expect, want string }{
+		{"detect_p99: 1ms", "detect_p99: 1."},
+		{"recover_max: 1ms", "recover_max: "},
+		{"verdicts: 2..", "verdicts: 1, want 2.."},
+		{"verdict: {victim: agent-lost}", "verdict: web-4: down, want agent-lost"},
+		{"verdict: {victim: none}", "verdict: web-4 was condemned: down, want no verdict"},
+		{"verdict: {spares: down}", "verdict: spare-0 was never condemned, want down; verdict: spare-1 was never"},
+		{"false_verdicts: 1..", "false_verdicts: 0, want 1.."},
+		{"failovers: 0", "failovers: 1, want 0"},
+		{"restarts: 1", "restarts: 0, want 1"},
+		{"destructive: 0", "destructive: 1, want 0"},
+		{"mode_max: guarded", "mode_max: normal, want guarded"},
+		{"modes: [guarded, cascade]", "modes: mode guarded was never reached, only normal; modes: mode cascade"},
+		{"occupant_changed: web-3", "occupant_changed: slot web-3 is still held by web-3"},
+		{`occupant_kept: "@victim"`, "occupant_kept: slot web-4 went from web-4 to spare-"},
+		{"served_by: {web-4: occupants}", "served_by: slot web-4 is held by spare-"},
+		{"quorum: lost", "quorum: the council's was kept, want it lost"},
+		{"facts: [closed, replaced, spare]", `facts: "spare" stands in the transcript, and not behind what is expected before it`},
+		{"facts: escalated", `facts: "escalated" does not stand in the transcript`},
+		{"never: replaced", `never: "replaced" stands in the transcript`},
+	} {
+		r := played(t, compiled(t, crash+"expect: {"+c.expect+"}", 1), PlayOptions{})
+		if r.Outcome != Missed || !strings.HasPrefix(r.Broken, c.want) || !strings.HasPrefix(r.Broken, r.Promise) {
+			t.Errorf("%s: %s %q, want %q", c.expect, r.Outcome, r.Broken, c.want)
+		}
+	}
+}
+
+func TestAStepThatHadToStrikeAndDidNotIsMissed(t *testing.T) {
+	r := played(t, compiled(t, "duration: 1m\nsteps: [{on: mode.cascade, within: 50s, do: crash, whom: leader}]", 1), PlayOptions{})
+	if r.Outcome != Missed || r.Broken != "within: step 0: mode.cascade has not happened by 50s" {
+		t.Errorf("%s: %s", r.Outcome, r.Broken)
+	}
+}
+
+func TestAWorldThatIsNotWellInTheEndIsNamed(t *testing.T) {
+	r := played(t, compiled(t, "duration: 40s\nsettle: 10s\nsteps: [{at: 39s, do: crash, whom: slot:web-1}]", 1), PlayOptions{Story: true})
+	if r.Outcome != LivenessBroken || r.Broken == "" || !strings.Contains(string(Transcript(r.Story)), "NOT WELL") {
+		t.Errorf("%s: %s", r.Outcome, r.Broken)
+	}
+}
+
+func TestARunMayBeGivenUp(t *testing.T) {
+	_, err := Play(compiled(t, "duration: 1m", 1), PlayOptions{Events: 100})
+	if err == nil || !strings.HasPrefix(err.Error(), "play test with seed 1: more than 100 events after ") {
+		t.Error(err)
+	}
+}
+
+// TestTheStoryChangesNothing plays with all onlookers and with none.
+func TestTheStoryChangesNothing(t *testing.T) {
+	p := compiled(t, swap, 2)
+	p.Expect = Expectations{}
+	a, b := played(t, p, PlayOptions{}), played(t, p, PlayOptions{Story: true, Realise: true})
+	if a.Trace != b.Trace || a.Events != b.Events {
+		t.Errorf("%s %d, with its story %s %d", a.Trace, a.Events, b.Trace, b.Events)
+	}
+}
+
+func TestASwarmPlaysAsTheSimulatorPlaysIt(t *testing.T) {
+	p, err := BuiltinSwarm().Compile(4, Options{Members: 10, Minutes: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := played(t, p, PlayOptions{})
+	c, faults := sim.Swarm(4, 10, 2*time.Minute)
+	w, err := sim.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Strike(faults...)
+	if err := w.Run(r.Virtual); err != nil {
+		t.Fatal(err)
+	}
+	if w.Events() != r.Events {
+		t.Errorf("%d events, the simulator alone has %d", r.Events, w.Events())
+	}
+}

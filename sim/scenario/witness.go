@@ -1,0 +1,274 @@
+package scenario
+
+import (
+	"slices"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+	"moonwatch/sim"
+)
+
+// witness measures a run: what it tells is what happened, and not what any
+// agent believes.
+type witness struct {
+	w *sim.World
+
+	crashed map[member.ID]time.Duration // lost their power and are not condemned yet
+	off     map[member.ID]bool
+	ailing  map[member.ID]int           // by so many faults
+	touched map[member.ID]time.Duration // when the last fault that concerned it began or ended
+	verdict map[member.ID]consensus.VerdictKind
+	detect  []time.Duration
+
+	first   map[member.SlotID]member.ID // who got the slot from the fleet
+	lost    map[member.SlotID]time.Duration
+	recover []time.Duration
+	back    func(member.SlotID, time.Duration) // is told of a slot that is served again, and since when it was not; may be nil
+	dirty   bool
+
+	cases        map[uint64]caseOf
+	mode, before failover.Mode
+	modes        []failover.Mode
+	term         uint64
+	unquorate    bool // the council's quorum was lost at some time
+	condemned    []WantedVerdict
+
+	verdicts, wrong                  int
+	failovers, restarts, destructive int
+}
+
+// caseOf is what a case is about.
+type caseOf struct {
+	subject member.ID
+	slot    member.SlotID
+}
+
+func newWitness(w *sim.World, g *ground) *witness {
+	x := &witness{
+		w: w, crashed: map[member.ID]time.Duration{}, off: map[member.ID]bool{}, touched: map[member.ID]time.Duration{}, ailing: map[member.ID]int{},
+		verdict: map[member.ID]consensus.VerdictKind{}, first: map[member.SlotID]member.ID{}, lost: map[member.SlotID]time.Duration{},
+		cases: map[uint64]caseOf{}, mode: failover.Normal, before: failover.Normal,
+	}
+	for id, slot := range g.holds {
+		x.first[slot] = id
+	}
+	return x
+}
+
+// see takes one happening.
+func (x *witness) see(h sim.Happening) {
+	switch h.What {
+	case sim.FaultBegan:
+		x.struck(h)
+	case sim.FaultEnded:
+		x.mended(h)
+	case sim.Agreed:
+		if h.Fact.Accepted {
+			x.agreed(h)
+		}
+	case sim.ActionBegan:
+		if h.Step.Case != 0 {
+			x.destructive++
+		}
+	case sim.ServiceDown:
+		x.missing(h.Slot, h.Member, h.At)
+	case sim.LedBy:
+		if x.elected(h) {
+			x.term = max(x.term, h.Led.Term)
+		}
+	default: // nothing to measure
+	}
+	x.dirty = true
+}
+
+// elected reports that a member begins to lead in a new term.
+func (x *witness) elected(h sim.Happening) bool {
+	return h.Led.Leader == h.Member && h.Led.Term >= x.term
+}
+
+// aftermath is how long after the end of a fault a verdict may still follow
+// from it: votes live up to 15 s in a mass failure, and the loss rule looks back
+// 25 s.
+const aftermath = 30 * time.Second
+
+func (x *witness) struck(h sim.Happening) {
+	for _, id := range x.concerned(h.Fault) {
+		x.ailing[id]++
+		x.touched[id] = h.At
+	}
+	for _, id := range h.Fault.Whom {
+		switch h.Fault.Do {
+		case sim.Crash, sim.Wipe, sim.TornTail, sim.LostTail:
+			if !x.off[id] && x.verdict[id] == "" {
+				x.crashed[id] = h.At
+			}
+			x.off[id] = true
+		case sim.Pause, sim.Sicken:
+			for _, slot := range x.slotsOf(id) {
+				x.missing(slot, id, h.At)
+			}
+		default: // the power is there, and what serves goes on
+		}
+	}
+}
+
+func (x *witness) mended(h sim.Happening) {
+	for _, id := range x.concerned(h.Fault) {
+		x.ailing[id]--
+		x.touched[id] = h.At
+	}
+	switch h.Fault.Do {
+	case sim.Crash, sim.Wipe, sim.TornTail, sim.LostTail:
+		for _, id := range h.Fault.Whom {
+			delete(x.crashed, id)
+			delete(x.off, id)
+		}
+	default: // the power was there
+	}
+}
+
+// concerned are the members that may rightly be condemned for a fault: those
+// that it names, and of one that severs links between some and all others,
+// everybody, for either side may be the one without the council.
+func (x *witness) concerned(f *sim.Fault) []member.ID {
+	switch f.Do {
+	case sim.Isolate, sim.Deafen, sim.Mute, sim.Cut, sim.CutOneWay, sim.Swizzle, sim.Flap:
+		if len(f.Other) == 0 {
+			if st := x.w.State(); st != nil {
+				var all []member.ID
+				for _, m := range st.Ledger().Roster().Members {
+					all = append(all, m.ID)
+				}
+				return all
+			}
+		}
+	default: // one-sided
+	}
+	return slices.Concat(f.Whom, f.Other)
+}
+
+func (x *witness) agreed(h sim.Happening) {
+	f := h.Fact
+	switch f.Command.Kind {
+	case consensus.KindVerdict:
+		for _, y := range payload[consensus.Verdict](f).Findings {
+			x.found(y, h.At)
+		}
+	case failover.KindCaseOpened:
+		p := payload[failover.CaseOpened](f)
+		x.cases[f.Index] = caseOf{p.Subject, p.Slot}
+	case failover.KindCaseStep:
+		switch payload[failover.CaseStep](f).To {
+		case failover.Cutover:
+			x.failovers++
+		case failover.Restarting:
+			x.restarts++
+		default: // counted by their beginning
+		}
+	case failover.KindBrake:
+		x.before, x.mode = x.mode, payload[failover.Brakes](f).Mode()
+		if !slices.Contains(x.modes, x.mode) {
+			x.modes = append(x.modes, x.mode)
+		}
+	default: // no measure of a run
+	}
+}
+
+// found books one finding.
+func (x *witness) found(y consensus.Finding, at time.Duration) {
+	switch {
+	case y.Kind == consensus.VerdictUp:
+		delete(x.verdict, y.Subject)
+		return
+	case !condemns(y.Kind):
+		return
+	}
+	x.verdict[y.Subject] = y.Kind
+	x.verdicts++
+	x.condemned = append(x.condemned, WantedVerdict{isMember(y.Subject), y.Kind})
+	if since, ok := x.crashed[y.Subject]; ok {
+		x.detect = append(x.detect, at-since)
+		delete(x.crashed, y.Subject)
+	}
+	last, ever := x.touched[y.Subject]
+	// A service that was never asked to run is down without any fault.
+	if y.Kind != consensus.VerdictServiceDown && x.ailing[y.Subject] <= 0 && (!ever || at-last > aftermath) {
+		x.wrong++
+	}
+}
+
+// missing books that a slot lost its service, if this member was the one to
+// serve it.
+func (x *witness) missing(slot member.SlotID, id member.ID, at time.Duration) {
+	if _, already := x.lost[slot]; !already && x.w.Occupant(slot) == id {
+		x.lost[slot] = at
+	}
+}
+
+// slotsOf are the slots that a member occupies.
+func (x *witness) slotsOf(id member.ID) []member.SlotID {
+	st := x.w.State()
+	if st == nil {
+		return nil
+	}
+	var slots []member.SlotID
+	for _, s := range st.Slots() {
+		if s.Occupant == id {
+			slots = append(slots, s.ID)
+		}
+	}
+	return slots
+}
+
+// look finds the slots that are served again. It is asked after every event
+// and looks only when something happened.
+func (x *witness) look() {
+	if !x.dirty {
+		return
+	}
+	x.dirty = false
+	for _, slot := range sortedKeys(x.lost) {
+		if x.w.Served(slot) {
+			x.recover = append(x.recover, x.w.Now()-x.lost[slot])
+			if x.back != nil {
+				x.back(slot, x.lost[slot])
+			}
+			delete(x.lost, slot)
+		}
+	}
+}
+
+// sample looks at the whole fleet, once a second.
+func (x *witness) sample() {
+	x.dirty = true
+	x.look()
+	if x.term == 0 || x.unquorate {
+		return
+	}
+	running, isolated := 0, 0
+	for _, m := range x.members() {
+		switch x.w.Mode(m) {
+		case "":
+		case failover.Isolated:
+			running++
+			isolated++
+		default:
+			running++
+		}
+	}
+	x.unquorate = running > 0 && running == isolated
+}
+
+func (x *witness) members() []member.ID {
+	st := x.w.State()
+	if st == nil || st.Ledger().Roster() == nil {
+		return nil
+	}
+	var ids []member.ID
+	for _, m := range st.Ledger().Roster().Members {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
