@@ -222,9 +222,24 @@ func (t *Tally) Open(now time.Time) []member.ID {
 		default:
 			continue
 		}
-		open = append(open, e.id)
+		if !t.covered(now, e.id, s) {
+			open = append(open, e.id)
+		}
 	}
 	return open
+}
+
+// covered reports that a verdict says already what the observers say. A member
+// that is dead for good is accused for ever; if it counted, a fleet that has
+// replaced two of them would be guarded, and one that has replaced three in
+// cascade, until somebody takes them out of the roster.
+func (t *Tally) covered(now time.Time, id member.ID, s *subject) bool {
+	st, stands := t.ledger.Standing(id)
+	if !stands {
+		return false
+	}
+	// Below a verdict on the service alone, the agent is another trouble.
+	return st.Kind != VerdictServiceDown || s == nil || t.believed(now, s, agent.OfAgent) < 2
 }
 
 // believed counts the accusers that are not under a verdict themselves: two

@@ -357,6 +357,18 @@ func TestOpenSubjects(t *testing.T) {
 	}
 }
 
+func TestAMemberUnderAVerdictIsNotOpenBesides(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.dead["a1"] = true
+	a.all("a1", agent.Down)
+	a.run(3 * time.Second)
+	a.expect("a1 down")
+	a.run(time.Minute) // it stays dead, and everybody goes on saying so
+	if open := a.tally.Open(a.now); len(open) > 0 {
+		t.Errorf("open: %v, want nobody: the brake counts a1 until it is settled", open)
+	}
+}
+
 // The joint table of PROTOCOL 4.
 func TestAgentAndServiceAreJudgedTogether(t *testing.T) {
 	const mixed = agent.Stance(99)
