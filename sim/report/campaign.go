@@ -51,7 +51,7 @@ type Slow struct {
 	Events uint64        `json:"events"`
 }
 
-// Broken is a seed that did not end ok.
+// Broken is a seed that ended neither ok nor void.
 type Broken struct {
 	Seed    uint64           `json:"seed"`
 	Outcome scenario.Outcome `json:"outcome"`
@@ -101,7 +101,7 @@ func (c *Campaign) Add(r scenario.Result, took time.Duration, struck []sim.Fault
 		return cmp.Or(cmp.Compare(b.Took, a.Took), cmp.Compare(a.Seed, b.Seed))
 	})
 	c.Slowest = c.Slowest[:min(len(c.Slowest), slowestKept)]
-	if r.Outcome != scenario.Ok {
+	if r.Outcome != scenario.Ok && r.Outcome != scenario.Void {
 		b := Broken{Seed: r.Seed, Outcome: r.Outcome, Promise: r.Promise, Text: r.Broken}
 		c.Broken = insert(c.Broken, b, func(a, b Broken) int { return cmp.Compare(a.Seed, b.Seed) })
 	}

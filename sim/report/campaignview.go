@@ -60,7 +60,10 @@ func (in Input) campaign(v *view) {
 	if c.Seeds == 0 {
 		v.Ending = ending{Outcome: "nothing", Tone: "mind", Code: 1}
 	}
-	v.Lead = fmt.Sprintf("%s members at most, %s of virtual time altogether.", count(c.Members), length(c.Virtual))
+	v.Lead = fmt.Sprintf("%s, fleets of up to %s, %s of virtual time in all.", c.Name, many(c.Members, "member", "members"), length(c.Virtual))
+	if n := c.Outcomes[scenario.Void]; n > 0 && n < c.Seeds {
+		v.Notes = append(v.Notes, fmt.Sprintf("%s void: their plans left what the protocol assumes, so they prove nothing.", many(n, "seed is", "seeds are")))
+	}
 	if c.Asked > c.Seeds {
 		v.Notes = append(v.Notes, fmt.Sprintf("Ended early: %s of %s ran. What is shown is about those.", count(c.Seeds), many(c.Asked, "seed", "seeds")))
 	}
@@ -71,13 +74,13 @@ func (in Input) campaign(v *view) {
 		{Name: "Events", Value: about(float64(c.Events))},
 	}
 	if in.Took > 0 {
-		v.Tiles = append(v.Tiles, tile{"Speed", about(float64(c.Events)/in.Took.Seconds()) + " events/s", fmt.Sprintf("%s, ×%s", length(in.Took), about(c.Virtual.Seconds()/in.Took.Seconds()))})
+		v.Tiles = append(v.Tiles, speedTile(c.Events, c.Virtual, in.Took))
 	}
 	v.Tiles = append(v.Tiles, verdictTile(c.Verdicts, c.False))
 	if c.Requests > 0 {
 		v.Tiles = append(v.Tiles, requestTile(c.Requests, c.Failed))
 	}
-	v.Tiles = append(v.Tiles, tile{Name: "Trace hash", Value: c.Trace})
+	v.Tiles = append(v.Tiles, tile{Name: "Trace hash", Value: c.Trace, Class: "hash"})
 	v.measured(in, c.DetectMS, c.RecoverMS, c.Messages, c.Bytes)
 	var broken []string
 	for _, b := range c.Broken {

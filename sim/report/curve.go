@@ -51,7 +51,7 @@ type rank struct {
 
 // The drawing's own units: the plot within margins for the marks.
 const (
-	curveLeft, curveRight = 38.0, 412.0
+	curveLeft, curveRight = 44.0, 402.0
 	curveTop, curveBottom = 12.0, 178.0
 	curvePoints           = 400
 )

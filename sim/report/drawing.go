@@ -21,6 +21,7 @@ type drawing struct {
 	Quiet  []member.ID
 	More   int // members to whom something happened and who found no place
 	Legend []key
+	Pool   []key // of the pool's lane, if there is one
 	Moment int64 // when a promise broke, in the drawing's units; -1: not here
 }
 
@@ -81,6 +82,9 @@ func (t *tale) draw(w window, moment int64, only []member.ID) drawing {
 		d.Lanes = append(d.Lanes, t.memberLane(m, w, used))
 	}
 	d.Legend = legend(used)
+	if slices.ContainsFunc(d.Fleet, func(l lane) bool { return l.Name == lanePool }) {
+		d.Pool = poolDuties
+	}
 	d.Label = fmt.Sprintf("What happened from %s to %s, lane by lane", clock(w.from), clock(w.to))
 	return d
 }

@@ -42,10 +42,9 @@ func (t *tale) faultRows(w window) ([]faultRow, []faultLine) {
 		if len(list) < faultLinesShown {
 			list = append(list, t.faultLine(i+1, b))
 		}
-		label := fmt.Sprintf("%d %s", i+1, b.Kind)
 		begin, end := share(x, w.Width()), share(x+width, w.Width())
-		room := 1.5 + 0.85*float64(len(label)) // percent of a drawing of 900 pixels
-		text := word{Left: begin, Text: label}
+		text := word{Left: begin, Text: fmt.Sprint(i + 1), More: string(b.Kind)}
+		room := (14 + 7*float64(len(text.Text)+len(text.More))) * 100 / pixels
 		if begin+room > 100 { // it stands before its end instead of after its beginning
 			text.Class, text.Left = "end", 100
 			begin = min(begin, 100-room)

@@ -41,7 +41,7 @@ func (t *tale) councilLane(w window) (lane, bool) {
 		}
 		s.add(k, x.from, x.to)
 		if at, width, seen := w.clip(x.from, x.to); seen {
-			l.Words = append(l.Words, word{Left: share(at, w.Width()), Width: share(width, w.Width()), Text: x.state})
+			l.Words = append(l.Words, w.within(at, width, x.state, ""))
 		}
 	}
 	l.Shapes = s.shapes()
@@ -72,7 +72,7 @@ func (t *tale) brakeLane(w window, used map[look][]string) (lane, bool) {
 		}
 		used[k] = append(used[k], x.state)
 		if x.state != string(failover.Normal) {
-			l.Words = append(l.Words, word{Left: share(at, w.Width()), Width: share(width, w.Width()), Text: x.state, Class: "on-" + k.Class})
+			l.Words = append(l.Words, w.within(at, width, x.state, "on-"+k.Class))
 		}
 	}
 	l.Shapes = s.shapes()
@@ -81,7 +81,11 @@ func (t *tale) brakeLane(w window, used map[look][]string) (lane, bool) {
 }
 
 // poolDuties are what a lane of the pool counts, from the bottom up.
-var poolDuties = []struct{ class, word string }{{"free", "free"}, {"claimed", "claimed"}, {"set-aside", "quarantined or in burn-in"}}
+var poolDuties = []key{
+	{look{Class: "free"}, "free spares"},
+	{look{Class: "claimed"}, "claimed"},
+	{look{Class: "set-aside"}, "quarantined or in burn-in"},
+}
 
 func poolDuty(state string) int {
 	switch failover.Duty(state) {
@@ -139,7 +143,7 @@ func (t *tale) poolLane(w window) (lane, bool) {
 		for d, n := range x.n {
 			h := (n*stripHeight + most - 1) / most
 			y -= h
-			s.add(look{Class: poolDuties[d].class, Y: y, H: h}, x.at, end)
+			s.add(look{Class: poolDuties[d].Class, Y: y, H: h}, x.at, end)
 		}
 		words = append(words, span{x.at, end, fmt.Sprintf("%d free, %d claimed, %d set aside", x.n[0], x.n[1], x.n[2])})
 	}
@@ -170,7 +174,7 @@ func (t *tale) caseLanes(w window, used map[look][]string) []lane {
 			}
 			s.add(k, x.from, x.to)
 			used[k] = append(used[k], strings.ToLower(x.state))
-			l.Words = append(l.Words, word{Left: share(at, w.Width()), Width: share(width, w.Width()), Text: strings.ToLower(x.state), Class: "on-" + k.Class})
+			l.Words = append(l.Words, w.within(at, width, strings.ToLower(x.state), "on-"+k.Class))
 		}
 		if l.Shapes = s.shapes(); len(l.Shapes) == 0 {
 			continue

@@ -77,16 +77,15 @@ func headline(r scenario.Result) string {
 // headlineOf is a campaign in a sentence.
 func headlineOf(c *Campaign) string {
 	ok := c.Outcomes[scenario.Ok]
+	broken := c.Seeds - ok - c.Outcomes[scenario.Void]
 	switch {
 	case c.Seeds == 0:
 		return "No seed has run"
-	case ok == c.Seeds && c.Seeds == 1:
-		return "One seed kept every promise"
-	case ok == c.Seeds:
-		return count(c.Seeds) + " seeds kept every promise"
-	case c.Seeds-ok == 1:
-		return fmt.Sprintf("1 of %s did not end well", many(c.Seeds, "seed", "seeds"))
+	case broken > 0:
+		return fmt.Sprintf("%s of %s broke something", count(broken), many(c.Seeds, "seed", "seeds"))
+	case ok == 0:
+		return "The seeds prove nothing: all are void"
 	default:
-		return fmt.Sprintf("%s of %s did not end well", count(c.Seeds-ok), many(c.Seeds, "seed", "seeds"))
+		return many(ok, "seed", "seeds") + " kept every promise"
 	}
 }

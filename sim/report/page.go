@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"time"
 
 	"moonwatch/sim/scenario"
 )
@@ -63,7 +64,7 @@ type view struct {
 }
 
 // tile is a figure of the head.
-type tile struct{ Name, Value, More string }
+type tile struct{ Name, Value, More, Class string }
 
 func (in Input) writeJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
@@ -120,7 +121,11 @@ func (v *view) measured(in Input, detect, serve []int64, messages, sent scenario
 func (in Input) run(v *view) {
 	r := in.Runs[0].Result
 	v.Kind, v.Title, v.Headline, v.Ending = "run", title(r.Scenario, r.Seed), headline(r), endingOf(r.Outcome)
-	v.Lead = v.Ending.Means
+	v.Lead = fmt.Sprintf("%s: %s for %s", r.Scenario, many(r.Members, "member", "members"), length(r.Virtual))
+	if r.Story != nil {
+		v.Lead += ", " + many(len(r.Story.Faults), "fault", "faults")
+	}
+	v.Lead += "."
 	v.Single = true
 	took := cmp.Or(in.Runs[0].Took, in.Took)
 	v.Tiles = []tile{
@@ -131,24 +136,31 @@ func (in Input) run(v *view) {
 		{Name: "Events", Value: about(float64(r.Events))},
 	}
 	if took > 0 {
-		v.Tiles = append(v.Tiles, tile{"Speed", about(float64(r.Events)/took.Seconds()) + " events/s", fmt.Sprintf("%s, ×%s", length(took), about(r.Virtual.Seconds()/took.Seconds()))})
+		v.Tiles = append(v.Tiles, speedTile(r.Events, r.Virtual, took))
 	}
 	v.Tiles = append(v.Tiles, verdictTile(r.Verdicts, r.False))
 	if r.Requests > 0 {
 		v.Tiles = append(v.Tiles, requestTile(r.Requests, r.Failed))
 	}
-	v.Tiles = append(v.Tiles, tile{Name: "Trace hash", Value: r.Trace})
+	v.Tiles = append(v.Tiles, tile{Name: "Trace hash", Value: r.Trace, Class: "hash"})
 	v.measured(in, r.DetectMS, r.RecoverMS, r.Messages, r.Bytes)
 	v.Invariants = invariants(r.Checks, r.Promise)
 	v.Rare, v.Never = rarities(r.Sometimes)
 }
 
+// speedTile says how fast a world was, by events and as a multiple of the wall's
+// clock.
+func speedTile(events uint64, virtual, took time.Duration) tile {
+	s := took.Seconds()
+	return tile{Name: "Events per second", Value: about(float64(events) / s), More: fmt.Sprintf("in %s, ×%s", length(took), about(virtual.Seconds()/s))}
+}
+
 func verdictTile(verdicts, wrong int) tile {
-	return tile{"Verdicts", count(verdicts), many(wrong, "false one", "false ones")}
+	return tile{Name: "Verdicts", Value: count(verdicts), More: many(wrong, "false one", "false ones")}
 }
 
 func requestTile(requests, failed int) tile {
-	return tile{"Requests", about(float64(requests)), count(failed) + " failed"}
+	return tile{Name: "Requests", Value: about(float64(requests)), More: count(failed) + " failed"}
 }
 
 func title(name string, seed uint64) string { return fmt.Sprintf("%s, seed %d", name, seed) }

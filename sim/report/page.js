@@ -30,7 +30,7 @@
         var at = Math.max(l, isNaN(r) ? l : 0);
         x.e.style.left = at + "%";
         if (!isNaN(r)) x.e.style.width = Math.max(0, Math.min(r, 100) - at) + "%";
-        x.e.hidden = isNaN(r) ? l < 0 || l > 100 : r <= 0 || l >= 100;
+        x.e.hidden = isNaN(r) ? l < 0 || l > 100 : (Math.min(r, 100) - at) / 100 * grid.getBoundingClientRect().width < 8 + 6.2 * x.e.textContent.length;
       });
       var d = step(width), marks = [], paths = [];
       for (var t = Math.ceil((origin + from) / d) * d; t <= origin + from + width; t += d) {
@@ -38,7 +38,7 @@
         m.style.left = (t - origin - from) / width * 100 + "%";
         m.textContent = d < 1000 ? clock(t) : clock(t).slice(0, -2);
         marks.push(m);
-        var p = document.createElementNS("http://www.w3.org/2000/svg", "path");
+        var p = document.createElementNS(grid.namespaceURI, "path");
         p.setAttribute("d", "M" + (t - origin) + " 0v10");
         paths.push(p);
       }
@@ -46,6 +46,7 @@
       lines.replaceChildren.apply(lines, paths);
       back.hidden = width === whole;
     }
+    show(0, whole); // texts that do not fit on this screen go
     function at(x) { // a place on the screen as a time in the drawing
       var r = grid.getBoundingClientRect();
       return { ms: from + (x - r.left) / r.width * width, left: x - body.getBoundingClientRect().left, inside: x >= r.left && x <= r.right };

@@ -50,7 +50,7 @@ type invariant struct {
 
 func invariants(checks map[string]int, broken ...string) []invariant {
 	var rows []invariant
-	for _, name := range slices.SortedFunc(maps.Keys(checks), naturally) {
+	for _, name := range slices.SortedFunc(maps.Keys(checks), inOrder) {
 		rows = append(rows, invariant{
 			Name: name, Sentence: sentences[name], Checked: count(checks[name]),
 			Broken: slices.Contains(broken, name),
@@ -79,6 +79,24 @@ func rarities(sometimes map[string]int) (rows []rarity, never int) {
 		}
 	}
 	return rows, never
+}
+
+// inOrder puts safety first, then the promises that stand on their own, then
+// liveness, then what is not known here.
+func inOrder(a, b string) int {
+	place := func(name string) int {
+		switch head, _ := numbered(name); {
+		case sentences[name] == "":
+			return 3
+		case head == "S":
+			return 0
+		case head == "L":
+			return 2
+		default:
+			return 1
+		}
+	}
+	return cmp.Or(cmp.Compare(place(a), place(b)), naturally(a, b))
 }
 
 // naturally orders names so that S2 comes before S10.

@@ -16,6 +16,7 @@ import (
 type sequence struct {
 	Columns []string
 	Width   int // of all columns, in pixels
+	Heads   int // their names' height, in pixels
 	Rows    []moment
 	Before  int // rows that found no place: those furthest from what broke
 }
@@ -104,6 +105,9 @@ func (t *tale) sequence(w window, broke int64) (sequence, []member.ID) {
 		s.Columns = append(s.Columns, string(id))
 	}
 	s.Width = len(s.Columns) * columnWidth
+	for _, name := range s.Columns {
+		s.Heads = max(s.Heads, 16+6*min(len(name), 40))
+	}
 	for _, e := range all {
 		m := moment{line: lineOf(e)}
 		m.Who = string(e.Member)

@@ -70,8 +70,20 @@ func (s *strip) shapes() []shape {
 // word is a text within a lane, from left for width percent.
 type word struct {
 	Left, Width float64
-	Text        string
+	Text, More  string
 	Class       string
+	Narrow      bool // it would not fit
+}
+
+// pixels is how wide a drawing is taken to be where a text has to fit into it
+// before anybody has seen it.
+const pixels = 900
+
+// within is a text in a piece of a lane.
+func (w window) within(x, width int64, text, class string) word {
+	t := word{Left: share(x, w.Width()), Width: share(width, w.Width()), Text: text, Class: class}
+	t.Narrow = t.Width*pixels/100 < 8+6.2*float64(len(text))
+	return t
 }
 
 // changesTold is how many changes of state a text alternative tells.
