@@ -70,7 +70,6 @@ func (in Input) campaign(v *view) {
 	v.Tiles = []tile{
 		{Name: "Scenario", Value: c.Name},
 		{Name: "Seeds", Value: count(c.Seeds), More: fmt.Sprintf("%d to %d", c.First, c.Last)},
-		{Name: "Virtual time", Value: length(c.Virtual)},
 		{Name: "Events", Value: about(float64(c.Events))},
 	}
 	if in.Took > 0 {

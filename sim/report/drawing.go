@@ -127,7 +127,7 @@ func (t *tale) memberLane(m member.Member, w window, used map[look][]string) lan
 	if len(faults) > 0 {
 		l.Label += ". Faults: " + strings.Join(faults[:min(len(faults), changesTold)], "; ")
 	}
-	l.Lines, l.More = lines(t.lines[m.ID], w, linesShown)
+	l.Lines, l.More = lines(t.lines[m.ID], w)
 	return l
 }
 

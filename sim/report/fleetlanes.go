@@ -45,7 +45,7 @@ func (t *tale) councilLane(w window) (lane, bool) {
 		}
 	}
 	l.Shapes = s.shapes()
-	l.Lines, l.More = lines(t.lanes[laneCouncil], w, linesShown)
+	l.Lines, l.More = lines(t.lanes[laneCouncil], w)
 	return l, true
 }
 
@@ -76,7 +76,7 @@ func (t *tale) brakeLane(w window, used map[look][]string) (lane, bool) {
 		}
 	}
 	l.Shapes = s.shapes()
-	l.Lines, l.More = lines(t.lanes[laneBrake], w, linesShown)
+	l.Lines, l.More = lines(t.lanes[laneBrake], w)
 	return l, true
 }
 
@@ -148,7 +148,7 @@ func (t *tale) poolLane(w window) (lane, bool) {
 		words = append(words, span{x.at, end, fmt.Sprintf("%d free, %d claimed, %d set aside", x.n[0], x.n[1], x.n[2])})
 	}
 	l := lane{Name: lanePool, Note: fmt.Sprintf("0–%d", most), Shapes: s.shapes(), Label: told("spares in the pool", words, w), Tall: true}
-	l.Lines, l.More = lines(t.lanes[lanePool], w, linesShown)
+	l.Lines, l.More = lines(t.lanes[lanePool], w)
 	return l, true
 }
 
@@ -179,7 +179,7 @@ func (t *tale) caseLanes(w window, used map[look][]string) []lane {
 		if l.Shapes = s.shapes(); len(l.Shapes) == 0 {
 			continue
 		}
-		l.Lines, l.More = lines(events, w, linesShown)
+		l.Lines, l.More = lines(events, w)
 		out = append(out, l)
 	}
 	if more := len(out) - casesShown; more > 0 {

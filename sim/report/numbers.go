@@ -73,9 +73,9 @@ func length(d time.Duration) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Hour:
-		return fmt.Sprintf("%d min %02d s", d/time.Minute, d/time.Second%60)
+		return strings.TrimSuffix(fmt.Sprintf("%d min %02d s", d/time.Minute, d/time.Second%60), " 00 s")
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %02d min", d/time.Hour, d/time.Minute%60)
+		return strings.TrimSuffix(fmt.Sprintf("%d h %02d min", d/time.Hour, d/time.Minute%60), " 00 min")
 	default:
 		return fmt.Sprintf("%s days", count(int64(d/(24*time.Hour))))
 	}

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
 	"time"
 
 	"moonwatch/sim/scenario"
@@ -52,6 +51,7 @@ type view struct {
 
 	Campaign *campaignView
 	Runs     []runView
+	MoreRuns int // that found no place
 	Curves   []curve
 	Loads    []load
 
@@ -86,9 +86,10 @@ func (in Input) view() view {
 	hash := sha256.Sum256([]byte(pageJS))
 	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-%s'",
 		base64.StdEncoding.EncodeToString(hash[:]))
-	for i, r := range in.Runs {
-		v.Runs = append(v.Runs, r.view(i < storiesShown, in.Campaign != nil))
+	for i, r := range in.Runs[:min(len(in.Runs), runsShown)] {
+		v.Runs = append(v.Runs, r.view(detailOf(i), in.Campaign != nil))
 	}
+	v.MoreRuns = len(in.Runs) - len(v.Runs)
 	switch {
 	case in.Campaign != nil:
 		in.campaign(&v)
@@ -131,8 +132,6 @@ func (in Input) run(v *view) {
 	v.Tiles = []tile{
 		{Name: "Scenario", Value: r.Scenario},
 		{Name: "Seed", Value: fmt.Sprint(r.Seed)},
-		{Name: "Members", Value: count(r.Members)},
-		{Name: "Virtual time", Value: length(r.Virtual)},
 		{Name: "Events", Value: about(float64(r.Events))},
 	}
 	if took > 0 {
@@ -164,90 +163,3 @@ func requestTile(requests, failed int) tile {
 }
 
 func title(name string, seed uint64) string { return fmt.Sprintf("%s, seed %d", name, seed) }
-
-// storiesShown is how many runs of a page are drawn; those behind them are
-// named only.
-const storiesShown = 4
-
-// around is how long before and after a broken promise things are shown in
-// detail, in ms: more before it, for there the reason is.
-const (
-	before = 22_000
-	after  = 8_000
-)
-
-// runView is one run.
-type runView struct {
-	ID       string
-	Title    string // empty on the page of one run
-	Ending   ending
-	Broken   string
-	Promise  string
-	Sentence string
-	At       string
-	Replay   string
-	Plan     string
-	Shrunk   bool
-	Cut      bool // the plan is longer than what is shown
-	Open     bool
-
-	Near     *drawing // the 30 s around what broke
-	Sequence sequence
-	Whole    *drawing
-	Lines    []line
-	More     int
-}
-
-const (
-	storyShown = 500      // lines of the whole story
-	planShown  = 24 << 10 // bytes of a plan
-	planOpen   = 2 << 10  // a plan below that is not folded
-)
-
-func (r Run) view(drawn, titled bool) runView {
-	x := r.Result
-	v := runView{
-		ID: fmt.Sprintf("seed-%d", x.Seed), Ending: endingOf(x.Outcome), Broken: x.Broken, Promise: x.Promise,
-		Sentence: sentences[x.Promise], Replay: r.Replay, Shrunk: r.Shrunk, Plan: r.Plan,
-	}
-	if titled {
-		v.Title = headline(x)
-	}
-	if len(v.Plan) > planShown {
-		v.Plan, v.Cut = v.Plan[:planShown], true
-	}
-	v.Open = len(v.Plan) <= planOpen
-	if x.BrokenMS > 0 {
-		v.At = clock(x.BrokenMS)
-	}
-	if x.Story == nil || !drawn {
-		return v
-	}
-	t := newTale(x.Story, x.Virtual)
-	whole := t.draw(window{0, t.end}, x.BrokenMS, nil)
-	v.Whole = &whole
-	if x.Outcome != scenario.Ok && x.BrokenMS > 0 {
-		w := window{max(0, x.BrokenMS-before), min(t.end, x.BrokenMS+after)}
-		seq, whom := t.sequence(w, x.BrokenMS)
-		near := t.draw(w, x.BrokenMS, whom)
-		v.Sequence, v.Near = seq, &near
-	}
-	v.Lines, v.More = t.story()
-	return v
-}
-
-// story is the whole story in lines. If it is too long, what agents and members
-// said for themselves gives way to what was agreed.
-func (t *tale) story() (out []line, more int) {
-	all := t.happenings(window{0, t.end})
-	if len(all) > storyShown {
-		n := len(all)
-		all = slices.DeleteFunc(all, func(e scenario.Event) bool { return e.Lane == laneMember })
-		all = all[:min(len(all), storyShown)]
-		more = n - len(all)
-	}
-	for _, e := range all {
-		out = append(out, lineOf(e))
-	}
-	return out, more
-}

@@ -19,7 +19,6 @@ type recorder struct {
 	w     *sim.World
 	story *scenario.Story
 	end   time.Duration
-	mode  failover.Mode
 	free  map[member.ID]bool
 }
 

@@ -237,7 +237,15 @@ func TestMarkupInNamesIsText(t *testing.T) {
 var attributes = regexp.MustCompile(`"[^"]*"`)
 
 func TestAPageOfSixtyMembersIsSmall(t *testing.T) {
-	for name, in := range map[string]Input{"run": broken(60), "campaign": aCampaign(), "1,000 members": broken(1000)} {
+	bad := aCampaign()
+	for seed := range uint64(60) {
+		r := broken(60).Runs[0]
+		r.Result.Seed = 2000 + seed
+		r.Plan = strings.Repeat("{\"at\": \"486s\", \"do\": \"crash\"},\n", 2000)
+		bad.Runs = append(bad.Runs, r)
+		bad.Campaign.Add(r.Result, time.Second, nil)
+	}
+	for name, in := range map[string]Input{"run": broken(60), "campaign": aCampaign(), "1,000 members": broken(1000), "60 broken seeds": bad} {
 		html := page(t, in)
 		t.Logf("%s: %d KB", name, len(html)>>10)
 		if len(html) > 500<<10 {

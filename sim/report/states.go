@@ -24,7 +24,7 @@ var (
 	lookSpare   = look{"spare", 6, 8, true}
 	lookServing = look{"serving", 6, 8, true}
 	lookStill   = look{"still", 8, 4, false}
-	lookWork    = look{"work", 5, 10, false}
+	lookWork    = look{"work", 4, 12, false}
 	lookDoubt   = look{"doubt", 3, 14, false}
 	lookDown    = look{"down", 1, 18, false}
 	lookGone    = look{"gone", 9, 2, false}

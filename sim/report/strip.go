@@ -132,12 +132,12 @@ func lineOf(e scenario.Event) line {
 	return l
 }
 
-// lines are those of the events within a window, at most so many.
-func lines(events []scenario.Event, w window, limit int) (out []line, more int) {
+// lines are those of the events within a window, and how many found no place.
+func lines(events []scenario.Event, w window) (out []line, more int) {
 	for _, e := range events {
 		switch {
 		case e.AtMS < w.from || e.AtMS > w.to:
-		case len(out) == limit:
+		case len(out) == linesShown:
 			more++
 		default:
 			out = append(out, lineOf(e))
