@@ -27,6 +27,7 @@ var ofAgent = []Mutant{
 		Name:   "outage-counts-as-loss",
 		Breaks: "a member that comes back from an outage stands accused of loss",
 		Ought:  "promise 1",
+		Story:  "outage-without-a-council",
 		Edits:  []Edit{{"agent/edge.go", "n >= c.OutageRun {", "n < 0 {"}},
 	},
 	{

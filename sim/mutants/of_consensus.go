@@ -20,28 +20,30 @@ var ofConsensus = []Mutant{
 		Ought:  "promise 1",
 		Edits: []Edit{
 			{"consensus/voice.go", "c.standing = castVote{}", "c.standing = castVote{vote: v, at: now, until: now.Add(st.Life)}"},
-			{"consensus/voice.go", "return agent.Down, c.standing.aged(now), false", "return c.standing.vote.Stance, c.standing.aged(now), false"},
+			{"consensus/voice.go", "return agent.Down, &c.standing", "return c.standing.vote.Stance, &c.standing"},
 		},
 	},
 	{
 		Name:   "earlier-life-counts",
 		Breaks: "votes about an earlier life of a member count against the present one",
 		Ought:  "promise 1",
-		Edits:  []Edit{{"consensus/count.go", "vote.Incarnation != 0 && vote.Incarnation < life {", "life == 0 {"}},
+		Edits:  []Edit{{"consensus/count.go", "said.vote.Incarnation < life {", "life == 0 {"}},
 	},
 	{
 		Name:   "strangers-count",
 		Breaks: "votes of agents that the overlay has not assigned to the subject count",
 		Ought:  "promise 1",
+		Story:  "three-liars",
 		Edits: []Edit{
-			{"consensus/count.go", "observers := t.ledger.Overlay().ObserversOf(s.id)", `observers := slices.Clone(t.ledger.Overlay().ObserversOf(s.id))
+			{"consensus/count.go", "observers := t.ledger.Overlay().watchers[s.place]", `observers := slices.Clone(t.ledger.Overlay().watchers[s.place])
 	for i := range s.casts[kind] {
-		if id := s.casts[kind][i].observer; !slices.Contains(observers, id) {
-			observers = append(observers, id)
+		if at := int32(s.casts[kind][i].observer); !slices.Contains(observers, at) {
+			observers = append(observers, at)
 		}
 	}
 	slices.Sort(observers)`},
-			{"consensus/tally.go", "if !t.ledger.Overlay().Assigned(st.Observer, x.Subject) {", "if st.Observer == x.Subject {"},
+			{"consensus/count.go", "import (\n", "import (\n\t\"slices\"\n"},
+			{"consensus/tally.go", "of >= 0 && t.ledger.Overlay().assigned(at, of) {", "of >= 0 && of != at {"},
 			{"consensus/verdict.go", "if !o.Assigned(v.Observer, f.Subject) {", "if v.Observer == f.Subject {"},
 		},
 	},
@@ -49,12 +51,14 @@ var ofConsensus = []Mutant{
 		Name:   "one-accuser-keeps-a-verdict",
 		Breaks: "a verdict is not lifted as long as anybody at all accuses",
 		Ought:  "liveness",
+		Story:  "liar",
 		Edits:  []Edit{{"consensus/weigh.go", "bad := f.Agent.Downs >= low(f.Agent.Eligible) ||", "bad := f.Agent.Downs > 0 ||"}},
 	},
 	{
 		Name:   "no-roll-in-cascade",
 		Breaks: "in cascade the roll is called for nobody",
 		Ought:  "liveness",
+		Story:  "third-dark",
 		Edits:  []Edit{{"consensus/weigh.go", "if now.Sub(t.calmCall) < t.cfg.RollAgain || t.longestUncalled(now) != s {", "if t.cascade {"}},
 	},
 	{
@@ -70,6 +74,7 @@ var ofConsensus = []Mutant{
 		Name:   "partial-silences",
 		Breaks: "whom only some reach may no longer vote, so a deaf minority condemns the others one by one",
 		Ought:  "promise 1",
+		Story:  "deaf-third",
 		Edits:  []Edit{{"consensus/verdict.go", "return k.rank() > 1 &&", "return k.rank() > 0 &&"}},
 	},
 }

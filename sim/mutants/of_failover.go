@@ -15,6 +15,7 @@ var ofFailover = []Mutant{
 		Name:   "budget-off",
 		Breaks: "any number of replacements may be under way and begin",
 		Ought:  "promise 6",
+		Story:  "one-after-the-other",
 		Edits: []Edit{
 			{"failover/gates.go", "n >= inFlight {", "n < 0 && inFlight > 0 {"},
 			{"failover/gates.go", "n >= perWindow {", "n < 0 && perWindow > 0 {"},
@@ -24,12 +25,14 @@ var ofFailover = []Mutant{
 		Name:   "restart-not-budgeted",
 		Breaks: "any number of services of a pool restart at once",
 		Ought:  "promise 6",
+		Story:  "two-services",
 		Edits:  []Edit{{"failover/gates.go", "n >= limit {", "n < 0 && limit > 0 {"}},
 	},
 	{
 		Name:   "cascade-ends-at-once",
 		Breaks: "a cascade is over as soon as fewer than half of its members are in trouble",
 		Ought:  "promise 6",
+		Story:  "small-cascade",
 		Edits:  []Edit{{"failover/brake.go", "if now.Sub(since) < b.clear(old.Mode) {", "if now.Before(since) {"}},
 	},
 	{
@@ -65,7 +68,7 @@ var ofFailover = []Mutant{
 		Name:   "claim-ends-by-time",
 		Breaks: "a spare whose activation took too long is free again, without its word that nothing runs there",
 		Ought:  "promise 4",
-		Story:  "spare-dies",
+		Story:  "spare-hangs",
 		Edits: []Edit{
 			{"failover/steps.go", `u.Duty, u.Since, u.Case, u.Slot = Quarantined, f.Time, 0, ""`, `u.Duty, u.Since, u.Case, u.Slot = Spare, f.Time, 0, ""`},
 			{"failover/steps.go", "u.left(c.Slot, c.NewEpoch)", "u.LastUsed = f.Time"},
@@ -75,6 +78,7 @@ var ofFailover = []Mutant{
 		Name:   "dirty-spare-claimed",
 		Breaks: "a victim becomes a spare without its word that its old slot is stopped",
 		Ought:  "promise 4",
+		Story:  "victim-is-the-last-spare",
 		Edits:  []Edit{{"failover/steps.go", "u.left(c.Slot, c.Epoch)", "u.LastUsed = f.Time"}},
 	},
 	{
@@ -98,6 +102,7 @@ var ofFailover = []Mutant{
 		Name:   "no-slot-epoch-check",
 		Breaks: "an executor that lost its slot goes on running it",
 		Ought:  "promise 7",
+		Story:  "victim-serves-on",
 		Edits: []Edit{
 			{"failover/executor.go", "ok && epoch <= left {", "ok && epoch <= left && left == 0 {"},
 			{"failover/executor.go", "return s.Epoch > epoch", "return s.Epoch == 0"},
@@ -113,6 +118,7 @@ var ofFailover = []Mutant{
 		Name:   "second-look-skipped",
 		Breaks: "a member is replaced whatever the second roll call says",
 		Ought:  "promise 1",
+		Story:  "back-before-the-spare",
 		Edits:  []Edit{{"failover/conductor.go", "if !confirms(x, look) {", "if look.Called.IsZero() {"}},
 	},
 }

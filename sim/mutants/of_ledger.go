@@ -14,7 +14,8 @@ var ofLedger = []Mutant{
 	{
 		Name:   "fsync-skipped",
 		Breaks: "raft's log is written without being flushed",
-		Ought:  "promise 8",
+		Ought:  "promise 2",
+		Story:  "blackout",
 		Edits:  []Edit{{"consensus/council.go", "Sync: rd.MustSync || !raft.IsEmptySnap(rd.Snapshot)", "Sync: false"}},
 	},
 	{
@@ -42,9 +43,9 @@ var ofLedger = []Mutant{
 		Edits:  []Edit{{"consensus/ledger_view.go", "if l.Councillor(c.Proposer) {", `if c.Proposer != "" {`}},
 	},
 	{
-		Name:   "snapshot-forgets-the-budget",
-		Breaks: "whoever starts from a snapshot does not know what was spent",
+		Name:   "snapshot-forgets-the-version",
+		Breaks: "whoever starts from a snapshot takes every open case for a new one",
 		Ought:  "promise 8",
-		Edits:  []Edit{{"failover/state.go", "`json:\"spent,omitempty\"`", "`json:\"-\"`"}},
+		Edits:  []Edit{{"failover/case.go", "`json:\"version\"`", "`json:\"-\"`"}},
 	},
 }

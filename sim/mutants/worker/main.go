@@ -22,6 +22,7 @@ func main() {
 	name := flag.String("story", "swarm", "which story to play")
 	from := flag.Uint64("from", 1, "its first seed")
 	n := flag.Uint64("seeds", 1, "how many seeds, at most")
+	told := flag.Bool("tell", false, "tell on standard error what happens")
 	flag.Parse()
 	s, ok := stories[*name]
 	if !ok {
@@ -30,7 +31,7 @@ func main() {
 	}
 	out := json.NewEncoder(os.Stdout)
 	for i := *from; i < *from+*n; i++ {
-		r := seed.Played{Seed: i, Broken: play(s, i)}
+		r := seed.Played{Seed: i, Broken: play(s, i, *told)}
 		if err := out.Encode(r); err != nil {
 			fmt.Fprintf(os.Stderr, "worker: %v\n", err)
 			os.Exit(1)
@@ -42,12 +43,19 @@ func main() {
 }
 
 // play says which promise a story breaks with a seed, empty for none.
-func play(s story, seed uint64) string {
+func play(s story, seed uint64, told bool) string {
 	cfg, faults := s.of(seed)
 	cfg.Seed = seed
 	w, err := sim.New(cfg)
 	if err != nil {
 		return err.Error()
+	}
+	if w.Verbose = told; told {
+		defer func() {
+			for _, l := range w.Lines() {
+				fmt.Fprintln(os.Stderr, l)
+			}
+		}()
 	}
 	w.Strike(faults...)
 	if err := w.Run(s.storm); err != nil {

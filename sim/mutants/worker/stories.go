@@ -1,92 +1,253 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"moonwatch/member"
 	"moonwatch/sim"
 )
 
-// story is one kind of world: what happens in it depends on the seed alone.
+// story is one kind of world. What happens in it depends on the seed alone.
 type story struct {
-	storm time.Duration // all faults have ended by then
-	of    func(seed uint64) (sim.Config, []sim.Fault)
+	about  string
+	storm  time.Duration // all faults that end have ended by then
+	swarm  int           // members of a swarm, whose faults the seed draws
+	fleet  func() sim.Config
+	faults []fault // where it is no swarm
 }
+
+// fault begins up to spread later than it says: seeds differ in what it meets.
+type fault struct {
+	sim.Fault
+	spread time.Duration
+}
+
+// of gives a seed's world and its faults.
+func (s story) of(seed uint64) (sim.Config, []sim.Fault) {
+	if s.swarm > 0 {
+		return sim.Swarm(seed, s.swarm, s.storm)
+	}
+	var faults []sim.Fault
+	for i, f := range s.faults {
+		if f.spread > 0 {
+			f.At += time.Duration(draw(seed, uint64(i)) % uint64(f.spread))
+		}
+		faults = append(faults, f.Fault)
+	}
+	return s.fleet(), faults
+}
+
+// draw is chance by counting, as the simulator's own: a fault more or less in a
+// story moves no other.
+func draw(seed, n uint64) uint64 {
+	x := seed*0x9e3779b97f4a7c15 + n*0xd1b54a32d192ed03
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+const (
+	s  = time.Second
+	ms = time.Millisecond
+)
 
 // stories are the worlds that mutants are hunted in. A small swarm shows most of
-// them; the others need a fleet or a moment that it does not have.
+// them; the others need a fleet or a moment that it seldom has.
 var stories = map[string]story{
-	"swarm":               {2 * time.Minute, func(seed uint64) (sim.Config, []sim.Fault) { return sim.Swarm(seed, 12, 2*time.Minute) }},
-	"swarm-of-thirty":     {5 * time.Minute, func(seed uint64) (sim.Config, []sim.Fault) { return sim.Swarm(seed, 30, 5*time.Minute) }},
-	"exclusive":           {3 * time.Minute, exclusive},
-	"two-cases-one-spare": {2 * time.Minute, twoCasesOneSpare},
-	"spare-dies":          {4 * time.Minute, spareDies},
-	"slow-council":        {2 * time.Minute, slowCouncil},
+	"swarm":           {about: "twelve members, two minutes of faults", swarm: 12, storm: 120 * s},
+	"swarm-of-thirty": {about: "thirty members, five minutes of faults", swarm: 30, storm: 300 * s},
+
+	"exclusive": {
+		about: "occupants of exclusive slots are out of reach, and go on running them",
+		fleet: exclusive, storm: 150 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Isolate, Whom: ids("web-4"), For: 40 * s}, 5 * s},
+			{sim.Fault{At: 110 * s, Do: sim.Sicken, Whom: ids("web-3"), For: 30 * s}, 5 * s},
+		},
+	},
+	"two-cases-one-spare": {
+		about: "two occupants of a fleet that may replace two at once die together, and one spare is left",
+		fleet: oneSpareForSixty, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-020"), For: 40 * s}, 1 * s},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-031"), For: 40 * s}, 1 * s},
+		},
+	},
+	"spare-hangs": {
+		about: "the spares' programs hang while a slot waits for one of them",
+		fleet: demo, storm: 240 * s,
+		faults: []fault{
+			{sim.Fault{At: 25 * s, Do: sim.HangActions, Whom: ids("spare-0", "spare-1"), For: 130 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 150 * s}, 5 * s},
+		},
+	},
+	"victim-is-the-last-spare": {
+		about: "a victim comes back with an empty disk, and soon is the only spare",
+		fleet: fleetOfTwelve, storm: 250 * s,
+		faults: []fault{
+			{sim.Fault{At: 45 * s, Do: sim.Wipe, Whom: ids("m-006"), For: 20 * s}, 5 * s},
+			{sim.Fault{At: 200 * s, Do: sim.Crash, Whom: ids("m-007"), For: 30 * s}, 20 * s},
+		},
+	},
+	"victim-serves-on": {
+		about: "a victim comes back, and its init starts the old service",
+		fleet: demo, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 30 * s, Serve: true}, 5 * s},
+		},
+	},
+	"slow-council": {
+		about: "the disks of most councillors stand still for a moment while a case is on its way",
+		fleet: demo, storm: 100 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 60 * s}, 0},
+			{sim.Fault{At: 33 * s, Do: sim.StallDisk, Whom: ids("web-0", "web-1", "web-2", "web-3"), For: 1500 * ms}, 4 * s},
+		},
+	},
+	"one-after-the-other": {
+		about: "member after member dies and comes back, and there are spares for all of them",
+		fleet: manySpares, storm: 160 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-005"), For: 12 * s}, 5 * s},
+			{sim.Fault{At: 80 * s, Do: sim.Crash, Whom: ids("m-006"), For: 12 * s}, 5 * s},
+			{sim.Fault{At: 130 * s, Do: sim.Crash, Whom: ids("m-007"), For: 12 * s}, 5 * s},
+		},
+	},
+	"two-services": {
+		about: "two services of a pool are gone",
+		fleet: fleetOfTwelve, storm: 60 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.KillService, Whom: ids("m-005")}, 3 * s},
+			{sim.Fault{At: 30 * s, Do: sim.KillService, Whom: ids("m-006")}, 3 * s},
+		},
+	},
+	"outage-without-a-council": {
+		about: "a member is out of reach while the council stands still, and back before it goes on",
+		fleet: fleetOfFifteen, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 59 * s, Do: sim.Freeze, Whom: ids("m-000", "m-001", "m-002"), For: 20 * s}, 0},
+			{sim.Fault{At: 60 * s, Do: sim.Isolate, Whom: ids("m-007"), For: 14 * s}, 2 * s},
+		},
+	},
+	"blackout": {
+		about: "the power of all councillors fails in the middle of a failover",
+		fleet: demo, storm: 60 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 20 * s}, 0},
+			{sim.Fault{At: 31 * s, Do: sim.Crash, Whom: ids("web-0", "web-1", "web-2", "web-3"), For: 5 * s}, 5 * s},
+		},
+	},
+	"third-dark": {
+		about: "a third of the fleet loses its power, and comes back without its services",
+		fleet: fleetOfThirty, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: some(30, 10), For: 40 * s}, 5 * s},
+		},
+	},
+	"deaf-third": {
+		about: "nothing reaches a third of the fleet, and it accuses everybody",
+		fleet: fleetOfThirty, storm: 150 * s,
+		faults: []fault{
+			{sim.Fault{At: 45 * s, Do: sim.Deafen, Whom: some(30, 12), For: 90 * s}, 5 * s},
+			{sim.Fault{At: 60 * s, Do: sim.Weather, Share: 0.19, For: 70 * s}, 5 * s},
+		},
+	},
+	"liar": {
+		about: "an agent lies about everybody to the end, and a member dies and comes back",
+		fleet: demo, storm: 70 * s,
+		faults: []fault{
+			{sim.Fault{At: 25 * s, Do: sim.Lie, Whom: ids("spare-0")}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 30 * s}, 5 * s},
+		},
+	},
+	"three-liars": {
+		about: "three agents that lie about everybody, in a fleet in which not everybody observes everybody, and a member dies",
+		fleet: fleetOfThirty, storm: 70 * s,
+		faults: []fault{
+			{sim.Fault{At: 25 * s, Do: sim.Lie, Whom: ids("m-010", "m-017", "m-023"), For: 40 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-005"), For: 30 * s}, 5 * s},
+		},
+	},
+	"back-before-the-spare": {
+		about: "a member that fell twice is back and well before the spare is that its case waits for",
+		fleet: demo, storm: 170 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("spare-0"), For: 5 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("spare-1"), For: 130 * s}, 0},
+			{sim.Fault{At: 50 * s, Do: sim.Crash, Whom: ids("web-4"), For: 8 * s, Serve: true}, 3 * s},
+			{sim.Fault{At: 96 * s, Do: sim.Crash, Whom: ids("web-4"), For: 8 * s, Serve: true}, 20 * s},
+		},
+	},
+	"small-cascade": {
+		about: "a third of the fleet falls and is back at once, and another member dies",
+		fleet: manySpares, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-005", "m-006", "m-007"), For: 6 * s, Serve: true}, 2 * s},
+		},
+	},
 }
 
-// demo is the demo's fleet under its own profile.
+func ids(names ...member.ID) []member.ID { return names }
+
+// some are k of the n members of a fleet, spread over its failure domains.
+func some(n, k int) []member.ID {
+	var out []member.ID
+	for i := range k {
+		out = append(out, member.ID(fmt.Sprintf("m-%03d", n-1-i*n/k)))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// demo is the demo's fleet: five slots, two spares, short windows.
 func demo() sim.Config {
 	cfg := sim.Demo()
 	cfg.Fleet.Profile = "demo"
 	return cfg
 }
 
-// moment spreads what happens over some seconds, so that seeds differ in what
-// it meets.
-func moment(seed uint64, from time.Duration) time.Duration {
-	return from + time.Duration(seed%40)*125*time.Millisecond
-}
-
-// exclusive: an occupant of an exclusive slot is out of reach, and goes on
-// running it.
-func exclusive(seed uint64) (sim.Config, []sim.Fault) {
+func exclusive() sim.Config {
 	cfg := demo()
 	cfg.Fleet.Pools[0].Exclusive = true
 	cfg.Fleet.Pools[0].Fence = []string{"self"}
-	return cfg, []sim.Fault{
-		{At: moment(seed, 30*time.Second), Do: sim.Isolate, Whom: []member.ID{"web-4"}, For: 40 * time.Second},
-		{At: moment(seed, 110*time.Second), Do: sim.Sicken, Whom: []member.ID{"web-3"}, For: 30 * time.Second},
-	}
+	return cfg
 }
 
-// twoCasesOneSpare: two occupants of a fleet that may replace two at once die
-// together, and one spare is left.
-func twoCasesOneSpare(seed uint64) (sim.Config, []sim.Fault) {
+func fleetOfTwelve() sim.Config {
+	cfg := sim.Fleet(12)
+	cfg.Fleet.Profile = "demo"
+	return cfg
+}
+
+func fleetOfFifteen() sim.Config {
+	cfg := sim.Fleet(15)
+	cfg.Fleet.Profile = "demo"
+	return cfg
+}
+
+func fleetOfThirty() sim.Config {
+	cfg := sim.Fleet(30)
+	cfg.Fleet.Profile = "demo"
+	return cfg
+}
+
+// manySpares has as many as four spares for twelve members.
+func manySpares() sim.Config {
+	cfg := fleetOfTwelve()
+	p := &cfg.Fleet.Pools[0]
+	p.Slots = p.Slots[:8]
+	return cfg
+}
+
+// oneSpareForSixty may replace three at once and has one spare.
+func oneSpareForSixty() sim.Config {
 	cfg := sim.Fleet(60)
 	cfg.Fleet.Profile = "demo"
-	spares := cfg.Fleet.Members[len(cfg.Fleet.Members)-6:]
-	for i := range spares {
-		spares[i].Pool = "" // witnesses
+	last := cfg.Fleet.Members[len(cfg.Fleet.Members)-6:]
+	for i := range last {
+		last[i].Pool = "" // witnesses
 	}
-	at := moment(seed, 30*time.Second)
-	return cfg, []sim.Fault{
-		{At: at, Do: sim.Crash, Whom: []member.ID{"m-020"}, For: 40 * time.Second},
-		{At: at + 200*time.Millisecond, Do: sim.Crash, Whom: []member.ID{"m-031"}, For: 40 * time.Second},
-	}
-}
-
-// spareDies: of two occupants that die one after the other, the first one's
-// spare dies in the middle of its activation.
-func spareDies(seed uint64) (sim.Config, []sim.Fault) {
-	cfg := demo()
-	cfg.Action = sim.Span{Min: 2 * time.Second, Max: 6 * time.Second}
-	at := 30 * time.Second
-	return cfg, []sim.Fault{
-		{At: at, Do: sim.Crash, Whom: []member.ID{"web-4"}, For: 2 * time.Minute},
-		{At: at + 4*time.Second + time.Duration(seed%16)*250*time.Millisecond, Do: sim.Crash, Whom: []member.ID{"spare-0", "spare-1"}[:1+seed/16%2], For: 8 * time.Second},
-	}
-}
-
-// slowCouncil: the disks of most councillors stand still for a moment while a
-// case is on its way.
-func slowCouncil(seed uint64) (sim.Config, []sim.Fault) {
-	cfg := demo()
-	at := 30 * time.Second
-	return cfg, []sim.Fault{
-		{At: at, Do: sim.Crash, Whom: []member.ID{"web-4"}, For: time.Minute},
-		{
-			At: at + 3*time.Second + time.Duration(seed%60)*50*time.Millisecond, Do: sim.StallDisk,
-			Whom: []member.ID{"web-0", "web-1", "web-2", "web-3"}, For: 1500 * time.Millisecond,
-		},
-	}
+	return cfg
 }
