@@ -9,10 +9,10 @@ var ofAgent = []Mutant{
 		Edits:  []Edit{{"agent/observer.go", "e.silence = false", "e.goodRun = 0"}},
 	},
 	{
-		Name:   "doubt-off",
-		Breaks: "an observer never doubts itself and votes while most of its own edges are down and lossy",
-		Ought:  "promise 1",
-		Edits:  []Edit{{"agent/doubt.go", "return d.reason", `return ""`}},
+		Name:   "service-vote-never-withdrawn",
+		Breaks: "an observer that once found a service down accuses it for ever",
+		Ought:  "liveness",
+		Edits:  []Edit{{"agent/check.go", "k.accused = !c.Good && sure", "k.accused = k.accused || !c.Good && sure"}},
 	},
 	{
 		Name:   "one-lost-probe-accuses",

@@ -12,6 +12,7 @@ var ofConsensus = []Mutant{
 		Name:   "one-domain-suffices",
 		Breaks: "down votes of one failure domain alone are a verdict",
 		Ought:  "promise 1",
+		Story:  "cut-between-domains",
 		Edits:  []Edit{{"consensus/count.go", "return c.Downs > 0 && downs.n < 2", "return false"}},
 	},
 	{
@@ -27,6 +28,7 @@ var ofConsensus = []Mutant{
 		Name:   "earlier-life-counts",
 		Breaks: "votes about an earlier life of a member count against the present one",
 		Ought:  "promise 1",
+		Story:  "restarted-behind-a-cut",
 		Edits:  []Edit{{"consensus/count.go", "said.vote.Incarnation < life {", "life == 0 {"}},
 	},
 	{

@@ -140,10 +140,11 @@ var stories = map[string]story{
 		},
 	},
 	"third-dark": {
-		about: "a third of the fleet loses its power, and comes back without its services",
+		about: "a third of the fleet loses its power, and meanwhile others their services",
 		fleet: fleetOfThirty, storm: 90 * s,
 		faults: []fault{
 			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: some(30, 10), For: 40 * s}, 5 * s},
+			{sim.Fault{At: 45 * s, Do: sim.KillService, Whom: ids("m-001", "m-003", "m-004", "m-006", "m-007", "m-009")}, 5 * s},
 		},
 	},
 	"deaf-third": {
@@ -152,6 +153,21 @@ var stories = map[string]story{
 		faults: []fault{
 			{sim.Fault{At: 45 * s, Do: sim.Deafen, Whom: some(30, 12), For: 90 * s}, 5 * s},
 			{sim.Fault{At: 60 * s, Do: sim.Weather, Share: 0.19, For: 70 * s}, 5 * s},
+		},
+	},
+	"cut-between-domains": {
+		about: "the link between a big failure domain and a member of another is severed, and all others reach it",
+		fleet: oneBigDomain, storm: 80 * s,
+		faults: []fault{
+			{sim.Fault{At: 40 * s, Do: sim.Cut, Whom: ids("m-011"), Other: upTo(9), For: 30 * s}, 5 * s},
+		},
+	},
+	"restarted-behind-a-cut": {
+		about: "an agent restarts, and most of its observers are cut off and know its earlier life only",
+		fleet: fleetOfTwelve, storm: 80 * s,
+		faults: []fault{
+			{sim.Fault{At: 40 * s, Do: sim.KillAgent, Whom: ids("m-011"), For: 300 * ms}, 0},
+			{sim.Fault{At: 40 * s, Do: sim.Cut, Whom: ids("m-011"), Other: upTo(9), For: 30 * s}, 300 * ms},
 		},
 	},
 	"liar": {
@@ -201,6 +217,15 @@ func some(n, k int) []member.ID {
 	return out
 }
 
+// upTo are the first n members of a fleet.
+func upTo(n int) []member.ID {
+	var out []member.ID
+	for i := range n {
+		out = append(out, member.ID(fmt.Sprintf("m-%03d", i)))
+	}
+	return out
+}
+
 // demo is the demo's fleet: five slots, two spares, short windows.
 func demo() sim.Config {
 	cfg := sim.Demo()
@@ -218,6 +243,18 @@ func exclusive() sim.Config {
 func fleetOfTwelve() sim.Config {
 	cfg := sim.Fleet(12)
 	cfg.Fleet.Profile = "demo"
+	return cfg
+}
+
+// oneBigDomain has nine of its twelve members in one failure domain.
+func oneBigDomain() sim.Config {
+	cfg := fleetOfTwelve()
+	for i, m := range cfg.Fleet.Members {
+		if i < 9 {
+			m.Domain = "big"
+		}
+		cfg.Fleet.Members[i] = m
+	}
 	return cfg
 }
 
