@@ -89,8 +89,11 @@ func (w *World) begin(f Fault) {
 func (m *machine) struck(f Fault, length time.Duration) {
 	until := m.w.now + length
 	switch f.Do {
-	case Crash, Wipe:
+	case Crash:
 		m.crash(m.lands())
+	case Wipe:
+		m.crash(false)
+		m.empty()
 	case TornTail, LostTail:
 		m.crash(false)
 		if f.Do == TornTail {
@@ -166,11 +169,8 @@ func (w *World) end(f Fault) {
 // mended ends a fault of one machine.
 func (m *machine) mended(f Fault) {
 	switch f.Do {
-	case Crash, TornTail, LostTail:
+	case Crash, Wipe, TornTail, LostTail:
 		m.boot(f.Serve)
-	case Wipe:
-		m.empty()
-		m.boot(false)
 	case BitFlip:
 		if m.mind == nil {
 			m.empty()
