@@ -19,7 +19,8 @@ var ofAgent = []Mutant{
 		Breaks: "one lost probe is an accusation, and one fresh loss answers a roll call",
 		Ought:  "promise 1",
 		Edits: []Edit{
-			{"agent/edge.go", "now.Sub(e.silentSince()) >= c.Patience && e.lostRun >= runNeeded(m, c)", "e.lostRun >= 1"},
+			{"agent/edge.go", "if e.silence || e.lostRun < run || e.fresh(now, c) {", "if e.silence || e.lostRun < 1 || e.fresh(now, c) {"},
+			{"agent/edge.go", "e.silence = now.Sub(e.silentSince()) >= c.Patience", "e.silence = true"},
 			{"agent/roll.go", "r.downs >= o.cfg.RollDowns && r.downs >= o.rollDowns()", "r.downs >= 1"},
 		},
 	},
