@@ -221,6 +221,9 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		if reason, why := c.st.RestartGate(now, x); reason != "" {
 			return c.hold(now, x, reason, why, out)
 		}
+		if x.State == Held || x.Since.Before(c.from) {
+			return c.restartLate(now, x, out)
+		}
 		return c.step(now, x, Restarting, CaseStep{Detail: "restart in place"}, out)
 	}
 	t := c.st.timing()
@@ -258,6 +261,26 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		return c.hold(now, x, HeldEvidence, "the second roll call was not clear", out)
 	}
 	return c.step(now, x, Fencing, CaseStep{Detail: fmt.Sprintf("silent for %v, and the second roll call agrees", silent.Round(time.Millisecond))}, out)
+}
+
+// restartLate restarts a service that was held, or left by an earlier leader, only
+// if a roll call since then still finds it down: a cascade may outlast the
+// trouble, and a verdict is lifted only after a clean while.
+func (c *Conductor) restartLate(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	look, looked := c.looks[x.Subject]
+	switch {
+	case !looked || !look.Called.After(x.Since) || look.Called.Before(c.from) || now.Sub(look.Called) >= 2*time.Second:
+		if now.Sub(c.asked[x.Subject]) < time.Second {
+			return out
+		}
+		c.asked[x.Subject] = now
+		return append(out, LookAgain{Subject: x.Subject})
+	case !confirms(x, look):
+		delete(c.looks, x.Subject)
+		return c.hold(now, x, HeldEvidence, "a roll call does not find the service down any more", out)
+	default:
+		return c.step(now, x, Restarting, CaseStep{Detail: "restart in place, and a second roll call agrees"}, out)
+	}
 }
 
 // confirms reports that the second roll call says what the verdict said.
