@@ -251,6 +251,17 @@ var canaries = []struct {
 	{"S10", "a-queue-without-a-bound", "commands in the ledger, at most", func(w *World) {
 		w.checker.queued(w.machine("web-3"), mostWants+1)
 	}},
+	{"S10", "too-much-sent-in-calm", "at most 10000 in", func(w *World) {
+		_ = w.Run(time.Minute)
+		w.machine("spare-0").sentBytes += 200_000
+		_ = w.Run(2 * sentOver)
+	}},
+	{"S10", "too-much-sent-in-a-storm", "at most 2514000 in", func(w *World) {
+		w.Hit(Isolate, "spare-1")
+		_ = w.Run(time.Minute)
+		w.machine("spare-0").sentBytes += 50_000_000
+		_ = w.Run(2 * sentOver)
+	}},
 	{"S11", "fact-that-disks-lost", "is left on 2 of 5", func(w *World) {
 		loseDisks(w, 3)
 		w.checker.sweep()

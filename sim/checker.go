@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"moonwatch/consensus"
@@ -20,18 +21,20 @@ import (
 // It looks at what an event touches; what no single event shows is looked at in
 // a sweep once per virtual second, and what only a whole run shows in Audit.
 type checker struct {
-	w      *World
-	broken *Broken
-	looks  [ruleCount]int
-	books  books
-	fold   *consensus.Ledger // the agreed story, applied once more
-	state  *failover.State
-	hash   [sha256.Size]byte
-	words  map[saying]spoken
-	calls  map[string]call // commands that were proposed and are not agreed yet
-	past   history
-	growth growth
-	sweeps sweeps
+	w       *World
+	broken  *Broken
+	looks   [ruleCount]int
+	books   books
+	fold    *consensus.Ledger // the agreed story, applied once more
+	state   *failover.State
+	hash    [sha256.Size]byte
+	words   map[saying]spoken
+	calls   map[string]call // commands that were proposed and are not agreed yet
+	stand   map[uint64]bool // hashes of those that are
+	past    history
+	growth  growth
+	sweeps  sweeps
+	traffic traffic
 
 	counts    Counts
 	acted     time.Duration // when a case's step last began
@@ -40,7 +43,7 @@ type checker struct {
 }
 
 func newChecker(w *World) *checker {
-	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, growth: newGrowth(), sweeps: newSweeps()}
+	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, stand: map[uint64]bool{}, growth: newGrowth(), sweeps: newSweeps()}
 	c.state = failover.NewState()
 	c.fold = consensus.NewLedger(c.state)
 	c.state.Bind(c.fold)
@@ -62,10 +65,20 @@ func (c *checker) persisting(m *machine, e mind.Persist) {
 		if len(b) == 0 {
 			continue
 		}
-		if _, known := c.calls[string(b)]; !known {
+		if c.stand[hashOf(b)] {
+			if m.mind.Leading().Leader == m.id {
+				c.w.seldom("duplicate-command")
+			}
+		} else if _, known := c.calls[string(b)]; !known {
 			c.calls[string(b)] = call{at: c.w.now, tick: c.past.next(), by: m.id}
 		}
 	}
+}
+
+func hashOf(b []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(b)
+	return h.Sum64()
 }
 
 // applied checks a fact that one agent has taken into its ledger.
@@ -103,6 +116,7 @@ func (c *checker) applied(m *machine, f consensus.Fact) {
 		c.compare(c.fact(f))
 	}
 	delete(c.calls, string(f.Bytes))
+	c.stand[hashOf(f.Bytes)] = true
 	w.tell(Happening{What: Agreed, Member: m.id, Fact: &f})
 }
 
@@ -194,6 +208,7 @@ func (w *World) see(h Happening) {
 			w.checker.past.runs(h.Member, h.Slot, m.running[h.Slot].epoch)
 		}
 	}
+	w.checker.traffic.weather(h)
 	w.assume(h)
 	w.notice(h)
 }

@@ -46,6 +46,7 @@ func (c *checker) sweep() {
 	w.noticeSweep()
 	c.kept()
 	c.bounds()
+	c.sent()
 	if head := c.fold.Head(); head != c.sweeps.head {
 		c.sweeps.head = head
 		c.compareAll()
