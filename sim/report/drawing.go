@@ -94,7 +94,7 @@ func (t *tale) draw(w window, moment int64, only []member.ID) drawing {
 func (t *tale) foremost(ms []member.Member) (kept []member.Member, more int) {
 	if len(ms) > lanesShown {
 		more = len(ms) - lanesShown
-		slices.SortStableFunc(ms, func(a, b member.Member) int { return cmp.Compare(len(t.lines[b.ID]), len(t.lines[a.ID])) })
+		slices.SortStableFunc(ms, func(a, b member.Member) int { return cmp.Compare(len(t.about[b.ID]), len(t.about[a.ID])) })
 		ms = ms[:lanesShown]
 	}
 	slices.SortFunc(ms, func(a, b member.Member) int {
@@ -123,11 +123,11 @@ func (t *tale) memberLane(m member.Member, w window, used map[look][]string) lan
 		}
 	}
 	l.Shapes = s.shapes()
-	l.Label = told(l.Name, ss, w)
+	l.Label = inWords(l.Name, ss, w)
 	if len(faults) > 0 {
 		l.Label += ". Faults: " + strings.Join(faults[:min(len(faults), changesTold)], "; ")
 	}
-	l.Lines, l.More = lines(t.lines[m.ID], w)
+	l.Lines, l.More = lines(t.about[m.ID], w)
 	return l
 }
 

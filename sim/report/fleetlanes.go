@@ -7,6 +7,7 @@ import (
 
 	"moonwatch/failover"
 	"moonwatch/member"
+	"moonwatch/sim/scenario"
 )
 
 // fleetLanes are the lanes that belong to no member: council, brake, pool,
@@ -33,7 +34,7 @@ func (t *tale) councilLane(w window) (lane, bool) {
 		return lane{}, false
 	}
 	s := strip{window: w}
-	l := lane{Name: laneCouncil, Label: told("council leader", ss, w)}
+	l := lane{Name: laneCouncil, Label: inWords("council leader", ss, w)}
 	for i, x := range ss {
 		k := look{Class: [2]string{"lead", "lead2"}[i%2], Y: 2, H: 16}
 		if leaderless(x.state) {
@@ -62,7 +63,7 @@ func (t *tale) brakeLane(w window, used map[look][]string) (lane, bool) {
 		ss = slices.Insert(ss, 0, span{0, ss[0].from, string(failover.Normal)})
 	}
 	s := strip{window: w}
-	l := lane{Name: laneBrake, Label: told("brake", ss, w)}
+	l := lane{Name: laneBrake, Label: inWords("brake", ss, w)}
 	for _, x := range ss {
 		k := lookOf(x.state)
 		s.add(k, x.from, x.to)
@@ -111,12 +112,25 @@ type tallied struct {
 func (t *tale) poolLane(w window) (lane, bool) {
 	duty := map[member.ID]int{}
 	var steps []tallied
+	var told []scenario.Event
 	most := 0
 	for _, e := range t.lanes[lanePool] {
 		if e.Member == "" {
 			continue
 		}
-		duty[e.Member] = poolDuty(e.State)
+		if e.State == "" {
+			told = append(told, e)
+			continue
+		}
+		was, known := duty[e.Member]
+		now := poolDuty(e.State)
+		if !known && now < 0 {
+			continue // it was never of the pool
+		}
+		if duty[e.Member] = now; known && was == now {
+			continue
+		}
+		told = append(told, e)
 		x := tallied{at: e.AtMS}
 		for _, d := range duty {
 			if d >= 0 {
@@ -147,8 +161,8 @@ func (t *tale) poolLane(w window) (lane, bool) {
 		}
 		words = append(words, span{x.at, end, fmt.Sprintf("%d free, %d claimed, %d set aside", x.n[0], x.n[1], x.n[2])})
 	}
-	l := lane{Name: lanePool, Note: fmt.Sprintf("0–%d", most), Shapes: s.shapes(), Label: told("spares in the pool", words, w), Tall: true}
-	l.Lines, l.More = lines(t.lanes[lanePool], w)
+	l := lane{Name: lanePool, Note: fmt.Sprintf("0–%d", most), Shapes: s.shapes(), Label: inWords("spares in the pool", words, w), Tall: true}
+	l.Lines, l.More = lines(told, w)
 	return l, true
 }
 
@@ -159,7 +173,7 @@ func (t *tale) caseLanes(w window, used map[look][]string) []lane {
 		events := t.lanes[name]
 		ss := spans(events, t.end)
 		s := strip{window: w}
-		l := lane{Name: name, Label: told(name, ss, w)}
+		l := lane{Name: name, Label: inWords(name, ss, w)}
 		for _, e := range events {
 			if e.Member != "" {
 				l.Note = string(e.Member)

@@ -44,6 +44,9 @@ func aStorm(members int) scenario.Result {
 			band.ToMS = end
 		}
 		band.Text = fmt.Sprintf("%s of %s for %d s", kind, id(i*7), long/1000)
+		if band.ToMS < end {
+			band.End = fmt.Sprintf("end of the %s of %s", kind, id(i*7))
+		}
 		s.Faults = append(s.Faults, band)
 		if kind == sim.Weather || kind == sim.Pause {
 			continue
@@ -84,7 +87,7 @@ func aStorm(members int) scenario.Result {
 		BrokenMS: 487_400, Members: members, Verdicts: 21, Events: 1_841_220, Virtual: end * time.Millisecond, Trace: "9f02c6a1d04b77e3",
 		Messages: scenario.Spread{Min: 21.1, Median: 32.7, Max: 88.4}, Bytes: scenario.Spread{Min: 2210, Median: 3480, Max: 11_900},
 		Checks:    map[string]int{},
-		Sometimes: map[string]int{"verdict.withdrawn": 14, "council.leader-lost": 2, "brake.opened": 3, "snapshot.installed": 0, "spare.dead-on-arrival": 0},
+		Sometimes: map[string]int{},
 		Requests:  30_000, Failed: 212, Story: s,
 	}
 	for i := range 40 {
@@ -92,8 +95,11 @@ func aStorm(members int) scenario.Result {
 		r.RecoverMS = append(r.RecoverMS, int64(3900+i*33))
 	}
 	r.RecoverMS = append(r.RecoverMS, 31_800, 44_250)
-	for name := range sentences {
-		r.Checks[name] = 1000 + 37*len(name)
+	for i, p := range sim.Promises() {
+		r.Checks[p.Name] = 1000 + 3711*i
+	}
+	for i, x := range sim.Rarities() {
+		r.Sometimes[x.Name] = i % 3 * 7
 	}
 	return r
 }
@@ -117,8 +123,8 @@ func aCampaign() Input {
 		r := scenario.Result{
 			Seed: seed + 1, Outcome: scenario.Ok, Members: 30, Verdicts: int(seed % 4), Events: 180_000 + 311*(seed%97), Virtual: 5 * time.Minute,
 			Messages: scenario.Spread{Min: 18, Median: 24 + float64(seed%7), Max: 40}, Bytes: scenario.Spread{Min: 1400, Median: 2100 + float64(seed%13)*20, Max: 5200},
-			Checks:    map[string]int{"S1": 3, "S2": 3, "S3": 900, "S4": 40, "S10": 9000, "S12": 900, "L1": 1, "L2": 1},
-			Sometimes: map[string]int{"verdict.withdrawn": int(seed % 3 / 2), "snapshot.installed": 0, "council.leader-lost": int(seed % 2)},
+			Checks:    map[string]int{"S1": 3, "S2": 3, "S3": 900, "S4": 40, "S10": 9000, "S12": 900, "unheard-of": 1},
+			Sometimes: map[string]int{"verdict-withdrawn": int(seed % 3 / 2), "snapshot-installed": 0, "leader-changed": int(seed % 2)},
 			Requests:  1000, Failed: int(seed % 5),
 		}
 		for i := range seed % 3 {

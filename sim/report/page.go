@@ -57,7 +57,7 @@ type view struct {
 
 	Invariants []invariant
 	Rare       []rarity
-	Never      int
+	Never      []rarity
 	Single     bool // one run: what never happened in it is not strange
 
 	Command, Version string

@@ -123,7 +123,7 @@ func (b *tab) colours(scheme string) {
 
 func TestThePagesAreDrawn(t *testing.T) {
 	b := browse(t)
-	for name, in := range map[string]Input{"run": played(t), "broken": broken(60), "campaign": aCampaign()} {
+	for name, in := range map[string]Input{"run": played(t), "long": reported(tenBadMinutes(t)), "broken": broken(60), "campaign": aCampaign()} {
 		b.do(chromedp.EmulateViewport(1280, 900))
 		b.open(in)
 		for _, scheme := range []string{"light", "dark"} {

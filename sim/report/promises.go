@@ -6,41 +6,48 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"moonwatch/sim"
 )
 
-// sentences say in a line what an invariant promises. A checker that is not
-// among them is shown by its name alone.
-var sentences = map[string]string{
-	"promise 1": "No verdict without an observer quorum that really said so, and none on a member that is well.",
-	"promise 2": "Nothing irreversible without a council quorum.",
-	"promise 3": "An exclusive slot never has two occupants.",
-	"promise 4": "A spare is never in two slots, and never lost.",
-	"promise 5": "A failover happens once: no step has its effect twice.",
-	"promise 6": "Never more actions than the budget allows, and none that is destructive in a cascade.",
-	"promise 7": "An old leader's or an old occupant's command has no effect.",
-	"promise 8": "Every fact is in the ledger and in the audit chain; what was acknowledged outlives a crash.",
-	"promise 9": "A drain never takes the last serving occupant.",
-
-	"S1":  "A verdict names an observer quorum, of one roster epoch and one incarnation.",
-	"S2":  "No verdict on a member that was up and reached by the majority.",
-	"S3":  "One leader per term, and the same facts at the same index everywhere.",
-	"S4":  "A slot has one unfenced occupant at most, a spare one slot at most.",
-	"S5":  "Occupants, spares, claimed, quarantined and lost members add up to the roster.",
-	"S6":  "Never more replacements than the window allows, and none while the brake holds.",
-	"S7":  "Neither a single agent nor a minority of the council acts.",
-	"S8":  "Slot epochs and incarnations only grow; an old verdict never strikes a new incarnation.",
-	"S9":  "A flooded subdomain takes nothing from another, and nobody is throttled below its share.",
-	"S10": "Queues are bounded, and messages stay within their budget even in a storm.",
-	"S11": "Nothing acknowledged is lost when a minority crashes and comes back.",
-	"S12": "The audit chain is whole: replayed, it gives the same state.",
-
-	"L1": "Every dead member has a verdict, or the record that says why not.",
-	"L2": "Every lost slot is served again, or its obstacle is named and people are told.",
-	"L3": "All agents have the same roster.",
-	"L4": "No suspicion stays open, and no living member stays condemned.",
-	"L5": "The council has a leader.",
-	"L6": "The brake is released, throttles are lifted, queues are empty.",
+// catalogue is a list of names that the simulator shows people in an order of
+// its own, each with a sentence.
+type catalogue struct {
+	place map[string]int
+	says  map[string]string
 }
+
+func (c *catalogue) add(name, says string) {
+	if c.place == nil {
+		c.place, c.says = map[string]int{}, map[string]string{}
+	}
+	c.place[name] = len(c.place)
+	first, size := utf8.DecodeRuneInString(says)
+	c.says[name] = string(unicode.ToUpper(first)) + says[size:] + "."
+}
+
+// order puts what the catalogue does not know behind the rest.
+func (c *catalogue) order(a, b string) int {
+	place := func(name string) int {
+		if i, known := c.place[name]; known {
+			return i
+		}
+		return len(c.place)
+	}
+	return cmp.Or(cmp.Compare(place(a), place(b)), naturally(a, b))
+}
+
+var promises, rare = func() (p, r catalogue) {
+	for _, x := range append(sim.Promises(), sim.LivenessPromises()...) {
+		p.add(x.Name, x.Says)
+	}
+	for _, x := range sim.Rarities() {
+		r.add(x.Name, x.Says)
+	}
+	return p, r
+}()
 
 // invariant is a row of the table of invariants.
 type invariant struct {
@@ -50,9 +57,9 @@ type invariant struct {
 
 func invariants(checks map[string]int, broken ...string) []invariant {
 	var rows []invariant
-	for _, name := range slices.SortedFunc(maps.Keys(checks), inOrder) {
+	for _, name := range slices.SortedFunc(maps.Keys(checks), promises.order) {
 		rows = append(rows, invariant{
-			Name: name, Sentence: sentences[name], Checked: count(checks[name]),
+			Name: name, Sentence: promises.says[name], Checked: count(checks[name]),
 			Broken: slices.Contains(broken, name),
 		})
 	}
@@ -60,43 +67,19 @@ func invariants(checks map[string]int, broken ...string) []invariant {
 }
 
 // rarity is a row of the table of what has to happen now and then.
-type rarity struct {
-	Name, Times string
-	Never       bool
-}
+type rarity struct{ Name, Sentence, Times string }
 
-// rarities lists what never happened first: that is what the table is for.
-func rarities(sometimes map[string]int) (rows []rarity, never int) {
-	names := slices.SortedFunc(maps.Keys(sometimes), func(a, b string) int {
-		x, y := min(sometimes[a], 1), min(sometimes[b], 1)
-		return cmp.Or(cmp.Compare(x, y), naturally(a, b))
-	})
-	for _, name := range names {
-		n := sometimes[name]
-		rows = append(rows, rarity{Name: name, Times: count(n), Never: n == 0})
-		if n == 0 {
-			never++
+// rarities lists what happened, and what never did.
+func rarities(sometimes map[string]int) (rows, never []rarity) {
+	for _, name := range slices.SortedFunc(maps.Keys(sometimes), rare.order) {
+		x := rarity{name, rare.says[name], count(sometimes[name])}
+		if sometimes[name] == 0 {
+			never = append(never, x)
+			continue
 		}
+		rows = append(rows, x)
 	}
 	return rows, never
-}
-
-// inOrder puts safety first, then the promises that stand on their own, then
-// liveness, then what is not known here.
-func inOrder(a, b string) int {
-	place := func(name string) int {
-		switch head, _ := numbered(name); {
-		case sentences[name] == "":
-			return 3
-		case head == "S":
-			return 0
-		case head == "L":
-			return 2
-		default:
-			return 1
-		}
-	}
-	return cmp.Or(cmp.Compare(place(a), place(b)), naturally(a, b))
 }
 
 // naturally orders names so that S2 comes before S10.

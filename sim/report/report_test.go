@@ -32,10 +32,14 @@ func page(t *testing.T, in Input) string {
 	return string(b)
 }
 
-func played(t *testing.T) Input {
+func played(t *testing.T) Input { return reported(aCrash(t)) }
+
+// reported is the report of a run that was really played.
+func reported(r Run) Input {
+	r.Replay = fmt.Sprintf("moonwatch sim run %s.yaml --seed %d", r.Result.Scenario, r.Result.Seed)
 	return Input{
-		Command: "moonwatch sim run one-crash.yaml --report out", Version: "moonwatch 0.3.0 (a1b2c3d)", Profile: "lan", Took: 310 * time.Millisecond,
-		Runs: []Run{{Result: aCrash(t), Replay: "moonwatch sim run one-crash.yaml --seed 42"}},
+		Command: "moonwatch sim run " + r.Result.Scenario + ".yaml --report out", Version: "moonwatch 0.3.0 (a1b2c3d)", Profile: "lan",
+		Took: 310 * time.Millisecond, Runs: []Run{r},
 	}
 }
 

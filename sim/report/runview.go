@@ -72,7 +72,7 @@ func (r Run) view(d detail, titled bool) runView {
 	x := r.Result
 	v := runView{
 		ID: fmt.Sprintf("seed-%d", x.Seed), Ending: endingOf(x.Outcome), Broken: x.Broken, Promise: x.Promise,
-		Sentence: sentences[x.Promise], Replay: r.Replay, Shrunk: r.Shrunk, Plan: r.Plan,
+		Sentence: promises.says[x.Promise], Replay: r.Replay, Shrunk: r.Shrunk, Plan: r.Plan,
 	}
 	if titled {
 		v.Title = headline(x)

@@ -55,13 +55,13 @@ func (t *tale) happenings(w window) []scenario.Event {
 			who = b.Whom[0]
 		}
 		if b.FromMS >= w.from && b.FromMS <= w.to {
-			out = append(out, scenario.Event{AtMS: b.FromMS, Lane: "fault", Member: who, Text: b.Text})
+			out = append(out, scenario.Event{AtMS: b.FromMS, Seq: b.Seq, Lane: laneFault, Member: who, Text: b.Text})
 		}
-		if b.ToMS >= w.from && b.ToMS <= w.to && b.ToMS < t.end {
-			out = append(out, scenario.Event{AtMS: b.ToMS, Lane: "fault", Member: who, Text: "ends: " + b.Text})
+		if b.ToMS >= w.from && b.ToMS <= w.to && b.End != "" {
+			out = append(out, scenario.Event{AtMS: b.ToMS, Seq: b.EndSeq, Lane: laneFault, Member: who, Text: b.End})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b scenario.Event) int { return cmp.Compare(a.AtMS, b.AtMS) })
+	slices.SortStableFunc(out, inTime)
 	return out
 }
 

@@ -89,8 +89,8 @@ func (w window) within(x, width int64, text, class string) word {
 // changesTold is how many changes of state a text alternative tells.
 const changesTold = 12
 
-// told is a lane's text alternative: what began when.
-func told(name string, ss []span, w window) string {
+// inWords is a lane's text alternative: what began when.
+func inWords(name string, ss []span, w window) string {
 	var parts []string
 	more := 0
 	for _, s := range ss {
@@ -123,8 +123,8 @@ func lineOf(e scenario.Event) line {
 	if l.Who == "" {
 		l.Who = e.Lane
 	}
-	if l.Text == "" {
-		l.Text = e.State
+	if l.Text == "" && e.State != "" {
+		l.Text = "now " + e.State
 	}
 	if e.Lane == laneChecker {
 		l.Tone = "bad"

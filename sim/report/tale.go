@@ -18,6 +18,7 @@ const (
 	lanePool    = "pool"
 	laneCase    = "case"
 	laneChecker = "checker"
+	laneFault   = "fault" // of no event: the beginnings and ends of faults
 )
 
 // tale is a story, sorted by lanes.
@@ -26,6 +27,7 @@ type tale struct {
 	end    int64 // of the run, in ms
 	lanes  map[string][]scenario.Event
 	lines  map[member.ID][]scenario.Event // of the lane member
+	about  map[member.ID][]scenario.Event // of any lane that people are told about it
 	struck map[member.ID][]scenario.Band  // by faults that were meant for some members
 	cases  []string                       // in the order in which they opened
 	named  map[member.ID]bool
@@ -34,13 +36,13 @@ type tale struct {
 func newTale(s *scenario.Story, virtual time.Duration) *tale {
 	t := &tale{
 		Story: s, end: max(virtual.Milliseconds(), 1),
-		lanes: map[string][]scenario.Event{}, lines: map[member.ID][]scenario.Event{},
+		lanes: map[string][]scenario.Event{}, lines: map[member.ID][]scenario.Event{}, about: map[member.ID][]scenario.Event{},
 		struck: map[member.ID][]scenario.Band{}, named: map[member.ID]bool{},
 	}
 	for _, m := range s.Members {
 		t.named[m.ID] = true
 	}
-	for _, e := range slices.SortedStableFunc(slices.Values(s.Events), func(a, b scenario.Event) int { return cmp.Compare(a.AtMS, b.AtMS) }) {
+	for _, e := range slices.SortedStableFunc(slices.Values(s.Events), inTime) {
 		t.end = max(t.end, e.AtMS)
 		lane := e.Lane
 		if lane == laneCase {
@@ -53,6 +55,9 @@ func newTale(s *scenario.Story, virtual time.Duration) *tale {
 		if lane == laneMember {
 			t.lines[e.Member] = append(t.lines[e.Member], e)
 		}
+		if e.Lane == laneMember || e.Text != "" {
+			t.about[e.Member] = append(t.about[e.Member], e)
+		}
 	}
 	for _, b := range s.Faults {
 		for _, id := range b.Whom {
@@ -64,9 +69,14 @@ func newTale(s *scenario.Story, virtual time.Duration) *tale {
 	return t
 }
 
-// forAll reports that a fault was meant for everybody: weather. It says nothing
-// about a single member.
-func (t *tale) forAll(b scenario.Band) bool { return len(b.Whom) == 0 || len(b.Whom) >= len(t.Members) }
+// inTime is the order of events.
+func inTime(a, b scenario.Event) int {
+	return cmp.Or(cmp.Compare(a.AtMS, b.AtMS), cmp.Compare(a.Seq, b.Seq))
+}
+
+// forAll reports that a fault was meant for everybody. It says nothing about a
+// single member.
+func (t *tale) forAll(b scenario.Band) bool { return len(b.Whom) >= len(t.Members) }
 
 var caseName = regexp.MustCompile(`\bC-\d+\b`)
 
