@@ -21,6 +21,7 @@ type Config struct {
 	LossCount       int           // lost ones of the window that accuse
 	LossAboveMedian float64       // and this share above the median of the own edges
 	LossClear       float64       // cleared below median plus this share
+	LossOver        int           // or by so many regular probes answered in a row
 	OutageRun       int           // lost regular probes in a row that are an outage and no loss
 	ClearAnswers    int           // answers in a row that clear silence
 	RollUps         int           // fresh answers that make an up answer to a roll call
@@ -57,7 +58,7 @@ func Default() Config {
 		ProbeInterval: 500 * time.Millisecond, ReprobeInterval: 100 * time.Millisecond,
 		TimeoutMin: 50 * time.Millisecond, TimeoutMax: 200 * time.Millisecond,
 		Patience: time.Second, LostRunMin: 4, LostRunMax: 12, RunChance: 1e-4,
-		LossWindow: 40, LossCount: 16, LossAboveMedian: 0.30, LossClear: 0.15,
+		LossWindow: 40, LossCount: 16, LossAboveMedian: 0.30, LossClear: 0.15, LossOver: 16,
 		OutageRun: 10, ClearAnswers: 2, RollUps: 2, RollDowns: 4, RollDownsMax: 6,
 		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5, DeafLoss: 0.65,
 		DoubtMax: 30 * time.Second, NewEdgeMax: 2 * time.Second,
@@ -98,6 +99,8 @@ func (c Config) Validate() error {
 	want(c.LossClear < c.LossAboveMedian,
 		"loss_clear is %v, want less than loss_above_median (%v): else an accusation has no hysteresis",
 		c.LossClear, c.LossAboveMedian)
+	want(c.LossOver >= 1 && c.LossOver <= c.LossWindow,
+		"loss_over is %d, want 1 to loss_window (%d)", c.LossOver, c.LossWindow)
 	want(c.VoteLife > 2*c.Renew, "vote_life is %v, want more than twice renew (%v)", c.VoteLife, c.Renew)
 	want(c.MassLife > 2*c.MassRenew, "mass_life is %v, want more than twice mass_renew (%v)", c.MassLife, c.MassRenew)
 	want(c.Checkers >= 1, "checkers is %d, want at least 1", c.Checkers)

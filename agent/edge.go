@@ -175,6 +175,8 @@ func (e *edge) weighSilence(now time.Time, run int, c *Config) {
 func (e *edge) weighLoss(m float64, c *Config) {
 	rate := e.lossRate()
 	switch {
+	case e.lossIsOver(c):
+		e.loss = false
 	case !e.loss:
 		// The window must be full: two losses of the first three probes are
 		// 67 % and mean nothing.
@@ -183,6 +185,13 @@ func (e *edge) weighLoss(m float64, c *Config) {
 		e.loss = false
 	}
 }
+
+// lossIsOver reports that the newest regular probes were all answered: what the
+// window still remembers has passed. A member that stood still again and again
+// would else be accused until half a window after its last stall, and condemned
+// when it has long been well. It hides no bad link: at 40 % loss chance alone gives
+// such a run once in an hour, and the window is kept, so one more loss accuses anew.
+func (e *edge) lossIsOver(c *Config) bool { return bits.TrailingZeros64(e.window) >= c.LossOver }
 
 // life books an incarnation that an answer carried.
 func (e *edge) life(now time.Time, inc member.Incarnation, c *Config) {

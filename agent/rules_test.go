@@ -46,11 +46,41 @@ func TestLossAccusesFromSixteenOfFortyAndThirtyPointsAboveTheMedian(t *testing.T
 		cfg := Default()
 		e := &edge{loss: c.stood}
 		for i := range c.seen {
-			e.record(i < c.lost, &cfg)
+			e.record(i >= c.seen-c.lost, &cfg)
 		}
 		if e.weighLoss(c.median, &cfg); e.loss != c.want {
 			t.Errorf("%d of %d lost, median %v, stood %v: accused %v", c.lost, c.seen, c.median, c.stood, e.loss)
 		}
+	}
+}
+
+// TestSixteenAnswersInARowEndALoss keeps a member that stood still again and
+// again, and has been well since, from being condemned for it.
+func TestSixteenAnswersInARowEndALoss(t *testing.T) {
+	cfg := Default()
+	e := &edge{}
+	record := func(lost bool, n int) {
+		for range n {
+			e.record(lost, &cfg)
+			e.weighLoss(0, &cfg)
+		}
+	}
+	record(false, 24)
+	record(true, 16)
+	if !e.loss {
+		t.Fatal("16 of 40 lost: not accused")
+	}
+	record(false, 15)
+	if !e.loss {
+		t.Fatal("no longer accused after 15 answers, of which 40 % loss gives some by chance")
+	}
+	record(false, 1)
+	if e.loss {
+		t.Fatal("accused after 16 answers in a row")
+	}
+	record(true, 1)
+	if !e.loss {
+		t.Fatal("the answers in between hide that 17 of 40 are lost")
 	}
 }
 
