@@ -57,7 +57,7 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 		ids = append(ids, m.ID)
 	}
 	const warm = 30 * time.Second
-	limits := bounds{council: cfg.Council, emptied: map[member.ID]bool{}}
+	limits := bounds{council: cfg.Council, emptied: map[member.ID]bool{}, drifts: map[member.ID]bool{}}
 	var faults []Fault
 	for range 1 + d.next()%12 {
 		at := d.span(warm, quiet-10*time.Second)
@@ -75,11 +75,13 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 type bounds struct {
 	council []member.ID
 	emptied map[member.ID]bool // councillors whose disk was lost
+	drifts  map[member.ID]bool // whose clock runs wrong at some time: two such faults would add up
 	liar    member.ID          // the one observer that lies in this story
 }
 
 // hold takes out of a fault those whom it may not hit: more than a minority of
-// the councillors' disks over the whole story, and a second liar.
+// the councillors' disks over the whole story, a second liar, a clock that runs
+// wrong already.
 func (b *bounds) hold(f Fault) Fault {
 	f.Whom = slices.DeleteFunc(f.Whom, func(id member.ID) bool {
 		switch f.Do {
@@ -96,6 +98,10 @@ func (b *bounds) hold(f Fault) Fault {
 				b.liar = id
 			}
 			return b.liar != id
+		case ClockDrift:
+			twice := b.drifts[id]
+			b.drifts[id] = true
+			return twice
 		default:
 		}
 		return false
