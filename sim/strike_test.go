@@ -47,13 +47,8 @@ func TestEveryKindOfFaultAloneComesRightAgain(t *testing.T) {
 				}
 				began, ended := 0, 0
 				w.Watch(func(h Happening) {
-					switch h.What {
-					case FaultBegan:
-						began++
-					case FaultEnded:
-						ended++
-					default:
-					}
+					began += map[HappeningKind]int{FaultBegan: 1}[h.What]
+					ended += map[HappeningKind]int{FaultEnded: 1}[h.What]
 				})
 				w.Begin(mild(r, whom))
 				run(t, w, 30*time.Second)
