@@ -7,9 +7,8 @@ import (
 
 // Audit checks what only a whole run shows: that the histories of spares and
 // slots have an order in which each step was allowed (S4), that every agent with
-// all facts has the same ledger (S3), that every fact is still on most
-// councillors' disks (S11), and that the facts' bytes alone give the same state
-// (S12). It is called once, at the end of a run, and returns the first broken
+// all facts has the same ledger (S3), that no fact can be forgotten (S11), and
+// that the facts' bytes alone give the same state (S12). It is called once, at the end of a run, and returns the first broken
 // promise.
 func (w *World) Audit() error {
 	c := w.checker
@@ -21,7 +20,7 @@ func (w *World) Audit() error {
 	if w.Void() == "" {
 		for _, f := range w.facts {
 			c.look(ruleKept)
-			if n, all := c.onDisks(f), len(w.cfg.Council); f.Command.Kind != consensus.KindGenesis && 2*n <= all {
+			if n, all := c.onDisks(f), len(w.cfg.Council); f.Command.Kind != consensus.KindGenesis && c.forgettable(n) {
 				c.fail(ruleKept, "fact %d was agreed and is left on %d of %d councillors' disks", f.Index, n, all)
 			}
 		}
