@@ -28,9 +28,15 @@ const wordLife = 16 * time.Second
 // said books what an observer really said.
 func (c *checker) said(m *machine, st agent.Statement) {
 	for _, v := range st.Votes {
-		if v.Stance == agent.Down {
-			c.words[saying{m.id, v.Subject, v.Kind}] = spoken{c.w.now, v.Incarnation}
+		if v.Stance != agent.Down {
+			continue
 		}
+		k := saying{m.id, v.Subject, v.Kind}
+		life := v.Incarnation
+		if life > 0 { // an older statement may be sent again after a newer one
+			life = max(life, c.words[k].life)
+		}
+		c.words[k] = spoken{c.w.now, life}
 	}
 }
 

@@ -45,6 +45,7 @@ var rarities = []Rarity{
 	{"snapshot-installed", "an agent that lagged was given a whole ledger"},
 	{"duplicate-command", "a command came to the log again after it stood in the ledger"},
 	{"clock-stepped-down", "a leader whose clock was off lost its office"},
+	{"agent-refused", "an agent did not start on a disk that was damaged, full or silent"},
 	{"torn-tail-recovered", "an agent came up from a disk whose last record was torn or lost"},
 
 	{"case-aborted", "a case ended because its member came back in time"},
@@ -128,6 +129,8 @@ func (w *World) notice(h Happening) {
 			delete(w.rare.torn, h.Member)
 			w.seldom("torn-tail-recovered")
 		}
+	case AgentRefused:
+		w.seldom("agent-refused")
 	case LedBy:
 		w.noticeLed(h.Member, *h.Led)
 	case Agreed:
