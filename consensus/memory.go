@@ -95,6 +95,13 @@ func (m *memory) arrange(now time.Time, roster *member.Roster) {
 	}
 }
 
+// excuse takes everybody for heard just now.
+func (m *memory) excuse(now time.Time) {
+	for i := range m.entries {
+		m.entries[i].heard = now
+	}
+}
+
 // subject is what is known about a member of which somebody speaks now, nil for
 // a stranger.
 func (m *memory) subject(id member.ID) *subject {

@@ -141,6 +141,11 @@ func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
 		return nil
 	}
 	t.memory.follow(now, t.ledger)
+	if !t.swept.IsZero() && now.Sub(t.swept) >= t.cfg.Silent {
+		// So late a sweep means that we stood still ourselves and could hear
+		// nobody: like a new leader we give everybody the time to speak.
+		t.memory.excuse(now)
+	}
 	var out []TallyEffect
 	switch ev := ev.(type) {
 	case Heard:

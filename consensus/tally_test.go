@@ -369,6 +369,23 @@ func TestAMemberUnderAVerdictIsNotOpenBesides(t *testing.T) {
 	}
 }
 
+// TestALeaderThatStoodStillFindsNobodyUnheard: a stall of the leader and of so
+// many councillors that nobody could take its office.
+func TestALeaderThatStoodStillFindsNobodyUnheard(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.run(time.Second)
+	a.dead["b2"] = true
+	a.now = a.now.Add(5 * time.Second) // nobody steps the tally meanwhile
+	a.step(TallyWoken{})
+	if open := a.tally.Open(a.now); len(open) > 0 {
+		t.Errorf("open %v the moment it goes on, want none", open)
+	}
+	a.run(2500 * time.Millisecond)
+	if open := a.tally.Open(a.now); !slices.Equal(open, []member.ID{"b2"}) {
+		t.Errorf("open %v after 2.5 s, want b2, which is dead", open)
+	}
+}
+
 // The joint table of PROTOCOL 4.
 func TestAgentAndServiceAreJudgedTogether(t *testing.T) {
 	const mixed = agent.Stance(99)
