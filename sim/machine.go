@@ -41,6 +41,7 @@ type machine struct {
 
 	ailed   time.Duration // when something last happened to it, for the checkers
 	lossyAt time.Duration // when its links were last made or ended being lossy
+	stoodAt time.Duration // when it last went on after standing still
 }
 
 // service is one slot's service process on a machine.

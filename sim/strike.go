@@ -283,6 +283,7 @@ func (m *machine) resume() {
 	waiting := m.waiting
 	m.waiting = nil
 	m.ail()
+	m.stoodAt = m.w.now
 	for _, do := range waiting {
 		m.deliver(do)
 	}

@@ -25,13 +25,17 @@ const grace = 5 * time.Second
 // probes of 500 ms.
 const lossMemory = 25 * time.Second
 
+// stallMemory is for how long a member that stood still may be blamed for the
+// probes that it left unanswered: until 16 regular ones are answered.
+const stallMemory = 8*time.Second + grace
+
 // well reports that a member's agent has run, and that more than half of the
 // agents whose word can come to the leader have reached it and been reached, for
 // long enough that no verdict may say otherwise; most councillors too. A loss that others do not have
 // is not well, and neither is one of more than 51 % for the round trip.
 func (m *machine) well(leader *machine) bool {
 	w := m.w
-	if !m.up() || m.slow.more > tolerated || w.now-m.ailed < grace || w.now-m.lossyAt < lossMemory {
+	if !m.up() || m.slow.more > tolerated || w.now-m.ailed < grace || w.now-m.lossyAt < lossMemory || m.stoodAt > 0 && w.now-m.stoodAt < stallMemory {
 		return false
 	}
 	if !w.councilReaches(m) {
