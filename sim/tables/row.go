@@ -74,18 +74,18 @@ func (s *Score) Detect(pct int) time.Duration {
 }
 
 // Bound is the rate of condemned healthy members per member-day that the row
-// excludes with 95 %: the rule of three where there was none, else Poisson's
-// bound by its normal approximation.
+// excludes with 95 %: the rule of three where there was none, else Poisson's upper
+// bound as Wilson and Hilferty approximate it, to less than one per cent.
 func (r *Row) Bound(s *Score) float64 {
 	days := r.MemberDays()
-	if days == 0 {
-		return 0
-	}
-	if s.Healthy == 0 {
+	switch {
+	case days == 0:
+		return math.Inf(1)
+	case s.Healthy == 0:
 		return 3 / days
 	}
-	k := float64(s.Healthy)
-	return (k + 1.645*math.Sqrt(k) + 2) / days
+	k := float64(s.Healthy + 1)
+	return k * math.Pow(1-1/(9*k)+1.645/(3*math.Sqrt(k)), 3) / days
 }
 
 // seeds names the seeds as ranges.

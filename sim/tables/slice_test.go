@@ -3,6 +3,7 @@ package tables
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -104,7 +105,9 @@ func TestTheRuleOfThree(t *testing.T) {
 	if got := r.Bound(&r.Ours); got != 0.003 {
 		t.Fatalf("0 in 1,000 member-days: below %v a day, want 0.003", got)
 	}
-	if got := r.Bound(&Score{Healthy: 4}); got <= 0.004 {
-		t.Fatalf("4 in 1,000 member-days: below %v a day, want more than was seen", got)
+	for seen, want := range map[int]float64{1: 4.744, 4: 9.154, 20: 29.06} { // Poisson's tables
+		if got := 1000 * r.Bound(&Score{Healthy: seen}); math.Abs(got-want) > 0.01*want {
+			t.Errorf("%d in 1,000 member-days: below %v in as many, want %v", seen, got, want)
+		}
 	}
 }
