@@ -61,7 +61,7 @@ func (s *Scenario) Compile(seed uint64, opt Options) (*Plan, error) {
 	}
 	c := s.config(g, seed)
 	p.World = worldOf(c)
-	p.World.Load = s.Load
+	p.World.Load, p.World.Begin = s.Load, s.Begin
 	c2 := compiler{plan: p, eye: eye{g: g, struck: map[string][]member.ID{}}, named: map[string]int{}}
 	for i, x := range s.Steps {
 		if x.On == nil && x.At+x.For > storm {
@@ -126,7 +126,10 @@ func (w World) config(seed uint64) sim.Config {
 		Seed: seed, Fleet: w.Fleet, Council: w.Council,
 		Net:    sim.Net{Delay: time.Duration(w.Delay), Jitter: time.Duration(w.Jitter), Loss: w.Loss},
 		Disk:   sim.Disk{Sync: w.Sync.span()},
-		Action: w.Action.span(),
+		Action: w.Action.span(), Begin: w.Begin,
+	}
+	for _, l := range w.Load {
+		c.Load = append(c.Load, sim.Load(l))
 	}
 	if w.SnapshotEvery > 0 {
 		c.Mind = func(m mind.Config) mind.Config {

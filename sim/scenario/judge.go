@@ -3,51 +3,47 @@ package scenario
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"moonwatch/member"
+	"moonwatch/sim"
 )
 
-// judge sums a run up. A broken promise comes before everything that follows
-// from it, and a world that was not well in the end before what the scenario
-// expected of it.
+// judge sums a run up. A world that left the assumptions of the protocol judges
+// nothing; a broken promise comes before everything that follows from it, and a
+// fleet that is not well in the end before what the scenario expected of it.
 func (r *run) judge() *Result {
-	x, broken, troubles := r.witness, r.broken, r.troubles
+	x, counted := r.witness, r.w.Counted()
 	res := &Result{
 		Scenario: r.plan.Scenario, Seed: r.plan.Seed, Outcome: Ok,
-		Members: len(r.plan.World.Fleet.Members), Verdicts: x.verdicts, False: x.wrong,
+		Members: len(r.plan.World.Fleet.Members), Verdicts: counted.Verdicts, False: counted.False,
 		DetectMS: millis(x.detect), RecoverMS: millis(x.recover),
 		Events: r.w.Events(), Virtual: r.w.Now(), Trace: fmt.Sprintf("%016x", r.w.Trace()),
-		Checks: map[string]int{}, Sometimes: map[string]int{},
+		Checks: r.w.Checks(), Sometimes: r.w.Sometimes(),
 	}
 	res.Messages, res.Bytes = r.sent()
+	for _, q := range r.w.Requests() {
+		res.Requests, res.Failed = res.Requests+q.Total, res.Failed+q.Failed
+	}
 	if r.opt.Realise {
 		res.Realised = r.realised()
 	}
+	void, broken := r.w.Void(), r.w.Broken()
 	switch {
+	case void != "":
+		res.Outcome, res.Promise, res.Broken = Void, "assumptions", void
 	case broken != nil:
-		res.Outcome, res.Broken, res.BrokenMS = SafetyBroken, broken.Error(), r.w.Now().Milliseconds()
-		res.Promise = promiseIn.FindString(broken.Error())
-	case len(troubles) > 0:
-		res.Outcome, res.Broken, res.BrokenMS = LivenessBroken, strings.Join(troubles, "; "), r.w.Now().Milliseconds()
-		res.Promise = "liveness"
+		res.Outcome, res.Promise, res.Broken, res.BrokenMS = SafetyBroken, broken.Promise, broken.Error(), broken.At.Milliseconds()
+	case len(r.troubles) > 0:
+		res.Outcome, res.Promise, res.Broken, res.BrokenMS = LivenessBroken, r.troubles[0].Name, inWords(r.troubles), r.w.Now().Milliseconds()
 	}
 	var story *Story
 	if r.teller != nil {
-		story = r.teller.story(broken, troubles)
+		story = r.teller.story(broken, r.troubles)
 	}
 	if res.Outcome == Ok {
-		if m := r.missed(story); len(m) > 0 {
-			res.Outcome, res.Promise = Missed, m[0].key
-			var all []string
-			for _, y := range m {
-				all = append(all, y.key+": "+y.text)
-			}
-			res.Broken = strings.Join(all, "; ")
-		}
+		r.expected(res, story)
 	}
 	if r.opt.Story {
 		res.Story = story
@@ -55,8 +51,26 @@ func (r *run) judge() *Result {
 	return res
 }
 
-// promiseIn finds a promise's name in the words of the checker.
-var promiseIn = regexp.MustCompile(`promise \d+|\b[SL]\d+\b`)
+// expected adds what the scenario expected and did not get.
+func (r *run) expected(res *Result, story *Story) {
+	missed := r.missed(res, story)
+	if len(missed) == 0 {
+		return
+	}
+	var all []string
+	for _, m := range missed {
+		all = append(all, m.key+": "+m.text)
+	}
+	res.Outcome, res.Promise, res.Broken = Missed, missed[0].key, strings.Join(all, "; ")
+}
+
+func inWords(troubles []sim.Trouble) string {
+	var all []string
+	for _, t := range troubles {
+		all = append(all, t.String())
+	}
+	return strings.Join(all, "; ")
+}
 
 // millis are durations in milliseconds, in the order in which they were
 // measured.
@@ -86,15 +100,6 @@ func spread(xs []float64) Spread {
 	}
 	slices.Sort(xs)
 	return Spread{Min: xs[0], Median: xs[len(xs)/2], Max: xs[len(xs)-1]}
-}
-
-// unsettled lists what is not as it should be, apart from what the plan broke for
-// good: a member without power does not run, and nobody can help that.
-func (r *run) unsettled() []string {
-	return slices.DeleteFunc(r.w.Troubles(), func(t string) bool {
-		name, rest, _ := strings.Cut(t, " ")
-		return r.witness.off[member.ID(name)] && rest == "does not run"
-	})
 }
 
 // miss is an expectation that was not met.

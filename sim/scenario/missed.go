@@ -14,7 +14,7 @@ import (
 func (e Expectations) needStory() bool { return len(e.Facts)+len(e.Never) > 0 }
 
 // missed lists the expectations that were not met, in their order.
-func (r *run) missed(story *Story) []miss {
+func (r *run) missed(res *Result, story *Story) []miss {
 	e, x := r.plan.Expect, r.witness
 	var out []miss
 	bad := func(key, format string, args ...any) {
@@ -40,9 +40,9 @@ func (r *run) missed(story *Story) []miss {
 			bad(key, "%d, want %s", got, want)
 		}
 	}
-	count("verdicts", e.Verdicts, x.verdicts)
+	count("verdicts", e.Verdicts, res.Verdicts)
 	r.missedVerdicts(e.Verdict, bad)
-	count("false_verdicts", e.FalseVerdicts, x.wrong)
+	count("false_verdicts", e.FalseVerdicts, res.False)
 	count("failovers", e.Failovers, x.failovers)
 	count("restarts", e.Restarts, x.restarts)
 	count("destructive", e.Destructive, x.destructive)
@@ -62,6 +62,9 @@ func (r *run) missed(story *Story) []miss {
 		if by := r.w.Occupant(slot); !r.w.Served(slot) || !slices.Contains(r.originally(s.By), by) {
 			bad("served_by", "slot %s is held by %s (served: %v), want it served by %s", slot, by, r.w.Served(slot), s.By)
 		}
+	}
+	if limit := e.FailedRequestsMax; limit != nil && res.Failed > *limit {
+		bad("failed_requests_max", "%d of %d, want at most %d", res.Failed, res.Requests, *limit)
 	}
 	if lost := x.unquorate; e.Quorum == quorumKept && lost || e.Quorum == quorumLost && !lost {
 		bad("quorum", "the council's was %s, want it %s", map[bool]string{false: quorumKept, true: quorumLost}[lost], e.Quorum)

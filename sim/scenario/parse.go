@@ -75,7 +75,7 @@ func (r *reader) read(root *node) {
 	r.swarm(top)
 	r.expect(top)
 	for _, x := range top.texts("sometimes", "a list of what has to happen sometimes") {
-		if known := sometimes; !slices.Contains(known, x.text) {
+		if known := sometimes(); !slices.Contains(known, x.text) {
 			r.wrong(x.at, "sometimes: nothing is counted as %q, %s", x.text, meant(x.text, known))
 			continue
 		}

@@ -48,6 +48,9 @@ type World struct {
 	// Numbers of the agents that differ from the product's; 0: they do not.
 	SnapshotEvery uint64 `json:"snapshot_every,omitempty"`
 	KeepEntries   uint64 `json:"keep_entries,omitempty"`
+	// Begin is where the fleet stands, if it is a real one; Fleet and Council are
+	// then what its ledger says.
+	Begin *sim.Snapshot `json:"begin,omitempty"`
 }
 
 // Between is a range of durations, drawn evenly.

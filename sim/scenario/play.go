@@ -52,8 +52,7 @@ type run struct {
 	witness *witness
 	teller  *teller // nil: nobody asked for the story
 
-	broken   error    // the first broken promise
-	troubles []string // what is still not well
+	troubles []sim.Trouble // what is still not well
 }
 
 // look is how long a run goes on between two looks at the whole fleet.
@@ -81,20 +80,23 @@ func playOnce(p *Plan, opt PlayOptions) (*Result, error) {
 	if err := r.through(time.Duration(p.Storm)); err != nil {
 		return nil, err
 	}
-	for end := time.Duration(p.Storm + p.Settle); r.broken == nil && w.Now() < end; {
+	for end := time.Duration(p.Storm + p.Settle); w.Broken() == nil && w.Now() < end; {
 		if err := r.through(min(w.Now()+settling, end)); err != nil {
 			return nil, err
 		}
-		if r.troubles = r.unsettled(); len(r.troubles) == 0 {
+		if r.troubles = w.Unsettled(); len(r.troubles) == 0 {
 			break
 		}
+	}
+	if w.Broken() == nil {
+		_ = w.Audit() // what it finds is in Broken
 	}
 	return r.judge(), nil
 }
 
 // through plays until a time, or until a promise is broken.
 func (r *run) through(until time.Duration) error {
-	for r.w.Now() < until && r.broken == nil {
+	for r.w.Now() < until && r.w.Broken() == nil {
 		r.advance(min(look, until-r.w.Now()))
 		r.witness.sample()
 		if r.teller != nil {
@@ -110,9 +112,8 @@ func (r *run) through(until time.Duration) error {
 // advance plays for d and lets the witness look after every event that may
 // concern it.
 func (r *run) advance(d time.Duration) {
-	_ = r.w.RunUntil(d, func() bool { // it says that d is over, or what Run says again
+	_ = r.w.RunUntil(d, func() bool { // it says that d is over, or what Broken says
 		r.witness.look()
 		return false
 	})
-	r.broken = r.w.Run(0)
 }

@@ -17,6 +17,7 @@ type Scenario struct {
 	Disk   sim.Disk
 	Action sim.Span
 	Load   []Load
+	Begin  *sim.Snapshot // where the fleet stands, if it is a real one; see ParseOn
 
 	Duration time.Duration // the storm, from the beginning of the world
 	Settle   time.Duration // how long it may take afterwards until all is well

@@ -1,5 +1,13 @@
 package scenario
 
+import "moonwatch/sim"
+
 // sometimes are the names under which a world counts what rarely happens and
 // has to.
-var sometimes []string
+func sometimes() []string {
+	var names []string
+	for _, r := range sim.Rarities() {
+		names = append(names, r.Name)
+	}
+	return names
+}

@@ -246,12 +246,12 @@ func (t *teller) duties() {
 }
 
 // story closes the book.
-func (t *teller) story(broken error, troubles []string) *Story {
+func (t *teller) story(broken *sim.Broken, troubles []sim.Trouble) *Story {
 	if broken != nil {
 		t.tell(Event{Lane: laneChecker, State: "broken", Raw: "broken", Text: "BROKEN: " + broken.Error()})
 	}
 	for _, x := range troubles {
-		t.tell(Event{Lane: laneChecker, State: "unsettled", Raw: "trouble", Text: "NOT WELL in the end: " + x})
+		t.tell(Event{Lane: laneChecker, State: "unsettled", Raw: "trouble", Text: "NOT WELL in the end: " + x.String()})
 	}
 	end := t.w.Now().Milliseconds()
 	for _, place := range t.open {

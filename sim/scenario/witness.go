@@ -17,12 +17,11 @@ type witness struct {
 
 	crashed map[member.ID]time.Duration // lost their power and are not condemned yet
 	off     map[member.ID]bool
-	ailing  map[member.ID]int           // by so many faults
-	touched map[member.ID]time.Duration // when the last fault that concerned it began or ended
 	verdict map[member.ID]consensus.VerdictKind
 	detect  []time.Duration
 
-	first   map[member.SlotID]member.ID // who got the slot from the fleet
+	first   map[member.SlotID]member.ID // who held the slot at the beginning
+	dealt   bool                        // first is what the ledger says
 	lost    map[member.SlotID]time.Duration
 	recover []time.Duration
 	back    func(member.SlotID, time.Duration) // is told of a slot that is served again, and since when it was not; may be nil
@@ -35,7 +34,6 @@ type witness struct {
 	unquorate    bool // the council's quorum was lost at some time
 	condemned    []WantedVerdict
 
-	verdicts, wrong                  int
 	failovers, restarts, destructive int
 }
 
@@ -47,7 +45,7 @@ type caseOf struct {
 
 func newWitness(w *sim.World, g *ground) *witness {
 	x := &witness{
-		w: w, crashed: map[member.ID]time.Duration{}, off: map[member.ID]bool{}, touched: map[member.ID]time.Duration{}, ailing: map[member.ID]int{},
+		w: w, crashed: map[member.ID]time.Duration{}, off: map[member.ID]bool{},
 		verdict: map[member.ID]consensus.VerdictKind{}, first: map[member.SlotID]member.ID{}, lost: map[member.SlotID]time.Duration{},
 		cases: map[uint64]caseOf{}, mode: failover.Normal, before: failover.Normal,
 	}
@@ -88,16 +86,7 @@ func (x *witness) elected(h sim.Happening) bool {
 	return h.Led.Leader == h.Member && h.Led.Term >= x.term
 }
 
-// aftermath is how long after the end of a fault a verdict may still follow
-// from it: votes live up to 15 s in a mass failure, and the loss rule looks back
-// 25 s.
-const aftermath = 30 * time.Second
-
 func (x *witness) struck(h sim.Happening) {
-	for _, id := range x.concerned(h.Fault) {
-		x.ailing[id]++
-		x.touched[id] = h.At
-	}
 	for _, id := range h.Fault.Whom {
 		switch h.Fault.Do {
 		case sim.Crash, sim.Wipe, sim.TornTail, sim.LostTail:
@@ -115,10 +104,6 @@ func (x *witness) struck(h sim.Happening) {
 }
 
 func (x *witness) mended(h sim.Happening) {
-	for _, id := range x.concerned(h.Fault) {
-		x.ailing[id]--
-		x.touched[id] = h.At
-	}
 	switch h.Fault.Do {
 	case sim.Crash, sim.Wipe, sim.TornTail, sim.LostTail:
 		for _, id := range h.Fault.Whom {
@@ -127,26 +112,6 @@ func (x *witness) mended(h sim.Happening) {
 		}
 	default: // the power was there
 	}
-}
-
-// concerned are the members that may rightly be condemned for a fault: those
-// that it names, and of one that severs links between some and all others,
-// everybody, for either side may be the one without the council.
-func (x *witness) concerned(f *sim.Fault) []member.ID {
-	switch f.Do {
-	case sim.Isolate, sim.Deafen, sim.Mute, sim.Cut, sim.CutOneWay, sim.Swizzle, sim.Flap:
-		if len(f.Other) == 0 {
-			if st := x.w.State(); st != nil {
-				var all []member.ID
-				for _, m := range st.Ledger().Roster().Members {
-					all = append(all, m.ID)
-				}
-				return all
-			}
-		}
-	default: // one-sided
-	}
-	return slices.Concat(f.Whom, f.Other)
 }
 
 func (x *witness) agreed(h sim.Happening) {
@@ -186,16 +151,10 @@ func (x *witness) found(y consensus.Finding, at time.Duration) {
 		return
 	}
 	x.verdict[y.Subject] = y.Kind
-	x.verdicts++
 	x.condemned = append(x.condemned, WantedVerdict{isMember(y.Subject), y.Kind})
 	if since, ok := x.crashed[y.Subject]; ok {
 		x.detect = append(x.detect, at-since)
 		delete(x.crashed, y.Subject)
-	}
-	last, ever := x.touched[y.Subject]
-	// A service that was never asked to run is down without any fault.
-	if y.Kind != consensus.VerdictServiceDown && x.ailing[y.Subject] <= 0 && (!ever || at-last > aftermath) {
-		x.wrong++
 	}
 }
 
@@ -244,6 +203,7 @@ func (x *witness) look() {
 func (x *witness) sample() {
 	x.dirty = true
 	x.look()
+	x.deal()
 	if x.term == 0 || x.unquorate {
 		return
 	}
@@ -259,6 +219,18 @@ func (x *witness) sample() {
 		}
 	}
 	x.unquorate = running > 0 && running == isolated
+}
+
+// deal notes who held which slot when the fleet had come up.
+func (x *witness) deal() {
+	st := x.w.State()
+	if x.dealt || st == nil || len(st.Slots()) == 0 {
+		return
+	}
+	x.dealt = true
+	for _, s := range st.Slots() {
+		x.first[s.ID] = s.Occupant
+	}
 }
 
 func (x *witness) members() []member.ID {
