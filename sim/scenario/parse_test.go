@@ -111,8 +111,10 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"fleet: {members: 7, failure_domains: 8}", "x.yaml:1:38: fleet.failure_domains is the number 8, want a whole number from 1 to 7"},
 		{"fleet: {members: 7, profile: fast}", `x.yaml:1:30: fleet.profile is "fast", want lan or demo`},
 		{"fleet: {pools: {web: {slots: 5, spares: 2}}, members: 9}", "x.yaml:1:55: fleet.members is 9, and its pools have 7 slots and spares: want the same, or leave it out"},
-		{"fleet: {members: {a: {failure_domain: x, pool: wbe, council: allowed}, b: {failure_domain: y}}, pools: {web: {slots: 1}}}",
-			`x.yaml:1:48: fleet.members.a.pool is "wbe", which is not in the fleet: did you mean web?`},
+		{
+			"fleet: {members: {a: {failure_domain: x, pool: wbe, council: allowed}, b: {failure_domain: y}}, pools: {web: {slots: 1}}}",
+			`x.yaml:1:48: fleet.members.a.pool is "wbe", which is not in the fleet: did you mean web?`,
+		},
 		{"network: {loss: 120%}", `x.yaml:1:17: network.loss is "120%", want a share from 0% to 100%, such as 30% or 0.3`},
 		{"disk: {min: 2s, max: 1s}", "x.yaml:1:13: disk.min is 2s, want at most max (1s)"},
 		{"load: [{host: x, pool: wbe, rps: 5}]", `x.yaml:1:24: load[0].pool is "wbe", which is not in the fleet: did you mean web?`},
