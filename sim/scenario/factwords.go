@@ -30,7 +30,8 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.verdict(f.Index, payload[consensus.Verdict](f))
 	case f.Command.Kind == failover.KindCaseOpened:
 		p := payload[failover.CaseOpened](f)
-		e.Member, e.State = p.Subject, string(failover.Draining)
+		e.Member, e.State, e.Case = p.Subject, string(failover.Draining), f.Index
+		t.cases = append(t.cases, f.Index)
 		e.Text = fmt.Sprintf("C-%d: slot %s has lost %s, its traffic goes elsewhere", f.Index, p.Slot, p.Subject)
 		if s, ok := t.w.State().Slot(p.Slot); ok && !s.Drained {
 			e.Text = fmt.Sprintf("C-%d: slot %s has lost %s, and keeps its traffic: too few would be left", f.Index, p.Slot, p.Subject)
@@ -38,12 +39,12 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.tell(e)
 	case f.Command.Kind == failover.KindCaseStep:
 		p := payload[failover.CaseStep](f)
-		e.State, e.Member = string(p.To), t.x.cases[p.Case].subject
+		e.State, e.Member, e.Case = string(p.To), t.x.cases[p.Case].subject, p.Case
 		e.Text = fmt.Sprintf("C-%d: %s", p.Case, t.step(p))
 		t.tell(e)
 	case f.Command.Kind == failover.KindReport:
 		p := payload[failover.Report](f)
-		e.Member = f.Command.Proposer
+		e.Member, e.Case = f.Command.Proposer, p.Case
 		e.Text = status.Line(*f)
 		if p.Done {
 			e.Raw = rawDone
@@ -59,6 +60,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 		e.Text = status.Line(*f)
 		t.tell(e)
 	}
+	t.closed()
 	t.duties()
 }
 

@@ -71,6 +71,7 @@ type Event struct {
 	Seq    int       `json:"seq"`  // the place among all events and the ends of faults, where times are equal
 	Lane   string    `json:"lane"` // "member", "council", "brake", "pool", "case", "checker"
 	Member member.ID `json:"member,omitempty"`
+	Case   uint64    `json:"case,omitempty"`  // of the lane "case"; 0: a fact that is of no case
 	State  string    `json:"state,omitempty"` // what begins here in that lane: "up", "accused", "down", "spare", "standing still", a mode, a leader
 	Text   string    `json:"text"`            // for people: a fact as explain would say it
 	Raw    string    `json:"raw,omitempty"`   // the happening's kind

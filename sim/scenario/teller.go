@@ -33,6 +33,7 @@ type teller struct {
 	term    uint64
 	leader  member.ID
 	told    map[member.SlotID]bool // of slots that are not served
+	cases   []uint64               // that are open
 }
 
 // condition is what a member's lane shows.
@@ -44,17 +45,18 @@ type condition struct {
 	shown             string
 }
 
-// state is the most telling word.
+// state is the most telling word: what the fleet has found comes before what is
+// really the case, which the fault's band says.
 func (c *condition) state() string {
 	switch {
+	case c.verdict != "":
+		return string(c.verdict)
 	case c.off:
 		return "off"
 	case c.halted:
 		return "standing still"
 	case c.gone:
 		return "gone"
-	case c.verdict != "":
-		return string(c.verdict)
 	case c.isolated:
 		return string(failover.Isolated)
 	case c.duty == failover.Occupant:
@@ -243,6 +245,20 @@ func (t *teller) duties() {
 		t.change(m.ID, sim.Agreed, func(c *condition) { c.duty = duty })
 		t.tell(Event{Lane: lanePool, Member: m.ID, State: string(duty), Raw: string(sim.Agreed)})
 	}
+}
+
+// closed ends the lanes of the cases that are closed. A verdict that is lifted
+// closes its case without a step.
+func (t *teller) closed() {
+	st := t.w.State()
+	t.cases = slices.DeleteFunc(t.cases, func(id uint64) bool {
+		c, ok := st.Case(id)
+		if !ok || c.State != failover.Closed {
+			return false
+		}
+		t.tell(Event{Lane: laneCase, Case: id, Member: c.Subject, State: string(failover.Closed), Raw: string(sim.Agreed)})
+		return true
+	})
 }
 
 // story closes the book.
