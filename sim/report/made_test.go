@@ -15,8 +15,13 @@ import (
 func aStorm(members int) scenario.Result {
 	const end = 600_000
 	s := &scenario.Story{}
+	var open uint64
 	add := func(at int, lane string, id member.ID, state, text string) {
-		s.Events = append(s.Events, scenario.Event{AtMS: int64(at), Lane: lane, Member: id, State: state, Text: text})
+		e := scenario.Event{AtMS: int64(at), Lane: lane, Member: id, State: state, Text: text}
+		if lane == "case" {
+			e.Case = open
+		}
+		s.Events = append(s.Events, e)
 	}
 	id := func(i int) member.ID { return member.ID(fmt.Sprintf("m-%03d", i%members)) }
 	for i := range members {
@@ -51,7 +56,8 @@ func aStorm(members int) scenario.Result {
 		if kind == sim.Weather || kind == sim.Pause {
 			continue
 		}
-		x, y, name := id(i*7), id(8*i+7), fmt.Sprintf("C-%d", 20+3*i)
+		open = uint64(20 + 3*i)
+		x, y, name := id(i*7), id(8*i+7), fmt.Sprintf("C-%d", open)
 		spare := string(y)
 		add(at+700, "member", x, "accused", fmt.Sprintf("%s and %s call %s down", id(i+1), id(i+2), x))
 		add(at+1300, "member", x, "down", fmt.Sprintf("verdict V-%d: %s down, 9 of 11 votes", 18+3*i, x))

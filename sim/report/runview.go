@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,8 +25,8 @@ const (
 	runsNearby = 6
 	planNearby = 8 << 10 // bytes
 	planFull   = 24 << 10
-	planOpen   = 2 << 10 // a plan below that is not folded
-	storyShown = 500     // lines of the whole story
+	stepsShown = 30
+	storyShown = 500 // lines of the whole story
 )
 
 // detailOf is the detail of a page's run by its place.
@@ -51,17 +53,18 @@ type runView struct {
 	ID       string
 	Title    string // empty on the page of one run
 	Ending   ending
-	Broken   string
+	Broken   []string
 	Promise  string
 	Sentence string
 	At       string
 	Replay   string
 	Plan     string
 	Shrunk   bool
-	Cut      bool // the plan is longer than what is shown
-	Open     bool
+	Steps    []string // of the plan, one line each
+	Cut      bool     // the plan is longer than what is shown
 
 	Near     *drawing // the 30 s around what broke
+	NearIs   string
 	Sequence sequence
 	Whole    *drawing
 	Lines    []line
@@ -71,12 +74,13 @@ type runView struct {
 func (r Run) view(d detail, titled bool) runView {
 	x := r.Result
 	v := runView{
-		ID: fmt.Sprintf("seed-%d", x.Seed), Ending: endingOf(x.Outcome), Broken: x.Broken, Promise: x.Promise,
+		ID: fmt.Sprintf("seed-%d", x.Seed), Ending: endingOf(x.Outcome), Broken: wrongs(x), Promise: x.Promise,
 		Sentence: promises.says[x.Promise], Replay: r.Replay, Shrunk: r.Shrunk, Plan: r.Plan,
 	}
 	if titled {
 		v.Title = headline(x)
 	}
+	v.Steps = stepsOf(v.Plan)
 	v.shorten(map[detail]int{named: 0, nearby: planNearby, full: planFull}[d])
 	if x.BrokenMS > 0 {
 		v.At = clock(x.BrokenMS)
@@ -86,7 +90,12 @@ func (r Run) view(d detail, titled bool) runView {
 	}
 	t := newTale(x.Story, x.Virtual)
 	if x.Outcome != scenario.Ok && x.BrokenMS > 0 {
-		w := window{max(0, x.BrokenMS-before), min(t.end, x.BrokenMS+after)}
+		to := min(t.end, x.BrokenMS+after)
+		w := window{max(0, to-before-after), to}
+		v.NearIs = "The thirty seconds around it"
+		if x.BrokenMS == t.end {
+			v.NearIs = "The last thirty seconds"
+		}
 		seq, whom := t.sequence(w, x.BrokenMS)
 		near := t.draw(w, x.BrokenMS, whom)
 		v.Sequence, v.Near = seq, &near
@@ -104,7 +113,44 @@ func (v *runView) shorten(limit int) {
 	if len(v.Plan) > limit {
 		v.Plan, v.Cut = v.Plan[:strings.LastIndex("\n"+v.Plan[:limit], "\n")], true
 	}
-	v.Open = len(v.Plan) <= planOpen
+}
+
+// troublesShown is how many of the troubles of one run are listed.
+const troublesShown = 20
+
+// wrongs is what went wrong, one line each: a run that does not come to rest or
+// misses its expectations has several at once.
+func wrongs(x scenario.Result) []string {
+	switch {
+	case x.Broken == "":
+		return nil
+	case x.Outcome != scenario.LivenessBroken && x.Outcome != scenario.Missed:
+		return []string{x.Broken}
+	}
+	all := strings.Split(x.Broken, "; ")
+	if more := len(all) - troublesShown; more > 0 {
+		all = append(all[:troublesShown], fmt.Sprintf("and %d more, in result.json", more))
+	}
+	return all
+}
+
+// stepsOf are the steps of a plan, one line each, without the world that they
+// happen to; none of a text that is no plan.
+func stepsOf(plan string) []string {
+	var p struct {
+		Steps []json.RawMessage `json:"steps"`
+	}
+	if json.Unmarshal([]byte(plan), &p) != nil || len(p.Steps) > stepsShown {
+		return nil
+	}
+	var lines []string
+	for _, s := range p.Steps {
+		var b bytes.Buffer
+		if json.Compact(&b, s) == nil {
+			lines = append(lines, b.String())
+		}
+	}
+	return lines
 }
 
 // story is the whole story in lines. If it is too long, what agents and members

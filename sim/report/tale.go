@@ -2,7 +2,7 @@ package report
 
 import (
 	"cmp"
-	"regexp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -45,8 +45,8 @@ func newTale(s *scenario.Story, virtual time.Duration) *tale {
 	for _, e := range slices.SortedStableFunc(slices.Values(s.Events), inTime) {
 		t.end = max(t.end, e.AtMS)
 		lane := e.Lane
-		if lane == laneCase {
-			lane = caseOf(e)
+		if lane == laneCase && e.Case > 0 {
+			lane = fmt.Sprintf("C-%d", e.Case)
 			if _, known := t.lanes[lane]; !known {
 				t.cases = append(t.cases, lane)
 			}
@@ -77,16 +77,6 @@ func inTime(a, b scenario.Event) int {
 // forAll reports that a fault was meant for everybody. It says nothing about a
 // single member.
 func (t *tale) forAll(b scenario.Band) bool { return len(b.Whom) >= len(t.Members) }
-
-var caseName = regexp.MustCompile(`\bC-\d+\b`)
-
-// caseOf is the case that an event belongs to, by the name in its text.
-func caseOf(e scenario.Event) string {
-	if name := caseName.FindString(e.Text); name != "" {
-		return name
-	}
-	return "case of " + string(e.Member)
-}
 
 // span is a state and its time.
 type span struct {
