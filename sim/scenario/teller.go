@@ -256,7 +256,9 @@ func (t *teller) closed() {
 		if !ok || c.State != failover.Closed {
 			return false
 		}
-		t.tell(Event{Lane: laneCase, Case: id, Member: c.Subject, State: string(failover.Closed), Raw: string(sim.Agreed)})
+		if n := len(t.s.Events); n == 0 || t.s.Events[n-1].Case != id || t.s.Events[n-1].State != string(failover.Closed) {
+			t.tell(Event{Lane: laneCase, Case: id, Member: c.Subject, State: string(failover.Closed), Raw: string(sim.Agreed)})
+		}
 		return true
 	})
 }
