@@ -74,7 +74,7 @@ func newCurve(title, what string, samples []int64, bars []bar) curve {
 		return tenth(curveLeft + (curveRight-curveLeft)*float64(min(ms, right))/float64(right))
 	}
 	y := func(p float64) float64 { return tenth(curveBottom - (curveBottom-curveTop)*p/100) }
-	c.Path = steps(v, x, y)
+	c.Path = steps(v, right, x, y)
 	for ms := int64(0); ms <= right; ms += step {
 		c.Xs = append(c.Xs, axisMark{x(ms), brief(ms)})
 	}
@@ -97,12 +97,16 @@ func newCurve(title, what string, samples []int64, bars []bar) curve {
 	return c
 }
 
-// steps is the curve as a path: it rises at each sample.
-func steps(v []int64, x func(int64) float64, y func(float64) float64) string {
+// steps is the curve as a path: it rises at each sample, and ends at the right
+// however much is still to come there.
+func steps(v []int64, right int64, x func(int64) float64, y func(float64) float64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "M%g %g", x(0), y(0))
 	every := max(1, len(v)/curvePoints)
 	for i, ms := range v {
+		if ms > right {
+			break
+		}
 		if i%every == every-1 || i == len(v)-1 {
 			fmt.Fprintf(&b, "H%gV%g", x(ms), y(100*float64(i+1)/float64(len(v))))
 		}

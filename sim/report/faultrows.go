@@ -2,9 +2,7 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
-	"moonwatch/member"
 	"moonwatch/sim/scenario"
 )
 
@@ -18,13 +16,12 @@ type faultRow struct {
 type faultLine struct {
 	N              int
 	From, To, Kind string
-	Whom, Text     string
+	Text           string
 }
 
 const (
 	faultRowsShown  = 8
 	faultLinesShown = 200
-	whomShown       = 6
 )
 
 // faultRows packs the faults of a window into as few rows as their bars and
@@ -70,29 +67,9 @@ func (t *tale) faultRows(w window) ([]faultRow, []faultLine) {
 }
 
 func (t *tale) faultLine(n int, b scenario.Band) faultLine {
-	l := faultLine{N: n, From: clock(b.FromMS), To: clock(b.ToMS), Kind: string(b.Kind), Whom: t.whom(b), Text: b.Text}
+	l := faultLine{N: n, From: clock(b.FromMS), To: clock(b.ToMS), Kind: string(b.Kind), Text: b.Text}
 	if b.ToMS >= t.end {
 		l.To = "end"
 	}
 	return l
-}
-
-// whom names the members that a fault was meant for.
-func (t *tale) whom(b scenario.Band) string {
-	if t.forAll(b) {
-		return "everybody"
-	}
-	return names(b.Whom, whomShown)
-}
-
-// names lists some members and says how many more there are.
-func names(ids []member.ID, limit int) string {
-	var s []string
-	for _, id := range ids[:min(len(ids), limit)] {
-		s = append(s, string(id))
-	}
-	if more := len(ids) - limit; more > 0 {
-		s = append(s, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(s, ", ")
 }

@@ -54,7 +54,7 @@ type runView struct {
 	Title    string // empty on the page of one run
 	Ending   ending
 	Broken   []string
-	Promise  string
+	What     string // went wrong: a promise's name, if it was one
 	Sentence string
 	At       string
 	Replay   string
@@ -74,8 +74,14 @@ type runView struct {
 func (r Run) view(d detail, titled bool) runView {
 	x := r.Result
 	v := runView{
-		ID: fmt.Sprintf("seed-%d", x.Seed), Ending: endingOf(x.Outcome), Broken: wrongs(x), Promise: x.Promise,
+		ID: fmt.Sprintf("seed-%d", x.Seed), Ending: endingOf(x.Outcome), Broken: wrongs(x), What: x.Promise,
 		Sentence: promises.says[x.Promise], Replay: r.Replay, Shrunk: r.Shrunk, Plan: r.Plan,
+	}
+	switch {
+	case x.Outcome == scenario.Missed:
+		v.What = "What was expected"
+	case x.Promise == "" || x.Outcome == scenario.LivenessBroken:
+		v.What = "What is wrong"
 	}
 	if titled {
 		v.Title = headline(x)

@@ -41,11 +41,13 @@ const (
 )
 
 // happenings are the events and the beginnings and ends of faults within a
-// window, in the order of time.
+// window, in the order of time. An event without a text only draws its lane: what
+// it says has been told by another one, but for a case that is closed by a fact
+// about something else.
 func (t *tale) happenings(w window) []scenario.Event {
 	var out []scenario.Event
 	for _, e := range t.Events {
-		if e.AtMS >= w.from && e.AtMS <= w.to {
+		if e.AtMS >= w.from && e.AtMS <= w.to && (e.Text != "" || e.Lane == laneCase) {
 			out = append(out, e)
 		}
 	}

@@ -124,7 +124,10 @@ func lineOf(e scenario.Event) line {
 		l.Who = e.Lane
 	}
 	if l.Text == "" && e.State != "" {
-		l.Text = "now " + e.State
+		l.Text = "now " + strings.ToLower(e.State)
+		if e.Case > 0 {
+			l.Text = fmt.Sprintf("C-%d is %s", e.Case, strings.ToLower(e.State))
+		}
 	}
 	if e.Lane == laneChecker {
 		l.Tone = "bad"
