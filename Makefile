@@ -82,8 +82,12 @@ fmt: ## Format all Go code as lint wants it.
 ##@ Simulator and numbers
 
 .PHONY: sim
-sim: ## Run the simulator's tests over SEEDS (100) seeds.
-	MOONWATCH_SEEDS=$(SEEDS) go test -count=1 -timeout 60m -v ./sim/...
+sim: build ## Play SEEDS (100) seeds of the swarm: 30 members, 5 virtual minutes.
+	@bin/moonwatch sim campaign --seeds $(SEEDS)
+
+.PHONY: sim-gate
+sim-gate: build ## Play what a change of a decision has to pass: 300 seeds of 60 members, 10 virtual minutes.
+	@bin/moonwatch sim campaign --seeds 300 --members 60 --minutes 10
 
 .PHONY: transcripts
 transcripts: ## Rewrite all golden transcripts; then read the diff.

@@ -13,6 +13,12 @@ const (
 	exitDegraded = 3 // something is wrong in the cluster, or an expectation was missed
 	exitNoQuorum = 4 // the council cannot decide
 	exitRefused  = 5 // by the rules of the ledger
+
+	// Of the simulator.
+	exitLiveness         = 6 // not all came right again
+	exitSafety           = 7 // a promise was broken
+	exitVoid             = 8 // the assumptions of the protocol did not hold: nothing was shown
+	exitNotDeterministic = 9 // played twice, and not the same
 )
 
 // exit is an error that decides the exit code. One without a cause has said

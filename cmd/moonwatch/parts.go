@@ -13,6 +13,7 @@ import (
 	"moonwatch/internal/daemon"
 	"moonwatch/internal/demo"
 	"moonwatch/member"
+	"moonwatch/sim/campaign"
 )
 
 // parts are the long-running pieces of the program behind narrow functions.
@@ -22,11 +23,12 @@ type parts struct {
 	demo        func(ctx context.Context, o demo.Options) int
 	demoControl func(ctx context.Context, dir, do string, id member.ID, out io.Writer) error
 	demoService func(ctx context.Context, args []string, errw io.Writer) int
+	freeMemory  func() uint64 // in bytes; 0: not known
 }
 
 // shipped are the parts as they are.
 func shipped() parts {
-	return parts{daemon.Version, runAgent, demo.Run, demo.Control, demo.RunService}
+	return parts{daemon.Version, runAgent, demo.Run, demo.Control, demo.RunService, campaign.FreeMemory}
 }
 
 // runAgent runs an agent until ctx ends. Where the demo's launcher started it,

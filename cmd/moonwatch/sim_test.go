@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/sim/campaign"
+	"moonwatch/sim/scenario"
+)
+
+// object is the one that --json prints.
+type object struct {
+	OK          bool           `json:"ok"`
+	Seeds       int            `json:"seeds"`
+	Broken      int            `json:"broken"`
+	FirstBroken *uint64        `json:"first_broken_seed"`
+	Interrupted bool           `json:"interrupted"`
+	Events      uint64         `json:"events"`
+	Trace       *string        `json:"trace_hash"`
+	Outcomes    map[string]int `json:"outcomes"`
+	Failures    []struct{ Plan string }
+}
+
+func decode(t *testing.T, r result) object {
+	t.Helper()
+	var o object
+	d := json.NewDecoder(strings.NewReader(r.out))
+	d.UseNumber()
+	if err := d.Decode(&o); err != nil {
+		t.Fatalf("%v in\n%s\n%s", err, r.out, r.err)
+	}
+	return o
+}
+
+func campaignOf(t *testing.T, args ...string) (object, result) {
+	t.Helper()
+	r := call(t, append([]string{"sim", "campaign", "crash", "--json"}, args...)...)
+	return decode(t, r), r
+}
+
+func TestACampaignPassesAndItsHashIsTheSameWithAnyWorkersAndSlices(t *testing.T) {
+	t.Chdir(t.TempDir())
+	one, r := campaignOf(t, "--seeds", "3", "--workers", "1", "--twice", "1")
+	r.wants(t, exitOK)
+	if !one.OK || one.Seeds != 3 || one.Broken != 0 || one.FirstBroken != nil || one.Events == 0 || one.Trace == nil {
+		t.Fatalf("%s", r.out)
+	}
+	two, _ := campaignOf(t, "--seeds", "3", "--workers", "2")
+	campaignOf(t, "--seeds", "2", "--keep", "kept")
+	kept, _ := campaignOf(t, "--seeds", "1", "--keep", "kept")
+	if *two.Trace != *one.Trace || *kept.Trace != *one.Trace || kept.Seeds != 3 || kept.Events != one.Events {
+		t.Errorf("one worker %s, two %s, slices %s of %d seeds", *one.Trace, *two.Trace, *kept.Trace, kept.Seeds)
+	}
+	if left, _ := filepath.Glob("*.json"); len(left) != 0 {
+		t.Errorf("%v were left behind", left)
+	}
+	other := call(t, "sim", "campaign", "crash", "--minutes", "3", "--keep", "kept")
+	other.wants(t, exitError, "they do not add up")
+}
+
+func TestARunIsSavedAsAPlanThatReplaysToTheSame(t *testing.T) {
+	t.Chdir(t.TempDir())
+	first := call(t, "sim", "run", "crash", "--seed", "2", "--json", "--save-plan", "p.json")
+	first.wants(t, exitOK)
+	again := call(t, "sim", "replay", "p.json", "--twice", "--json")
+	again.wants(t, exitOK)
+	if a, b := decode(t, first), decode(t, again); *a.Trace != *b.Trace || a.Events != b.Events {
+		t.Errorf("%s\nand replayed\n%s", first.out, again.out)
+	}
+	call(t, "sim", "run", "crash", "--save-plan", "p.json").wants(t, exitError, "p.json: file already exists")
+	call(t, "sim", "run", "p.json", "--seed", "3").wants(t, exitUsage, "is a plan, and has its seed")
+	call(t, "sim", "campaign", "p.json").wants(t, exitUsage, "which has one seed")
+	call(t, "sim", "shrink", "p.json").wants(t, exitError, "the plan breaks nothing: played, it ends ok")
+}
+
+func TestAnInterruptedCampaignTellsWhatRan(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out, errw bytes.Buffer
+	a := newApp(t)
+	a.out, a.errw = &out, &errw
+	time.AfterFunc(2*time.Second, cancel)
+	code := a.run(ctx, []string{"sim", "campaign", "crash", "--json", "--seeds", "0"})
+	r := result{code, out.String(), errw.String()}
+	if strings.Contains(r.err, "nothing is known") {
+		t.Skip("this machine is too slow: no seed ended in time")
+	}
+	r.wants(t, exitOK, "note: interrupted")
+	if o := decode(t, r); !o.OK || !o.Interrupted || o.Seeds == 0 {
+		t.Errorf("%s", r.out)
+	}
+}
+
+func TestWhatASimCommandCannotPlayIsRefused(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write := func(name, text string) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old.plan.json", `{"version": 0}`)
+	write("none.json", `{"steps": []}`)
+	write("typo.yaml", "name: x\nstepps: []\n")
+	if err := os.Mkdir("there", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args string
+		code int
+		say  string
+	}{
+		{"sim", exitUsage, "Usage:"},
+		{"sim rnu", exitUsage, "did you mean run?"},
+		{"sim run", exitUsage, "FILE|NAME is missing"},
+		{"sim run swrm", exitUsage, `unknown scenario "swrm", did you mean swarm?`},
+		{"sim run xyzzy", exitUsage, "'moonwatch sim list' names those that are built in"},
+		{"sim run missing.yaml", exitError, "no such file"},
+		{"sim run typo.yaml", exitError, "typo.yaml:2:1: unknown key stepps, did you mean steps?"},
+		{"sim run swarm --members 100000", exitError, "want 2 to"},
+		{"sim run swarm --members 7 --report there", exitError, "exists already"},
+		{"sim replay", exitUsage, "PLAN is missing"},
+		{"sim replay swarm", exitUsage, "want a plan"},
+		{"sim replay old.plan.json", exitError, "version 0"},
+		{"sim replay none.json", exitError, "version is missing"},
+		{"sim campaign swarm x", exitUsage, `unexpected argument "x"`},
+		{"sim campaign --seeds -1", exitUsage, "want 0 or more"},
+		{"sim campaign --workers -1", exitUsage, "want 1 or more"},
+		{"sim campaign --twice 2", exitUsage, "from 0 to 1"},
+		{"sim campaign --twice NaN", exitUsage, "from 0 to 1"},
+		{"sim campaign --minutes -1", exitUsage, "more than 0"},
+		{"sim campaign --for -1s", exitUsage, "more than 0"},
+		{"sim campaign --seeds 1 --members 7 --report there", exitError, "exists already"},
+		{"sim campaign --keep old.plan.json", exitError, "not a directory"},
+		{"sim shrink", exitUsage, "PLAN is missing"},
+		{"sim shrink x.json --for 0s", exitUsage, "more than 0"},
+		{"sim shrink missing.json", exitError, "no such file"},
+		{"sim show", exitUsage, "NAME is missing"},
+		{"sim show swrm", exitUsage, "did you mean swarm?"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			r := call(t, strings.Fields(c.args)...)
+			r.wants(t, c.code, c.say)
+			if r.out != "" {
+				t.Errorf("standard output has %q, want nothing", r.out)
+			}
+		})
+	}
+}
+
+func TestTooLittleMemoryIsSaidBeforeAnythingStarts(t *testing.T) {
+	t.Chdir(t.TempDir())
+	a := newApp(t)
+	a.parts.freeMemory = func() uint64 { return 20 << 20 }
+	a.call("sim", "run", "swarm").wants(t, exitError, "a world of 30 members takes about", "20 MiB are free")
+	a.parts.freeMemory = func() uint64 { return 300 << 20 }
+	a.call("sim", "campaign", "--workers", "64").wants(t, exitError, "64 workers with 30 members each", "there is room for --workers")
+}
+
+func TestTheScenariosThatAreListedCanBeShown(t *testing.T) {
+	list := call(t, "sim", "list")
+	list.wants(t, exitOK, "NAME", "swarm")
+	for _, line := range strings.Split(strings.TrimSpace(list.out), "\n")[1:] {
+		call(t, "sim", "show", strings.Fields(line)[0]).wants(t, exitOK)
+	}
+}
+
+func TestABarFitsItsTerminal(t *testing.T) {
+	var out bytes.Buffer
+	b := &bar{w: &out, width: 60}
+	b.show(step{done: 12, all: 24, text: "12 of 24 seeds, 1 broken, 3.1 million events a second", left: 90 * time.Second})
+	b.say("seed 7: safety broken")
+	b.clear()
+	want := "\r\x1b[K[############------------] 12 of 24 seeds, 1 broken, 3.1 mi" + "\r\x1b[Kseed 7: safety broken\n"
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+func TestElsewhereABarIsALineNowAndThen(t *testing.T) {
+	var out bytes.Buffer
+	b := newBar(&out)
+	b.show(step{text: "1 seed", left: -1})
+	b.said = time.Now().Add(-quietTime)
+	b.show(step{text: "2 seeds", left: 3 * time.Second})
+	b.show(step{text: "3 seeds", left: 2 * time.Second})
+	if out.String() != "2 seeds, about 3s left\n" {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// quiet expects of a crash that nobody notices it.
+const quiet = `
+about: Nobody notices a crash.
+fleet: demo
+duration: 1m
+steps:
+  - {at: 30s, do: crash, whom: "member:web-3"}
+expect: {verdicts: 0}
+`
+
+func TestWhatWasMissedIsNamedWithTheWayToLookCloser(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("quiet.yaml", []byte(quiet), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	call(t, "sim", "run", "quiet.yaml", "--report", "one").wants(t, exitDegraded, "an expectation was missed: verdicts:",
+		"moonwatch sim run quiet.yaml --seed 1 --save-plan failing.plan.json")
+	r := call(t, "sim", "campaign", "quiet.yaml", "--seeds", "2", "--report", "two")
+	r.wants(t, exitDegraded, "2 an expectation was missed", "seed 2: an expectation was missed", "moonwatch sim replay quiet-seed-2.plan.json")
+	for _, page := range []string{"one/index.html", "one/result.json", "two/index.html", "two/result.json"} {
+		if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "moonwatch sim") {
+			t.Errorf("%s: %v, or no command in it", page, err)
+		}
+	}
+	call(t, "sim", "replay", "quiet-seed-2.plan.json", "--trace").wants(t, exitDegraded, "the power is gone", "moonwatch sim shrink quiet-seed-2.plan.json")
+}
+
+func TestEveryOutcomeHasTheExitCodeOfTheContract(t *testing.T) {
+	for outcome, code := range map[scenario.Outcome]int{
+		scenario.Ok: 0, campaign.Crashed: 1, scenario.Missed: 3, scenario.LivenessBroken: 6, scenario.SafetyBroken: 7,
+		scenario.Void: 8, scenario.NotDeterministic: 9, "of tomorrow": 1,
+	} {
+		if got := outcomeCode(outcome); got != code {
+			t.Errorf("%s ends with %d, want %d", outcome, got, code)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package campaign
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"time"
+
+	"moonwatch/sim/scenario"
+)
+
+// enough is how many seeds make it strange that something that sometimes
+// happens did not.
+const enough = 100
+
+// Record is what became of one seed, as a slice keeps it.
+type Record struct {
+	Seed   uint64           `json:"seed"`
+	WallMS int64            `json:"wall_ms"` // since the slice began
+	TookMS int64            `json:"took_ms"` // of the wall, by its worker
+	Result *scenario.Result `json:"result,omitempty"`
+	Crash  string           `json:"crash,omitempty"` // why there is no result
+	Plan   string           `json:"plan,omitempty"`  // the file that replays it
+	Said   string           `json:"-"`               // what the worker wrote to standard error
+}
+
+// Outcome is that of the result, and Crashed without one.
+func (r Record) Outcome() scenario.Outcome {
+	if r.Result == nil {
+		return Crashed
+	}
+	return r.Result.Outcome
+}
+
+// Broken reports whether something went wrong that should be looked into.
+func (r Record) Broken() bool { return r.Outcome() != scenario.Ok && r.Outcome() != scenario.Void }
+
+// Failure says what broke.
+func (r Record) Failure() Failure {
+	f := Failure{Seed: r.Seed, Outcome: r.Outcome(), Broken: r.Crash, Plan: r.Plan}
+	if r.Result != nil {
+		f.Promise, f.Broken = r.Result.Promise, r.Result.Broken
+		f.At = time.Duration(r.Result.BrokenMS) * time.Millisecond
+	}
+	return f
+}
+
+// tally adds records up. The order in which they come does not matter.
+type tally struct {
+	seen            map[uint64]bool
+	traces          map[uint64]string
+	detect, recover []int64
+	wall            time.Duration
+	sum             Summary
+}
+
+func newTally() *tally {
+	return &tally{seen: map[uint64]bool{}, traces: map[uint64]string{}, sum: Summary{
+		Outcomes: map[scenario.Outcome]int{}, Checks: map[string]int{}, Sometimes: map[string]int{},
+		Never: []string{}, Lacking: []string{}, Failures: []Failure{},
+	}}
+}
+
+func (t *tally) add(r Record) {
+	s := &t.sum
+	t.seen[r.Seed] = true
+	s.Seeds++
+	s.Outcomes[r.Outcome()]++
+	if r.Broken() {
+		s.Failures = append(s.Failures, r.Failure())
+	}
+	if r.Result == nil {
+		return
+	}
+	x := r.Result
+	t.traces[r.Seed] = x.Trace
+	t.detect = append(t.detect, x.DetectMS...)
+	t.recover = append(t.recover, x.RecoverMS...)
+	s.Members = max(s.Members, x.Members)
+	s.Verdicts += x.Verdicts
+	s.False += x.False
+	s.Events += x.Events
+	s.Requests += x.Requests
+	s.Failed += x.Failed
+	s.Virtual += x.Virtual.Seconds()
+	s.MemberDays += float64(x.Members) * x.Virtual.Hours() / 24
+	for k, n := range x.Checks {
+		s.Checks[k] += n
+	}
+	for k, n := range x.Sometimes {
+		s.Sometimes[k] += n
+	}
+}
+
+// summary is the sum so far. wanted is what has to have happened.
+func (t *tally) summary(wanted []string) *Summary {
+	s := t.sum
+	slices.SortFunc(s.Failures, func(a, b Failure) int { return cmp.Compare(a.Seed, b.Seed) })
+	s.Broken = len(s.Failures)
+	if s.Broken > 0 {
+		s.FirstBroken = &s.Failures[0].Seed
+	}
+	s.DetectP50, s.DetectP99 = quantile(t.detect, 0.50), quantile(t.detect, 0.99)
+	s.RecoverP50, s.RecoverP99 = quantile(t.recover, 0.50), quantile(t.recover, 0.99)
+	s.Wall = t.wall.Seconds()
+	if s.Wall > 0 && s.Events > 0 {
+		speed := float64(s.Events) / s.Wall
+		s.PerSecond = &speed
+	}
+	s.Trace = t.trace()
+	for _, k := range slices.Sorted(maps.Keys(s.Sometimes)) {
+		if s.Sometimes[k] == 0 && s.Seeds >= enough {
+			s.Never = append(s.Never, k)
+		}
+	}
+	for _, k := range wanted {
+		if s.Sometimes[k] == 0 && s.Seeds > 0 {
+			s.Lacking = append(s.Lacking, k)
+		}
+	}
+	s.OK = s.Seeds > 0 && s.Worst() == scenario.Ok
+	return &s
+}
+
+// trace is the hash of the seeds' hashes in the order of seeds, nil if there
+// are none.
+func (t *tally) trace() *string {
+	if len(t.traces) == 0 {
+		return nil
+	}
+	h := fnv.New64a()
+	for _, seed := range slices.Sorted(maps.Keys(t.traces)) {
+		fmt.Fprintf(h, "%d %s\n", seed, t.traces[seed])
+	}
+	text := fmt.Sprintf("%016x", h.Sum64())
+	return &text
+}
