@@ -139,7 +139,7 @@ func (w *World) notice(h Happening) {
 		if h.Step.Step == failover.StepStop && h.Step.Case == 0 {
 			w.seldom("old-occupant-stopped")
 		}
-	case AgentEnded, AgentRefused, ActionEnded, ServiceUp, ServiceDown:
+	case AgentEnded, ActionEnded, ServiceUp, ServiceDown:
 	}
 }
 
