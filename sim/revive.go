@@ -23,6 +23,40 @@ type Snapshot struct {
 	At     time.Time `json:"at"`     // when that was
 }
 
+// Stand is what a snapshot says in words.
+type Stand struct {
+	Fleet     member.Fleet
+	Council   []member.ID
+	Occupants map[member.SlotID]member.ID
+	Condemned map[member.ID]consensus.VerdictKind
+	Cases     []string // the open ones, as people see them
+	Mode      failover.Mode
+	Head      uint64 // of the ledger
+}
+
+// Read says where the fleet stands. It fails on a ledger that cannot be played.
+func (s Snapshot) Read() (Stand, error) {
+	r, err := revive(s)
+	if err != nil {
+		return Stand{}, err
+	}
+	l := r.state.Ledger()
+	x := Stand{
+		Fleet: *l.Fleet(), Council: l.Founders(), Mode: r.state.Brake().Mode(), Head: l.Head(),
+		Occupants: map[member.SlotID]member.ID{}, Condemned: map[member.ID]consensus.VerdictKind{},
+	}
+	for _, slot := range r.state.Slots() {
+		x.Occupants[slot.ID] = slot.Occupant
+	}
+	for _, id := range l.Condemned() {
+		x.Condemned[id] = r.verdict(id)
+	}
+	for _, c := range r.state.OpenCases() {
+		x.Cases = append(x.Cases, fmt.Sprintf("%s of slot %s in %s", c.Name(), c.Slot, c.State))
+	}
+	return x, nil
+}
+
 // revival is a Snapshot that was read.
 type revival struct {
 	raw   []byte

@@ -14,7 +14,7 @@ import (
 // agreed tells a fact as somebody would who was there: the product's own line
 // has more numbers and fewer verbs.
 func (t *teller) agreed(f *consensus.Fact) {
-	e := Event{Lane: laneCase, Raw: string(f.Command.Kind)}
+	e := Event{Lane: LaneCase, Raw: string(f.Command.Kind)}
 	switch {
 	case !f.Accepted:
 		e.Text, e.Raw = status.Line(*f), rawRefused
@@ -24,7 +24,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 		return // every world begins so
 	case f.Command.Kind == consensus.KindFleet:
 		p := payload[member.Fleet](f)
-		e.Lane, e.Text = laneCouncil, fmt.Sprintf("the fleet is applied: %d members, %d slots, %d spares", len(p.Members), len(slotsOf(p)), len(p.Members)-len(slotsOf(p)))
+		e.Lane, e.Text = LaneCouncil, fmt.Sprintf("the fleet is applied: %d members, %d slots, %d spares", len(p.Members), len(slotsOf(p)), len(p.Members)-len(slotsOf(p)))
 		t.tell(e)
 	case f.Command.Kind == consensus.KindVerdict:
 		t.verdict(f.Index, payload[consensus.Verdict](f))
@@ -54,7 +54,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.brake(payload[failover.Brakes](f))
 	case f.Command.Kind == failover.KindReturned:
 		p := payload[failover.Returned](f)
-		e.Lane, e.Member, e.Text = lanePool, p.Member, fmt.Sprintf("%s is a spare again", p.Member)
+		e.Lane, e.Member, e.Text = LanePool, p.Member, fmt.Sprintf("%s is a spare again", p.Member)
 		t.tell(e)
 	default:
 		e.Text = status.Line(*f)
@@ -89,7 +89,7 @@ func (t *teller) verdict(index uint64, v consensus.Verdict) {
 		if len(by[k]) == 1 {
 			text += grounds(by[k][0])
 		}
-		t.tell(Event{Lane: laneCase, Member: ids[0], Raw: string(consensus.KindVerdict), Text: text})
+		t.tell(Event{Lane: LaneCase, Member: ids[0], Raw: string(consensus.KindVerdict), Text: text})
 	}
 	for _, x := range v.Findings {
 		t.change(x.Subject, sim.Agreed, func(c *condition) {
@@ -143,6 +143,9 @@ func grounds(x consensus.Finding) string {
 // step puts a step of a case into words.
 func (t *teller) step(p failover.CaseStep) string {
 	c := t.x.cases[p.Case]
+	if x, ok := t.w.State().Case(p.Case); ok {
+		c = caseOf{x.Subject, x.Slot} // also of one that was opened before the world began
+	}
 	detail := p.Detail
 	if detail != "" {
 		detail = ": " + detail
@@ -193,5 +196,5 @@ func (t *teller) brake(b failover.Brakes) {
 			text += fmt.Sprintf("; %s %s: %s", s, m.Mode, m.Why)
 		}
 	}
-	t.tell(Event{Lane: laneBrake, State: string(b.Mode()), Raw: string(failover.KindBrake), Text: text})
+	t.tell(Event{Lane: LaneBrake, State: string(b.Mode()), Raw: string(failover.KindBrake), Text: text})
 }

@@ -132,6 +132,26 @@ func newGround(f member.Fleet, council []member.ID) *ground {
 	return g
 }
 
+// ground is where the plan begins: the slots are dealt out anew, or held as a
+// ledger says.
+func (w World) ground() (*ground, error) {
+	g := newGround(w.Fleet, w.Council)
+	if w.Begin == nil {
+		return g, nil
+	}
+	stand, err := w.Begin.Read()
+	if err != nil {
+		return nil, err
+	}
+	clear(g.holds)
+	for slot, id := range stand.Occupants {
+		if id != "" {
+			g.holds[id] = slot
+		}
+	}
+	return g, nil
+}
+
 func (g *ground) ids() []member.ID {
 	ids := make([]member.ID, len(g.fleet.Members))
 	for i, m := range g.fleet.Members {

@@ -37,7 +37,7 @@ func storyOf(t *testing.T, text string) *Story {
 func TestEveryClosedCaseEndsInItsLane(t *testing.T) {
 	last := map[uint64]string{}
 	for _, e := range storyOf(t, crashAndPause).Events {
-		if e.Lane == laneCase && e.Case > 0 && e.State != "" {
+		if e.Lane == LaneCase && e.Case > 0 && e.State != "" {
 			last[e.Case] = e.State
 		}
 	}
@@ -54,7 +54,7 @@ func TestEveryClosedCaseEndsInItsLane(t *testing.T) {
 func TestACondemnedMemberIsDownInItsLaneWhileItHasNoPower(t *testing.T) {
 	var states []string
 	for _, e := range storyOf(t, crashAndPause).Events {
-		if e.Lane == laneMember && e.Member == "web-3" && e.State != "" && e.AtMS >= 30_000 && e.AtMS < 70_000 {
+		if e.Lane == LaneMember && e.Member == "web-3" && e.State != "" && e.AtMS >= 30_000 && e.AtMS < 70_000 {
 			states = append(states, e.State)
 		}
 	}

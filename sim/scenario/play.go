@@ -66,7 +66,10 @@ func playOnce(p *Plan, opt PlayOptions) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("play %s: %w", p.Scenario, err)
 	}
-	g := newGround(p.World.Fleet, p.World.Council)
+	g, err := p.World.ground()
+	if err != nil {
+		return nil, fmt.Errorf("play %s: %w", p.Scenario, err)
+	}
 	r := &run{plan: p, opt: opt, w: w, going: map[int][]sim.Fault{}, witness: newWitness(w, g)}
 	r.eye.g, r.eye.w = g, w
 	r.eye.struck = map[string][]member.ID{}

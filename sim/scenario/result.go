@@ -63,6 +63,14 @@ type Story struct {
 	Council []member.ID     `json:"council"`
 	Events  []Event         `json:"events"` // in the order of time
 	Faults  []Band          `json:"faults"`
+	Doors   []Door          `json:"doors,omitempty"`
+}
+
+// Door is what became of the requests for one host, in each second of the run.
+type Door struct {
+	Host   string `json:"host"`
+	Total  []int  `json:"total"`
+	Failed []int  `json:"failed"`
 }
 
 // Event is one line of the story.
@@ -75,6 +83,9 @@ type Event struct {
 	State  string    `json:"state,omitempty"` // what begins here in that lane: "up", "accused", "down", "spare", "standing still", a mode, a leader
 	Text   string    `json:"text"`            // for people: a fact as explain would say it
 	Raw    string    `json:"raw,omitempty"`   // the happening's kind
+
+	Slot   member.SlotID `json:"slot,omitempty"`   // that is not served from here on
+	Served bool          `json:"served,omitempty"` // or is served again, by Member
 }
 
 // Band is a fault in its time: whom it struck, from when to when.

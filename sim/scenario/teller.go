@@ -13,12 +13,12 @@ import (
 
 // The lanes of a story.
 const (
-	laneMember  = "member"
-	laneCouncil = "council"
-	laneBrake   = "brake"
-	lanePool    = "pool"
-	laneCase    = "case"
-	laneChecker = "checker"
+	LaneMember  = "member"
+	LaneCouncil = "council"
+	LaneBrake   = "brake"
+	LanePool    = "pool"
+	LaneCase    = "case"
+	LaneChecker = "checker"
 )
 
 // teller writes a run's story down as it happens. It looks and changes nothing.
@@ -97,7 +97,7 @@ func (t *teller) see(h sim.Happening) {
 	case sim.AgentEnded:
 		t.change(h.Member, h.What, func(c *condition) { c.gone = true })
 	case sim.AgentRefused:
-		t.tell(Event{Lane: laneMember, Member: h.Member, Raw: string(h.What), Text: fmt.Sprintf("the agent of %s does not start: %s", h.Member, h.Text)})
+		t.tell(Event{Lane: LaneMember, Member: h.Member, Raw: string(h.What), Text: fmt.Sprintf("the agent of %s does not start: %s", h.Member, h.Text)})
 	case sim.LedBy:
 		t.led(h)
 	case sim.Agreed:
@@ -117,7 +117,7 @@ func (t *teller) change(id member.ID, why sim.HappeningKind, do func(*condition)
 	do(c)
 	if s := c.state(); s != c.shown {
 		c.shown = s
-		t.tell(Event{Lane: laneMember, Member: id, State: s, Raw: string(why)})
+		t.tell(Event{Lane: LaneMember, Member: id, State: s, Raw: string(why)})
 	}
 }
 
@@ -169,7 +169,7 @@ func (t *teller) led(h sim.Happening) {
 	}
 	t.term, t.leader = h.Led.Term, h.Member
 	t.tell(Event{
-		Lane: laneCouncil, Member: h.Member, State: string(h.Member), Raw: string(h.What),
+		Lane: LaneCouncil, Member: h.Member, State: string(h.Member), Raw: string(h.What),
 		Text: fmt.Sprintf("%s leads the council (term %d)", h.Member, h.Led.Term),
 	})
 }
@@ -183,10 +183,10 @@ func (t *teller) sample() {
 		switch leader := t.w.Leader(); {
 		case leader == "" && t.leader != "":
 			t.leader = ""
-			t.tell(Event{Lane: laneCouncil, State: nobody, Raw: "sample", Text: "nobody leads the council"})
+			t.tell(Event{Lane: LaneCouncil, State: nobody, Raw: "sample", Text: "nobody leads the council"})
 		case leader != "" && t.leader == "":
 			t.leader = leader
-			t.tell(Event{Lane: laneCouncil, Member: leader, State: string(leader), Raw: "sample"})
+			t.tell(Event{Lane: LaneCouncil, Member: leader, State: string(leader), Raw: "sample"})
 		}
 	}
 	for _, m := range t.g.fleet.Members {
@@ -203,13 +203,16 @@ func (t *teller) serving(h sim.Happening) {
 		if since, lost := t.x.lost[h.Slot]; lost && since == h.At {
 			if !t.told[h.Slot] {
 				t.told[h.Slot] = true
-				t.tell(Event{Lane: laneMember, Member: h.Member, Raw: string(h.What), Text: fmt.Sprintf("slot %s is not served any more", h.Slot)})
+				t.tell(Event{
+					Lane: LaneMember, Member: h.Member, Raw: string(h.What), Slot: h.Slot,
+					Text: fmt.Sprintf("slot %s is not served any more", h.Slot),
+				})
 			}
 		}
 	case sim.ActionBegan:
 		if h.Step.Case != 0 {
 			doing := map[failover.StepKind]string{failover.StepActivate: "activating", failover.StepRestart: "restarting", failover.StepStop: "stopping"}[h.Step.Step]
-			t.tell(Event{Lane: laneMember, Member: h.Member, State: doing, Raw: string(h.What)})
+			t.tell(Event{Lane: LaneMember, Member: h.Member, State: doing, Raw: string(h.What)})
 			t.members[h.Member].shown = doing
 		}
 	case sim.ActionEnded:
@@ -226,7 +229,7 @@ func (t *teller) again(slot member.SlotID, since time.Duration) {
 	delete(t.told, slot)
 	by := t.w.Occupant(slot)
 	t.tell(Event{
-		Lane: laneMember, Member: by, Raw: string(sim.ServiceUp),
+		Lane: LaneMember, Member: by, Raw: string(sim.ServiceUp), Slot: slot, Served: true,
 		Text: fmt.Sprintf("slot %s is served again by %s, after %s", slot, by, tenths(t.w.Now()-since)),
 	})
 }
@@ -243,7 +246,7 @@ func (t *teller) duties() {
 			continue
 		}
 		t.change(m.ID, sim.Agreed, func(c *condition) { c.duty = duty })
-		t.tell(Event{Lane: lanePool, Member: m.ID, State: string(duty), Raw: string(sim.Agreed)})
+		t.tell(Event{Lane: LanePool, Member: m.ID, State: string(duty), Raw: string(sim.Agreed)})
 	}
 }
 
@@ -257,7 +260,7 @@ func (t *teller) closed() {
 			return false
 		}
 		if n := len(t.s.Events); n == 0 || t.s.Events[n-1].Case != id || t.s.Events[n-1].State != string(failover.Closed) {
-			t.tell(Event{Lane: laneCase, Case: id, Member: c.Subject, State: string(failover.Closed), Raw: string(sim.Agreed)})
+			t.tell(Event{Lane: LaneCase, Case: id, Member: c.Subject, State: string(failover.Closed), Raw: string(sim.Agreed)})
 		}
 		return true
 	})
@@ -266,14 +269,21 @@ func (t *teller) closed() {
 // story closes the book.
 func (t *teller) story(broken *sim.Broken, troubles []sim.Trouble) *Story {
 	if broken != nil {
-		t.tell(Event{Lane: laneChecker, State: "broken", Raw: "broken", Text: "BROKEN: " + broken.Error()})
+		t.tell(Event{Lane: LaneChecker, State: "broken", Raw: "broken", Text: "BROKEN: " + broken.Error()})
 	}
 	for _, x := range troubles {
-		t.tell(Event{Lane: laneChecker, State: "unsettled", Raw: "trouble", Text: "NOT WELL in the end: " + x.String()})
+		t.tell(Event{Lane: LaneChecker, State: "unsettled", Raw: "trouble", Text: "NOT WELL in the end: " + x.String()})
 	}
 	end := t.w.Now().Milliseconds()
 	for _, place := range t.open {
 		t.s.Faults[place].ToMS, t.s.Faults[place].End = end, ""
+	}
+	for _, r := range t.w.Requests() {
+		d := Door{Host: r.Host}
+		for _, s := range r.Seconds {
+			d.Total, d.Failed = append(d.Total, s.Total), append(d.Failed, s.Failed)
+		}
+		t.s.Doors = append(t.s.Doors, d)
 	}
 	return &t.s
 }

@@ -14,6 +14,16 @@ func Transcript(s *Story) []byte {
 	if s == nil {
 		return nil
 	}
+	var out bytes.Buffer
+	for _, e := range Lines(s) {
+		fmt.Fprintf(&out, "%7.1f s  %s\n", float64((e.AtMS+50)/100)/10, e.Text)
+	}
+	return out.Bytes()
+}
+
+// Lines are the events and faults of a story that people want to read, in
+// order.
+func Lines(s *Story) []Event {
 	var all []Event
 	for _, e := range s.Events {
 		if e.Text != "" && e.Raw != rawRefused && e.Raw != rawDone {
@@ -27,9 +37,5 @@ func Transcript(s *Story) []byte {
 		}
 	}
 	slices.SortFunc(all, func(a, b Event) int { return cmp.Or(cmp.Compare(a.AtMS, b.AtMS), cmp.Compare(a.Seq, b.Seq)) })
-	var out bytes.Buffer
-	for _, e := range all {
-		fmt.Fprintf(&out, "%7.1f s  %s\n", float64((e.AtMS+50)/100)/10, e.Text)
-	}
-	return out.Bytes()
+	return all
 }

@@ -1,0 +1,238 @@
+package whatif
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"moonwatch/failover"
+	"moonwatch/member"
+	"moonwatch/sim/scenario"
+)
+
+// Answer is what would happen. Milliseconds count from the first fault.
+type Answer struct {
+	OK       bool        `json:"ok"` // every slot is served in the end, and no promise was broken
+	Seed     uint64      `json:"seed"`
+	Asked    []string    `json:"asked"`
+	Assumed  []string    `json:"assumed,omitempty"`  // what the world takes for granted
+	Promise  string      `json:"promise,omitempty"`  // one that was broken
+	Broken   string      `json:"broken,omitempty"`   // and how
+	Story    []Line      `json:"story"`              // what would happen, in order
+	Slots    []Slot      `json:"slots"`              // that would lose their service
+	Spares   []member.ID `json:"spares_used"`        // in the order in which they would be claimed
+	Left     int         `json:"spares_left"`        // that would be free in the end
+	Modes    []string    `json:"modes"`              // of the brake, in order
+	Held     []Hold      `json:"held,omitempty"`     // what would wait, and for what
+	Requests []Requests  `json:"requests,omitempty"` // by host
+}
+
+// Line is one thing that would happen.
+type Line struct {
+	AtMS int64  `json:"at_ms"`
+	Text string `json:"text"`
+}
+
+// Slot is a slot that would lose its service.
+type Slot struct {
+	Slot     member.SlotID `json:"slot"`
+	LostMS   int64         `json:"lost_ms"`
+	ServedMS *int64        `json:"served_ms"` // nil: not within the time that was looked at
+	By       member.ID     `json:"by,omitempty"`
+}
+
+// Hold is a case that would wait.
+type Hold struct {
+	AtMS int64  `json:"at_ms"`
+	Text string `json:"text"`
+}
+
+// Requests is what would become of the requests for a host.
+type Requests struct {
+	Host        string `json:"host"`
+	Total       int    `json:"total"`
+	Failed      int    `json:"failed"`
+	WorstSecond int    `json:"worst_second"` // most failures in one second
+	LastMS      *int64 `json:"last_ms"`      // when the last one would fail; nil: none
+}
+
+// Read makes an answer of a posed question's result, which must have a story.
+func (p *Posed) Read(r *scenario.Result) (*Answer, error) {
+	if r.Story == nil {
+		return nil, fmt.Errorf("read the answer with seed %d: the result has no story", r.Seed)
+	}
+	first := p.At.Milliseconds()
+	for i, d := range p.Deeds {
+		if at := (p.At + d.At).Milliseconds(); i == 0 || at < first {
+			first = at
+		}
+	}
+	a := &Answer{Seed: r.Seed, Assumed: p.assumed(), Story: []Line{}, Slots: []Slot{}, Spares: []member.ID{}, Modes: []string{}}
+	for _, d := range p.Deeds {
+		a.Asked = append(a.Asked, d.Says)
+	}
+	x := reader{a: a, first: first, slots: map[member.SlotID]int{}, duty: map[member.ID]string{}}
+	for _, e := range scenario.Lines(r.Story) {
+		x.line(e)
+	}
+	for _, e := range r.Story.Events {
+		x.event(e)
+	}
+	x.sum(r.Story)
+	if r.Outcome == scenario.SafetyBroken || r.Outcome == scenario.NotDeterministic {
+		a.Promise, a.Broken = r.Promise, r.Broken
+	}
+	a.OK = a.Broken == ""
+	for _, s := range a.Slots {
+		a.OK = a.OK && s.ServedMS != nil
+	}
+	return a, nil
+}
+
+// assumed says what the world takes for granted about the fleet.
+func (p *Posed) assumed() []string {
+	s := p.Stand
+	if p.Plan.World.Begin == nil {
+		return []string{"everybody is well and every slot is served when it begins"}
+	}
+	out := []string{fmt.Sprintf("the fleet stands as the ledger's fact %d says; who has no verdict is well", s.Head)}
+	for _, id := range slices.Sorted(maps.Keys(s.Condemned)) {
+		out = append(out, fmt.Sprintf("%s stands under a verdict (%s) and stays so", id, s.Condemned[id]))
+	}
+	for _, c := range s.Cases {
+		out = append(out, c+" goes on")
+	}
+	if s.Mode != failover.Normal {
+		out = append(out, fmt.Sprintf("the brake is in mode %s when it begins", s.Mode))
+	}
+	return out
+}
+
+// reader goes through a story.
+type reader struct {
+	a     *Answer
+	first int64
+	slots map[member.SlotID]int // places in Answer.Slots
+	duty  map[member.ID]string
+}
+
+func (x *reader) line(e scenario.Event) {
+	if e.AtMS >= x.first {
+		x.a.Story = append(x.a.Story, Line{AtMS: e.AtMS - x.first, Text: e.Text})
+	}
+}
+
+func (x *reader) event(e scenario.Event) {
+	after := e.AtMS >= x.first
+	switch {
+	case e.Lane == scenario.LanePool && e.State != "":
+		before := x.duty[e.Member]
+		x.duty[e.Member] = e.State
+		if after && e.State == string(failover.Claimed) && before != e.State {
+			x.a.Spares = append(x.a.Spares, e.Member)
+		}
+	case !after:
+	case e.Lane == scenario.LaneBrake && e.State != "":
+		x.a.Modes = append(x.a.Modes, e.State)
+	case e.Lane == scenario.LaneCase && e.State == string(failover.Held):
+		x.a.Held = append(x.a.Held, Hold{AtMS: e.AtMS - x.first, Text: e.Text})
+	case e.Slot != "" && e.Served:
+		if i, lost := x.slots[e.Slot]; lost {
+			at := e.AtMS - x.first
+			x.a.Slots[i].ServedMS, x.a.Slots[i].By = &at, e.Member
+			delete(x.slots, e.Slot)
+		}
+	case e.Slot != "":
+		x.slots[e.Slot] = len(x.a.Slots)
+		x.a.Slots = append(x.a.Slots, Slot{Slot: e.Slot, LostMS: e.AtMS - x.first})
+	}
+}
+
+func (x *reader) sum(s *scenario.Story) {
+	for _, m := range s.Members {
+		if x.duty[m.ID] == string(failover.Spare) {
+			x.a.Left++
+		}
+	}
+	from := int(x.first / 1000)
+	for _, d := range s.Doors {
+		r := Requests{Host: d.Host}
+		for i := from; i < len(d.Total); i++ {
+			r.Total += d.Total[i]
+			r.Failed += d.Failed[i]
+			r.WorstSecond = max(r.WorstSecond, d.Failed[i])
+			if d.Failed[i] > 0 {
+				at := int64(i-from+1) * 1000
+				r.LastMS = &at
+			}
+		}
+		x.a.Requests = append(x.a.Requests, r)
+	}
+}
+
+// Text is the answer for people.
+func (a *Answer) Text() string {
+	var b strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	for _, x := range a.Asked {
+		p("what if: %s", x)
+	}
+	for _, x := range a.Assumed {
+		p("  assumed: %s", x)
+	}
+	p("")
+	for _, l := range a.Story {
+		p("%+8.1f s  %s", float64(l.AtMS)/1000, l.Text)
+	}
+	p("")
+	if a.Broken != "" {
+		p("BROKEN %s: %s", a.Promise, a.Broken)
+	}
+	for _, s := range a.Slots {
+		switch {
+		case s.ServedMS == nil:
+			p("slot %s: not served again", s.Slot)
+		default:
+			p("slot %s: served again by %s after %s", s.Slot, s.By, seconds(*s.ServedMS-s.LostMS))
+		}
+	}
+	if len(a.Slots) == 0 {
+		p("no slot loses its service")
+	}
+	switch {
+	case len(a.Spares) > 0:
+		p("spares: %s used, %d left", names(a.Spares), a.Left)
+	default:
+		p("spares: none used, %d left", a.Left)
+	}
+	for _, h := range a.Held {
+		p("held: %s (from %s on)", h.Text, seconds(h.AtMS))
+	}
+	if len(a.Modes) > 0 {
+		p("brake: %s", strings.Join(a.Modes, ", then "))
+	} else {
+		p("brake: holds nothing")
+	}
+	for _, r := range a.Requests {
+		if r.Failed == 0 {
+			p("requests to %s: none of %d fails", r.Host, r.Total)
+			continue
+		}
+		p("requests to %s: %d of %d fail, at most %d in one second, the last one within %s", r.Host, r.Failed, r.Total, r.WorstSecond, seconds(*r.LastMS))
+	}
+	return b.String()
+}
+
+func seconds(ms int64) string {
+	return (time.Duration(ms) * time.Millisecond).Round(100 * time.Millisecond).String()
+}
+
+func names(ids []member.ID) string {
+	s := make([]string, len(ids))
+	for i, id := range ids {
+		s[i] = string(id)
+	}
+	return strings.Join(s, ", ")
+}
