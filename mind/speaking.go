@@ -32,7 +32,7 @@ func (m *Mind) observe(ev agent.Event) {
 // publish sends a statement, and hears it at once if this agent sits in the
 // council itself.
 func (m *Mind) publish(p agent.Publish) {
-	to := slices.DeleteFunc(slices.Clone(p.To), func(id member.ID) bool { return id == m.cfg.Self })
+	to := m.others(p.To)
 	if len(to) > 0 {
 		m.out = append(m.out, SendStatement{Statement: p.Statement, To: to})
 	}
@@ -40,6 +40,15 @@ func (m *Mind) publish(p agent.Publish) {
 		m.tallied(consensus.Heard{Statement: p.Statement})
 		m.observe(agent.Acknowledged{By: m.cfg.Self, Seq: p.Statement.Seq})
 	}
+}
+
+// others is a list without this agent; the same list if it is not on it.
+func (m *Mind) others(ids []member.ID) []member.ID {
+	at := slices.Index(ids, m.cfg.Self)
+	if at < 0 {
+		return ids
+	}
+	return slices.Concat(ids[:at], ids[at+1:])
 }
 
 // statement acknowledges, tallies or passes on what an observer says.
@@ -99,7 +108,7 @@ func (m *Mind) tallied(ev consensus.TallyEvent) {
 	for _, e := range m.tally.Step(m.now, ev) {
 		switch e := e.(type) {
 		case consensus.CallRoll:
-			to := slices.DeleteFunc(slices.Clone(e.To), func(id member.ID) bool { return id == m.cfg.Self })
+			to := m.others(e.To)
 			if len(to) > 0 {
 				m.out = append(m.out, SendRollCall{Call: e.Call, To: to})
 			}

@@ -68,6 +68,9 @@ const submittedFor = 15 * time.Second
 
 // handIn hands in what is due.
 func (m *Mind) handIn() {
+	if len(m.wants.list) == 0 {
+		return
+	}
 	keep := m.wants.list[:0:0]
 	due := m.wants.list
 	m.wants.list = nil

@@ -8,16 +8,20 @@ import (
 	"moonwatch/mind"
 )
 
-// quick round trips are answered in one event: an observer's probes of one
-// instant to members that are well come back together.
-const quick = 5 * time.Millisecond
+// What becomes of a probe is worked out when it is sent, if its round trip is
+// quick; nothing that matters begins on the way. Such answers to the probes of
+// one instant that come close together come as one event: by far most events
+// would be answers else.
+const (
+	quick    = 30 * time.Millisecond
+	together = 5 * time.Millisecond
+)
 
 // probe sends probes and brings back the answers.
 func (m *machine) probe(probes []agent.Probe) {
 	w := m.w
 	w.probes += uint64(len(probes))
-	batch := make([]agent.Answer, 0, len(probes))
-	var last time.Duration
+	var batches [quick/together + 1]batch
 	for _, p := range probes {
 		x := w.machines[w.index[p.Subject]]
 		a, ok := m.reply(x, p)
@@ -30,13 +34,27 @@ func (m *machine) probe(probes []agent.Probe) {
 			m.answerLate(x, a)
 		default:
 			a.Incarnation, a.Report = x.born, x.report()
-			batch = append(batch, a)
-			last = max(last, a.RTT)
+			batches[a.RTT/together].add(a, len(probes))
 		}
 	}
-	if len(batch) > 0 {
-		w.after(last, func() { m.deliver(func(m *machine) { m.answered(batch) }) })
+	for _, b := range batches {
+		if len(b.answers) > 0 {
+			w.after(b.last, func() { m.deliver(func(m *machine) { m.answered(b.answers) }) })
+		}
 	}
+}
+
+// batch is the answers that come together, with the last of them.
+type batch struct {
+	answers []agent.Answer
+	last    time.Duration
+}
+
+func (b *batch) add(a agent.Answer, atMost int) {
+	if b.answers == nil {
+		b.answers = make([]agent.Answer, 0, atMost)
+	}
+	b.answers, b.last = append(b.answers, a), max(b.last, a.RTT)
 }
 
 // reply is what becomes of one probe: its answer, or false if it is lost. A

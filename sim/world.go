@@ -17,7 +17,6 @@ import (
 	"slices"
 	"time"
 
-	"moonwatch/agent"
 	"moonwatch/consensus"
 	"moonwatch/member"
 	"moonwatch/mind"
@@ -95,7 +94,7 @@ func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		chance: newChance(cfg.Seed, len(cfg.Fleet.Members)), index: map[member.ID]int{},
-		trace: fnv.New64a(), letters: letters{open: map[uint64]agent.Statement{}}, folds: consensus.NewFolds(),
+		trace: fnv.New64a(), folds: consensus.NewFolds(),
 	}
 	var key [32]byte
 	for i := range 8 {
