@@ -6,16 +6,15 @@ import (
 	"moonwatch/sim"
 )
 
-// dutiful are the members that occupy a slot, or the free spares, in the eyes
-// of the best informed agent.
-func dutiful(w *sim.World, occupying bool) []member.ID {
+// dutiful are the members with a duty, in the eyes of the best informed agent.
+func dutiful(w *sim.World, duty failover.Duty) []member.ID {
 	st := w.State()
 	if st == nil {
 		return nil
 	}
 	var ids []member.ID
 	for _, m := range st.Ledger().Roster().Members {
-		if duty := st.Use(m.ID).Duty; occupying && duty == failover.Occupant || !occupying && duty == failover.Spare {
+		if st.Use(m.ID).Duty == duty {
 			ids = append(ids, m.ID)
 		}
 	}

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"moonwatch/consensus"
@@ -24,7 +25,8 @@ func (t *teller) agreed(f *consensus.Fact) {
 		return // every world begins so
 	case f.Command.Kind == consensus.KindFleet:
 		p := payload[member.Fleet](f)
-		e.Lane, e.Text = LaneCouncil, fmt.Sprintf("the fleet is applied: %d members, %d slots, %d spares", len(p.Members), len(slotsOf(p)), len(p.Members)-len(slotsOf(p)))
+		e.Lane, e.Text = LaneCouncil, fmt.Sprintf("the fleet is applied: %s, %s, %s",
+			counted(len(p.Members), "member"), counted(len(slotsOf(p)), "slot"), counted(len(p.Members)-len(slotsOf(p)), "spare"))
 		t.tell(e)
 	case f.Command.Kind == consensus.KindVerdict:
 		t.verdict(f.Index, payload[consensus.Verdict](f))
@@ -134,7 +136,7 @@ func grounds(x consensus.Finding) string {
 	case x.Kind == consensus.VerdictServiceDown:
 		return fmt.Sprintf(", %d of %d observers", s.Downs, s.Eligible)
 	case x.Withdrawn:
-		return ", before anything was done"
+		return ", the verdict is withdrawn"
 	default:
 		return ""
 	}
@@ -185,16 +187,35 @@ func (t *teller) step(p failover.CaseStep) string {
 	}
 }
 
-// brake tells the fleet's mode, or that of a part where the fleet's stays.
+// brake tells what has changed. A pool that follows the fleet is not named.
 func (t *teller) brake(b failover.Brakes) {
-	text := "mode " + string(b.Mode())
-	if why := b.In(failover.Fleet).Why; why != "" && b.Mode() != failover.Normal {
-		text += ": " + why
+	var parts []string
+	old := t.brakes
+	t.brakes = b
+	if b.Mode() != old.Mode() {
+		parts = append(parts, modeWords("mode ", b.In(failover.Fleet)))
 	}
-	for _, s := range sortedKeys(b.Modes) {
-		if m := b.Modes[s]; s != failover.Fleet && m.Mode != failover.Normal {
-			text += fmt.Sprintf("; %s %s: %s", s, m.Mode, m.Why)
+	scopes := sortedKeys(b.Modes)
+	for _, s := range sortedKeys(old.Modes) {
+		if !slices.Contains(scopes, s) {
+			scopes = append(scopes, s)
 		}
 	}
-	t.tell(Event{Lane: LaneBrake, State: string(b.Mode()), Raw: string(failover.KindBrake), Text: text})
+	for _, s := range scopes {
+		if m := b.In(s); s != failover.Fleet && m.Mode != old.In(s).Mode && (m.Mode != b.Mode() || b.Mode() == old.Mode()) {
+			kind, name, _ := strings.Cut(string(s), ":")
+			parts = append(parts, modeWords(strings.Replace(kind, "domain", "failure domain", 1)+" "+name+": ", m))
+		}
+	}
+	t.tell(Event{Lane: LaneBrake, State: string(b.Mode()), Raw: string(failover.KindBrake), Text: strings.Join(parts, "; ")})
+}
+
+// modeWords is a mode and why it holds; the thresholds are the same in every
+// story and stand in the manual.
+func modeWords(of string, m failover.ScopeMode) string {
+	if m.Mode == failover.Normal || m.Why == "" {
+		return of + string(m.Mode)
+	}
+	why, _, _ := strings.Cut(m.Why, ": guarded from")
+	return of + string(m.Mode) + ": " + why
 }

@@ -10,73 +10,91 @@ import (
 	"moonwatch/sim"
 )
 
-// faultTexts tell a fault to people, and its end; %s is whom it strikes. One
-// without an entry is told by its name.
+// faultTexts tell each fault to people, and its end; what stands in brackets is
+// filled in.
 var faultTexts = map[sim.FaultKind][2]string{
-	sim.Crash:       {"%s: the power is gone", "%s: the power is back"},
-	sim.Wipe:        {"%s: power and disk are gone", "%s: the power is back, the disk is empty"},
-	sim.KillAgent:   {"%s: the agent is killed", "%s: the agent is started again"},
-	sim.KillService: {"%s: the service is killed", ""},
-	sim.Sicken:      {"%s: the service falls ill", "%s: the service is well again"},
-	sim.Pause:       {"%s: the machine stands still", "%s: the machine goes on"},
-	sim.Freeze:      {"%s: the agent stands still", "%s: the agent goes on"},
-	sim.Slow:        {"%s: the machine becomes slow", "%s: the machine is as fast as before"},
-	sim.StallDisk:   {"%s: no write to the disk ends", "%s: the disk writes again"},
-	sim.SlowDisk:    {"%s: the disk becomes slow", "%s: the disk is as fast as before"},
-	sim.FullDisk:    {"%s: the disk is full", "%s: the disk has room again"},
-	sim.TornTail:    {"%s: the power is gone in the middle of a write", "%s: the power is back"},
-	sim.LostTail:    {"%s: the power is gone, and what was not synced", "%s: the power is back"},
-	sim.BitFlip:     {"%s: a bit flips on the disk", "%s: people have emptied the disk"},
-	sim.Isolate:     {"%s: cut off from all others", "%s: no longer cut off"},
-	sim.Deafen:      {"%s: hears nobody, and is heard", "%s: hears the others again"},
-	sim.Mute:        {"%s: heard by nobody, and hears", "%s: heard again"},
-	sim.Lie:         {"%s: the agent says down about everybody", "%s: the agent says the truth again"},
+	sim.Crash:       {"{whom}: the power is gone", "{whom}: the power is back"},
+	sim.Wipe:        {"{whom}: power and disk are gone", "{whom}: the power is back, the disk is empty"},
+	sim.KillAgent:   {"{whom}: the agent is killed", "{whom}: the agent is started again"},
+	sim.KillService: {"{whom}: the service is killed", ""},
+	sim.Sicken:      {"{whom}: the service falls ill", "{whom}: the service would be well again"},
+	sim.Pause:       {"{whom}: the machine stands still", "{whom}: the machine goes on"},
+	sim.Freeze:      {"{whom}: the agent stands still", "{whom}: the agent goes on"},
+	sim.Slow:        {"{whom}: the machine becomes slow{numbers}", "{whom}: the machine is as fast as before"},
+
+	sim.StallDisk: {"{whom}: no write to the disk ends", "{whom}: the disk writes again"},
+	sim.SlowDisk:  {"{whom}: the disk becomes slow{numbers}", "{whom}: the disk is as fast as before"},
+	sim.FullDisk:  {"{whom}: the disk is full", "{whom}: the disk has room again"},
+	sim.TornTail:  {"{whom}: the power is gone in the middle of a write", "{whom}: the power is back"},
+	sim.LostTail:  {"{whom}: the power is gone, and what was not synced", "{whom}: the power is back"},
+	sim.BitFlip:   {"{whom}: a bit flips on the disk", "{whom}: people have emptied the disk"},
+
+	sim.Lossy:     {"{whom}: {share} of all datagrams are lost{to}", "{whom}: no more datagrams are lost"},
+	sim.Weather:   {"the network loses {share} of all datagrams", "the network loses no more datagrams"},
+	sim.Burst:     {"{whom}: all datagrams are lost in bursts, {share} of the time{to}", "{whom}: no more bursts of loss"},
+	sim.Duplicate: {"{whom}: {share} of all datagrams come twice{to}", "{whom}: datagrams come once again"},
+	sim.Reorder:   {"{whom}: {share} of all datagrams come {delay} late{to}", "{whom}: datagrams come in order again"},
+	sim.Delay:     {"{whom}: everything comes {delay} late{to}", "{whom}: everything comes in time again"},
+	sim.Isolate:   {"{whom}: cut off from all others", "{whom}: no longer cut off"},
+	sim.Deafen:    {"{whom}: hears nobody, and is heard", "{whom}: hears the others again"},
+	sim.Mute:      {"{whom}: heard by nobody, and hears", "{whom}: heard again"},
+	sim.Cut:       {"{whom}: cut off from {other}", "{whom}: no longer cut off from {other}"},
+	sim.CutOneWay: {"{whom}: nothing gets through to {other}, the way back is open", "{whom}: heard by {other} again"},
+	sim.Swizzle:   {"{whom}: the links fail one by one", "{whom}: the links come back one by one"},
+	sim.Flap:      {"{whom}: the links come and go, every {every}", "{whom}: the links stay"},
+
+	sim.ClockJump:  {"{whom}: the clock jumps by {delay}", "{whom}: the clock is set right"},
+	sim.ClockDrift: {"{whom}: the clock is wrong by {share} of the time", "{whom}: the clock is set right"},
+
+	sim.HangActions:    {"{whom}: actions hang", "{whom}: actions end again"},
+	sim.FailActions:    {"{whom}: actions fail", "{whom}: actions work again"},
+	sim.LyingActions:   {"{whom}: actions say done and do nothing", "{whom}: actions do what they say"},
+	sim.UnknownActions: {"{whom}: actions are done, and their answers are lost", "{whom}: actions answer again"},
+
+	sim.Lie:    {"{whom}: the agent says down about everybody", "{whom}: the agent says the truth again"},
+	sim.Defame: {"{whom}: the agent says down about {other}", "{whom}: the agent says the truth again"},
+	sim.Flood:  {"{host}: {times} as many requests come", "{host}: as many requests come as before"},
 }
 
-// faultWords is what to say when a fault begins, and when it ends.
+// faultWords is what to say when a fault begins, and when it ends. A kind that
+// is not known here is told by its name.
 func faultWords(g *ground, f *sim.Fault) (begin, end string) {
-	who := g.names(f.Whom)
-	if len(f.Whom) == 0 {
-		who = "everybody"
-	}
-	if f.Host != "" {
-		who = f.Host
-	}
-	w, ok := faultTexts[f.Do]
+	texts, ok := faultTexts[f.Do]
 	if !ok {
-		w = [2]string{"%s: " + string(f.Do) + numbers(g, f), "%s: end of " + string(f.Do)}
+		texts = [2]string{"{whom}: " + string(f.Do), "{whom}: end of " + string(f.Do)}
 	}
-	return strings.Replace(w[0], "%s", who, 1), strings.Replace(w[1], "%s", who, 1)
-}
-
-// numbers is what a fault says besides its victims.
-func numbers(g *ground, f *sim.Fault) string {
-	var s string
+	var to, numbers string
+	other := "all others"
 	if len(f.Other) > 0 {
-		s += " towards " + g.names(f.Other)
+		other = g.names(f.Other)
+		to = " between it and " + other
 	}
-	rule, _ := sim.RuleOf(f.Do)
-	switch {
-	case f.Share == 0:
-	case rule.Share.Max > 1:
-		s += fmt.Sprintf(", %g times", f.Share)
-	default:
-		s += fmt.Sprintf(", %.3g %%", 100*f.Share)
+	if f.Share != 0 {
+		numbers += fmt.Sprintf(", %g times", f.Share)
 	}
 	if f.Delay != 0 {
-		s += ", by " + short(f.Delay)
+		numbers += ", by " + short(f.Delay)
 	}
-	if f.Every != 0 {
-		s += ", every " + short(f.Every)
+	fill := strings.NewReplacer(
+		"{whom}", g.names(f.Whom), "{other}", other, "{to}", to, "{share}", fmt.Sprintf("%.3g %%", 100*f.Share), "{times}", fmt.Sprintf("%g times", f.Share),
+		"{delay}", short(f.Delay), "{every}", short(or(f.Every, 10*time.Second)), "{host}", f.Host, "{numbers}", numbers,
+	)
+	return fill.Replace(texts[0]), fill.Replace(texts[1])
+}
+
+// or is a number, or another one if it is not set.
+func or(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
 	}
-	return s
+	return d
 }
 
 // names lists members as people would: a whole failure domain by its name, and
 // only the first few of many.
 func (g *ground) names(ids []member.ID) string {
 	const few = 6
-	if len(ids) > 2 {
+	if len(ids) > 1 {
 		if len(ids) == len(g.fleet.Members) {
 			return "everybody"
 		}

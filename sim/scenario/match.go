@@ -54,6 +54,9 @@ func (r *run) concerns(t Trigger, ids ...member.ID) bool {
 // agreed reports whether a fact is what a trigger waits for.
 func (r *run) agreed(t Trigger, f *consensus.Fact) bool {
 	what, kind, _ := strings.Cut(t.What, ".")
+	if what == "case" {
+		return r.entered(t, f)
+	}
 	switch f.Command.Kind {
 	case consensus.KindVerdict:
 		if what != onVerdict {
@@ -65,17 +68,24 @@ func (r *run) agreed(t Trigger, f *consensus.Fact) bool {
 			}
 		}
 		return false
-	case failover.KindCaseOpened:
-		p := payload[failover.CaseOpened](f)
-		return (t.What == caseTrigger(failover.Opened) || t.What == caseTrigger(failover.Draining)) && r.concerns(t, p.Subject)
-	case failover.KindCaseStep:
-		p := payload[failover.CaseStep](f)
-		return t.What == caseTrigger(p.To) && r.concerns(t, r.witness.cases[p.Case].subject)
 	case failover.KindBrake:
 		return what == "mode" && r.witness.mode != r.witness.before && kind == string(r.witness.mode)
 	default:
 		return false
 	}
+}
+
+// entered reports whether a fact brought a case into the state that a trigger
+// waits for, be it for a moment.
+func (r *run) entered(t Trigger, f *consensus.Fact) bool {
+	for _, c := range r.w.State().Cases() {
+		for _, p := range c.History {
+			if p.Fact == f.Index && t.What == caseTrigger(p.State) && r.concerns(t, c.Subject) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // condemns reports whether a verdict of this kind is against its subject.

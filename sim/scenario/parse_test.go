@@ -73,7 +73,7 @@ func TestAScenarioIsRead(t *testing.T) {
 func TestSelectorsAndTriggersAreKeptAsTheyWereWritten(t *testing.T) {
 	for _, s := range []string{
 		"member:web-3", "member:7", "failure-domain:a", "pool:web", "slot:web-3", "leader", "council", "council:minority", "council:majority",
-		"followers", "observers-of:leader", "observers-of:@victim", "spares", "occupants", "all", "half", "half of pool:web", "random:3",
+		"followers", "observers-of:leader", "observers-of:@victim", "spares", "claimed", "occupants", "all", "half", "half of pool:web", "random:3",
 		"random:10% of occupants", "@name",
 	} {
 		if x, err := ParseSelector(s); err != nil || x.String() != s {
@@ -132,7 +132,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"steps: [{at: 1s, do: lossy, whom: all, share: 2}]", "x.yaml:1:47: steps[0].share is the number 2, want a share from 0.1% to 100%, such as 30% or 0.3"},
 		{"steps: [{at: 1s, do: kill-service, whom: all, for: 3s}]", "x.yaml:1:47: steps[0].for: a kill-service does not end by itself"},
 		{"steps: [{at: 1s, do: crash, whom: leeder}]", `x.yaml:1:35: steps[0].whom: "leeder" selects nobody, did you mean leader?`},
-		{"steps: [{at: 1s, do: crash, whom: zone:a}]", `x.yaml:1:35: steps[0].whom: "zone:a" selects nobody, want member:NAME, failure-domain:NAME, pool:NAME, slot:NAME, leader, council, council:minority, council:majority, followers, observers-of:WHOM, spares, occupants, all, half, random:3, random:10% or @name`},
+		{"steps: [{at: 1s, do: crash, whom: zone:a}]", `x.yaml:1:35: steps[0].whom: "zone:a" selects nobody, want member:NAME, failure-domain:NAME, pool:NAME, slot:NAME, leader, council, council:minority, council:majority, followers, observers-of:WHOM, spares, claimed, occupants, all, half, random:3, random:10% or @name`},
 		{"steps: [{at: 1s, do: crash, whom: member:web-33}]", "x.yaml:1:35: steps[0].whom: member:web-33 is not in the fleet: did you mean web-3?"},
 		{"steps: [{at: 1s, do: crash, whom: member:7}]", "x.yaml:1:35: steps[0].whom: member:7 is not in the fleet: want web-0, web-1, web-2, web-3, web-4, spare-0 or spare-1"},
 		{"steps: [{at: 1s, do: crash, whom: failure-domain:d}]", "x.yaml:1:35: steps[0].whom: failure-domain:d is not in the fleet: want a, b or c"},
@@ -161,7 +161,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"swarm: {faults: 5..2}", `x.yaml:1:17: swarm.faults is "5..2", want a range such as 1, 0..12 or 2..`},
 		{"swarm: {kinds: {crush: 2}}", "x.yaml:1:17: unknown key swarm.kinds.crush, did you mean crash?"},
 		{"swarm: {quiet_after: 4m}", "x.yaml:1:22: swarm.quiet_after is 4m, after the end: duration is 3m"},
-		{"expect: {verdict: {victm: down}}", `x.yaml:1:20: expect.verdict: "victm" selects nobody, want member:NAME, failure-domain:NAME, pool:NAME, slot:NAME, leader, council, council:minority, council:majority, followers, observers-of:WHOM, spares, occupants, all, half, random:3, random:10% or @name`},
+		{"expect: {verdict: {victm: down}}", `x.yaml:1:20: expect.verdict: "victm" selects nobody, want member:NAME, failure-domain:NAME, pool:NAME, slot:NAME, leader, council, council:minority, council:majority, followers, observers-of:WHOM, spares, claimed, occupants, all, half, random:3, random:10% or @name`},
 		{"expect: {verdict: {member:0: down}}", `x.yaml:1:20: expect.verdict: a selector with a colon stands in quotes here: "member:NAME"`},
 		{`expect: {verdict: {"member:0": gone}}`, `x.yaml:1:32: expect.verdict.member:0 is "gone", did you mean none?`},
 		{"expect: {mode_max: panic}", `x.yaml:1:20: expect.mode_max is "panic", want normal, guarded or cascade`},

@@ -3,6 +3,7 @@ package scenario
 import (
 	"slices"
 
+	"moonwatch/failover"
 	"moonwatch/member"
 	"moonwatch/sim"
 )
@@ -96,7 +97,7 @@ func (e *eye) candidates(d *dice, s Selector, out map[member.ID]bool) ([]member.
 		return e.one(d, *s.of, out)
 	case byObserving:
 		return e.observers(d, *s.of)
-	case theLeader, theSpares, occupants, bySlot:
+	case theLeader, theSpares, theClaimed, occupants, bySlot:
 		return e.now(s)
 	default:
 		return nil, true
@@ -115,9 +116,11 @@ func (e *eye) now(s Selector) ([]member.ID, bool) {
 	case bySlot:
 		ids = append(ids, e.w.Occupant(member.SlotID(s.name)))
 	case theSpares:
-		ids = dutiful(e.w, false)
+		ids = dutiful(e.w, failover.Spare)
+	case theClaimed:
+		ids = dutiful(e.w, failover.Claimed)
 	default:
-		ids = dutiful(e.w, true)
+		ids = dutiful(e.w, failover.Occupant)
 	}
 	return slices.DeleteFunc(ids, func(id member.ID) bool { return id == "" }), true
 }

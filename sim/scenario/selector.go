@@ -36,6 +36,7 @@ const (
 	majority    selectorKind = "council:majority"
 	followers   selectorKind = "followers"
 	theSpares   selectorKind = "spares"
+	theClaimed  selectorKind = "claimed"
 	occupants   selectorKind = "occupants"
 )
 
@@ -43,12 +44,12 @@ const (
 var prefixed = []selectorKind{byObserving, byMember, byDomain, byPool, bySlot, byChance, byStep}
 
 // single are the kinds that stand alone.
-var single = []selectorKind{everybody, theLeader, theCouncil, minority, majority, followers, theSpares, occupants}
+var single = []selectorKind{everybody, theLeader, theCouncil, minority, majority, followers, theSpares, theClaimed, occupants}
 
 // selectorWords is what a selector may begin with, for people.
 var selectorWords = []string{
 	"member:NAME", "failure-domain:NAME", "pool:NAME", "slot:NAME", "leader", "council", "council:minority", "council:majority",
-	"followers", "observers-of:WHOM", "spares", "occupants", "all", "half", "random:3", "random:10%", "@name",
+	"followers", "observers-of:WHOM", "spares", "claimed", "occupants", "all", "half", "random:3", "random:10%", "@name",
 }
 
 // ParseSelector reads a selector. Whether there is such a member is not known

@@ -33,7 +33,8 @@ type teller struct {
 	term    uint64
 	leader  member.ID
 	told    map[member.SlotID]bool // of slots that are not served
-	cases   []uint64               // that are open
+	brakes  failover.Brakes
+	cases   []uint64 // that are open
 }
 
 // condition is what a member's lane shows.
@@ -210,6 +211,9 @@ func (t *teller) serving(h sim.Happening) {
 			}
 		}
 	case sim.ActionBegan:
+		if h.Step.Case == 0 && h.Step.Step == failover.StepStop {
+			t.tell(Event{Lane: LaneMember, Member: h.Member, Raw: string(h.What), Text: fmt.Sprintf("%s stops slot %s, which is not its own any more", h.Member, h.Slot)})
+		}
 		if h.Step.Case != 0 {
 			doing := map[failover.StepKind]string{failover.StepActivate: "activating", failover.StepRestart: "restarting", failover.StepStop: "stopping"}[h.Step.Step]
 			t.tell(Event{Lane: LaneMember, Member: h.Member, State: doing, Raw: string(h.What)})
@@ -260,7 +264,10 @@ func (t *teller) closed() {
 			return false
 		}
 		if n := len(t.s.Events); n == 0 || t.s.Events[n-1].Case != id || t.s.Events[n-1].State != string(failover.Closed) {
-			t.tell(Event{Lane: LaneCase, Case: id, Member: c.Subject, State: string(failover.Closed), Raw: string(sim.Agreed)})
+			t.tell(Event{
+				Lane: LaneCase, Case: id, Member: c.Subject, State: string(failover.Closed), Raw: string(sim.Agreed),
+				Text: fmt.Sprintf("C-%d: closed, %s", id, c.Outcome),
+			})
 		}
 		return true
 	})

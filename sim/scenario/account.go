@@ -1,0 +1,71 @@
+package scenario
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Account tells a whole run to people: what the scenario is about, what
+// happened, and how it ended. It is what stands beside each scenario of the
+// library. The result needs its story.
+func Account(p *Plan, r *Result) []byte {
+	var out bytes.Buffer
+	for _, line := range wrapped(p.About, 80) {
+		fmt.Fprintf(&out, "%s\n", line)
+	}
+	fmt.Fprintf(&out, "\n%s\n%s\n", Transcript(r.Story), r.Ending())
+	return out.Bytes()
+}
+
+// Ending is how a run ended, in one line.
+func (r *Result) Ending() string {
+	parts := []string{counted(r.Verdicts, "verdict")}
+	if n := len(r.DetectMS); n > 0 {
+		parts = append(parts, "found after "+longestOf(r.DetectMS))
+	}
+	if n := len(r.RecoverMS); n > 0 {
+		parts = append(parts, fmt.Sprintf("%s served again after %s", counted(n, "slot"), longestOf(r.RecoverMS)))
+	}
+	if r.Requests > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d requests failed", r.Failed, r.Requests))
+	}
+	parts = append(parts, "over after "+tenths(r.Virtual))
+	text := string(r.Outcome) + ": " + strings.Join(parts, ", ")
+	if r.Broken != "" {
+		text += "\n" + r.Broken
+	}
+	return text
+}
+
+func longestOf(ms []int64) string {
+	text := tenths(time.Duration(percentile(ms, 100)) * time.Millisecond)
+	if len(ms) > 1 {
+		return "at most " + text
+	}
+	return text
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// wrapped breaks a text into lines of at most so many letters.
+func wrapped(text string, most int) []string {
+	var lines []string
+	line := ""
+	for _, w := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(w) > most {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += w
+	}
+	return append(lines, line)
+}
