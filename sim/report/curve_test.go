@@ -35,10 +35,20 @@ func TestAPromiseIsNotJudgedByFewSamples(t *testing.T) {
 
 func TestNumbersForPeople(t *testing.T) {
 	for _, x := range [][2]string{
-		{clock(0), "0:00.0"}, {clock(59_960), "1:00.0"}, {clock(487_400), "8:07.4"}, {clock(3_600_000), "1:00:00.0"},
-		{count(0), "0"}, {count(999), "999"}, {count(-1234), "-1,234"}, {count(uint64(12_345_678)), "12,345,678"},
-		{brief(1500), "1.5 s"}, {brief(10_000), "10 s"}, {brief(0), "0 s"}, {brief(2050), "2.05 s"},
-		{mark(90_000, 30_000), "1:30"}, {mark(500, 500), "0:00.5"},
+		{clock(0), "0:00.0"},
+		{clock(59_960), "1:00.0"},
+		{clock(487_400), "8:07.4"},
+		{clock(3_600_000), "1:00:00.0"},
+		{count(0), "0"},
+		{count(999), "999"},
+		{count(-1234), "-1,234"},
+		{count(uint64(12_345_678)), "12,345,678"},
+		{brief(1500), "1.5 s"},
+		{brief(10_000), "10 s"},
+		{brief(0), "0 s"},
+		{brief(2050), "2.05 s"},
+		{mark(90_000, 30_000), "1:30"},
+		{mark(500, 500), "0:00.5"},
 	} {
 		if x[0] != x[1] {
 			t.Errorf("%q, want %q", x[0], x[1])

@@ -47,6 +47,7 @@
       back.hidden = width === whole;
     }
     show(0, whole); // texts that do not fit on this screen go
+    addEventListener("resize", function () { show(from, width); });
     function at(x) { // a place on the screen as a time in the drawing
       var r = grid.getBoundingClientRect();
       return { ms: from + (x - r.left) / r.width * width, left: x - body.getBoundingClientRect().left, inside: x >= r.left && x <= r.right };
