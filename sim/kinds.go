@@ -64,6 +64,7 @@ const (
 const (
 	Lie    FaultKind = "lie"
 	Defame FaultKind = "defame"
+	Forge  FaultKind = "forge"
 	Flood  FaultKind = "flood"
 )
 
@@ -148,6 +149,7 @@ var kinds = []KindRule{
 
 	{Lie, "the agent's statements say down about everybody", fields(FieldWhom), nil, true, Range{}},
 	{Defame, "the agent's statements say down about other", fields(FieldWhom, FieldOther), nil, true, Range{}},
+	{Forge, "the agent hands in verdicts and reports that are not its to give, and answers the leader in councillors' names; a councillor keeps quiet", fields(FieldWhom), nil, true, Range{}},
 	{Flood, "share times as many requests come for host", fields(FieldHost, FieldShare), nil, true, aFactor},
 }
 

@@ -29,6 +29,7 @@ type machine struct {
 	halted  time.Duration    // and the services as well
 	waiting []func(*machine) // what arrived while the agent stood still
 	lies    []Fault          // what the agent says that it does not think
+	forger  bool             // hands in what is not its to decide
 	drivers []Fault          // what becomes of its actions
 	slow    pace             // what all that it does takes longer
 	clock   clock

@@ -132,6 +132,9 @@ func (m *machine) struck(f Fault, length time.Duration) {
 		m.spoil(f, true)
 	case Lie, Defame:
 		m.lie(f)
+	case Forge:
+		m.forger = true
+		m.forges(m.life)
 	default: // not a machine's
 	}
 }
@@ -199,6 +202,8 @@ func (m *machine) mended(f Fault) {
 		m.spoil(f, false)
 	case Lie, Defame:
 		m.repent(f)
+	case Forge:
+		m.forger = false
 	default: // over by itself
 	}
 }
