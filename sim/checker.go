@@ -35,6 +35,9 @@ type checker struct {
 	growth  growth
 	sweeps  sweeps
 	traffic traffic
+	holds   holds
+	stood   map[string]uint64           // commands, by id: their fact
+	unheard map[member.ID]time.Duration // since when nothing of the council comes to an agent
 
 	counts    Counts
 	acted     time.Duration // when a case's step last began
@@ -44,6 +47,7 @@ type checker struct {
 
 func newChecker(w *World) *checker {
 	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, stand: map[uint64]bool{}, growth: newGrowth(), sweeps: newSweeps()}
+	c.stood, c.unheard = map[string]uint64{}, map[member.ID]time.Duration{}
 	c.state = failover.NewState()
 	c.fold = consensus.NewLedger(c.state)
 	c.state.Bind(c.fold)
@@ -103,6 +107,7 @@ func (c *checker) applied(m *machine, f consensus.Fact) {
 	c.agreed(f)
 	c.chain(f)
 	c.aged(f)
+	c.once(f)
 	g, _, err := c.fold.Follow(f)
 	c.look(ruleAudit)
 	switch {
@@ -182,6 +187,10 @@ func (c *checker) fact(f consensus.Fact) []move {
 	case failover.KindCaseOpened:
 		c.counts.Cases++
 		c.drain(payload[failover.CaseOpened](f))
+	case consensus.KindFleet:
+		c.holds = nil // scopes may be gone, and their modes with them
+	case failover.KindBrake:
+		c.held(f, payload[failover.Brakes](f))
 	default: // no promise of its own
 	}
 	moves, err := c.books.write(f)

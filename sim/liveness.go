@@ -61,6 +61,7 @@ func (w *World) Unsettled() []Trouble {
 	l.views()
 	l.suspicions()
 	l.brake(named)
+	l.remains()
 	return l.out
 }
 

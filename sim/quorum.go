@@ -85,6 +85,7 @@ func (c *checker) borne(k call, v consensus.Verdict, x consensus.Finding) {
 	seen := map[member.ID]bool{}
 	var seats, against sides
 	downs, ups := 0, 0
+	var stale member.ID
 	for _, o := range count.Votes {
 		if seen[o.Observer] {
 			c.fail(ruleQuorum, "%s on %s counts %s twice", x.Kind, x.Subject, o.Observer)
@@ -104,6 +105,9 @@ func (c *checker) borne(k call, v consensus.Verdict, x consensus.Finding) {
 			c.cast(k, x, o.Observer, kind)
 		case agent.Up:
 			ups++
+			if !o.Fresh {
+				stale = o.Observer
+			}
 		case agent.Abstain:
 		}
 	}
@@ -118,6 +122,8 @@ func (c *checker) borne(k call, v consensus.Verdict, x consensus.Finding) {
 		c.fail(ruleQuorum, "%s on %s with %d eligible of %d", x.Kind, x.Subject, count.Eligible, count.Standing)
 	case seats.n >= 2 && against.n < 2:
 		c.fail(ruleQuorum, "%s on %s by failure domain %s alone", x.Kind, x.Subject, against.first)
+	case stale != "":
+		c.fail(ruleQuorum, "%s on %s counts an up vote of %s that answers no roll call", x.Kind, x.Subject, stale)
 	}
 }
 

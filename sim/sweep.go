@@ -48,6 +48,7 @@ func (c *checker) sweep() {
 	c.kept()
 	c.bounds()
 	c.sent()
+	c.abandoned()
 	if head := c.fold.Head(); head != c.sweeps.head {
 		c.sweeps.head = head
 		c.compareAll()

@@ -1,0 +1,36 @@
+package sim
+
+import "time"
+
+// knowsWithin is how long after the last word of the council an agent may
+// believe in it: a leader that lost the others steps down within two election
+// time-outs, a follower hears so from it, or notices the silence, after 4 s each.
+const knowsWithin = 15 * time.Second
+
+// abandoned checks S7 in every sweep: an agent that nothing of the council reaches
+// knows it.
+func (c *checker) abandoned() {
+	c.look(ruleMinority)
+	for _, m := range c.w.machines {
+		if !m.up() || c.w.hearsCouncil(m) {
+			delete(c.unheard, m.id)
+			continue
+		}
+		since, known := c.unheard[m.id]
+		if !known {
+			c.unheard[m.id] = c.w.now
+		} else if c.w.now-since > knowsWithin && m.mind.Leading().Quorum {
+			c.fail(ruleMinority, "%s has heard no councillor for %v and believes in a council quorum", m.id, c.w.now-since)
+		}
+	}
+}
+
+// hearsCouncil reports that something of a councillor can come to a machine.
+func (w *World) hearsCouncil(m *machine) bool {
+	for _, id := range w.cfg.Council {
+		if x := w.machine(id); x != m && x.up() && !w.severed(x.i, m.i) {
+			return true
+		}
+	}
+	return false
+}
