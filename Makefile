@@ -71,6 +71,7 @@ lint: ## Check style, architecture and go.mod; the linter is built on first use 
 	@echo '== go vet'
 	@go vet ./...
 	@go vet -tags real ./...
+	@go vet -tags mutants ./sim/mutants/...
 	@echo '== go mod'
 	@go mod tidy -diff
 	@go mod verify
@@ -88,6 +89,11 @@ sim: build ## Play SEEDS (100) seeds of the swarm: 30 members, 5 virtual minutes
 .PHONY: sim-gate
 sim-gate: build ## Play what a change of a decision has to pass: 300 seeds of 60 members, 10 virtual minutes.
 	@bin/moonwatch sim campaign --seeds 300 --members 60 --minutes 10
+
+.PHONY: mutants
+mutants: ## Hunt every planted fault for at most SEEDS (500) seeds: MUTANT=name hunts one.
+	@MOONWATCH_SEEDS=$(if $(filter file,$(origin SEEDS)),500,$(SEEDS)) MOONWATCH_MUTANT=$(MUTANT) \
+		nice -n 10 go test -tags mutants -count=1 -timeout 60m -parallel 2 -run TestEveryMutantIsKilled -v ./sim/mutants
 
 .PHONY: transcripts
 transcripts: ## Rewrite all golden transcripts; then read the diff.

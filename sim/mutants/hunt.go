@@ -106,7 +106,7 @@ func (h Hunt) Play(ctx context.Context, worker, story string, from, most uint64)
 		return last, context.Cause(ctx)
 	} else if crash := (*exec.ExitError)(nil); errors.As(ended, &crash) && strings.HasPrefix(said.String(), "panic: ") {
 		first, _, _ := strings.Cut(said.String(), "\n")
-		return seed.Played{Seed: max(from, last.Seed+1), Broken: first}, nil
+		return seed.Played{Seed: max(from, last.Seed+1), Promise: "panic", Words: first}, nil
 	} else if ended != nil {
 		return last, fmt.Errorf("worker %s: %w: %s", worker, ended, said.String())
 	}
@@ -139,13 +139,13 @@ func (h Hunt) Kill(ctx context.Context, plain string, m Mutant, most uint64) (Ki
 	begun := time.Now()
 	story := m.story()
 	last, err := h.Play(ctx, worker, story, 1, most)
-	k := Kill{Mutant: m, Seeds: last.Seed, Rang: promise(last.Broken), Words: last.Broken, Took: time.Since(begun)}
+	k := Kill{Mutant: m, Seeds: last.Seed, Rang: last.Promise, Words: last.Words, Took: time.Since(begun)}
 	if err != nil || !k.Dead() {
 		return k, err
 	}
 	sober, err := h.Play(ctx, plain, story, last.Seed, 1)
-	if err == nil && sober.Broken != "" {
-		err = fmt.Errorf("mutant %s: seed %d of story %s breaks without it: %s", m.Name, last.Seed, story, sober.Broken)
+	if err == nil && sober.Promise != "" {
+		err = fmt.Errorf("mutant %s: seed %d of story %s breaks %s without it: %s", m.Name, last.Seed, story, sober.Promise, sober.Words)
 	}
 	return k, err
 }
@@ -155,23 +155,4 @@ func (m Mutant) story() string {
 		return "swarm"
 	}
 	return m.Story
-}
-
-// promise picks the promise's name out of a checker's words.
-func promise(words string) string {
-	switch {
-	case words == "":
-		return ""
-	case strings.HasPrefix(words, "panic: "):
-		return "panic"
-	case strings.HasPrefix(words, "liveness: "):
-		return "liveness"
-	}
-	// seed 7 at 1m2s: promise 6: ...
-	for _, part := range strings.Split(words, ": ") {
-		if strings.HasPrefix(part, "promise ") {
-			return part
-		}
-	}
-	return "unnamed"
 }

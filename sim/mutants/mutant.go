@@ -21,7 +21,7 @@ import (
 type Mutant struct {
 	Name   string
 	Breaks string // what the changed product does, in one sentence
-	Ought  string // the promise that ought to ring, or liveness
+	Ought  string // the promise that ought to ring, by its name in sim.Promises or sim.LivenessPromises
 	Story  string // the worker's story that is played; empty: the small swarm
 	Edits  []Edit
 }

@@ -5,20 +5,21 @@ var ofConsensus = []Mutant{
 	{
 		Name:   "quorum-minus-one",
 		Breaks: "a verdict needs one vote less than 60 % of the eligible",
-		Ought:  "promise 1",
+		Ought:  "S1",
 		Edits:  []Edit{{"consensus/verdict.go", "return max(2, ceilShare(eligible, 60))", "return max(2, ceilShare(eligible, 60)-1)"}},
 	},
 	{
 		Name:   "one-domain-suffices",
 		Breaks: "down votes of one failure domain alone are a verdict",
-		Ought:  "promise 1",
+		Ought:  "S1",
 		Story:  "cut-between-domains",
 		Edits:  []Edit{{"consensus/count.go", "return c.Downs > 0 && downs.n < 2", "return false"}},
 	},
 	{
 		Name:   "standing-up-counts",
 		Breaks: "a withdrawn accusation counts as an up vote, although nobody has looked again",
-		Ought:  "promise 1",
+		Ought:  "S2",
+		Story:  "lossy-member",
 		Edits: []Edit{
 			{"consensus/voice.go", "c.standing = castVote{}", "c.standing = castVote{vote: v, at: now, until: now.Add(st.Life)}"},
 			{"consensus/voice.go", "return agent.Down, &c.standing", "return c.standing.vote.Stance, &c.standing"},
@@ -27,14 +28,14 @@ var ofConsensus = []Mutant{
 	{
 		Name:   "earlier-life-counts",
 		Breaks: "votes about an earlier life of a member count against the present one",
-		Ought:  "promise 1",
+		Ought:  "S1",
 		Story:  "restarted-behind-a-cut",
 		Edits:  []Edit{{"consensus/count.go", "said.vote.Incarnation < life {", "life == 0 {"}},
 	},
 	{
 		Name:   "strangers-count",
 		Breaks: "votes of agents that the overlay has not assigned to the subject count",
-		Ought:  "promise 1",
+		Ought:  "S1",
 		Story:  "three-liars",
 		Edits: []Edit{
 			{"consensus/count.go", "observers := t.ledger.Overlay().watchers[s.place]", `observers := slices.Clone(t.ledger.Overlay().watchers[s.place])
@@ -52,21 +53,21 @@ var ofConsensus = []Mutant{
 	{
 		Name:   "one-accuser-keeps-a-verdict",
 		Breaks: "a verdict is not lifted as long as anybody at all accuses",
-		Ought:  "liveness",
+		Ought:  "L4",
 		Story:  "liar",
 		Edits:  []Edit{{"consensus/weigh.go", "bad := f.Agent.Downs >= low(f.Agent.Eligible) ||", "bad := f.Agent.Downs > 0 ||"}},
 	},
 	{
 		Name:   "no-roll-in-cascade",
 		Breaks: "in cascade the roll is called for nobody",
-		Ought:  "liveness",
-		Story:  "third-dark",
+		Ought:  "L2",
+		Story:  "services-in-a-cascade",
 		Edits:  []Edit{{"consensus/weigh.go", "if now.Sub(t.calmCall) < t.cfg.RollAgain || t.longestUncalled(now) != s {", "if t.cascade {"}},
 	},
 	{
 		Name:   "lapsed-answer-is-silence",
 		Breaks: "between two roll calls nobody contradicts the standing accusations",
-		Ought:  "promise 1",
+		Ought:  "S2",
 		Edits: []Edit{
 			{"consensus/count.go", "c.reached++", "c.reached += 0"},
 			{"consensus/cut.go", "return t.cascade || now.Sub(s.calledAt) < t.cfg.RollValid", "return true"},
@@ -75,7 +76,7 @@ var ofConsensus = []Mutant{
 	{
 		Name:   "partial-silences",
 		Breaks: "whom only some reach may no longer vote, so a deaf minority condemns the others one by one",
-		Ought:  "promise 1",
+		Ought:  "S2",
 		Story:  "deaf-third",
 		Edits:  []Edit{{"consensus/verdict.go", "return k.rank() > 1 &&", "return k.rank() > 0 &&"}},
 	},

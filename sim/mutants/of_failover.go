@@ -5,7 +5,7 @@ var ofFailover = []Mutant{
 	{
 		Name:   "brake-off",
 		Breaks: "neither a cascade nor the number of the condemned holds anything",
-		Ought:  "promise 6",
+		Ought:  "S6",
 		Edits: []Edit{
 			{"failover/gates.go", "if m.Mode == Cascade {", "if m.Mode == Isolated {"},
 			{"failover/gates.go", "n >= l.cascade {", "n < l.guarded-l.cascade {"},
@@ -14,7 +14,7 @@ var ofFailover = []Mutant{
 	{
 		Name:   "budget-off",
 		Breaks: "any number of replacements may be under way and begin",
-		Ought:  "promise 6",
+		Ought:  "S6",
 		Story:  "one-after-the-other",
 		Edits: []Edit{
 			{"failover/gates.go", "n >= inFlight {", "n < 0 && inFlight > 0 {"},
@@ -24,14 +24,14 @@ var ofFailover = []Mutant{
 	{
 		Name:   "restart-not-budgeted",
 		Breaks: "any number of services of a pool restart at once",
-		Ought:  "promise 6",
+		Ought:  "S6",
 		Story:  "two-services",
 		Edits:  []Edit{{"failover/gates.go", "n >= limit {", "n < 0 && limit > 0 {"}},
 	},
 	{
 		Name:   "cascade-ends-at-once",
 		Breaks: "a cascade is over as soon as fewer than half of its members are in trouble",
-		Ought:  "promise 6",
+		Ought:  "S6",
 		Story:  "small-cascade",
 		Edits:  []Edit{{"failover/brake.go", "if now.Sub(since) < b.clear(old.Mode) {", "if now.Before(since) {"}},
 	},
@@ -44,13 +44,14 @@ var ofFailover = []Mutant{
 	{
 		Name:   "withdrawn-verdict-goes-on",
 		Breaks: "a case goes on although the verdict behind it was withdrawn",
-		Ought:  "liveness",
+		Ought:  "L2",
+		Story:  "no-spare",
 		Edits:  []Edit{{"failover/state.go", "(c.abortable() || st.stranded(c))", "c.Outcome != \"\""}},
 	},
 	{
 		Name:   "no-fence",
 		Breaks: "an exclusive slot is given away without proof that its occupant has stopped",
-		Ought:  "promise 3",
+		Ought:  "S4",
 		Story:  "exclusive",
 		Edits: []Edit{
 			{"failover/gates.go", `if !pool.Exclusive && (len(pool.Fence) == 0 || pool.Fence[0] == "none") {`, `if pool.Name != "" {`},
@@ -60,14 +61,14 @@ var ofFailover = []Mutant{
 	{
 		Name:   "spare-claimed-twice",
 		Breaks: "a spare that one case has claimed is free for another",
-		Ought:  "promise 4",
+		Ought:  "S4",
 		Story:  "two-cases-one-spare",
 		Edits:  []Edit{{"failover/pool.go", "u.Duty != Spare {", "u.Duty != Spare && u.Duty != Claimed {"}},
 	},
 	{
 		Name:   "claim-ends-by-time",
 		Breaks: "a spare whose activation took too long is free again, without its word that nothing runs there",
-		Ought:  "promise 4",
+		Ought:  "S4",
 		Story:  "spare-hangs",
 		Edits: []Edit{
 			{"failover/steps.go", `u.Duty, u.Since, u.Case, u.Slot = Quarantined, f.Time, 0, ""`, `u.Duty, u.Since, u.Case, u.Slot = Spare, f.Time, 0, ""`},
@@ -77,7 +78,7 @@ var ofFailover = []Mutant{
 	{
 		Name:   "dirty-spare-claimed",
 		Breaks: "a victim becomes a spare without its word that its old slot is stopped",
-		Ought:  "promise 4",
+		Ought:  "S4",
 		Story:  "victim-is-the-last-spare",
 		Edits:  []Edit{{"failover/steps.go", "u.left(c.Slot, c.Epoch)", "u.LastUsed = f.Time"}},
 	},
@@ -95,13 +96,13 @@ var ofFailover = []Mutant{
 	{
 		Name:   "slot-epoch-stands-still",
 		Breaks: "a new occupant has the slot epoch of the old one",
-		Ought:  "promise 7",
+		Ought:  "S4",
 		Edits:  []Edit{{"failover/steps.go", "c.Spare, c.NewEpoch, f.Time, f.Time", "c.Spare, c.Epoch, f.Time, f.Time"}},
 	},
 	{
 		Name:   "no-slot-epoch-check",
 		Breaks: "an executor that lost its slot goes on running it",
-		Ought:  "promise 7",
+		Ought:  "L6",
 		Story:  "victim-serves-on",
 		Edits: []Edit{
 			{"failover/executor.go", "ok && epoch <= left {", "ok && epoch <= left && left == 0 {"},
@@ -117,7 +118,7 @@ var ofFailover = []Mutant{
 	{
 		Name:   "second-look-skipped",
 		Breaks: "a member is replaced whatever the second roll call says",
-		Ought:  "promise 1",
+		Ought:  "S2",
 		Story:  "back-before-the-spare",
 		Edits:  []Edit{{"failover/conductor.go", "if !confirms(x, look) {", "if look.Called.IsZero() {"}},
 	},

@@ -5,7 +5,7 @@ var ofMind = []Mutant{
 	{
 		Name:   "leader-decides-alone",
 		Breaks: "a leader applies its own proposals before the council has agreed",
-		Ought:  "promise 2",
+		Ought:  "S7",
 		Edits: []Edit{{
 			"mind/wants.go", "\t\t\tif m.council != nil {\n", `			if m.conduct != nil {
 				m.commit(consensus.Committed{Raft: m.ledger.Raft() + 1, Command: w.command})
@@ -17,7 +17,8 @@ var ofMind = []Mutant{
 	{
 		Name:   "quorum-loss-unnoticed",
 		Breaks: "an agent that sees no council goes on as if there were one",
-		Ought:  "promise 2",
+		Ought:  "S7",
+		Story:  "minority",
 		Edits:  []Edit{{"mind/leading.go", "if m.led.Quorum && m.now.Sub(m.quorumAt) >= m.cfg.IsolatedAfter {", "if m.led.Quorum && m.now.Before(m.quorumAt) {"}},
 	},
 }

@@ -3,6 +3,7 @@ package seed
 
 // Played is how one seed of a story ended: a worker's line.
 type Played struct {
-	Seed   uint64 `json:"seed"`
-	Broken string `json:"broken,omitempty"` // the broken promise in words
+	Seed    uint64 `json:"seed"`
+	Promise string `json:"promise,omitempty"` // the broken one's name, empty for none
+	Words   string `json:"words,omitempty"`   // the checker's
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -31,24 +32,24 @@ func main() {
 	}
 	out := json.NewEncoder(os.Stdout)
 	for i := *from; i < *from+*n; i++ {
-		r := seed.Played{Seed: i, Broken: play(s, i, *told)}
+		r := play(s, i, *told)
 		if err := out.Encode(r); err != nil {
 			fmt.Fprintf(os.Stderr, "worker: %v\n", err)
 			os.Exit(1)
 		}
-		if r.Broken != "" {
+		if r.Promise != "" {
 			return
 		}
 	}
 }
 
-// play says which promise a story breaks with a seed, empty for none.
-func play(s story, seed uint64, told bool) string {
-	cfg, faults := s.of(seed)
-	cfg.Seed = seed
+// play plays a story with a seed to the end, or to the first broken promise.
+func play(s story, n uint64, told bool) seed.Played {
+	cfg, faults := s.of(n)
+	cfg.Seed = n
 	w, err := sim.New(cfg)
 	if err != nil {
-		return err.Error()
+		return broken(n, err)
 	}
 	if w.Verbose = told; told {
 		defer func() {
@@ -59,16 +60,29 @@ func play(s story, seed uint64, told bool) string {
 	}
 	w.Strike(faults...)
 	if err := w.Run(s.storm); err != nil {
-		return err.Error()
+		return broken(n, err)
 	}
-	var troubles []string
-	for w.Now() < s.storm+settle {
+	troubles := w.Unsettled()
+	for len(troubles) > 0 && w.Now() < s.storm+settle {
 		if err := w.Run(10 * time.Second); err != nil {
-			return err.Error()
+			return broken(n, err)
 		}
-		if troubles = w.Troubles(); len(troubles) == 0 {
-			return ""
-		}
+		troubles = w.Unsettled()
 	}
-	return "liveness: " + troubles[0]
+	if err := w.Audit(); err != nil {
+		return broken(n, err)
+	}
+	if len(troubles) > 0 {
+		return seed.Played{Seed: n, Promise: troubles[0].Name, Words: troubles[0].Text}
+	}
+	return seed.Played{Seed: n}
+}
+
+// broken is a story that a promise has ended.
+func broken(n uint64, err error) seed.Played {
+	var b *sim.Broken
+	if errors.As(err, &b) {
+		return seed.Played{Seed: n, Promise: b.Promise, Words: fmt.Sprintf("at %v: %s", b.At, b.Text)}
+	}
+	return seed.Played{Seed: n, Promise: "none of these", Words: err.Error()}
 }

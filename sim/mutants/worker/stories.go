@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"moonwatch/member"
+	"moonwatch/mind"
 	"moonwatch/sim"
 )
 
@@ -139,12 +140,12 @@ var stories = map[string]story{
 			{sim.Fault{At: 31 * s, Do: sim.Crash, Whom: ids("web-0", "web-1", "web-2", "web-3"), For: 5 * s}, 5 * s},
 		},
 	},
-	"third-dark": {
-		about: "a third of the fleet loses its power, and meanwhile others their services",
+	"services-in-a-cascade": {
+		about: "a third of the fleet was dark for a moment, and while the cascade lasts four services end",
 		fleet: fleetOfThirty, storm: 90 * s,
 		faults: []fault{
-			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: some(30, 10), For: 40 * s}, 5 * s},
-			{sim.Fault{At: 45 * s, Do: sim.KillService, Whom: ids("m-001", "m-003", "m-004", "m-006", "m-007", "m-009")}, 5 * s},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: some(30, 10), For: 6 * s, Serve: true}, 1 * s},
+			{sim.Fault{At: 66 * s, Do: sim.KillService, Whom: ids("m-001", "m-003", "m-004", "m-006")}, 12 * s},
 		},
 	},
 	"deaf-third": {
@@ -170,6 +171,13 @@ var stories = map[string]story{
 			{sim.Fault{At: 40 * s, Do: sim.Cut, Whom: ids("m-011"), Other: upTo(9), For: 30 * s}, 300 * ms},
 		},
 	},
+	"lossy-member": {
+		about: "most of what a member sends and hears is lost",
+		fleet: fleetOfTwelve, storm: 100 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Lossy, Whom: ids("m-006"), Share: 0.5, For: 60 * s}, 5 * s},
+		},
+	},
 	"liar": {
 		about: "an agent lies about everybody to the end, and a member dies and comes back",
 		fleet: demo, storm: 70 * s,
@@ -186,6 +194,47 @@ var stories = map[string]story{
 			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-005"), For: 30 * s}, 5 * s},
 		},
 	},
+	"forger": {
+		about: "an agent hands in verdicts of its own and answers raft in councillors' names, and a member dies",
+		fleet: demo, storm: 80 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.Forge, Whom: ids("spare-0"), For: 50 * s}, 2 * s},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 30 * s}, 5 * s},
+		},
+	},
+	"forger-and-fence": {
+		about: "an agent reports that the others' steps are done, while an ill occupant of an exclusive slot cannot stop it",
+		fleet: exclusive, storm: 200 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.Forge, Whom: ids("spare-0"), For: 175 * s}, 2 * s},
+			{sim.Fault{At: 28 * s, Do: sim.HangActions, Whom: ids("web-4"), For: 170 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Sicken, Whom: ids("web-4"), For: 165 * s}, 5 * s},
+		},
+	},
+	"minority": {
+		about: "a councillor and a spare are cut off, each alone",
+		fleet: demo, storm: 80 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Isolate, Whom: ids("web-4"), For: 40 * s}, 5 * s},
+			{sim.Fault{At: 30 * s, Do: sim.Isolate, Whom: ids("spare-0"), For: 40 * s}, 5 * s},
+		},
+	},
+	"no-spare": {
+		about: "a member dies while there is no spare, and comes back",
+		fleet: fleetOfTwelve, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 28 * s, Do: sim.Crash, Whom: ids("m-011"), For: 50 * s}, 2 * s},
+			{sim.Fault{At: 45 * s, Do: sim.Crash, Whom: ids("m-006"), For: 10 * s, Serve: true}, 5 * s},
+		},
+	},
+	"restarts-in-a-case": {
+		about: "agents restart from their snapshots in the middle of a case",
+		fleet: oftenSnapped, storm: 80 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 40 * s}, 0},
+			{sim.Fault{At: 33 * s, Do: sim.KillAgent, Whom: ids("web-0", "web-1", "spare-1"), For: 300 * ms}, 4 * s},
+		},
+	},
 	"back-before-the-spare": {
 		about: "a member that fell twice is back and well before the spare is that its case waits for",
 		fleet: demo, storm: 170 * s,
@@ -197,10 +246,10 @@ var stories = map[string]story{
 		},
 	},
 	"small-cascade": {
-		about: "a third of the fleet falls and is back at once, and another member dies",
-		fleet: manySpares, storm: 90 * s,
+		about: "a quarter of the fleet stands still for a moment",
+		fleet: fleetOfTwelve, storm: 60 * s,
 		faults: []fault{
-			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-005", "m-006", "m-007"), For: 6 * s, Serve: true}, 2 * s},
+			{sim.Fault{At: 30 * s, Do: sim.Pause, Whom: ids("m-005", "m-006", "m-007"), For: 1500 * ms}, 2 * s},
 		},
 	},
 }
@@ -243,6 +292,16 @@ func exclusive() sim.Config {
 func fleetOfTwelve() sim.Config {
 	cfg := sim.Fleet(12)
 	cfg.Fleet.Profile = "demo"
+	return cfg
+}
+
+// oftenSnapped writes a snapshot after every second fact.
+func oftenSnapped() sim.Config {
+	cfg := demo()
+	cfg.Mind = func(c mind.Config) mind.Config {
+		c.SnapshotEvery = 2
+		return c
+	}
 	return cfg
 }
 
