@@ -21,7 +21,7 @@ of the protocol did not hold, 9 played twice and not the same.`,
   moonwatch sim campaign --seeds 40`,
 	}
 	c.AddCommand(a.simRunCommand(), a.simReplayCommand(), a.simCampaignCommand(), a.simShrinkCommand(),
-		a.simListCommand(), a.simShowCommand(), a.simWorkerCommand())
+		a.simListCommand(), a.simShowCommand(), a.simWhatifCommand(), a.simWorkerCommand())
 	group(c)
 	return c
 }

@@ -50,7 +50,7 @@ func TestAMemberThatDiesIsReplacedOverRealSockets(t *testing.T) {
 func ledgerIsWhole(t *testing.T, d *Daemon) {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	d.socketHandler().ServeHTTP(rec, httptest.NewRequest("GET", "/api/v1/ledger", nil))
+	d.socketHandler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/api/v1/ledger", nil))
 	var c ledgerCopy
 	if err := json.Unmarshal(rec.Body.Bytes(), &c); err != nil || rec.Code != http.StatusOK {
 		t.Fatalf("%d %.200s: %v", rec.Code, rec.Body, err)

@@ -86,8 +86,8 @@ func split(says string) []string {
 }
 
 // next takes the next word if it is one of these.
-func (s *sentence) next(any ...string) bool {
-	if len(s.words) == 0 || !slices.Contains(any, strings.ToLower(s.words[0])) {
+func (s *sentence) next(words ...string) bool {
+	if len(s.words) == 0 || !slices.Contains(words, strings.ToLower(s.words[0])) {
 		return false
 	}
 	s.words = s.words[1:]

@@ -1,0 +1,121 @@
+package whatif
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/sim"
+	"moonwatch/sim/scenario"
+)
+
+// answer plays a question in this process.
+func answer(t *testing.T, q Question) *Answer {
+	t.Helper()
+	p, err := Pose(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.Plan.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := scenario.DecodePlan("question", b) // as a worker gets it
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := scenario.Play(plan, scenario.PlayOptions{Story: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := p.Read(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(a.Text())
+	return a
+}
+
+func demoFleet() member.Fleet {
+	f := sim.Demo().Fleet
+	f.Pools[0].Hosts = []string{"www.example.com"}
+	return f
+}
+
+func TestALostMemberUsesOneSpareAndItsSlotIsServedAgain(t *testing.T) {
+	a := answer(t, Question{Fleet: demoFleet(), Says: []string{"kill web-2"}, Seed: 1, For: time.Minute})
+	if !a.OK || len(a.Spares) != 1 || a.Left != 1 || len(a.Held) > 0 || len(a.Modes) > 0 {
+		t.Errorf("got %+v, want one of two spares used and nothing held", a)
+	}
+	if len(a.Slots) != 1 || a.Slots[0].Slot != "web-2" || a.Slots[0].ServedMS == nil || *a.Slots[0].ServedMS > 6000 || a.Slots[0].By != a.Spares[0] {
+		t.Errorf("slots %+v, want web-2 served again by the spare within 6 s", a.Slots)
+	}
+	if len(a.Requests) != 1 || a.Requests[0].Total < 5000 || a.Requests[0].Failed > 2 {
+		t.Errorf("requests %+v, want 100/s and at most two failures", a.Requests)
+	}
+}
+
+func TestHalfOfTheFleetIsHeldByTheBrake(t *testing.T) {
+	a := answer(t, Question{Fleet: demoFleet(), Says: []string{"kill web-1 and web-2 and spare-0"}, Seed: 1, For: time.Minute})
+	if a.OK || len(a.Spares) > 0 || !slices.Contains(a.Modes, "cascade") || len(a.Held) == 0 {
+		t.Errorf("got %+v, want nothing done and the brake named", a)
+	}
+}
+
+// TestAQuestionGoesOnFromALedger asks about the fleet as it stands after a
+// failover: who was lost stays lost, and the spare that is left is used.
+func TestAQuestionGoesOnFromALedger(t *testing.T) {
+	cfg := sim.Demo()
+	cfg.Seed = 3
+	w, err := sim.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Strike(sim.Fault{At: 30 * time.Second, Do: sim.Crash, Whom: []member.ID{"web-2"}})
+	if err := w.Run(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := w.State().Ledger().Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer(t, Question{
+		Begin: &sim.Snapshot{Ledger: ledger, At: time.Date(2026, 1, 1, 0, 1, 0, 0, time.UTC)},
+		Says:  []string{"kill slot web-3"}, Seed: 4, For: time.Minute,
+	})
+	if !a.OK || len(a.Spares) != 1 || a.Left != 0 {
+		t.Errorf("got %+v, want the last spare used", a)
+	}
+	if x := strings.Join(a.Assumed, "; "); !strings.Contains(x, "web-2 stands under a verdict (down)") {
+		t.Errorf("assumed %q, want the verdict named", x)
+	}
+}
+
+func TestAQuestionThatCannotBeAskedIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		q    Question
+		want string
+	}{
+		{Question{Fleet: demoFleet()}, "nothing was said"},
+		{Question{Fleet: demoFleet(), Says: []string{"explode", "kill web-9"}}, "web-9"},
+		{Question{Begin: &sim.Snapshot{Ledger: []byte("{}")}, Says: []string{"kill web-1"}}, "no fleet"},
+	} {
+		if _, err := Pose(c.q); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+}
+
+func TestTheCouncilIsSpreadOverFailureDomains(t *testing.T) {
+	got := councilOf(demoFleet())
+	if want := []member.ID{"web-0", "web-1", "web-2", "web-3", "web-4"}; !slices.Equal(got, want) {
+		t.Errorf("council %v, want %v", got, want)
+	}
+	f := demoFleet()
+	f.Members[3].Council = false
+	if got := councilOf(f); len(got) != 3 {
+		t.Errorf("of four that may be, %v are chosen, want three", got)
+	}
+}
