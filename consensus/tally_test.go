@@ -464,6 +464,18 @@ func TestAServiceDownMemberGoesOnVoting(t *testing.T) {
 	a.expect("a1 service-down", "b1 down")
 }
 
+// A spare whose start failed is under service-down and has no service any more.
+func TestAServiceVerdictIsLiftedWhereThereIsNoServiceAnyMore(t *testing.T) {
+	a := newAssembly(t, 1, 1, 1)
+	a.service("a1", agent.Down)
+	a.all("a1", agent.Up)
+	a.run(3 * time.Second)
+	a.expect("a1 service-down")
+	a.services["a1"] = false
+	a.run(time.Minute)
+	a.expect("a1 service-down", "a1 up")
+}
+
 func TestVerdictsNameTheBestGuessOfWhenItBegan(t *testing.T) {
 	votes := func(silent ...time.Duration) []VoteCount {
 		var out []VoteCount

@@ -247,8 +247,10 @@ func (t *Tally) mixed(now time.Time, s *subject, ac, sc Count) bool {
 func (t *Tally) absolve(now time.Time, s *subject, st Standing, f Finding, out []TallyEffect) []TallyEffect {
 	// Below the low watermark an accusation is noise: in lossy weather somebody
 	// always accuses, and a single liar could keep a verdict for ever.
-	bad := f.Agent.Downs >= low(f.Agent.Eligible) ||
-		st.Kind == VerdictServiceDown && f.Service.Downs >= low(f.Service.Eligible)
+	// Whoever has no service any more, as a spare that could not start one, is
+	// asked about its agent alone: nobody would ever say up about the other.
+	service := st.Kind == VerdictServiceDown && t.checked(s.id)
+	bad := f.Agent.Downs >= low(f.Agent.Eligible) || service && f.Service.Downs >= low(f.Service.Eligible)
 	if bad || t.unheard(now, &t.memory.entries[s.place]) {
 		s.clean = time.Time{}
 		return out
@@ -259,7 +261,7 @@ func (t *Tally) absolve(now time.Time, s *subject, st Standing, f Finding, out [
 	if now.Sub(s.clean) < t.cfg.Clean {
 		return out
 	}
-	good := f.Agent.up() && (st.Kind != VerdictServiceDown || f.Service.up())
+	good := f.Agent.up() && (!service || f.Service.up())
 	if !good {
 		if now.Sub(s.calledAt) >= t.cfg.RollAgain {
 			out = t.call(now, s, out)
