@@ -305,10 +305,24 @@ func (c *Conductor) hold(now time.Time, x *Case, reason HeldReason, why string, 
 	return c.step(now, x, Held, CaseStep{Held: reason, Detail: why}, out)
 }
 
+// claimPatience is how long a fenced slot waits for the brake before people are
+// told: most cascades of a whole fleet are over sooner or told by themselves.
+const claimPatience = time.Minute
+
 // claim gives the case the best free spare, or tells people that there is none.
 func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
-	if reason, _ := c.st.brakeGate(x, true); reason != "" {
-		return out // the fence stands; the claim waits for the cascade to end
+	if reason, why := c.st.brakeGate(x, true); reason != "" {
+		// The fence stands; the claim waits for the cascade to end. That of one
+		// failure domain may need people to end it, so they are told.
+		told := x.Since.Add(claimPatience)
+		switch {
+		case x.State == Escalated:
+		case now.Before(told):
+			c.wake = earliest(c.wake, told)
+		default:
+			out = c.step(now, x, Escalated, CaseStep{Detail: why}, out)
+		}
+		return out
 	}
 	if x.State == Fenced && x.Since.Before(c.from) && !c.stillLost(now, x) {
 		// An earlier leader's step, perhaps one that was committed long after

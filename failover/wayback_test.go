@@ -1,10 +1,12 @@
 package failover
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/member"
 )
 
 func TestASpareThatCouldNotBeActivatedComesBackThroughBurnIn(t *testing.T) {
@@ -74,5 +76,33 @@ func TestANewLeaderLooksForItselfBeforeItClaims(t *testing.T) {
 	x.judge(consensus.VerdictUp, "web-3")
 	if got := x.theCase(); got.Outcome != OutcomeAborted {
 		t.Errorf("%s, want aborted: nothing was done yet", walk(got))
+	}
+}
+
+// A claim that waits for a cascade is silent only for a while: the slot is
+// nobody's.
+func TestPeopleAreToldOfAFencedSlotThatWaitsForACascade(t *testing.T) {
+	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
+	x.results["web-6"], x.results["web-7"] = neverEnds, neverEnds
+	x.judge(consensus.VerdictDown, "web-3")
+	x.run(5 * time.Second)
+	c := x.theCase()
+	if c.State != Activating {
+		t.Fatal(walk(c))
+	}
+	delete(x.results, map[member.ID]member.ID{"web-6": "web-7", "web-7": "web-6"}[c.Spare])
+	x.accused = []member.ID{"web-4", "web-5"}
+	x.run(100 * time.Second)
+	if c = x.theCase(); c.State != Claiming {
+		t.Fatalf("%s, want it to wait for a minute", walk(c))
+	}
+	x.run(30 * time.Second)
+	if c = x.theCase(); c.State != Escalated || !strings.Contains(c.Why, "cascade") {
+		t.Fatalf("%s: %s", walk(c), c.Why)
+	}
+	x.accused = nil
+	x.run(10 * time.Minute)
+	if c = x.theCase(); c.State != Closed || c.Outcome != OutcomeReplaced {
+		t.Errorf("%s, want it to go on when the cascade is over", walk(c))
 	}
 }
