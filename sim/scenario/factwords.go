@@ -149,6 +149,10 @@ func (t *teller) step(p failover.CaseStep) string {
 		c = caseOf{x.Subject, x.Slot} // also of one that was opened before the world began
 	}
 	detail := p.Detail
+	if x, ok := t.w.State().Case(p.Case); ok {
+		c = caseOf{x.Subject, x.Slot} // also of one that was opened before the world began
+	}
+	detail := plainly(p.Detail)
 	if detail != "" {
 		detail = ": " + detail
 	}
@@ -210,12 +214,16 @@ func (t *teller) brake(b failover.Brakes) {
 	t.tell(Event{Lane: LaneBrake, State: string(b.Mode()), Raw: string(failover.KindBrake), Text: strings.Join(parts, "; ")})
 }
 
-// modeWords is a mode and why it holds; the thresholds are the same in every
-// story and stand in the manual.
+// modeWords is a mode and why it holds.
 func modeWords(of string, m failover.ScopeMode) string {
 	if m.Mode == failover.Normal || m.Why == "" {
 		return of + string(m.Mode)
 	}
-	why, _, _ := strings.Cut(m.Why, ": guarded from")
-	return of + string(m.Mode) + ": " + why
+	return of + string(m.Mode) + ": " + plainly(m.Why)
+}
+
+// plainly leaves out of the product's words what only its own page explains.
+func plainly(why string) string {
+	why, _, _ = strings.Cut(why, ": guarded from")
+	return strings.Replace(why, "domain:", "failure domain ", 1)
 }

@@ -30,6 +30,8 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.BitFlip:   {"{whom}: a bit flips on the disk", "{whom}: people have emptied the disk"},
 
 	sim.Lossy:     {"{whom}: {share} of all datagrams are lost{to}", "{whom}: no more datagrams are lost"},
+	sim.LossyIn:   {"{whom}: {share} of what it is sent is lost{to}", "{whom}: no more datagrams are lost"},
+	sim.LossyOut:  {"{whom}: {share} of what it sends is lost{to}", "{whom}: no more datagrams are lost"},
 	sim.Weather:   {"the network loses {share} of all datagrams", "the network loses no more datagrams"},
 	sim.Burst:     {"{whom}: all datagrams are lost in bursts, {share} of the time{to}", "{whom}: no more bursts of loss"},
 	sim.Duplicate: {"{whom}: {share} of all datagrams come twice{to}", "{whom}: datagrams come once again"},
