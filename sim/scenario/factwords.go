@@ -148,10 +148,6 @@ func (t *teller) step(p failover.CaseStep) string {
 	if x, ok := t.w.State().Case(p.Case); ok {
 		c = caseOf{x.Subject, x.Slot} // also of one that was opened before the world began
 	}
-	detail := p.Detail
-	if x, ok := t.w.State().Case(p.Case); ok {
-		c = caseOf{x.Subject, x.Slot} // also of one that was opened before the world began
-	}
 	detail := plainly(p.Detail)
 	if detail != "" {
 		detail = ": " + detail
