@@ -20,10 +20,12 @@ type want struct {
 	command []byte
 	next    time.Time
 	until   time.Time // zero: until it stands
+	term    uint64    // of the leadership that worked it out; 0: anybody may want it
 }
 
 // want puts a command on the list. It is given up after life, 0 never: what a
-// leader proposes is worked out anew when it is lost.
+// leader proposes is worked out anew when it is lost, and dies with its
+// leadership.
 func (m *Mind) want(kind consensus.FactKind, id string, payload any, life time.Duration) {
 	if slices.ContainsFunc(m.wants.list, func(w want) bool { return w.id == id }) {
 		return
@@ -40,7 +42,7 @@ func (m *Mind) want(kind consensus.FactKind, id string, payload any, life time.D
 	}
 	w := want{id: id, command: b, next: m.now}
 	if life > 0 {
-		w.until = m.now.Add(life)
+		w.until, w.term = m.now.Add(life), m.led.Term
 	}
 	m.wants.list = append(m.wants.list, w)
 }
@@ -77,6 +79,9 @@ func (m *Mind) handIn() {
 	for _, w := range due {
 		if !w.until.IsZero() && !m.now.Before(w.until) {
 			continue
+		}
+		if w.term != 0 && (m.conduct == nil || m.led.Term != w.term) {
+			continue // raft would forward it to the new leader, who knows better
 		}
 		if !m.now.Before(w.next) {
 			w.next = m.now.Add(m.cfg.Repropose)

@@ -55,6 +55,7 @@ var faultTexts = map[sim.FaultKind][2]string{
 
 	sim.Lie:    {"{whom}: the agent says down about everybody", "{whom}: the agent says the truth again"},
 	sim.Defame: {"{whom}: the agent says down about {other}", "{whom}: the agent says the truth again"},
+	sim.Forge:  {"{whom}: the agent hands in what is not its to decide", "{whom}: the agent keeps to its own again"},
 	sim.Flood:  {"{host}: {times} as many requests come", "{host}: as many requests come as before"},
 }
 
