@@ -7,10 +7,14 @@ import "time"
 // fault out of a story leaves the dice of everything else as they were.
 type chance struct {
 	seed uint64
-	n    map[uint64]uint64
-	way  [2][]uint64 // the counters of delays and losses, of which there are most
-	wide int
+	dice []die // a table with open addressing; its length is a power of two
+	used int
 }
+
+// die counts how often one stream was asked for one pair. Pairs are few: a
+// member speaks with those that it observes, those that observe it, and the
+// councillors.
+type die struct{ key, n uint64 }
 
 // stream says what a number is for.
 type stream uint64
@@ -24,27 +28,45 @@ const (
 	streamStart
 )
 
-// newChance is the chance of a world of so many machines.
-func newChance(seed uint64, machines int) *chance {
-	c := &chance{seed: seed, n: map[uint64]uint64{}, wide: machines}
-	for i := range c.way {
-		c.way[i] = make([]uint64, machines*machines)
-	}
-	return c
-}
+func newChance(seed uint64) *chance { return &chance{seed: seed, dice: make([]die, 1<<10)} }
 
 // next is the next number of a stream for the pair a, b.
 func (c *chance) next(s stream, a, b int) uint64 {
 	key := uint64(s)<<56 | uint64(uint32(a))<<28 | uint64(uint32(b))
-	var n uint64
-	if k := a*c.wide + b; s <= streamLoss && k < len(c.way[0]) {
-		c.way[s-1][k]++
-		n = c.way[s-1][k]
-	} else {
-		c.n[key]++
-		n = c.n[key]
+	h := mix(c.seed ^ key*0x9e3779b97f4a7c15)
+	d := c.die(key, h)
+	d.n++
+	return mix(h + d.n*0xd1b54a32d192ed03)
+}
+
+// die finds the counter of a key, whose hash is h. A counter that was used is at
+// least 1.
+func (c *chance) die(key, h uint64) *die {
+	last := uint64(len(c.dice) - 1)
+	i := h & last
+	for c.dice[i].n > 0 && c.dice[i].key != key {
+		i = (i + 1) & last
 	}
-	return mix(mix(c.seed^key*0x9e3779b97f4a7c15) + n*0xd1b54a32d192ed03)
+	if c.dice[i].n > 0 {
+		return &c.dice[i]
+	}
+	if 2*c.used >= len(c.dice) { // half empty, so that a search is short
+		c.grow()
+		return c.die(key, h)
+	}
+	c.used++
+	c.dice[i].key = key
+	return &c.dice[i]
+}
+
+func (c *chance) grow() {
+	old := c.dice
+	c.dice, c.used = make([]die, 2*len(old)), 0
+	for _, d := range old {
+		if d.n > 0 {
+			*c.die(d.key, mix(c.seed^d.key*0x9e3779b97f4a7c15)) = d
+		}
+	}
 }
 
 // unit is a number from 0 up to 1.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"moonwatch/member"
@@ -12,6 +13,20 @@ import (
 type feed struct {
 	upstream member.ID
 	turn     int
+}
+
+// listenTo changes the councillor from which a member hears of facts.
+func (m *machine) listenTo(id member.ID) {
+	if up, ok := m.w.index[m.feed.upstream]; ok {
+		x := m.w.machines[up]
+		x.listeners = slices.DeleteFunc(x.listeners, func(i int) bool { return i == m.i })
+	}
+	m.feed.upstream = id
+	if up, ok := m.w.index[id]; ok {
+		x := m.w.machines[up]
+		at, _ := slices.BinarySearch(x.listeners, m.i)
+		x.listeners = slices.Insert(x.listeners, at, m.i)
+	}
 }
 
 // batching is how long a feeder collects facts before it sends them on.
@@ -35,7 +50,7 @@ func (m *machine) ask() {
 	if !ok || !m.knows(m.w.machines[up]) || !m.reaches(m.w.machines[up]) {
 		council := m.w.cfg.Council
 		m.feed.turn++
-		m.feed.upstream = council[(m.i+m.feed.turn)%len(council)]
+		m.listenTo(council[(m.i+m.feed.turn)%len(council)])
 		return
 	}
 	x := m.w.machines[up]
@@ -73,8 +88,9 @@ func (m *machine) push() {
 	if !m.mind.Councillor() {
 		return
 	}
-	for _, x := range m.w.machines {
-		if x.mind == nil || x.feed.upstream != m.id || x == m {
+	for _, i := range m.listeners {
+		x := m.w.machines[i]
+		if x.mind == nil || x == m {
 			continue
 		}
 		m.w.after(m.w.delay(m.i, x.i)+time.Duration(m.w.chance.next(streamDelay, x.i, m.i)%uint64(batching)), func() { m.feedTo(x) })

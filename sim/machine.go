@@ -19,6 +19,8 @@ type machine struct {
 	feed feed
 	book book
 
+	listeners []int // of a councillor: who hears of facts from it, in the world's order
+
 	on      bool       // the machine has power
 	mind    *mind.Mind // nil: the agent does not run
 	life    uint64     // grows when the agent starts or ends
@@ -84,6 +86,7 @@ func (m *machine) start(after time.Duration) {
 			m.w.checker.fail(ruleKept, "start of %s: %v", m.id, err)
 			return
 		}
+		m.listenTo("")
 		m.mind, m.feed, m.wake, m.duty = x, feed{}, 0, duty{}
 		m.ail()
 		m.w.checker.started(m)

@@ -124,10 +124,9 @@ func (r *revival) disk(id member.ID) *disk {
 			Index: &index, Term: &term, ConfState: &raftpb.ConfState{Voters: voters},
 		}}
 	}
-	for _, s := range r.state.Slots() {
-		if s.Occupant == id {
-			d.journal.holding[s.ID] = s.Epoch
-		}
+	if u := r.state.Use(id); u.Duty == failover.Occupant {
+		s, _ := r.state.Slot(u.Slot)
+		d.journal.holding[s.ID] = s.Epoch
 	}
 	return d
 }

@@ -17,7 +17,7 @@ import (
 // Not every kind is in every story: a world with everything in it at once hides
 // what one kind alone would show.
 func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
-	d := dice{newChance(seed, 0)}
+	d := dice{newChance(seed)}
 	cfg := Fleet(members)
 	cfg.Seed = seed
 	if !d.one(4) {

@@ -48,6 +48,9 @@ type Net struct {
 // Disk is the weather of all disks.
 type Disk struct{ Sync Span }
 
+// founding is when a world begins that begins with nothing.
+var founding = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // World is a cluster in virtual time.
 type World struct {
 	kernel
@@ -92,8 +95,8 @@ func New(cfg Config) (*World, error) {
 		return nil, err
 	}
 	w := &World{
-		cfg: cfg, epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		chance: newChance(cfg.Seed, len(cfg.Fleet.Members)), index: map[member.ID]int{},
+		cfg: cfg, epoch: founding,
+		chance: newChance(cfg.Seed), index: map[member.ID]int{},
 		trace: fnv.New64a(), folds: consensus.NewFolds(),
 	}
 	var key [32]byte

@@ -1,0 +1,54 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+)
+
+// Founded is the same world, founded an hour ago: it begins with the ledger in
+// which every occupant has said that its service runs. A large fleet spends
+// minutes on saying so, one fact each, and one of more than about a thousand
+// members does not fit into the fact by which it would be declared
+// (consensus.MaxCommand).
+func Founded(cfg Config) (Config, error) {
+	state := failover.NewState()
+	l := consensus.NewLedger(state)
+	state.Bind(l)
+	if _, err := l.Found(consensus.Genesis{Cluster: "sim", Council: cfg.Council, Unsigned: true}); err != nil {
+		return cfg, err
+	}
+	then := founding.Add(-time.Hour)
+	add := func(c consensus.Command, err error) error {
+		if err != nil {
+			return err
+		}
+		b, err := json.Marshal(c)
+		if err != nil {
+			return err
+		}
+		f, _, err := l.Commit(l.Raft()+1, b)
+		if err == nil && !f.Accepted {
+			err = fmt.Errorf("found a fleet of %d members: %s", len(cfg.Fleet.Members), f.Reason)
+		}
+		return err
+	}
+	if err := add(consensus.NewCommand(consensus.KindFleet, "fleet/1", "operator", then, cfg.Fleet)); err != nil {
+		return cfg, err
+	}
+	for _, s := range state.Slots() {
+		r := failover.Report{Step: failover.StepActivate, Slot: s.ID, Epoch: s.Epoch, Done: true}
+		if err := add(consensus.NewCommand(failover.KindReport, "started/"+string(s.ID), s.Occupant, then, r)); err != nil {
+			return cfg, err
+		}
+	}
+	b, err := l.Snapshot()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Begin = &Snapshot{Ledger: b, At: founding}
+	return cfg, nil
+}
