@@ -54,6 +54,15 @@ func InPool(p string) Scope { return Scope("pool:" + p) }
 // written when a mode changes, with the reason for it.
 type Brakes struct {
 	Modes map[Scope]ScopeMode `json:"modes,omitempty"` // without an entry: normal
+	Term  uint64              `json:"term,omitempty"`  // of the leader that weighed it
+	Turn  uint64              `json:"turn,omitempty"`  // which of its proposals it is
+}
+
+// follows reports that a brake was weighed later than another one. What a leader
+// proposed may be agreed after the next leader has weighed anew, and a brake that
+// says everything about all scopes would undo what it has never seen.
+func (b Brakes) follows(old Brakes) bool {
+	return b.Term > old.Term || b.Term == old.Term && b.Turn >= old.Turn
 }
 
 // ScopeMode is the mode of one scope and why it holds.

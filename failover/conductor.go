@@ -99,6 +99,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	}
 	var out []ConductorEffect
 	if b, news := c.brk.Weigh(now, accused); news {
+		b.Term, b.Turn = c.term, c.n+1
 		out = c.propose(now, out, KindBrake, fmt.Sprintf("brake/%d", c.st.ledger.Head()), b)
 	}
 	out = c.openCases(now, out)

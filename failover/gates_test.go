@@ -189,6 +189,27 @@ func TestAStepFromAnOlderVersionHasNoEffect(t *testing.T) {
 	}
 }
 
+// TestAnOldLeadersBrakeDoesNotUndoANewersOne: seed 6 of a swarm of twelve. A leader
+// stood still with a brake on its way, the next one saw a cascade, and the old
+// proposal was agreed after it.
+func TestAnOldLeadersBrakeDoesNotUndoANewersOne(t *testing.T) {
+	x := condemned(t, webFleet(5, 3, 2, 2))
+	cascade := map[Scope]ScopeMode{Fleet: {Mode: Cascade, Why: "test"}}
+	if f := x.commit(KindBrake, "web-1", Brakes{Modes: cascade, Term: 3, Turn: 2}); !f.Accepted {
+		t.Fatalf("refused: %s", f.Reason)
+	}
+	for _, old := range []Brakes{{Term: 2, Turn: 9}, {Term: 3, Turn: 1}} {
+		if f := x.commit(KindBrake, "web-1", old); f.Accepted || x.state.Brake().Mode() != Cascade {
+			t.Errorf("the brake of term %d, proposal %d, is taken after that of term 3, proposal 2", old.Term, old.Turn)
+		}
+	}
+	for _, next := range []Brakes{{Term: 3, Turn: 3}, {Term: 4, Turn: 1}} {
+		if f := x.commit(KindBrake, "web-1", next); !f.Accepted {
+			t.Errorf("the brake of term %d, proposal %d, is refused: %s", next.Term, next.Turn, f.Reason)
+		}
+	}
+}
+
 func TestASpareIsNeverInTwoCases(t *testing.T) {
 	x := newTale(t, webFleet(50, 30, 30)).serving() // three in flight
 	x.results["web-51"], x.results["web-52"] = neverEnds, neverEnds

@@ -122,7 +122,10 @@ func (st *State) Check(f consensus.Fact) error {
 		}
 		return st.checkReport(f.Command.Proposer, p)
 	case KindBrake:
-		_, err := consensus.DecodePayload[Brakes](f)
+		p, err := consensus.DecodePayload[Brakes](f)
+		if old := st.s.Brake; err == nil && !p.follows(old) {
+			err = fmt.Errorf("brake: weighed in term %d, proposal %d; the present one in term %d, proposal %d", p.Term, p.Turn, old.Term, old.Turn)
+		}
 		return err
 	case KindReturned:
 		p, err := consensus.DecodePayload[Returned](f)
