@@ -97,7 +97,10 @@ func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, epoch: founding,
 		chance: newChance(cfg.Seed), index: map[member.ID]int{},
-		trace: fnv.New64a(), folds: consensus.NewFolds(),
+		trace: fnv.New64a(),
+	}
+	if !w.apart() {
+		w.folds = consensus.NewFolds()
 	}
 	var key [32]byte
 	for i := range 8 {
@@ -129,6 +132,12 @@ func New(cfg Config) (*World, error) {
 	w.found()
 	return w, nil
 }
+
+// apart reports that every agent of this world folds the facts alone, as it does
+// in the product: in one small world of four. Where they share what they fold, two
+// ledgers cannot differ, and no snapshot can forget anything; the trace is the
+// same.
+func (w *World) apart() bool { return w.cfg.Seed%4 == 0 && len(w.cfg.Fleet.Members) <= 100 }
 
 // found lets the council come up and applies the fleet, as an operator would.
 func (w *World) found() {

@@ -34,7 +34,7 @@ var ofAgent = []Mutant{
 	{
 		Name:   "silent-check-is-a-refusal",
 		Breaks: "a service check that the network lost counts like one that was refused",
-		Ought:  "S2",
+		Ought:  "L4",
 		Edits: []Edit{
 			{"agent/check.go", "if !c.Silent {", "if c.Seq > 0 {"},
 			{"agent/check.go", "case sure || !c.Silent || o.medianLoss() < clearWeather:", "default:"},

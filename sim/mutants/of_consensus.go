@@ -18,7 +18,7 @@ var ofConsensus = []Mutant{
 	{
 		Name:   "standing-up-counts",
 		Breaks: "a withdrawn accusation counts as an up vote, although nobody has looked again",
-		Ought:  "S2",
+		Ought:  "S1",
 		Story:  "lossy-member",
 		Edits: []Edit{
 			{"consensus/voice.go", "c.standing = castVote{}", "c.standing = castVote{vote: v, at: now, until: now.Add(st.Life)}"},
@@ -63,15 +63,6 @@ var ofConsensus = []Mutant{
 		Ought:  "L2",
 		Story:  "services-in-a-cascade",
 		Edits:  []Edit{{"consensus/weigh.go", "if now.Sub(t.calmCall) < t.cfg.RollAgain || t.longestUncalled(now) != s {", "if t.cascade {"}},
-	},
-	{
-		Name:   "lapsed-answer-is-silence",
-		Breaks: "between two roll calls nobody contradicts the standing accusations",
-		Ought:  "S2",
-		Edits: []Edit{
-			{"consensus/count.go", "c.reached++", "c.reached += 0"},
-			{"consensus/cut.go", "return t.cascade || now.Sub(s.calledAt) < t.cfg.RollValid", "return true"},
-		},
 	},
 	{
 		Name:   "partial-silences",

@@ -68,7 +68,7 @@ var ofFailover = []Mutant{
 	{
 		Name:   "claim-ends-by-time",
 		Breaks: "a spare whose activation took too long is free again, without its word that nothing runs there",
-		Ought:  "S4",
+		Ought:  "S5",
 		Story:  "spare-hangs",
 		Edits: []Edit{
 			{"failover/steps.go", `u.Duty, u.Since, u.Case, u.Slot = Quarantined, f.Time, 0, ""`, `u.Duty, u.Since, u.Case, u.Slot = Spare, f.Time, 0, ""`},
@@ -118,7 +118,7 @@ var ofFailover = []Mutant{
 	{
 		Name:   "second-look-skipped",
 		Breaks: "a member is replaced whatever the second roll call says",
-		Ought:  "S2",
+		Ought:  "S8",
 		Story:  "back-before-the-spare",
 		Edits:  []Edit{{"failover/conductor.go", "if !confirms(x, look) {", "if look.Called.IsZero() {"}},
 	},

@@ -33,7 +33,7 @@ var ofLedger = []Mutant{
 	{
 		Name:   "refused-and-applied",
 		Breaks: "a refused command is recorded as refused and has its effect",
-		Ought:  "S4",
+		Ought:  "S5",
 		Story:  "forger",
 		Edits:  []Edit{{"consensus/ledger.go", "f.Reason = err.Error()\n\t} else {", "f.Reason = err.Error()\n\t}\n\tif f.Index > 1 || err == nil {"}},
 	},
