@@ -16,7 +16,7 @@ func (t *Tally) cut(now time.Time, subjects []*subject) []*subject {
 	var barred []*subject
 	for {
 		in := t.crossing(now, subjects, barred)
-		out := append(t.feuds(now, in), t.islands(now, in)...)
+		out := slices.Concat(t.feuds(now, in), t.islands(now, in), t.unborne(now, in))
 		if len(out) == 0 {
 			return in
 		}
@@ -32,8 +32,8 @@ func (t *Tally) asked(now time.Time, s *subject) bool {
 }
 
 // crossing starts with all subjects that pass, takes them out of everybody's
-// observers, and repeats until nothing changes. Taking observers out can only
-// help others to pass, so the result does not depend on the order.
+// observers, and repeats until nobody else passes. Each round looks at all
+// subjects with the same observers, so the result does not depend on the order.
 func (t *Tally) crossing(now time.Time, subjects, barred []*subject) []*subject {
 	var in []*subject
 	var taken marks // who was in when this round began
@@ -59,6 +59,20 @@ func (t *Tally) crossing(now time.Time, subjects, barred []*subject) []*subject 
 		}
 		taken = t.marked(in)
 	}
+}
+
+// unborne lists the subjects of a cut whom the votes do not bear any more once
+// all of the cut are taken out of the observers: who is taken out may have said
+// down, and then the up votes of the others weigh more.
+func (t *Tally) unborne(now time.Time, in []*subject) []*subject {
+	var out []*subject
+	taken := t.marked(in)
+	for _, s := range in {
+		if !t.count(now, s, agent.OfAgent, taken).down() {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // feuds lists the subjects of a cut that accuse each other and were both heard

@@ -76,6 +76,23 @@ func TestVotesOfThoseInTheCutAreTakenOut(t *testing.T) {
 	a.expect("a1 down, b1 down, c1 down")
 }
 
+func TestAVoteThatFallsWithItsVoterBearsNoVerdict(t *testing.T) {
+	// Two of nine reach a1, which is less than a quarter. One of the others falls
+	// together with it: two of eight are a quarter.
+	a := newAssembly(t, 4, 3, 3)
+	a.dead["c3"] = true
+	a.all("a1", agent.Down)
+	a.all("a1", agent.Up, "a2", "b2")
+	a.all("c3", agent.Down)
+	a.all("c3", agent.Abstain, "a1")
+	a.run(4 * time.Second)
+	for _, f := range a.findings() {
+		if strings.Contains(f, "a1 down") {
+			t.Errorf("verdict %q, want none on a1", f)
+		}
+	}
+}
+
 func TestAFeudCondemnsNeither(t *testing.T) {
 	// Everybody says that a1 and b1 are down, and each of them is heard and says
 	// so of the other.
