@@ -62,10 +62,11 @@ type Council struct {
 	notes   *notes
 
 	tickAt  time.Time
-	silent  time.Time   // until then no vote request is answered
-	writing *raft.Ready // handed out as Persist and not yet on disk
-	seq     uint64      // of the last Persist
-	said    Led         // the last one emitted
+	silent  time.Time       // until then no vote request is answered
+	writing *raft.Ready     // handed out as Persist and not yet on disk
+	seq     uint64          // of the last Persist
+	said    Led             // the last one emitted
+	open    map[string]bool // commands that stand in this leader's own log of this term and are not agreed yet
 	confs   *raftpb.ConfState
 	turn    int  // who is offered the leadership next
 	barred  bool // from leading: the clock is off
@@ -79,7 +80,7 @@ func NewCouncil(cfg CouncilConfig, self member.ID, founders []member.ID, saved S
 	if id == 0 {
 		return nil, fmt.Errorf("council: %s is not one of its founders %v", self, founders)
 	}
-	c := &Council{cfg: cfg, self: self, members: founders, store: raft.NewMemoryStorage(), notes: &notes{}}
+	c := &Council{cfg: cfg, self: self, members: founders, store: raft.NewMemoryStorage(), notes: &notes{}, open: map[string]bool{}}
 	if err := c.load(saved, applied); err != nil {
 		return nil, fmt.Errorf("council: saved state: %w", err)
 	}
@@ -174,8 +175,7 @@ func (c *Council) Step(now time.Time, ev CouncilEvent) []CouncilEffect {
 		c.barred = !ev.Good
 		c.giveUpOffice()
 	case Propose:
-		// A dropped proposal is repeated by whoever wants it.
-		_ = c.node.Propose(ev.Command)
+		c.propose(ev.Command)
 	default:
 		panic(fmt.Sprintf("consensus: unknown event %T", ev))
 	}
@@ -218,8 +218,29 @@ func (c *Council) receive(now time.Time, m *raftpb.Message) {
 	if vote && now.Before(c.silent) {
 		return
 	}
+	if m.GetType() == raftpb.MsgProp && c.Leads() {
+		for _, e := range m.GetEntries() {
+			c.propose(e.GetData())
+		}
+		return
+	}
 	// An error means that the message is not for us or comes from a stranger.
 	_ = c.node.Step(m)
+}
+
+// propose hands a command to raft; another councillor's raft hands it on to the
+// leader. Whoever wants it repeats it until it is agreed, and a leader that cannot
+// agree for a while, for its disk is slow, would fill its log with the repeats: what
+// stands in it already comes to nothing but an end of the term.
+func (c *Council) propose(command []byte) {
+	leads := c.Leads()
+	if leads && c.open[string(command)] {
+		return
+	}
+	// A dropped proposal is repeated by whoever wants it.
+	if err := c.node.Propose(command); err == nil && leads {
+		c.open[string(command)] = true
+	}
 }
 
 // persisted goes on where a Persist had stopped.
@@ -288,6 +309,7 @@ func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 	}
 	for _, e := range rd.CommittedEntries {
 		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 {
+			delete(c.open, string(e.GetData()))
 			out = append(out, Committed{Raft: e.GetIndex(), Command: e.GetData()})
 		}
 	}
@@ -299,6 +321,7 @@ func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 func (c *Council) led(out []CouncilEffect) []CouncilEffect {
 	if now := c.Leader(); now != c.said {
 		c.said = now
+		clear(c.open) // another leader may overwrite what was not agreed
 		out = append(out, now)
 	}
 	return out

@@ -235,6 +235,48 @@ func TestAStalledDiskCostsTheLeadership(t *testing.T) {
 	}
 }
 
+func TestASlowLeadersLogHasARepeatedCommandOnce(t *testing.T) {
+	c := newChamber(t, "a", "b", "c")
+	leader := c.elect(6 * time.Second)
+	other := c.names[(slices.Index(c.names, leader)+1)%3]
+	c.seats[leader].stalled = true
+	for range 4 {
+		c.step(leader, Propose{Command: []byte("mine")})
+		c.step(other, Propose{Command: []byte("handed on")})
+		c.run(100 * time.Millisecond)
+	}
+	c.seats[leader].stalled = false
+	c.run(2 * time.Second)
+	got := slices.Sorted(slices.Values(c.seats[leader].commands))
+	if !slices.Equal(got, []string{"handed on", "mine"}) {
+		t.Errorf("agreed on %q", got)
+	}
+	c.step(leader, Propose{Command: []byte("mine")})
+	c.run(time.Second)
+	if n := len(c.seats[leader].commands); n != 3 {
+		t.Errorf("%d commands agreed: what was asked for once more afterwards is the ledger's to refuse", n)
+	}
+}
+
+func TestANewTermTakesARepeatedCommandAgain(t *testing.T) {
+	c := newChamber(t, "a", "b", "c")
+	old := c.elect(6 * time.Second)
+	c.seats[old].away = true
+	c.step(old, Propose{Command: []byte("lost with its leader")})
+	next := c.elect(8*time.Second, old)
+	c.seats[old].away = false
+	c.seats[next].away = true
+	c.elect(8*time.Second, next)
+	c.seats[next].away = false
+	for range 20 {
+		c.step(old, Propose{Command: []byte("lost with its leader")})
+		c.run(100 * time.Millisecond)
+	}
+	if !slices.Contains(c.seats[old].commands, "lost with its leader") {
+		t.Errorf("%s agreed on %q", old, c.seats[old].commands)
+	}
+}
+
 func TestNothingLeavesBeforeItIsOnDisk(t *testing.T) {
 	c := newChamber(t, "a", "b", "c")
 	c.elect(6 * time.Second)

@@ -90,6 +90,9 @@ func (m *Mind) elected(l consensus.Led) {
 // lead tells of a change of leader.
 func (m *Mind) lead(l Led) {
 	if l != m.led {
+		if l.Leader != "" && (l.Leader != m.led.Leader || l.Term != m.led.Term) {
+			m.wants.anew(m.now)
+		}
 		m.led = l
 		m.out = append(m.out, l)
 	}

@@ -19,8 +19,23 @@ type want struct {
 	id      string
 	command []byte
 	next    time.Time
-	until   time.Time // zero: until it stands
-	term    uint64    // of the leadership that worked it out; 0: anybody may want it
+	pause   time.Duration // after the next time
+	until   time.Time     // zero: until it stands
+	term    uint64        // of the leadership that worked it out; 0: anybody may want it
+}
+
+// handed notes that the want was handed in, and when it is next: each time twice
+// as late, for most of what does not stand yet is on a slow way and not lost.
+func (w *want) handed(now time.Time, first, most time.Duration) {
+	w.pause = min(max(first, 2*w.pause), most)
+	w.next = now.Add(w.pause)
+}
+
+// anew makes everything due at once: what a leader had may be gone with it.
+func (w *wants) anew(now time.Time) {
+	for i := range w.list {
+		w.list[i].next, w.list[i].pause = now, 0
+	}
 }
 
 // want puts a command on the list. It is given up after life, 0 never: what a
@@ -84,7 +99,7 @@ func (m *Mind) handIn() {
 			continue // raft would forward it to the new leader, who knows better
 		}
 		if !m.now.Before(w.next) {
-			w.next = m.now.Add(m.cfg.Repropose)
+			w.handed(m.now, m.cfg.Repropose, m.cfg.ReproposeMax)
 			if m.council != nil {
 				m.councilStep(consensus.Propose{Command: w.command})
 			} else if to := m.councillor(); to != "" {

@@ -229,6 +229,7 @@ type Config struct {
 	Tally         consensus.TallyConfig
 	IsolatedAfter time.Duration // without a council quorum for so long: mode isolated
 	Repropose     time.Duration // a command that does not yet stand in the ledger is handed in again
+	ReproposeMax  time.Duration // and again after twice the time, up to this
 	SnapshotEvery uint64        // facts between two snapshots
 	KeepEntries   uint64        // raft entries kept for councillors that lag a little
 	ClockMax      time.Duration // a councillor whose clock is further off may not lead
@@ -245,6 +246,7 @@ func Default(self member.ID, life member.Incarnation) Config {
 		// 99.9 % of the elections of a council of three take less than 3.6 s.
 		IsolatedAfter: 4 * time.Second,
 		Repropose:     300 * time.Millisecond,
+		ReproposeMax:  1200 * time.Millisecond,
 		SnapshotEvery: 2048, KeepEntries: 1024,
 		ClockMax:      2 * time.Second,
 		PresenceEvery: 500 * time.Millisecond,
