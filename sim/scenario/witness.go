@@ -25,7 +25,8 @@ type witness struct {
 	lost    map[member.SlotID]time.Duration
 	recover []time.Duration
 	back    func(member.SlotID, time.Duration) // is told of a slot that is served again, and since when it was not; may be nil
-	dirty   bool
+	stale   map[member.SlotID]bool             // slots that may be served again
+	all     bool                               // all of them may be
 
 	cases        map[uint64]caseOf
 	mode, before failover.Mode
@@ -46,7 +47,7 @@ type caseOf struct {
 func newWitness(w *sim.World, g *ground) *witness {
 	x := &witness{
 		w: w, crashed: map[member.ID]time.Duration{}, off: map[member.ID]bool{},
-		verdict: map[member.ID]consensus.VerdictKind{}, first: map[member.SlotID]member.ID{}, lost: map[member.SlotID]time.Duration{},
+		verdict: map[member.ID]consensus.VerdictKind{}, first: map[member.SlotID]member.ID{}, lost: map[member.SlotID]time.Duration{}, stale: map[member.SlotID]bool{},
 		cases: map[uint64]caseOf{}, mode: failover.Normal, before: failover.Normal,
 	}
 	for id, slot := range g.holds {
@@ -76,9 +77,12 @@ func (x *witness) see(h sim.Happening) {
 		if x.elected(h) {
 			x.term = max(x.term, h.Led.Term)
 		}
+	case sim.AgentStarted:
+		x.all = true // when none ran, nobody could say who the occupants are
+	case sim.ServiceUp:
+		x.stale[h.Slot] = true
 	default: // nothing to measure
 	}
-	x.dirty = true
 }
 
 // elected reports that a member begins to lead in a new term.
@@ -104,6 +108,7 @@ func (x *witness) struck(h sim.Happening) {
 }
 
 func (x *witness) mended(h sim.Happening) {
+	x.all = true
 	switch h.Fault.Do {
 	case sim.Crash, sim.Wipe, sim.TornTail, sim.LostTail:
 		for _, id := range h.Fault.Whom {
@@ -125,7 +130,9 @@ func (x *witness) agreed(h sim.Happening) {
 		p := payload[failover.CaseOpened](f)
 		x.cases[f.Index] = caseOf{p.Subject, p.Slot}
 	case failover.KindCaseStep:
-		switch payload[failover.CaseStep](f).To {
+		p := payload[failover.CaseStep](f)
+		x.stale[x.cases[p.Case].slot] = true
+		switch p.To {
 		case failover.Cutover:
 			x.failovers++
 		case failover.Restarting:
@@ -181,15 +188,21 @@ func (x *witness) slotsOf(id member.ID) []member.SlotID {
 	return slots
 }
 
-// look finds the slots that are served again. It is asked after every event
-// and looks only when something happened.
+// look finds the slots that are served again. It is asked after every event,
+// and looks at those about which something happened: in a mass failure there
+// are many lost ones.
 func (x *witness) look() {
-	if !x.dirty {
+	if !x.all && len(x.stale) == 0 {
 		return
 	}
-	x.dirty = false
-	for _, slot := range sortedKeys(x.lost) {
-		if x.w.Served(slot) {
+	slots := sortedKeys(x.stale)
+	if x.all {
+		slots = sortedKeys(x.lost)
+	}
+	x.all = false
+	clear(x.stale)
+	for _, slot := range slots {
+		if _, lost := x.lost[slot]; lost && x.w.Served(slot) {
 			x.recover = append(x.recover, x.w.Now()-x.lost[slot])
 			if x.back != nil {
 				x.back(slot, x.lost[slot])
@@ -201,7 +214,7 @@ func (x *witness) look() {
 
 // sample looks at the whole fleet, once a second.
 func (x *witness) sample() {
-	x.dirty = true
+	x.all = true
 	x.look()
 	x.deal()
 	if x.term == 0 || x.unquorate {
