@@ -176,7 +176,7 @@ func (b *Brake) Weigh(now time.Time, accused []member.ID) (Brakes, bool) {
 
 type scope struct {
 	scope   Scope
-	members []member.ID
+	members []member.ID // sorted, as the roster is
 	levels  levels
 	domain  bool
 }
@@ -236,7 +236,7 @@ func (b *Brake) open(now time.Time, accused []member.ID) []member.ID {
 func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeMode) ScopeMode {
 	var mine []member.ID
 	for _, id := range open {
-		if slices.Contains(sc.members, id) {
+		if _, in := slices.BinarySearch(sc.members, id); in {
 			mine = append(mine, id)
 		}
 	}

@@ -64,14 +64,17 @@ func (st *State) Serves(id member.ID) (pool member.Pool, slot member.SlotID, epo
 	if u == nil {
 		return member.Pool{}, "", 0, false
 	}
-	pool, known := st.ledger.Fleet().PoolOfSlot(u.Slot)
+	s := st.s.Slots[u.Slot]
+	if s == nil {
+		return member.Pool{}, "", 0, false
+	}
+	pool, known := st.ledger.Fleet().Pool(s.Pool)
 	if !known {
 		return member.Pool{}, "", 0, false
 	}
 	switch u.Duty {
 	case Occupant:
 		// A service that nobody has started yet is not a service that fails.
-		s := st.s.Slots[u.Slot]
 		return pool, u.Slot, s.Epoch, s.Started
 	case Claimed:
 		c := st.s.Cases[u.Case]

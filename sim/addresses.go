@@ -32,7 +32,11 @@ type book struct {
 	joined time.Duration // when it joined; 0: not yet
 	known  time.Duration // when the others were first told of this member; 0: never. It outlives the agent
 	loss   float64       // that the news met
+	met    bool          // it knows everybody since before the world began, and their certificates
 }
+
+// longAgo is before anything that a world asks about.
+const longAgo = -time.Hour
 
 // join tries to join until somebody answers: a councillor, whom the agent's
 // file names, or anybody, whom it remembers.
@@ -41,6 +45,10 @@ func (m *machine) join(life uint64) {
 		return
 	}
 	w := m.w
+	if m.book.met {
+		m.book.met, m.book.joined = false, longAgo
+		return
+	}
 	if m.up() && len(w.machines) > 1 {
 		somebody := int(w.chance.next(streamGossip, m.i, m.i) % uint64(len(w.machines)))
 		tries := append(w.those(w.cfg.Council), w.machines[somebody])

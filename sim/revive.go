@@ -101,6 +101,7 @@ func (w *World) resume(past *revival) error {
 	for _, m := range w.machines {
 		m.disk = past.disk(m.id)
 		past.settle(m)
+		m.book.known, m.book.met = longAgo, true
 		m.ail()
 		if m.on && !past.agentLost(m.id) {
 			m.startSoon()
