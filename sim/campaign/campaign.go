@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"moonwatch/sim/scenario"
 )
 
 // Config says what a campaign plays.
@@ -79,7 +77,7 @@ type runner struct {
 // ending is what came of a task.
 type ending struct {
 	task   Task
-	result *scenario.Result
+	answer Answer
 	err    error
 	took   time.Duration
 }
@@ -145,8 +143,8 @@ func (r *runner) work(ctx context.Context) {
 	defer func() { _ = w.end("") }()
 	for t := range r.tasks {
 		began := time.Now()
-		x, err := w.do(ctx, t)
-		r.ends <- ending{t, x, err, time.Since(began)}
+		a, err := w.do(ctx, t)
+		r.ends <- ending{t, a, err, time.Since(began)}
 	}
 }
 
@@ -181,7 +179,10 @@ func again(seed uint64, share float64) bool {
 // book adds an ending to the tally. An error means that there is no use in going
 // on.
 func (r *runner) book(e ending) error {
-	x := Record{Seed: e.task.Seed, WallMS: time.Since(r.began).Milliseconds(), TookMS: e.took.Milliseconds(), Result: e.result}
+	x := Record{
+		Seed: e.task.Seed, WallMS: time.Since(r.began).Milliseconds(), TookMS: e.took.Milliseconds(),
+		Peak: e.answer.Peak, Result: e.answer.Result,
+	}
 	var crash *Crash
 	switch {
 	case e.err == nil, errors.As(e.err, &crash):

@@ -3,6 +3,9 @@ package campaign
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"moonwatch/sim/scenario"
 )
 
 func TestTooLittleMemoryIsRefusedWithTheFigure(t *testing.T) {
@@ -22,10 +25,37 @@ func TestTooLittleMemoryIsRefusedWithTheFigure(t *testing.T) {
 
 func TestFreeMemoryIsWhatTheKernelCallsAvailable(t *testing.T) {
 	text := "MemTotal:  24000000 kB\nMemFree: 1 kB\nMemAvailable:    2048 kB\n"
-	if got := available(strings.NewReader(text)); got != 2<<20 {
+	if got := line(strings.NewReader(text), "MemAvailable:"); got != 2<<20 {
 		t.Error(got)
 	}
-	if got := available(strings.NewReader("MemFree: 1 kB\n")); got != 0 {
+	if got := line(strings.NewReader("MemFree: 1 kB\n"), "MemAvailable:"); got != 0 {
 		t.Error(got)
+	}
+}
+
+// The figures must be neither so low that the machine runs out of memory nor so
+// high that worlds are refused that would fit.
+func TestNeedIsWhatAWorldTakes(t *testing.T) {
+	for _, members := range []int{30, 200} {
+		p, err := scenario.BuiltinSwarm().Compile(1, scenario.Options{Members: members})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Steps, p.Storm, p.Settle = nil, scenario.Duration(20*time.Second), 0
+		text, err := p.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		crew := fragileCrew(t, "plays", 1)
+		crew.Env = append(crew.Env, "GOGC=50")
+		crew.Patience = 2 * time.Minute
+		r, err := One(t.Context(), crew, Task{Seed: 1, Plan: text})
+		if err != nil || r.Result == nil {
+			t.Fatal(err, r.Crash)
+		}
+		if r.Peak > 0 && (Need(members) < r.Peak/2 || Need(members) > needProgram+2*r.Peak) {
+			t.Errorf("%d members take %s, and Need says %s", members, Bytes(r.Peak), Bytes(Need(members)))
+		}
+		t.Logf("%d members: %s, Need %s", members, Bytes(r.Peak), Bytes(Need(members)))
 	}
 }

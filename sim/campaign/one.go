@@ -12,9 +12,9 @@ func One(ctx context.Context, crew Crew, t Task) (Record, error) {
 	w := worker{crew: crew}
 	defer func() { _ = w.end("") }()
 	began := time.Now()
-	x, err := w.do(ctx, t)
+	a, err := w.do(ctx, t)
 	took := time.Since(began).Milliseconds()
-	r := Record{Seed: t.Seed, WallMS: took, TookMS: took, Result: x}
+	r := Record{Seed: t.Seed, WallMS: took, TookMS: took, Peak: a.Peak, Result: a.Result}
 	var crash *Crash
 	if errors.As(err, &crash) {
 		r.Crash, r.Said, err = crash.How, crash.Said, nil

@@ -25,6 +25,7 @@ type Answer struct {
 	Seed   uint64           `json:"seed"`
 	Result *scenario.Result `json:"result,omitempty"`
 	Error  string           `json:"error,omitempty"`
+	Peak   uint64           `json:"peak_bytes,omitempty"` // memory that the worker has taken at most so far; 0: not known
 }
 
 // Serve is a worker: it plays the tasks that in has, one after another, and
@@ -44,6 +45,7 @@ func Serve(in io.Reader, out io.Writer, play func(Task) (*scenario.Result, error
 		if a.Result, err = play(t); err != nil {
 			a.Result, a.Error = nil, err.Error()
 		}
+		a.Peak = peakMemory()
 		if err := answers.Encode(a); err != nil {
 			return fmt.Errorf("answer for seed %d: %w", t.Seed, err)
 		}

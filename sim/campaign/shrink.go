@@ -162,7 +162,8 @@ func (s *shrinker) play(ctx context.Context, w *worker, p *scenario.Plan, t Task
 	}
 	r := Record{Seed: p.Seed}
 	var crash *Crash
-	if r.Result, err = w.do(ctx, t); errors.As(err, &crash) {
+	a, err := w.do(ctx, t)
+	if r.Result = a.Result; errors.As(err, &crash) {
 		r.Crash, err = crash.How, nil
 	}
 	return r, err

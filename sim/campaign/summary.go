@@ -34,6 +34,7 @@ type Summary struct {
 	Virtual    float64  `json:"virtual_seconds"`
 	MemberDays float64  `json:"member_days"` // of virtual time
 	Wall       float64  `json:"wall_seconds"`
+	Peak       *uint64  `json:"peak_bytes"` // memory of the worker that took most
 	Requests   int      `json:"requests"`
 	Failed     int      `json:"failed"`
 	Trace      *string  `json:"trace_hash"` // of the seeds' hashes in the order of seeds

@@ -18,8 +18,9 @@ const enough = 100
 // Record is what became of one seed, as a slice keeps it.
 type Record struct {
 	Seed   uint64           `json:"seed"`
-	WallMS int64            `json:"wall_ms"` // since the slice began
-	TookMS int64            `json:"took_ms"` // of the wall, by its worker
+	WallMS int64            `json:"wall_ms"`              // since the slice began
+	TookMS int64            `json:"took_ms"`              // of the wall, by its worker
+	Peak   uint64           `json:"peak_bytes,omitempty"` // memory that the worker had taken by then; 0: not known
 	Result *scenario.Result `json:"result,omitempty"`
 	Crash  string           `json:"crash,omitempty"` // why there is no result
 	Plan   string           `json:"plan,omitempty"`  // the file that replays it
@@ -75,6 +76,9 @@ func (t *tally) add(r Record) {
 		return
 	}
 	x := r.Result
+	if r.Peak > 0 && (s.Peak == nil || r.Peak > *s.Peak) {
+		s.Peak = &r.Peak
+	}
 	t.traces[r.Seed] = x.Trace
 	t.detect = append(t.detect, x.DetectMS...)
 	t.recover = append(t.recover, x.RecoverMS...)

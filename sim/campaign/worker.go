@@ -11,8 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"moonwatch/sim/scenario"
 )
 
 // Crew says how workers are started and how long they are waited for.
@@ -51,14 +49,14 @@ type child struct {
 
 // do has a plan played. The error is a *Crash if there is no result, and ctx's if
 // that ended first. Any other error means that no worker can be started.
-func (w *worker) do(ctx context.Context, t Task) (*scenario.Result, error) {
+func (w *worker) do(ctx context.Context, t Task) (Answer, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	if w.child == nil {
 		c, err := w.crew.hire()
 		if err != nil {
-			return nil, err
+			return Answer{}, err
 		}
 		w.child = c
 	}
@@ -76,21 +74,21 @@ func (w *worker) do(ctx context.Context, t Task) (*scenario.Result, error) {
 	case a, ok := <-c.answers:
 		switch {
 		case !ok:
-			return nil, w.bury("")
+			return Answer{}, w.bury("")
 		case a.Seed != t.Seed:
-			return nil, w.end(fmt.Sprintf("answered for seed %d", a.Seed))
+			return Answer{}, w.end(fmt.Sprintf("answered for seed %d", a.Seed))
 		case a.Result == nil:
-			return nil, &Crash{How: "refused: " + a.Error}
+			return Answer{}, &Crash{How: "refused: " + a.Error}
 		}
-		return a.Result, nil
+		return a, nil
 	case <-late:
 		_ = c.cmd.Process.Signal(syscall.SIGQUIT) // Go's runtime tells where it is
 		dead := time.AfterFunc(lastWords, func() { _ = c.cmd.Process.Kill() })
 		defer dead.Stop()
-		return nil, w.bury(fmt.Sprintf("hung: no answer within %v", w.crew.Patience))
+		return Answer{}, w.bury(fmt.Sprintf("hung: no answer within %v", w.crew.Patience))
 	case <-ctx.Done():
 		_ = w.end("")
-		return nil, ctx.Err()
+		return Answer{}, ctx.Err()
 	}
 }
 
