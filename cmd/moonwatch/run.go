@@ -58,7 +58,7 @@ them vote before one is called failed, and swaps a spare into the slot that it
 held.
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 degraded or expectation missed, 4 no
-council quorum, 5 refused by policy.`,
+council quorum, 5 refused by policy; sim has more, see 'moonwatch sim --help'.`,
 		Example: `  moonwatch demo               # a fleet of seven on this machine
   moonwatch init --dir cluster # a new cluster
   moonwatch status             # what the agent of this machine knows`,

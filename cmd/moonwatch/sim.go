@@ -17,7 +17,7 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 an expectation was missed, 6 not all came
 right again (liveness), 7 a promise was broken (safety), 8 void: the assumptions
 of the protocol did not hold, 9 played twice and not the same.`,
 		Example: `  moonwatch sim list
-  moonwatch sim run one-member-crashes
+  moonwatch sim run machine-dies
   moonwatch sim campaign --seeds 40`,
 	}
 	c.AddCommand(a.simRunCommand(), a.simReplayCommand(), a.simCampaignCommand(), a.simShrinkCommand(),

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"moonwatch/sim/campaign"
 	"moonwatch/sim/scenario"
 )
@@ -40,12 +42,12 @@ func decode(t *testing.T, r result) object {
 
 func campaignOf(t *testing.T, args ...string) (object, result) {
 	t.Helper()
-	r := call(t, append([]string{"sim", "campaign", "crash", "--json"}, args...)...)
+	r := call(t, append([]string{"sim", "campaign", "crash.yaml", "--json"}, args...)...)
 	return decode(t, r), r
 }
 
 func TestACampaignPassesAndItsHashIsTheSameWithAnyWorkersAndSlices(t *testing.T) {
-	t.Chdir(t.TempDir())
+	inFolder(t, "crash.yaml", crash)
 	one, r := campaignOf(t, "--seeds", "3", "--workers", "1", "--twice", "1")
 	r.wants(t, exitOK)
 	if !one.OK || one.Seeds != 3 || one.Broken != 0 || one.FirstBroken != nil || one.Events == 0 || one.Trace == nil {
@@ -60,34 +62,34 @@ func TestACampaignPassesAndItsHashIsTheSameWithAnyWorkersAndSlices(t *testing.T)
 	if left, _ := filepath.Glob("*.json"); len(left) != 0 {
 		t.Errorf("%v were left behind", left)
 	}
-	other := call(t, "sim", "campaign", "crash", "--minutes", "3", "--keep", "kept")
+	other := call(t, "sim", "campaign", "crash.yaml", "--minutes", "3", "--keep", "kept")
 	other.wants(t, exitError, "they do not add up")
 }
 
 func TestARunIsSavedAsAPlanThatReplaysToTheSame(t *testing.T) {
-	t.Chdir(t.TempDir())
-	first := call(t, "sim", "run", "crash", "--seed", "2", "--json", "--save-plan", "p.json")
+	inFolder(t, "crash.yaml", crash)
+	first := call(t, "sim", "run", "crash.yaml", "--seed", "2", "--json", "--save-plan", "p.json")
 	first.wants(t, exitOK)
 	again := call(t, "sim", "replay", "p.json", "--twice", "--json")
 	again.wants(t, exitOK)
 	if a, b := decode(t, first), decode(t, again); *a.Trace != *b.Trace || a.Events != b.Events {
 		t.Errorf("%s\nand replayed\n%s", first.out, again.out)
 	}
-	call(t, "sim", "run", "crash", "--save-plan", "p.json").wants(t, exitError, "p.json: file already exists")
+	call(t, "sim", "run", "crash.yaml", "--save-plan", "p.json").wants(t, exitError, "p.json: file already exists")
 	call(t, "sim", "run", "p.json", "--seed", "3").wants(t, exitUsage, "is a plan, and has its seed")
 	call(t, "sim", "campaign", "p.json").wants(t, exitUsage, "which has one seed")
 	call(t, "sim", "shrink", "p.json").wants(t, exitError, "the plan breaks nothing: played, it ends ok")
 }
 
 func TestAnInterruptedCampaignTellsWhatRan(t *testing.T) {
-	t.Chdir(t.TempDir())
+	inFolder(t, "crash.yaml", crash)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var out, errw bytes.Buffer
 	a := newApp(t)
 	a.out, a.errw = &out, &errw
 	time.AfterFunc(2*time.Second, cancel)
-	code := a.run(ctx, []string{"sim", "campaign", "crash", "--json", "--seeds", "0"})
+	code := a.run(ctx, []string{"sim", "campaign", "crash.yaml", "--json", "--seeds", "0"})
 	r := result{code, out.String(), errw.String()}
 	if strings.Contains(r.err, "nothing is known") {
 		t.Skip("this machine is too slow: no seed ended in time")
@@ -163,12 +165,49 @@ func TestTooLittleMemoryIsSaidBeforeAnythingStarts(t *testing.T) {
 	a.call("sim", "campaign", "--workers", "64").wants(t, exitError, "64 workers with 30 members each", "there is room for --workers")
 }
 
-func TestTheScenariosThatAreListedCanBeShown(t *testing.T) {
+func TestWhatIsShownOfAListedScenarioIsAScenario(t *testing.T) {
 	list := call(t, "sim", "list")
 	list.wants(t, exitOK, "NAME", "swarm")
 	for _, line := range strings.Split(strings.TrimSpace(list.out), "\n")[1:] {
-		call(t, "sim", "show", strings.Fields(line)[0]).wants(t, exitOK)
+		name := strings.Fields(line)[0]
+		shown := call(t, "sim", "show", name)
+		shown.wants(t, exitOK, "moonwatch sim run "+name)
+		if name == scenario.SwarmName {
+			continue // it is drawn, and has no file
+		}
+		if _, err := scenario.Parse(name+".yaml", []byte(shown.out)); err != nil {
+			t.Error(err)
+		}
 	}
+}
+
+func TestTheExamplesInTheHelpAreUnderstood(t *testing.T) {
+	root := newApp(t).root()
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		for line := range strings.Lines(c.Example) {
+			line, _, _ = strings.Cut(line, " # ")
+			line, _, _ = strings.Cut(line, " < ")
+			words := strings.Fields(line)
+			if len(words) < 2 || words[0] != "moonwatch" || strings.ContainsAny(line, `"'|`) {
+				continue // of a shell
+			}
+			found, rest, err := root.Find(words[1:])
+			if err == nil {
+				err = found.ParseFlags(rest)
+			}
+			if err == nil && found.Args != nil {
+				err = found.Args(found, found.Flags().Args())
+			}
+			if err != nil {
+				t.Errorf("%s: example %q: %v", c.CommandPath(), strings.TrimSpace(line), err)
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
 }
 
 func TestABarFitsItsTerminal(t *testing.T) {
@@ -195,6 +234,25 @@ func TestElsewhereABarIsALineNowAndThen(t *testing.T) {
 	}
 }
 
+// crash is a scenario of a tenth of a second.
+const crash = `
+about: One machine loses its power, and a spare serves its slot.
+fleet: demo
+duration: 1m
+steps:
+  - {at: 30s, do: crash, whom: "random:1 of occupants", except: leader, as: victim}
+expect: {verdicts: 1, failovers: 1, occupant_changed: "@victim"}
+`
+
+// inFolder makes a new folder the present one and writes a scenario there.
+func inFolder(t *testing.T, name, text string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // quiet expects of a crash that nobody notices it.
 const quiet = `
 about: Nobody notices a crash.
@@ -206,10 +264,7 @@ expect: {verdicts: 0}
 `
 
 func TestWhatWasMissedIsNamedWithTheWayToLookCloser(t *testing.T) {
-	t.Chdir(t.TempDir())
-	if err := os.WriteFile("quiet.yaml", []byte(quiet), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	inFolder(t, "quiet.yaml", quiet)
 	call(t, "sim", "run", "quiet.yaml", "--report", "one").wants(t, exitDegraded, "an expectation was missed: verdicts:",
 		"moonwatch sim run quiet.yaml --seed 1 --save-plan failing.plan.json")
 	r := call(t, "sim", "campaign", "quiet.yaml", "--seeds", "2", "--report", "two")

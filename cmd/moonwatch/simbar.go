@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -93,4 +94,27 @@ func (b *bar) clear() {
 		fmt.Fprint(b.w, "\r\x1b[K")
 		b.shown = false
 	}
+}
+
+// while shows that something goes on as long as do takes.
+func while[T any](b *bar, what string, do func() (T, error)) (T, error) {
+	done := make(chan struct{})
+	var showing sync.WaitGroup
+	began := time.Now()
+	showing.Go(func() {
+		look := time.NewTicker(time.Second)
+		defer look.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-look.C:
+				b.show(step{text: fmt.Sprintf("%s: %s so far", what, span(time.Since(began).Round(time.Second))), left: -1})
+			}
+		}
+	})
+	defer b.clear()
+	defer showing.Wait()
+	defer close(done)
+	return do()
 }

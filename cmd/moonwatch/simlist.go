@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -25,20 +26,28 @@ func (a *app) simListCommand() *cobra.Command {
 			table(p, "no scenario is built in", rows, []column[*source]{
 				{title: "NAME", of: func(s *source) cell { return text("%s", s.arg) }},
 				{title: "MEMBERS", of: func(s *source) cell { return count(s.scenario.Members()) }},
-				{title: "ABOUT", of: func(s *source) cell { return text("%s", s.scenario.About) }},
+				{title: "ABOUT", of: func(s *source) cell { return text("%s", firstSentence(s.scenario.About)) }},
 			})
 			return a.print(p)
 		},
 	}
 }
 
+// firstSentence is enough for a list.
+func firstSentence(s string) string {
+	if first, _, more := strings.Cut(s, ". "); more {
+		return first + "."
+	}
+	return s
+}
+
 func (a *app) simShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print a scenario, and what happens when it is played",
-		Long: `Print a built-in scenario as its file, which may be copied and changed, and the
-transcript of what happens when it is played with its own seed.`,
-		Example: "  moonwatch sim show crash",
+		Long: `Print a built-in scenario as its file and, as comments behind it, what happens when
+it is played with its own seed. The output is a scenario file to start from.`,
+		Example: "  moonwatch sim show machine-dies",
 		Args:    exactly("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			s, ok, err := builtin(args[0])
@@ -58,7 +67,9 @@ transcript of what happens when it is played with its own seed.`,
 			if len(s.transcript) > 0 {
 				p.line("")
 				p.line("# What happens with seed %d:", s.scenario.Seed)
-				p.lines(string(s.transcript))
+				for line := range strings.Lines(string(s.transcript)) {
+					p.line("# %s", strings.TrimSuffix(line, "\n"))
+				}
 			}
 			return a.print(p)
 		},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +38,7 @@ ledger, and compare it with what is expected.
 
 Exit codes: 0 ok, 3 an expectation was missed, 6 liveness, 7 safety, 8 void, 9
 played twice and not the same.`,
-		Example: `  moonwatch sim run one-member-crashes
+		Example: `  moonwatch sim run machine-dies
   moonwatch sim run swarm --seed 7 --members 60
   moonwatch sim run outage.yaml --trace --report outage-report`,
 		Args: exactly("FILE|NAME"),
@@ -117,7 +118,10 @@ func (a *app) play(ctx context.Context, s *source, r simRun) error {
 			return err
 		}
 	}
-	rec, err := campaign.One(ctx, crew, campaign.Task{Seed: plan.Seed, Plan: text, Story: true, Twice: r.twice})
+	b := newBar(a.errw)
+	rec, err := while(b, fmt.Sprintf("playing %d members for %s of virtual time", len(plan.World.Fleet.Members), span(time.Duration(plan.Storm))), func() (campaign.Record, error) {
+		return campaign.One(ctx, crew, campaign.Task{Seed: plan.Seed, Plan: text, Story: true, Twice: r.twice})
+	})
 	if err != nil {
 		if interrupted(ctx, err) {
 			return errors.New("interrupted before it ended: nothing is known")
