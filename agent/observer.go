@@ -69,7 +69,7 @@ func (o *Observer) Step(now time.Time, ev Event) []Effect {
 	case RollCalled:
 		out = o.rollCalled(now, ev.Call, out)
 	case Acknowledged:
-		o.post.acknowledged(ev)
+		o.post.acknowledged(now, ev)
 	default:
 		panic(fmt.Sprintf("agent: unknown event %T", ev))
 	}

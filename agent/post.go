@@ -14,6 +14,7 @@ type post struct {
 	said    Reason // why we abstained when we last looked; unsaid before
 	renewAt time.Time
 	open    []letter
+	trips   map[member.ID]time.Duration // until a councillor's acknowledgement, in good times
 }
 
 // unsaid makes the first look at what stands a change, so that a councillor
@@ -31,14 +32,34 @@ type letter struct {
 
 func (p *post) due(time.Time) { p.dirty = true }
 
-func (p *post) acknowledged(a Acknowledged) {
+func (p *post) acknowledged(now time.Time, a Acknowledged) {
 	for i := range p.open {
 		l := &p.open[i]
 		if l.statement.Seq == a.Seq {
+			p.timed(a.By, now.Sub(l.sent))
 			l.to = slices.DeleteFunc(slices.Clone(l.to), func(id member.ID) bool { return id == a.By })
 		}
 	}
 	p.open = slices.DeleteFunc(p.open, func(l letter) bool { return len(l.to) == 0 })
+}
+
+// timed notes how long an acknowledgement took. That of a statement that was lost
+// at first took longer than the way is; so less is believed at once, and more by
+// and by.
+func (p *post) timed(by member.ID, took time.Duration) {
+	if p.trips == nil {
+		p.trips = map[member.ID]time.Duration{}
+	}
+	if was := p.trips[by]; took > was {
+		took = was + (took-was)/8
+	}
+	p.trips[by] = took
+}
+
+// overdue are those of to whose acknowledgement could be here by now. Where the
+// way is longer than the pause, a repeat would say nothing but that.
+func (p *post) overdue(to []member.ID, waited time.Duration) []member.ID {
+	return slices.DeleteFunc(slices.Clone(to), func(id member.ID) bool { return p.trips[id] >= waited })
 }
 
 // sooner is w, or when the post has something to send before that.
@@ -60,7 +81,7 @@ func (o *Observer) publish(now time.Time, out []Effect) []Effect {
 	p := &o.post
 	if len(o.watch.Councillors) == 0 {
 		// Nobody to tell yet: everything is said when the council is known.
-		*p = post{dirty: p.dirty, said: unsaid}
+		*p = post{dirty: p.dirty, said: unsaid, trips: p.trips}
 		return out
 	}
 	abstains := o.doubt.word(now, &o.cfg)
@@ -196,12 +217,17 @@ func (o *Observer) repeat(now time.Time, out []Effect) []Effect {
 	keep := p.open[:0]
 	for _, l := range p.open {
 		if !now.Before(l.next) {
-			out = append(out, Publish{Statement: l.statement, To: l.to})
-			l.resends++
 			if l.resends >= len(o.cfg.Resend) {
 				continue
 			}
-			l.next = l.sent.Add(o.cfg.Resend[l.resends])
+			if to := p.overdue(l.to, now.Sub(l.sent)); len(to) > 0 {
+				out = append(out, Publish{Statement: l.statement, To: to})
+			}
+			l.resends++
+			l.next = l.sent.Add(o.cfg.VoteLife) // until then an acknowledgement tells how long the way is
+			if l.resends < len(o.cfg.Resend) {
+				l.next = l.sent.Add(o.cfg.Resend[l.resends])
+			}
 		}
 		keep = append(keep, l)
 	}

@@ -25,6 +25,7 @@ type rig struct {
 	coming   []arrival
 	n        int // arrivals so far, to keep equal times in order
 	acks     bool
+	way      time.Duration // from a statement to its acknowledgement
 	late     time.Duration // by how much the observer is called too late
 
 	seen func(at time.Duration, e Effect)
@@ -62,7 +63,7 @@ func newRig(t testing.TB, cfg Config) *rig {
 		t.Fatal(err)
 	}
 	return &rig{
-		t: t, obs: NewObserver(cfg, "me", 1, noon), now: noon, acks: true,
+		t: t, obs: NewObserver(cfg, "me", 1, noon), now: noon, acks: true, way: time.Millisecond,
 		subjects: map[member.ID]*partner{}, seen: func(time.Duration, Effect) {},
 	}
 }
@@ -113,7 +114,7 @@ func (r *rig) step(ev Event) {
 		case Publish:
 			for _, by := range e.To {
 				if r.acks {
-					r.after(time.Millisecond, Acknowledged{By: by, Seq: e.Statement.Seq})
+					r.after(r.way, Acknowledged{By: by, Seq: e.Statement.Seq})
 				}
 			}
 		}

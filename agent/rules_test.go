@@ -372,6 +372,48 @@ func TestOnlyWhoIsSilentIsToldAgain(t *testing.T) {
 	}
 }
 
+// repeats is how often the statements of the next while were sent again.
+func (r *rig) repeats(flaps int) (first, again int) {
+	said := map[uint64]bool{}
+	r.seen = func(_ time.Duration, e Effect) {
+		if p, ok := e.(Publish); ok {
+			if said[p.Statement.Seq] {
+				again++
+			} else {
+				first++
+			}
+			said[p.Statement.Seq] = true
+		}
+	}
+	for range flaps {
+		r.subject("b").pattern = "x"
+		r.run(3 * time.Second)
+		r.subject("b").pattern = "."
+		r.run(3 * time.Second)
+	}
+	return first, again
+}
+
+func TestALongWayIsNotMistakenForALoss(t *testing.T) {
+	r := newRig(t, Default())
+	r.watch(1, []member.ID{"c1", "c2"}, Subject{ID: "b"}, Subject{ID: "c"})
+	r.run(2 * time.Second)
+	if _, again := r.repeats(1); again != 0 {
+		t.Fatalf("%d repeats of what was acknowledged at once", again)
+	}
+	r.way = 900 * time.Millisecond // longer than the last repeat waits
+	r.repeats(20)
+	if first, again := r.repeats(10); first < 20 || again != 0 {
+		t.Errorf("%d repeats of %d statements that all came through", again, first)
+	}
+	r.way = time.Millisecond
+	r.repeats(1)
+	r.acks = false
+	if _, again := r.repeats(1); again < 3 {
+		t.Errorf("%d repeats when the way is short and nobody acknowledges", again)
+	}
+}
+
 func TestTheTimeOutIsFourRoundTripsWithinBounds(t *testing.T) {
 	cfg := Default()
 	for _, c := range []struct{ rtt, want time.Duration }{

@@ -92,6 +92,7 @@ func (m *Mind) lead(l Led) {
 	if l != m.led {
 		if l.Leader != "" && (l.Leader != m.led.Leader || l.Term != m.led.Term) {
 			m.wants.anew(m.now)
+			clear(m.passed)
 		}
 		m.led = l
 		m.out = append(m.out, l)

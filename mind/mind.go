@@ -31,6 +31,7 @@ type Mind struct {
 	snapAt   uint64
 	watched  uint64 // ledger head at which the observer was last told whom to watch
 	wants    wants
+	passed   passed      // to the present leader
 	heard    []member.ID // since the last presence
 	presence time.Time
 	broken   bool
@@ -39,7 +40,7 @@ type Mind struct {
 // New makes a mind from what the agent starts with. An error names what is
 // wrong with it.
 func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
-	m := &Mind{cfg: cfg, now: now, quorumAt: now, presence: now}
+	m := &Mind{cfg: cfg, now: now, quorumAt: now, presence: now, passed: passed{}}
 	m.state = failover.NewState()
 	m.ledger = consensus.NewLedger(m.state)
 	m.state.Bind(m.ledger)

@@ -368,6 +368,37 @@ func TestAStatementIsAcknowledgedAndPassedOnOnce(t *testing.T) {
 	}
 }
 
+func TestARepeatedStatementIsAcknowledgedAgainAndNotPassedOn(t *testing.T) {
+	h := found(t, "web-1", "web-1", "web-2", "web-3")
+	h.mind.led = Led{Leader: "web-2", Term: 1, Quorum: true}
+	say := func(life member.Incarnation, seq uint64) {
+		h.step(StatementCame{Raw: []byte("signed"), Statement: agent.Statement{
+			Observer: "web-9", Incarnation: life, Seq: seq, Votes: []agent.Vote{{Subject: "web-2", Stance: agent.Down}},
+		}})
+	}
+	for range 3 {
+		say(5, 7)
+		say(5, 9)
+		say(5, 8) // out of order, and no repeat
+	}
+	if n := len(all[PassOn](h)); n != 3 {
+		t.Errorf("3 statements, each of them three times: passed on %d", n)
+	}
+	if n := len(all[Acknowledge](h)); n != 9 {
+		t.Errorf("acknowledged %d of 9: whoever repeats himself has missed the last one", n)
+	}
+	say(6, 7)
+	say(5, 10)
+	if n := len(all[PassOn](h)); n != 4 {
+		t.Errorf("passed on %d, want one more: a new life counts anew, and an earlier one is over", n)
+	}
+	h.mind.lead(Led{Leader: "web-3", Term: 2, Quorum: true})
+	say(6, 7)
+	if p := all[PassOn](h); len(p) != 5 || p[4].To != "web-3" {
+		t.Errorf("a new leader was told %+v", p[4:])
+	}
+}
+
 func TestAFewObserversCheckInCalm(t *testing.T) {
 	fleet := webFleet("web-1", "web-2", "web-3", "web-4", "web-5", "web-6", "web-7")
 	fleet.Pools[0].Checks = member.Checks{TCP: &member.TCPCheck{Port: 80}}

@@ -67,7 +67,7 @@ func (m *Mind) statement(ev StatementCame) {
 	// A bare sign of life goes on with the next presence: else the leader of a
 	// thousand members would hear each of them once per councillor.
 	says := len(ev.Statement.Votes) > 0 || ev.Statement.Abstains != ""
-	if l := m.led.Leader; l != "" && says && !ev.Forwarded && len(ev.Raw) > 0 {
+	if l := m.led.Leader; l != "" && says && !ev.Forwarded && len(ev.Raw) > 0 && m.passed.first(&ev.Statement) {
 		m.out = append(m.out, PassOn{To: l, Raw: ev.Raw})
 	}
 }
