@@ -59,3 +59,22 @@ func TestAHalfThatDiedMakesNobodyDeaf(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDeadAreNotTheWeather has the first four of seven subjects die. The next
+// silent service check says as much as it did before.
+func TestTheDeadAreNotTheWeather(t *testing.T) {
+	r := newRig(t, Default())
+	var subjects []Subject
+	for _, id := range []member.ID{"b", "c", "d", "e", "f", "g", "h"} {
+		subjects = append(subjects, Subject{ID: id})
+	}
+	r.watch(1, []member.ID{"c1"}, subjects...)
+	r.run(25 * time.Second)
+	for _, s := range subjects[:4] {
+		r.subject(s.ID).pattern = "x"
+	}
+	r.run(30 * time.Second)
+	if w := r.obs.judged(); w.loss >= clearWeather || w.run != r.obs.cfg.LostRunMin {
+		t.Errorf("a median loss of %v, and %d lost probes in a row to accuse the next one", w.loss, w.run)
+	}
+}

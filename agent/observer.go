@@ -240,10 +240,15 @@ type weather struct {
 }
 
 // judged is the present weather. Of two middles the upper is taken, for that
-// accuses later.
+// accuses later. Edges that have been out for long tell of their subjects and not
+// of the weather: with half of them dead the next failure would go unseen.
 func (o *Observer) judged() weather {
 	if !o.weather.known {
-		m := median(o.edges, func(*edge) bool { return true })
+		carrying := func(e *edge) bool { return e.outage < o.cfg.OutageRun }
+		if !slices.ContainsFunc(o.edges, carrying) {
+			carrying = func(*edge) bool { return true } // or is it us?
+		}
+		m := median(o.edges, carrying)
 		o.weather = weather{known: true, loss: m, run: runNeeded(m, &o.cfg), deaf: o.deaf()}
 	}
 	return o.weather
