@@ -325,7 +325,7 @@ func (o *Observer) probe(now time.Time, out []Effect) []Effect {
 		}
 		o.seq++
 		e.flying = append(e.flying, flight{seq: o.seq, sent: now, regular: beat})
-		if probes == nil {
+		if probes == nil && beat {
 			probes = make([]Probe, 0, len(o.edges))
 		}
 		probes = append(probes, Probe{Subject: e.ID, Seq: o.seq})

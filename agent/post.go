@@ -62,6 +62,11 @@ func (p *post) overdue(to []member.ID, waited time.Duration) []member.ID {
 	return slices.DeleteFunc(slices.Clone(to), func(id member.ID) bool { return p.trips[id] >= waited })
 }
 
+// Awaits reports whether a statement waits for acknowledgements.
+func (o *Observer) Awaits(seq uint64) bool {
+	return slices.ContainsFunc(o.post.open, func(l letter) bool { return l.statement.Seq == seq })
+}
+
 // sooner is w, or when the post has something to send before that.
 func (p *post) sooner(w time.Time) time.Time {
 	if !p.renewAt.IsZero() && p.renewAt.Before(w) {

@@ -64,6 +64,10 @@ func (m *Mind) Ledger() *consensus.Ledger { return m.ledger }
 // State is the fold of slots, cases, spares and brake.
 func (m *Mind) State() *failover.State { return m.state }
 
+// Awaits reports whether this agent waits for a councillor to acknowledge its
+// statement of this number.
+func (m *Mind) Awaits(seq uint64) bool { return m.observer.Awaits(seq) }
+
 // Leading reports who leads, and whether the council has a quorum, as far as
 // this agent knows.
 func (m *Mind) Leading() Led { return m.led }

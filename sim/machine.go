@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"moonwatch/agent"
 	"moonwatch/consensus"
 	"moonwatch/member"
 	"moonwatch/mind"
@@ -216,8 +215,7 @@ func (m *machine) carryOut(e mind.Effect) {
 	case mind.PassOn:
 		m.passOn(e)
 	case mind.Acknowledge:
-		ack := agent.Acknowledged{By: m.id, Seq: e.Seq}
-		w.datagram(m, e.To, sealBytes+headBytes+len(m.id)+seqBytes, func(x *machine) { x.step(mind.Observed{Event: ack}) })
+		m.acknowledge(e)
 	case mind.TellPresence:
 		w.datagram(m, e.To, presenceBytes(m, e.Members), func(x *machine) { x.step(mind.PresenceCame{Members: e.Members, Forwarded: true}) })
 	case mind.SendRollCall:

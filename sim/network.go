@@ -29,7 +29,8 @@ func (w *World) delay(a, b int) time.Duration {
 }
 
 // datagram delivers do at the other machine, if its address is known, the
-// network lets it through, and the machine's agent is there.
+// network lets it through, and the machine's agent is there; nil: it would change
+// nothing there.
 func (w *World) datagram(from *machine, to member.ID, bytes int, do func(*machine)) {
 	i, ok := w.index[to]
 	if !ok || !from.knows(w.machines[i]) {
@@ -37,7 +38,7 @@ func (w *World) datagram(from *machine, to member.ID, bytes int, do func(*machin
 	}
 	m := w.machines[i]
 	from.count(bytes)
-	if d, ok := w.way(from.i, i); ok {
+	if d, ok := w.way(from.i, i); ok && do != nil {
 		w.after(d, func() { m.deliver(do) })
 		if w.twice(from.i, i) {
 			w.after(d+w.delay(from.i, i), func() { m.deliver(do) })

@@ -11,31 +11,51 @@ import (
 // letters remembers what the raw bytes of statements stand for, so that a
 // councillor can pass one on unchanged.
 type letters struct {
-	ring []agent.Statement // the n-th stands at n modulo its full length
-	n    uint64            // of the next one
+	ring []letter // the n-th stands at n modulo its full length
+	n    uint64   // of the next one
+}
+
+// letter is a statement on its way: as it comes from its observer, and as it
+// comes from a councillor that passes it on. Each is the same event for all who
+// hear it.
+type letter struct {
+	bytes    int // of the statement
+	straight mind.Event
+	passedOn mind.Event
 }
 
 // remembered is how many statements can be passed on: far more than are under
 // way at any moment.
 const remembered = 1 << 14
 
-func (l *letters) write(s agent.Statement) []byte {
+func (l *letters) write(s agent.Statement) *letter {
 	if len(l.ring) < remembered {
-		l.ring = append(l.ring, s)
-	} else {
-		l.ring[l.n%remembered] = s
+		l.ring = append(l.ring, letter{})
 	}
+	x := &l.ring[l.n%remembered]
+	raw := binary.BigEndian.AppendUint64(nil, l.n)
+	*x = letter{bytes: statementBytes(&s), straight: mind.StatementCame{Statement: s, Raw: raw}}
 	l.n++
-	return binary.BigEndian.AppendUint64(nil, l.n-1)
+	return x
 }
 
-// read is the statement that the bytes stand for; false if it was forgotten.
-func (l *letters) read(raw []byte) (agent.Statement, bool) {
+// read is the letter that the bytes stand for, nil if it was forgotten.
+func (l *letters) read(raw []byte) *letter {
 	n := binary.BigEndian.Uint64(raw)
 	if n >= l.n || n+remembered < l.n {
-		return agent.Statement{}, false
+		return nil
 	}
-	return l.ring[n%remembered], true
+	return &l.ring[n%remembered]
+}
+
+// forwarded is the letter as a councillor passes it on.
+func (x *letter) forwarded() mind.Event {
+	if x.passedOn == nil {
+		came := x.straight.(mind.StatementCame)
+		came.Forwarded = true
+		x.passedOn = came
+	}
+	return x.passedOn
 }
 
 // say sends a statement to the councillors.
@@ -45,10 +65,10 @@ func (m *machine) say(e mind.SendStatement) {
 		st = m.slandered(st)
 	}
 	m.w.checker.said(m, st)
-	size := statementBytes(&st)
-	var came mind.Event = mind.StatementCame{Statement: st, Raw: m.w.letters.write(st)}
+	letter := m.w.letters.write(st)
+	came := letter.straight
 	for _, id := range e.To {
-		m.w.datagram(m, id, size, func(x *machine) {
+		m.w.datagram(m, id, letter.bytes, func(x *machine) {
 			if x.met(m) {
 				x.step(came)
 			}
@@ -57,11 +77,25 @@ func (m *machine) say(e mind.SendStatement) {
 }
 
 func (m *machine) passOn(e mind.PassOn) {
-	if st, ok := m.w.letters.read(e.Raw); ok {
-		size := statementBytes(&st) + headBytes + len(m.id)
-		m.w.datagram(m, e.To, size, func(x *machine) { x.step(mind.StatementCame{Statement: st, Raw: e.Raw, Forwarded: true}) })
+	if letter := m.w.letters.read(e.Raw); letter != nil {
+		came := letter.forwarded()
+		m.w.datagram(m, e.To, letter.bytes+headBytes+len(m.id), func(x *machine) { x.step(came) })
 	}
 }
+
+// acknowledge tells an observer that its statement has come. Most statements are
+// renewals that wait for no acknowledgement; theirs are sent, and cost what they
+// cost, and are not carried: at the other end they would change nothing.
+func (m *machine) acknowledge(e mind.Acknowledge) {
+	var do func(*machine)
+	if x, ok := m.w.index[e.To]; ok && m.w.machines[x].awaits(e.Seq) {
+		ack := agent.Acknowledged{By: m.id, Seq: e.Seq}
+		do = func(x *machine) { x.step(mind.Observed{Event: ack}) }
+	}
+	m.w.datagram(m, e.To, sealBytes+headBytes+len(m.id)+seqBytes, do)
+}
+
+func (m *machine) awaits(seq uint64) bool { return m.mind != nil && m.mind.Awaits(seq) }
 
 func (w *World) noteLed(m *machine, l mind.Led) {
 	w.checker.led(m, l)
