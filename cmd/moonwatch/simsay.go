@@ -50,10 +50,11 @@ func broke(f campaign.Failure) string {
 	if f.At > 0 {
 		s += fmt.Sprintf(" at %.1fs", f.At.Seconds())
 	}
-	for _, more := range []string{f.Promise, f.Broken} {
-		if more != "" {
-			s += ": " + more
-		}
+	if f.Promise != "" && !strings.Contains(f.Broken, f.Promise) {
+		s += ": " + f.Promise
+	}
+	if f.Broken != "" {
+		s += ": " + f.Broken
 	}
 	return s
 }
@@ -113,7 +114,7 @@ func (p *printer) percentiles(name string, p50, p99 *int64) {
 func (p *printer) failures(s *campaign.Summary) {
 	for i, f := range s.Failures {
 		if i == toldFailures {
-			p.line("and %s more", many(len(s.Failures)-i, "broken seed"))
+			p.line("and %s besides", many(len(s.Failures)-i, "broken seed"))
 			break
 		}
 		p.line("seed %d: %s", f.Seed, broke(f))
