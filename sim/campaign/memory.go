@@ -11,17 +11,26 @@ import (
 
 // What a world takes, in bytes. A worker with less lets its collector work more
 // than its world (GOGC=50); one with more is faster. Measured in calm and in
-// storms with 30 to 1,000 members; a test looks whether it still holds.
+// storms with 30 to 1,000 members, and with 10,000; a test looks whether it still
+// holds.
 const (
 	needProgram = 30 << 20
 	needMember  = 100 << 10
-	needPair    = 400 // what members know of one another
+	needPair    = 400 // what members learn of one another while they are enrolled
 )
+
+// enrolled is about the largest fleet that one command of the ledger can
+// enrol. The members of a larger one have known each other for long.
+const enrolled = 1500
 
 // Need is how much memory the world of so many members takes, in bytes.
 func Need(members int) uint64 {
 	n := uint64(members)
-	return needProgram + n*needMember + n*n*needPair
+	need := needProgram + n*needMember
+	if n <= enrolled {
+		need += n * n * needPair
+	}
+	return need
 }
 
 // Fit says how many workers of so many members the free memory holds, at most

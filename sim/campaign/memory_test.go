@@ -15,7 +15,7 @@ func TestTooLittleMemoryIsRefusedWithTheFigure(t *testing.T) {
 	if n, err := Fit(30, 8, 2*Need(30)+1); err != nil || n != 2 {
 		t.Errorf("%d %v, want two of eight", n, err)
 	}
-	if _, err := Fit(10_000, 1, 1<<30); err == nil || !strings.Contains(err.Error(), "10000 members") || !strings.Contains(err.Error(), "1.0 GiB are free") {
+	if _, err := Fit(10_000, 1, 1<<29); err == nil || !strings.Contains(err.Error(), "10000 members") || !strings.Contains(err.Error(), "512 MiB are free") {
 		t.Error(err)
 	}
 	if n, err := Fit(10_000, 2, 0); err != nil || n != 2 {
