@@ -25,8 +25,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 		return // every world begins so
 	case f.Command.Kind == consensus.KindFleet:
 		p := payload[member.Fleet](f)
-		e.Lane, e.Text = LaneCouncil, fmt.Sprintf("the fleet is applied: %s, %s, %s",
-			counted(len(p.Members), "member"), counted(len(slotsOf(p)), "slot"), counted(len(p.Members)-len(slotsOf(p)), "spare"))
+		e.Lane, e.Text = LaneCouncil, "the fleet is applied: "+inventory(p)
 		t.tell(e)
 	case f.Command.Kind == consensus.KindVerdict:
 		t.verdict(f.Index, payload[consensus.Verdict](f))
@@ -64,6 +63,27 @@ func (t *teller) agreed(f *consensus.Fact) {
 	}
 	t.closed()
 	t.duties()
+}
+
+// inventory counts what a fleet consists of: a witness has no pool, and so is
+// no spare.
+func inventory(f member.Fleet) string {
+	witnesses := 0
+	for _, m := range f.Members {
+		if m.Pool == "" {
+			witnesses++
+		}
+	}
+	slots := len(slotsOf(f))
+	text := fmt.Sprintf("%s, %s, %s", counted(len(f.Members), "member"), counted(slots, "slot"), counted(len(f.Members)-slots-witnesses, "spare"))
+	switch witnesses {
+	case 0:
+		return text
+	case 1:
+		return text + ", 1 witness"
+	default:
+		return fmt.Sprintf("%s, %d witnesses", text, witnesses)
+	}
 }
 
 // What a transcript leaves out: the page of one run shows it.
@@ -106,7 +126,7 @@ func (t *teller) verdict(index uint64, v consensus.Verdict) {
 func finding(g *ground, d member.FailureDomain, k consensus.VerdictKind, ids []member.ID) string {
 	who := g.names(ids)
 	is := "is"
-	if len(ids) > 1 {
+	if len(ids) > 1 && strings.Contains(who, " and ") {
 		is = "are"
 	}
 	switch k {

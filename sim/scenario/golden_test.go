@@ -55,3 +55,31 @@ func TestTheLibraryIsPlayedAsItIsTold(t *testing.T) {
 		})
 	}
 }
+
+// TestTheLibraryKnowsEveryFault keeps the library complete: a kind of fault that
+// comes new needs a story that shows what is done about it.
+func TestTheLibraryKnowsEveryFault(t *testing.T) {
+	files, err := fs.Glob(sim.Library, "testdata/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[sim.FaultKind]bool{}
+	for _, file := range files {
+		src, err := sim.Library.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Parse(file, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range s.Steps {
+			told[step.Do] = true
+		}
+	}
+	for _, r := range sim.Kinds() {
+		if !told[r.Kind] {
+			t.Errorf("no scenario of the library has a %s", r.Kind)
+		}
+	}
+}

@@ -33,8 +33,15 @@ type teller struct {
 	term    uint64
 	leader  member.ID
 	told    map[member.SlotID]bool // of slots that are not served
+	stops   map[stopping]bool      // that are told; one that fails is tried again and again
 	brakes  failover.Brakes
 	cases   []uint64 // that are open
+}
+
+// stopping is a member that stops a slot that has moved on.
+type stopping struct {
+	who  member.ID
+	slot member.SlotID
 }
 
 // condition is what a member's lane shows.
@@ -70,7 +77,7 @@ func (c *condition) state() string {
 }
 
 func newTeller(w *sim.World, g *ground, x *witness) *teller {
-	t := &teller{w: w, g: g, x: x, members: map[member.ID]*condition{}, told: map[member.SlotID]bool{}}
+	t := &teller{w: w, g: g, x: x, members: map[member.ID]*condition{}, told: map[member.SlotID]bool{}, stops: map[stopping]bool{}}
 	x.back = t.again
 	t.s = Story{Members: g.fleet.Members, Council: g.council, Events: []Event{}, Faults: []Band{}}
 	for _, m := range g.fleet.Members {
@@ -200,6 +207,8 @@ func (t *teller) sample() {
 // serving tells when a slot is not served any more, and when it is again.
 func (t *teller) serving(h sim.Happening) {
 	switch h.What {
+	case sim.ServiceUp:
+		delete(t.stops, stopping{h.Member, h.Slot})
 	case sim.ServiceDown:
 		if since, lost := t.x.lost[h.Slot]; lost && since == h.At {
 			if !t.told[h.Slot] {
@@ -211,7 +220,8 @@ func (t *teller) serving(h sim.Happening) {
 			}
 		}
 	case sim.ActionBegan:
-		if h.Step.Case == 0 && h.Step.Step == failover.StepStop {
+		if this := (stopping{h.Member, h.Slot}); h.Step.Case == 0 && h.Step.Step == failover.StepStop && !t.stops[this] {
+			t.stops[this] = true
 			t.tell(Event{Lane: LaneMember, Member: h.Member, Raw: string(h.What), Text: fmt.Sprintf("%s stops slot %s, which is not its own any more", h.Member, h.Slot)})
 		}
 		if h.Step.Case != 0 {
