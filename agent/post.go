@@ -10,9 +10,10 @@ import (
 // post keeps what was said to the councillors: when to renew it, and which
 // statements still wait for an acknowledgement.
 type post struct {
-	dirty   bool   // something must be said now
-	said    Reason // why we abstained when we last looked; unsaid before
-	renewAt time.Time
+	dirty   bool      // something must be said now
+	said    Reason    // why we abstained when we last looked; unsaid before
+	renewAt time.Time // when to say something again: what stands, or that we are there
+	votesAt time.Time // and what stands not before this
 	open    []letter
 	trips   map[member.ID]time.Duration // until a councillor's acknowledgement, in good times
 }
@@ -94,8 +95,12 @@ func (o *Observer) publish(now time.Time, out []Effect) []Effect {
 		p.said, p.dirty = abstains, true
 	}
 	renew := !p.renewAt.IsZero() && !now.Before(p.renewAt)
-	if p.dirty || renew {
+	switch {
+	case p.dirty, renew && !now.Before(p.votesAt):
 		out = o.speak(now, abstains, out)
+	case renew:
+		p.renewAt = earlier(p.votesAt, now.Add(o.cfg.Presence))
+		out = append(out, Publish{Statement: o.statement(o.cfg.VoteLife, ""), To: o.watch.Councillors})
 	}
 	return o.repeat(now, out)
 }
@@ -119,32 +124,29 @@ func (o *Observer) speak(now time.Time, abstains Reason, out []Effect) []Effect 
 		}
 		votes = o.votesOn(now, e, votes)
 	}
-	mass := accused > max(2, len(o.edges)/4)
+	mass := abstains == "" && accused > max(2, len(o.edges)/4)
 	life, every := o.cfg.VoteLife, o.cfg.Renew
 	if mass {
 		life, every = o.cfg.MassLife, o.cfg.MassRenew
 	}
 	stands := len(votes) > 0 || abstains != ""
-	p.renewAt = time.Time{}
-	switch {
-	case stands:
-		p.renewAt = now.Add(every)
-	case o.watch.Roster.Len() > o.cfg.FullMeshTo:
+	p.renewAt, p.votesAt = time.Time{}, time.Time{}
+	if stands {
+		p.renewAt, p.votesAt = now.Add(every), now.Add(every)
+	}
+	// Votes of a mass failure are renewed so seldom that who sends nothing else
+	// would be taken for silent.
+	if (!stands || mass) && o.watch.Roster.Len() > o.cfg.FullMeshTo {
 		p.renewAt = now.Add(o.cfg.Presence)
 	}
 	urgent := p.dirty
 	p.dirty = false
 	for first := true; first || len(votes) > 0 || len(unreachable) > 0; first = false {
-		s := Statement{Observer: o.self, Incarnation: o.life, Life: life, Abstains: abstains}
-		if o.watch.Roster != nil {
-			s.Roster = o.watch.Roster.Epoch
-		}
+		s := o.statement(life, abstains)
 		n := min(len(votes), MaxVotes)
 		s.Votes, votes = votes[:n:n], votes[n:]
 		n = min(len(unreachable), MaxVotes-n)
 		s.Unreachable, unreachable = unreachable[:n:n], unreachable[n:]
-		o.seq++
-		s.Seq = o.seq
 		out = append(out, Publish{Statement: s, To: o.watch.Councillors})
 		if urgent {
 			p.open = append(p.open, letter{
@@ -158,6 +160,24 @@ func (o *Observer) speak(now time.Time, abstains Reason, out []Effect) []Effect 
 		p.open = p.open[len(p.open)-64:]
 	}
 	return out
+}
+
+// statement is the next one, without a vote in it.
+func (o *Observer) statement(life time.Duration, abstains Reason) Statement {
+	o.seq++
+	s := Statement{Observer: o.self, Incarnation: o.life, Seq: o.seq, Life: life, Abstains: abstains}
+	if o.watch.Roster != nil {
+		s.Roster = o.watch.Roster.Epoch
+	}
+	return s
+}
+
+// earlier is the earlier of two times, of which a may be none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // votesOn lists this observer's votes on one subject: the standing ones, a
