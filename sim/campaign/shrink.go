@@ -59,7 +59,7 @@ func Shrink(ctx context.Context, crew Crew, p *scenario.Plan, tell func(Shrunk))
 			return s.end(ctx, err)
 		}
 	}
-	look := search[*scenario.Plan]{smaller: simpler, key: key, width: len(s.workers), try: s.try}
+	look := search[*scenario.Plan]{smaller: s.simpler, key: key, width: len(s.workers), try: s.try}
 	_, err = look.minimise(ctx, s.found.Plan)
 	return s.end(ctx, err)
 }
@@ -90,6 +90,26 @@ func key(p *scenario.Plan) string {
 		return err.Error() // and it will not be played
 	}
 	return string(b)
+}
+
+// simpler proposes what is simpler than the simplest plan that was found. What
+// happens after a promise is broken for good need not be played, and neither
+// should a proposal be that goes on for long without breaking it.
+func (s *shrinker) simpler(p *scenario.Plan) proposals {
+	cut := []change{}
+	end := (scenario.Duration(s.found.Failure.At)/tenSeconds + 2) * tenSeconds
+	if s.want.Outcome() == scenario.SafetyBroken && (p.Settle > 0 || p.Storm > end) {
+		cut = append(cut, func(c *scenario.Plan) { c.Storm, c.Settle = min(c.Storm, end), 0 })
+	}
+	return func(yield func(*scenario.Plan) bool) {
+		for _, all := range []proposals{of(p, cut), simpler(p)} {
+			for c := range all {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // shrinker plays proposals and compares how they fail.
