@@ -48,7 +48,7 @@ type reader struct {
 }
 
 var topKeys = []string{
-	"name", "about", "seed", "fleet", "network", "disk", "actions", "load", "duration", "settle", "steps", "swarm", "expect", "sometimes",
+	"name", "about", "seed", "fleet", "network", "disk", "actions", "ledger", "load", "duration", "settle", "steps", "swarm", "expect", "sometimes",
 }
 
 func (r *reader) read(root *node) {
@@ -93,7 +93,7 @@ func isName(s string) bool {
 	return s != "" && len(s) <= 64 && s[0] != '-'
 }
 
-// weather reads network, disk and actions.
+// weather reads network, disk, actions and ledger.
 func (r *reader) weather(top object) {
 	s := &r.s
 	if v, ok := top.get("network", "delay, jitter and loss"); ok {
@@ -104,6 +104,14 @@ func (r *reader) weather(top object) {
 	}
 	if v, ok := top.get("disk", "min and max, of one write"); ok {
 		s.Disk.Sync = r.span(r.object("disk", v, "min", "max"), s.Disk.Sync)
+	}
+	if v, ok := top.get("ledger", "snapshot_every and keep_entries"); ok {
+		o := r.object("ledger", v, "snapshot_every", "keep_entries")
+		s.SnapshotEvery = uint64(o.integer("snapshot_every", 0, 1, math.MaxInt32))
+		s.KeepEntries = uint64(o.integer("keep_entries", int(s.SnapshotEvery), 1, math.MaxInt32))
+		if !o.has("snapshot_every") {
+			o.missing("snapshot_every", "how many facts lie between two snapshots")
+		}
 	}
 	if v, ok := top.get("actions", "min and max, of one action"); ok {
 		s.Action = r.span(r.object("actions", v, "min", "max"), s.Action)
