@@ -210,10 +210,12 @@ func (t *Tally) Open(now time.Time) []member.ID {
 	t.memory.follow(now, t.ledger)
 	named := map[member.ID]int{}
 	for i := range t.memory.entries {
-		if v := &t.memory.entries[i].voice; v.abstainsNow(now) {
-			for _, id := range v.unreachable {
-				named[id]++
-			}
+		e := &t.memory.entries[i]
+		if e.silenced || !e.abstainsNow(now) {
+			continue // as in believed: who comes back from a cut names everybody
+		}
+		for _, id := range e.unreachable {
+			named[id]++
 		}
 	}
 	var open []member.ID

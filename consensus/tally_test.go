@@ -369,6 +369,30 @@ func TestAMemberUnderAVerdictIsNotOpenBesides(t *testing.T) {
 	}
 }
 
+// TestWhoComesBackFromACutOpensNobody: two members that stand condemned could not
+// see anybody, and say so.
+func TestWhoComesBackFromACutOpensNobody(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	back := []member.ID{"a1", "b1"}
+	for _, id := range back {
+		a.dead[id] = true
+		a.all(id, agent.Down)
+	}
+	a.run(3 * time.Second)
+	for _, id := range back {
+		if _, stands := a.ledger.Standing(id); !stands {
+			t.Fatalf("%s is not condemned", id)
+		}
+		a.seq++
+		a.step(Heard{Statement: agent.Statement{
+			Observer: id, Incarnation: 1, Seq: a.seq, Life: 3 * time.Second, Abstains: agent.Smeared, Unreachable: []member.ID{"a2", "a3", "b2", "c1"},
+		}})
+	}
+	if open := a.tally.Open(a.now); len(open) > 0 {
+		t.Errorf("open: %v, want nobody", open)
+	}
+}
+
 // TestALeaderThatStoodStillFindsNobodyUnheard: a stall of the leader and of so
 // many councillors that nobody could take its office.
 func TestALeaderThatStoodStillFindsNobodyUnheard(t *testing.T) {
