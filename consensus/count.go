@@ -27,7 +27,6 @@ func (t *Tally) poll(now time.Time, s *subject, kind agent.Kind, without marks, 
 	observers := t.ledger.Overlay().watchers[s.place]
 	c := Count{Assigned: len(observers)}
 	life := s.incarnation()
-	cuts := t.ledger.anyCut()
 	casts := inOrder{s.casts[kind]}
 	var standing, seats, downs spread
 	for _, at := range observers {
@@ -47,7 +46,7 @@ func (t *Tally) poll(now time.Time, s *subject, kind agent.Kind, without marks, 
 			continue
 		}
 		c.Eligible++
-		if !cuts || !t.ledger.DomainCut(e.domain) {
+		if !t.memory.cuts || !t.ledger.DomainCut(e.domain) {
 			seats.add(e.domain)
 		}
 		switch stance {

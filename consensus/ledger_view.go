@@ -103,16 +103,6 @@ func (l *Ledger) DomainCut(d member.FailureDomain) bool {
 	return false
 }
 
-// anyCut reports whether any failure domain is under a domain-cut.
-func (l *Ledger) anyCut() bool {
-	for _, s := range l.s.Standing {
-		if s.Kind == VerdictDomainCut {
-			return true
-		}
-	}
-	return false
-}
-
 // Blocked says why this agent must stop deciding, empty if it may: it met a
 // fact that it does not understand, so it no longer knows the whole state.
 func (l *Ledger) Blocked() string { return l.unknown }

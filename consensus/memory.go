@@ -17,6 +17,7 @@ type memory struct {
 	domains  []domain
 	head     uint64 // of the ledger, as of which the entries show who stands condemned
 	followed bool   // whether it was followed at all
+	cuts     bool   // some failure domain is under a domain-cut
 }
 
 // entry is what the leader knows about one member: what it says, what is said
@@ -49,11 +50,12 @@ func (m *memory) follow(now time.Time, l *Ledger) {
 	if m.roster != l.Roster() || !m.followed {
 		m.arrange(now, l.Roster())
 	}
-	m.head, m.followed = l.Head(), true
+	m.head, m.followed, m.cuts = l.Head(), true, false
 	for i := range m.entries {
 		m.entries[i].verdict, m.entries[i].silenced = "", false
 	}
 	for id, st := range l.s.Standing {
+		m.cuts = m.cuts || st.Kind == VerdictDomainCut
 		at := m.place(id)
 		if at < 0 {
 			continue

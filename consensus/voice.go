@@ -75,7 +75,6 @@ type subject struct {
 	crossed   [2]bool // is over the low watermark
 	heldFrom  time.Time
 	heldUp    time.Duration
-	pending   bool // passes the high watermark and waits for quiet
 	partial   time.Time
 	clean     time.Time
 	proposed  time.Time

@@ -124,6 +124,9 @@ func (e *Executor) Step(now time.Time, ev ExecutorEvent) []ExecutorEffect {
 // Wake is when the executor wants to be called next.
 func (e *Executor) Wake() time.Time {
 	w := e.wake
+	if len(e.retryAt) == 0 { // as almost always: it is asked with every event of the agent
+		return w
+	}
 	for _, t := range e.retryAt {
 		w = earliest(w, t)
 	}

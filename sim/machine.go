@@ -174,19 +174,20 @@ func (m *machine) step(ev mind.Event) {
 	if !m.up() {
 		return
 	}
-	for _, e := range m.mind.Step(m.time(), ev) {
+	now := m.time()
+	for _, e := range m.mind.Step(now, ev) {
 		m.carryOut(e)
 	}
-	m.arm()
+	m.arm(now)
 }
 
 // arm arranges the next wake. One that was arranged for later finds that it is
-// not the one that is waited for.
-func (m *machine) arm() {
+// not the one that is waited for. Now is the time on the machine's clock.
+func (m *machine) arm(now time.Time) {
 	if m.mind == nil {
 		return
 	}
-	at := m.w.now + max(m.clock.lasts(m.mind.Wake().Sub(m.time())), time.Microsecond) + m.slow.more
+	at := m.w.now + max(m.clock.lasts(m.mind.Wake().Sub(now)), time.Microsecond) + m.slow.more
 	if m.wake > m.w.now && m.wake <= at {
 		return
 	}
