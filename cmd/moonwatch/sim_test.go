@@ -63,7 +63,7 @@ func TestACampaignPassesAndItsHashIsTheSameWithAnyWorkersAndSlices(t *testing.T)
 		t.Errorf("%v were left behind", left)
 	}
 	other := call(t, "sim", "campaign", "crash.yaml", "--minutes", "3", "--keep", "kept")
-	other.wants(t, exitError, "they do not add up")
+	other.wants(t, exitError, "the time of faults of the results there is 1m, and now it is 3m: they do not add up")
 }
 
 func TestARunIsSavedAsAPlanThatReplaysToTheSame(t *testing.T) {

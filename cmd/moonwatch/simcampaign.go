@@ -138,7 +138,7 @@ func (a *app) campaign(ctx context.Context, name string, k simCampaign) (err err
 		Wanted: first.Sometimes, Tell: v.tell, Each: v.each,
 	}
 	if k.keep != "" {
-		if cfg.Folder, err = a.openFolder(k.keep, first.Scenario, text); err != nil {
+		if cfg.Folder, err = a.openFolder(k.keep, first, text); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, cfg.Folder.Close()) }()
@@ -155,15 +155,18 @@ func (a *app) campaign(ctx context.Context, name string, k simCampaign) (err err
 	return a.afterCampaign(k, sum, err)
 }
 
-// openFolder opens the folder that keeps results, which tells what they are of
-// by the plan of one seed.
-func (a *app) openFolder(dir, name string, plan []byte) (*campaign.Folder, error) {
+// openFolder opens the folder that keeps results. It tells of what they are by
+// the plan of seed 1.
+func (a *app) openFolder(dir string, first *scenario.Plan, text []byte) (*campaign.Folder, error) {
 	build, err := buildID(a.parts.version)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(plan)
-	return campaign.OpenFolder(dir, campaign.What{Scenario: name, Plan: hex.EncodeToString(sum[:8]), Build: build})
+	sum := sha256.Sum256(text)
+	return campaign.OpenFolder(dir, campaign.What{
+		Scenario: first.Scenario, Members: len(first.World.Fleet.Members), Storm: first.Storm.String(),
+		Build: build, Plan: hex.EncodeToString(sum[:8]),
+	})
 }
 
 // afterCampaign tells what came of it. What ran before an error counts too.

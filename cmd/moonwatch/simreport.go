@@ -158,8 +158,8 @@ func (c *chronicle) shrunk(ctx context.Context, crew campaign.Crew, p *scenario.
 	}
 	replay := ""
 	if r.Plan != "" {
-		name := strings.TrimSuffix(r.Plan, ".plan.json") + ".shrunk.plan.json"
-		if campaign.WriteNew(name, text) == nil {
+		base := strings.TrimSuffix(r.Plan, ".plan.json") + ".shrunk"
+		if name, err := campaign.WriteOnce(base, ".plan.json", text); err == nil {
 			replay = "moonwatch sim replay " + quoted(name)
 		}
 	}

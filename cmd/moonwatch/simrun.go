@@ -120,7 +120,7 @@ func (a *app) play(ctx context.Context, s *source, r simRun) error {
 	}
 	b := newBar(a.errw)
 	rec, err := while(b, fmt.Sprintf("playing %d members for %s of virtual time", len(plan.World.Fleet.Members), span(time.Duration(plan.Storm))), func() (campaign.Record, error) {
-		return campaign.One(ctx, crew, campaign.Task{Seed: plan.Seed, Plan: text, Story: true, Twice: r.twice})
+		return campaign.One(ctx, crew, campaign.Task{Seed: plan.Seed, Plan: text, Story: !r.json || r.report != "", Twice: r.twice})
 	})
 	if err != nil {
 		if interrupted(ctx, err) {

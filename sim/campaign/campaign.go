@@ -229,7 +229,7 @@ func (r *runner) save(x *Record, plan []byte) error {
 		dir = r.cfg.Folder.dir
 	}
 	base := filepath.Join(dir, fmt.Sprintf("%s-seed-%d", r.cfg.Name, x.Seed))
-	path, err := writeOnce(base, planExt, plan)
+	path, err := WriteOnce(base, planExt, plan)
 	if err == nil {
 		x.Plan = path
 	}

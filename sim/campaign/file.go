@@ -50,9 +50,9 @@ func bare(err error) error {
 	}
 }
 
-// writeOnce writes base+ext, or base-2+ext and so on where that has other bytes
+// WriteOnce writes base+ext, or base-2+ext and so on where that has other bytes
 // in it. It gives the path of the file that has data.
-func writeOnce(base, ext string, data []byte) (string, error) {
+func WriteOnce(base, ext string, data []byte) (string, error) {
 	path := base + ext
 	for i := 2; ; i++ {
 		err := WriteNew(path, data)

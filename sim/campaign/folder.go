@@ -19,8 +19,10 @@ import (
 type What struct {
 	Version  int    `json:"version"` // of the folder's format
 	Scenario string `json:"scenario"`
-	Plan     string `json:"plan"` // hash of the plan of seed 1: scenario, members and times
+	Members  int    `json:"members"`
+	Storm    string `json:"storm"` // how long faults strike
 	Build    string `json:"build"`
+	Plan     string `json:"plan"` // hash of the plan of seed 1, for everything else that a scenario says
 }
 
 // folderVersion is the format that this program reads and writes.
@@ -100,6 +102,8 @@ func (f *Folder) compare(want What) error {
 	for _, x := range []struct{ what, has, want string }{
 		{"format", fmt.Sprint(has.Version), fmt.Sprint(want.Version)},
 		{"scenario", has.Scenario, want.Scenario},
+		{"number of members", fmt.Sprint(has.Members), fmt.Sprint(want.Members)},
+		{"time of faults", has.Storm, want.Storm},
 		{"version of the program", has.Build, want.Build},
 		{"plan of seed 1", has.Plan, want.Plan},
 	} {

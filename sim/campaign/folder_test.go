@@ -155,7 +155,7 @@ func TestANewFileReplacesNothing(t *testing.T) {
 	path := filepath.Join(dir, "a.plan.json")
 	for i, want := range []string{"a.plan.json", "a-2.plan.json", "a.plan.json"} {
 		data := []byte{byte('a' + i%2)}
-		if got, err := writeOnce(filepath.Join(dir, "a"), ".plan.json", data); err != nil || filepath.Base(got) != want {
+		if got, err := WriteOnce(filepath.Join(dir, "a"), ".plan.json", data); err != nil || filepath.Base(got) != want {
 			t.Errorf("%s %v, want %s", got, err, want)
 		}
 	}
