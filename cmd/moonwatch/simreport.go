@@ -142,9 +142,11 @@ func commandLine(c *cobra.Command, args []string) string {
 // shrunk is the simplest run that breaks as a seed did. It is not ok if there is
 // no simpler one than the seed's, or no time for it.
 func (c *chronicle) shrunk(ctx context.Context, crew campaign.Crew, p *scenario.Plan, r campaign.Record, b *bar) (report.Run, bool) {
-	timed, cancel := context.WithTimeout(ctx, time.Minute)
+	const length = time.Minute
+	timed, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
-	got, err := campaign.Shrink(timed, crew, p, func(s campaign.Shrunk) { b.show(shrinking(s, time.Minute)) })
+	began := time.Now()
+	got, err := campaign.Shrink(timed, crew, p, func(s campaign.Shrunk) { b.show(shrinking(s, length-time.Since(began))) })
 	if err != nil || got.To >= got.From {
 		return report.Run{}, false
 	}
@@ -161,6 +163,7 @@ func (c *chronicle) shrunk(ctx context.Context, crew campaign.Crew, p *scenario.
 		base := strings.TrimSuffix(r.Plan, ".plan.json") + ".shrunk"
 		if name, err := campaign.WriteOnce(base, ".plan.json", text); err == nil {
 			replay = "moonwatch sim replay " + quoted(name)
+			b.say("seed %d: %s shrunk to %d: %s", r.Seed, many(got.From, "fault"), got.To, replay)
 		}
 	}
 	return report.Run{Result: resultOf(got.Plan, rec), Took: took(rec), Replay: replay, Plan: string(text), Shrunk: true}, true
