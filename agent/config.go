@@ -33,6 +33,7 @@ type Config struct {
 	SmearedLoss   float64       // median loss of answering edges above which a bad half is our own fault
 	HopelessLoss  float64       // and above this our word is worth nothing, however long it lasts
 	DeafLoss      float64       // so is it if most edges, dead ones apart, lose more than this
+	DeafWindow    int           // of so many regular probes
 	DoubtMax      time.Duration // doubt ends then: a fleet must not go blind for ever
 	NewEdgeMax    time.Duration // a new edge abstains until its first answer, at most this long
 	FlapCount     int           // new incarnations
@@ -60,7 +61,7 @@ func Default() Config {
 		Patience: time.Second, LostRunMin: 4, LostRunMax: 12, RunChance: 1e-4,
 		LossWindow: 40, LossCount: 16, LossAboveMedian: 0.30, LossClear: 0.15, LossOver: 16,
 		OutageRun: 10, ClearAnswers: 2, RollUps: 2, RollDowns: 4, RollDownsMax: 6,
-		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5, DeafLoss: 0.65,
+		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5, DeafLoss: 0.65, DeafWindow: 20,
 		DoubtMax: 30 * time.Second, NewEdgeMax: 2 * time.Second,
 		FlapCount: 3, FlapWindow: time.Minute,
 		CheckInterval: 2 * time.Second, CheckRetry: 200 * time.Millisecond,
@@ -99,6 +100,8 @@ func (c Config) Validate() error {
 	want(c.LossClear < c.LossAboveMedian,
 		"loss_clear is %v, want less than loss_above_median (%v): else an accusation has no hysteresis",
 		c.LossClear, c.LossAboveMedian)
+	want(c.DeafWindow >= c.OutageRun && c.DeafWindow <= c.LossWindow,
+		"deaf_window is %d, want outage_run (%d) to loss_window (%d)", c.DeafWindow, c.OutageRun, c.LossWindow)
 	want(c.LossOver >= 1 && c.LossOver <= c.LossWindow,
 		"loss_over is %d, want 1 to loss_window (%d)", c.LossOver, c.LossWindow)
 	want(c.VoteLife > 2*c.Renew, "vote_life is %v, want more than twice renew (%v)", c.VoteLife, c.Renew)

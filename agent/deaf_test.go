@@ -39,6 +39,27 @@ func TestAnObserverThatHardlyHearsAnybodyAbstains(t *testing.T) {
 	}
 }
 
+// TestDeafnessIsNoticedWithinTenSeconds begins the same losses after a clean
+// while: what was heard before is no excuse for long.
+func TestDeafnessIsNoticedWithinTenSeconds(t *testing.T) {
+	r := newRig(t, Default())
+	var subjects []Subject
+	for _, id := range []member.ID{"b", "c", "d", "e", "f", "g", "h", "i"} {
+		subjects = append(subjects, Subject{ID: id})
+	}
+	r.watch(1, []member.ID{"c1"}, subjects...)
+	r.run(25 * time.Second)
+	for _, s := range subjects {
+		r.subject(s.ID).pattern = "90%"
+	}
+	begun := r.now
+	for !r.obs.deaf() {
+		if r.run(500 * time.Millisecond); r.now.Sub(begun) > 10*time.Second {
+			t.Fatal("it loses nine of ten, and its word still counts")
+		}
+	}
+}
+
 // TestAHalfThatDiedMakesNobodyDeaf crashes most subjects: the others answer,
 // and the windows of the dead fill up.
 func TestAHalfThatDiedMakesNobodyDeaf(t *testing.T) {

@@ -82,9 +82,11 @@ func (e *edge) lossRate() float64 {
 	return float64(e.lost()) / float64(e.seen)
 }
 
-// carries is the share of probes that the edge lost while it carried any: an
-// outage that goes on is left out, for it tells of the subject and not of the way
-// there. It is false while the rest is too little to say anything. Outages that
+// carries is the share of the newest probes that the edge lost while it carried
+// any: an outage that goes on is left out, for it tells of the subject and not of
+// the way there. So few are looked at that the first seconds in which nearly all is
+// lost tell already, and so many that half a fleet that dies is an outage before it
+// is half of them. It is false while the rest is too little to say anything. Outages that
 // are over count, unlike in the loss rule: on an edge that loses nine of ten,
 // chance looks like one outage after the other.
 func (e *edge) carries(c *Config) (float64, bool) {
@@ -92,11 +94,12 @@ func (e *edge) carries(c *Config) (float64, bool) {
 	if e.outage >= c.OutageRun {
 		going = e.outage
 	}
-	seen := c.LossWindow - going
+	seen := min(c.LossWindow-going, c.DeafWindow)
 	if e.probed < c.LossWindow || seen < c.OutageRun {
 		return 0, false
 	}
-	return float64(bits.OnesCount64(e.carried>>uint(going))) / float64(seen), true
+	recent := e.carried >> uint(going) & (1<<uint(seen) - 1)
+	return float64(bits.OnesCount64(recent)) / float64(seen), true
 }
 
 func (e *edge) lost() int { return bits.OnesCount64(e.window) }
