@@ -143,6 +143,7 @@ func (o *Observer) speak(now time.Time, abstains Reason, out []Effect) []Effect 
 	p.dirty = false
 	for first := true; first || len(votes) > 0 || len(unreachable) > 0; first = false {
 		s := o.statement(life, abstains)
+		s.Acknowledge = urgent
 		n := min(len(votes), MaxVotes)
 		s.Votes, votes = votes[:n:n], votes[n:]
 		n = min(len(unreachable), MaxVotes-n)

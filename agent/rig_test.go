@@ -113,7 +113,7 @@ func (r *rig) step(ev Event) {
 			r.check(e)
 		case Publish:
 			for _, by := range e.To {
-				if r.acks {
+				if r.acks && e.Statement.Acknowledge {
 					r.after(r.way, Acknowledged{By: by, Seq: e.Statement.Seq})
 				}
 			}

@@ -394,6 +394,29 @@ func (r *rig) repeats(flaps int) (first, again int) {
 	return first, again
 }
 
+func TestWhatIsRenewedAnywayAsksForNoAcknowledgement(t *testing.T) {
+	r := newRig(t, Default())
+	r.watch(1, []member.ID{"c1", "c2"}, Subject{ID: "b"}, Subject{ID: "c"})
+	r.run(2 * time.Second)
+	r.subject("b").pattern = "x"
+	asked := map[uint64]bool{}
+	r.seen = func(_ time.Duration, e Effect) {
+		if p, ok := e.(Publish); ok {
+			asked[p.Statement.Seq] = p.Statement.Acknowledge
+		}
+	}
+	r.run(10 * time.Second)
+	n := 0
+	for _, a := range asked {
+		if a {
+			n++
+		}
+	}
+	if n != 1 || len(asked) < 8 {
+		t.Errorf("%d of %d statements ask, want the accusation alone", n, len(asked))
+	}
+}
+
 func TestALongWayIsNotMistakenForALoss(t *testing.T) {
 	r := newRig(t, Default())
 	r.watch(1, []member.ID{"c1", "c2"}, Subject{ID: "b"}, Subject{ID: "c"})

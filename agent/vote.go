@@ -106,6 +106,10 @@ type Statement struct {
 	Roster      member.RosterEpoch `json:"roster"`
 	Life        time.Duration      `json:"life"` // how long its standing votes live
 	Abstains    Reason             `json:"abstains,omitempty"`
+	// Acknowledge asks for an acknowledgement: it says something new, and is
+	// repeated until each councillor has it. What is said again anyway within a
+	// second asks for none.
+	Acknowledge bool `json:"acknowledge,omitempty"`
 	// Unreachable names what an abstaining observer cannot reach: not votes,
 	// but the brake counts them.
 	Unreachable []member.ID `json:"unreachable,omitempty"`

@@ -357,7 +357,7 @@ func TestSnapshotsComeInTimeAndStartAgain(t *testing.T) {
 func TestAStatementIsAcknowledgedAndPassedOnOnce(t *testing.T) {
 	h := found(t, "web-1", "web-1", "web-2", "web-3")
 	h.mind.led = Led{Leader: "web-2", Term: 1, Quorum: true}
-	st := agent.Statement{Observer: "web-9", Seq: 7, Votes: []agent.Vote{{Subject: "web-2", Stance: agent.Down}}}
+	st := agent.Statement{Observer: "web-9", Seq: 7, Acknowledge: true, Votes: []agent.Vote{{Subject: "web-2", Stance: agent.Down}}}
 	h.step(StatementCame{Statement: st, Raw: []byte("signed")})
 	h.step(StatementCame{Statement: st, Raw: []byte("signed"), Forwarded: true})
 	if a := all[Acknowledge](h); len(a) != 1 || a[0].To != "web-9" || a[0].Seq != 7 {
@@ -368,12 +368,21 @@ func TestAStatementIsAcknowledgedAndPassedOnOnce(t *testing.T) {
 	}
 }
 
+func TestOnlyWhoAsksForItIsAcknowledged(t *testing.T) {
+	h := found(t, "web-1", "web-1", "web-2", "web-3")
+	h.step(StatementCame{Statement: agent.Statement{Observer: "web-9", Seq: 7}}) // a sign of life
+	h.step(StatementCame{Statement: agent.Statement{Observer: "web-9", Seq: 8, Acknowledge: true}})
+	if a := all[Acknowledge](h); len(a) != 1 || a[0].Seq != 8 {
+		t.Errorf("acknowledged %+v", a)
+	}
+}
+
 func TestARepeatedStatementIsAcknowledgedAgainAndNotPassedOn(t *testing.T) {
 	h := found(t, "web-1", "web-1", "web-2", "web-3")
 	h.mind.led = Led{Leader: "web-2", Term: 1, Quorum: true}
 	say := func(life member.Incarnation, seq uint64) {
 		h.step(StatementCame{Raw: []byte("signed"), Statement: agent.Statement{
-			Observer: "web-9", Incarnation: life, Seq: seq, Votes: []agent.Vote{{Subject: "web-2", Stance: agent.Down}},
+			Observer: "web-9", Incarnation: life, Seq: seq, Acknowledge: true, Votes: []agent.Vote{{Subject: "web-2", Stance: agent.Down}},
 		}})
 	}
 	for range 3 {

@@ -38,7 +38,9 @@ func (m *Mind) publish(p agent.Publish) {
 	}
 	if len(to) < len(p.To) {
 		m.tallied(consensus.Heard{Statement: p.Statement})
-		m.observe(agent.Acknowledged{By: m.cfg.Self, Seq: p.Statement.Seq})
+		if p.Statement.Acknowledge {
+			m.observe(agent.Acknowledged{By: m.cfg.Self, Seq: p.Statement.Seq})
+		}
 	}
 }
 
@@ -51,12 +53,12 @@ func (m *Mind) others(ids []member.ID) []member.ID {
 	return slices.Concat(ids[:at], ids[at+1:])
 }
 
-// statement acknowledges, tallies or passes on what an observer says.
+// statement acknowledges if it is asked to, tallies or passes on what an observer says.
 func (m *Mind) statement(ev StatementCame) {
 	if m.council == nil {
 		return // meant for a councillor: an old address, perhaps
 	}
-	if !ev.Forwarded {
+	if ev.Statement.Acknowledge && !ev.Forwarded {
 		m.out = append(m.out, Acknowledge{To: ev.Statement.Observer, Seq: ev.Statement.Seq})
 	}
 	if m.conduct != nil {

@@ -14,10 +14,11 @@ import (
 
 // The body of a statement is
 //
-//	incarnation | seq | roster epoch | life | abstains (1 byte) | unreachable names
+//	incarnation | seq | roster epoch | life | flags (1 byte) | unreachable names
 //	| roll calls answered | votes
 //
-// and a vote is
+// where the flags hold why it abstains (4 bits) and whether an acknowledgement is
+// wanted (the highest), and a vote is
 //
 //	head (1 byte) | subject | incarnation | roll call + 1, 0 for a standing vote | evidence, if any
 //
@@ -45,6 +46,9 @@ const (
 	stanceShift    = 1
 	reasonShift    = 3
 	headOfEvidence = 1 << 7
+
+	flagReason      = 15
+	flagAcknowledge = 1 << 7
 )
 
 // appendStatement appends the body of s. Details are cut to what fits, and
@@ -86,7 +90,11 @@ func appendBody(b []byte, s agent.Statement, cut int) []byte {
 	b = binary.AppendUvarint(b, s.Seq)
 	b = binary.AppendUvarint(b, uint64(s.Roster))
 	b = appendDuration(b, s.Life, math.MaxInt64)
-	b = append(b, codeOf(s.Abstains))
+	flags := codeOf(s.Abstains)
+	if s.Acknowledge {
+		flags |= flagAcknowledge
+	}
+	b = append(b, flags)
 	b = appendNames(b, s.Unreachable)
 
 	rolls := make([]agent.RollID, 0, agent.MaxVotes)
@@ -155,7 +163,9 @@ func (d *decoder) statement(observer member.ID) agent.Statement {
 	s.Seq = d.uvarint()
 	s.Roster = member.RosterEpoch(d.uvarint())
 	s.Life = d.duration()
-	s.Abstains = reasonOf(d.byte())
+	flags := d.byte()
+	s.Abstains = reasonOf(flags & flagReason)
+	s.Acknowledge = flags&flagAcknowledge != 0
 	s.Unreachable = d.names()
 	var rolls [agent.MaxVotes]agent.RollID
 	n := d.count(len(rolls))

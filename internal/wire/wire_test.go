@@ -139,7 +139,7 @@ func TestWhatIsEncodedIsDecoded(t *testing.T) {
 			Observer: name.Draw(t, "observer"), Incarnation: member.Incarnation(number.Draw(t, "incarnation")),
 			Seq: number.Draw(t, "seq"), Roster: member.RosterEpoch(number.Draw(t, "roster")),
 			Life:     time.Duration(rapid.Int64Range(0, 1e9).Draw(t, "life")) * time.Millisecond,
-			Abstains: rapid.SampledFrom(reasons[:]).Draw(t, "abstains"),
+			Abstains: rapid.SampledFrom(reasons[:]).Draw(t, "abstains"), Acknowledge: rapid.Bool().Draw(t, "acknowledge"),
 		}
 		for range rapid.IntRange(0, agent.MaxVotes).Draw(t, "votes") {
 			v := agent.Vote{
