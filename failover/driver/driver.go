@@ -92,8 +92,8 @@ type Driver interface {
 	Compensate(ctx context.Context, req Request) Result
 }
 
-// validate lists what is missing in a request.
-func (r Request) validate() error {
+// Validate lists what is missing in a request.
+func (r Request) Validate() error {
 	var mistakes []error
 	for _, field := range []struct{ name, value string }{{"case", r.Case}, {"step", r.Step}, {"slot", string(r.Slot)}} {
 		if field.value == "" {
@@ -106,18 +106,23 @@ func (r Request) validate() error {
 	return errors.Join(mistakes...)
 }
 
+// TooLate says why nothing may be begun for the request any more: who asked has
+// gone, or the deadline has passed.
+func (r Request) TooLate(ctx context.Context, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !now.Before(r.Deadline) {
+		return fmt.Errorf("its deadline %s has passed", r.Deadline.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
 func (r Request) String() string {
 	return fmt.Sprintf("%s of %s for slot %s at slot epoch %d, attempt %d", r.Step, r.Case, r.Slot, r.SlotEpoch, r.Attempt)
 }
 
-func retryable(format string, args ...any) Result {
-	return Result{Outcome: Retryable, Detail: fmt.Sprintf(format, args...)}
-}
-
-func refused(format string, args ...any) Result {
-	return Result{Outcome: Refused, Detail: fmt.Sprintf(format, args...)}
-}
-
-func permanent(format string, args ...any) Result {
-	return Result{Outcome: Permanent, Detail: fmt.Sprintf(format, args...)}
+// Because makes the outcome a result with its reason.
+func (o Outcome) Because(format string, args ...any) Result {
+	return Result{Outcome: o, Detail: fmt.Sprintf(format, args...)}
 }

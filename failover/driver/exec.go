@@ -54,25 +54,22 @@ func (e *Exec) Apply(ctx context.Context, req Request) Result {
 // "undo STEP".
 func (e *Exec) Compensate(ctx context.Context, req Request) Result {
 	if e.undo == "" {
-		return permanent("undo %s: no action is set that takes %s back", req.Step, e.action)
+		return Permanent.Because("undo %s: no action is set that takes %s back", req.Step, e.action)
 	}
 	req.Step = undoing + req.Step
 	return e.do(ctx, e.undo, req)
 }
 
 func (e *Exec) do(ctx context.Context, action string, req Request) Result {
-	if err := req.validate(); err != nil {
-		return permanent("run %s: %v", action, err)
+	if err := req.Validate(); err != nil {
+		return Permanent.Because("run %s: %v", action, err)
 	}
 	path, err := e.folder.Find(action)
 	if err != nil {
-		return permanent("run %s: %v", action, err)
+		return Permanent.Because("run %s: %v", action, err)
 	}
-	if err := ctx.Err(); err != nil {
-		return retryable("run %s: not run: %v", action, err)
-	}
-	if !time.Now().Before(req.Deadline) {
-		return retryable("run %s: not run: its deadline %s has passed", action, req.Deadline.UTC().Format(time.RFC3339))
+	if err := req.TooLate(ctx, time.Now()); err != nil {
+		return Retryable.Because("run %s: not run: %v", action, err)
 	}
 	if req.DryRun {
 		return e.rehearse(ctx, path, req)

@@ -77,7 +77,7 @@ func (f *SelfFence) Apply(ctx context.Context, req Request) Result {
 // Compensate refuses: a fenced slot comes back by being activated, at a slot
 // epoch of its own.
 func (f *SelfFence) Compensate(_ context.Context, req Request) Result {
-	return refused("undo %s: a fence is not taken back, the slot is activated anew", req)
+	return Refused.Because("undo %s: a fence is not taken back, the slot is activated anew", req)
 }
 
 // proven trusts silence only while there was time to hear an answer: a question

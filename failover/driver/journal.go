@@ -84,7 +84,7 @@ func (j *Journal) observe(req Request, now time.Time) Result {
 	if next.Begun != nil && next.Begun.Key == keyOf(req) {
 		return Result{Outcome: InProgress, Detail: fmt.Sprintf("%s: under way, at most until %s", req, clock(next.Begun.Deadline))}
 	}
-	return retryable("%s: not begun on this member", req)
+	return Retryable.Because("%s: not begun on this member", req)
 }
 
 // begin answers a request from memory, or records that it begins: then run is
@@ -103,7 +103,7 @@ func (j *Journal) begin(req Request, now time.Time) (known Result, run bool) {
 	if b := next.Begun; b != nil {
 		switch {
 		case b.Key != key:
-			return retryable("%s: not run: %s of %s is under way, at most until %s", req, b.Step, b.Case, clock(b.Deadline)), false
+			return Retryable.Because("%s: not run: %s of %s is under way, at most until %s", req, b.Step, b.Case, clock(b.Deadline)), false
 		case !b.Polled:
 			return Result{Outcome: InProgress, Detail: fmt.Sprintf("%s: still runs, at most until %s", req, clock(b.Deadline))}, false
 		}
@@ -111,7 +111,7 @@ func (j *Journal) begin(req Request, now time.Time) (known Result, run bool) {
 	next.Highest = req.SlotEpoch
 	next.Begun = &begun{Key: key, Deadline: req.Deadline, here: true}
 	if err := j.store(next); err != nil {
-		return j.metrics.count(retryable("%s: not run: %v", req, err)), false
+		return j.metrics.count(Retryable.Because("%s: not run: %v", req, err)), false
 	}
 	return Result{}, true
 }
@@ -204,7 +204,7 @@ func (j *Journal) running(slot member.SlotID) string {
 }
 
 func older(req Request, highest member.SlotEpoch) Result {
-	return refused("%s: not run: this member has acted at slot epoch %d", req, highest)
+	return Refused.Because("%s: not run: this member has acted at slot epoch %d", req, highest)
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000 UTC") }
