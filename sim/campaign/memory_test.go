@@ -1,6 +1,8 @@
 package campaign
 
 import (
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,9 @@ func TestFreeMemoryIsWhatTheKernelCallsAvailable(t *testing.T) {
 // The figures must be neither so low that the machine runs out of memory nor so
 // high that worlds are refused that would fit.
 func TestNeedIsWhatAWorldTakes(t *testing.T) {
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		t.Skip("the race detector takes memory of its own")
+	}
 	for _, members := range []int{30, 200} {
 		p, err := scenario.BuiltinSwarm().Compile(1, scenario.Options{Members: members})
 		if err != nil {
