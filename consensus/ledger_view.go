@@ -20,6 +20,10 @@ func (l *Ledger) HeadHash() Hash {
 	return Hash(l.s.Hash)
 }
 
+// Repeats reports whether a command with this id stands in the ledger, as far
+// back as ids are remembered: handed in again it would leave no fact.
+func (l *Ledger) Repeats(id string) bool { return l.seen[id] }
+
 // Raft is the index of the last raft entry that was taken in.
 func (l *Ledger) Raft() uint64 { return l.s.Raft }
 

@@ -3,6 +3,7 @@ package mind
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"moonwatch/consensus"
 )
@@ -40,6 +41,8 @@ func (m *Mind) replaceLedger(b []byte) {
 		return
 	}
 	m.snapAt = m.ledger.Head()
+	// A command that came with the whole ledger never comes as a fact.
+	m.wants.list = slices.DeleteFunc(m.wants.list, func(w want) bool { return m.ledger.Repeats(w.id) })
 	m.out = append(m.out, KeepSnapshot{Head: m.ledger.Head(), Ledger: b, Whole: true})
 }
 

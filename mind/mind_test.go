@@ -200,6 +200,32 @@ func TestAFollowersWantIsRepeatedUntilItStands(t *testing.T) {
 	}
 }
 
+// TestAWantThatCameWithAWholeLedgerIsNotRepeated: the fact itself never comes,
+// for it stands in a snapshot.
+func TestAWantThatCameWithAWholeLedgerIsNotRepeated(t *testing.T) {
+	leader := found(t, "web-1", "web-1")
+	leader.run(3 * time.Second)
+	h := wake(t, "web-9", Boot{Facts: genesisFacts(t)})
+	h.submit(consensus.KindFleet, "fleet/1", webFleet("web-1"))
+	h.run(time.Second)
+	leader.step(Submitted{Command: all[Submit](h)[0].Command})
+	leader.run(time.Second)
+	b, err := leader.mind.Ledger().Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.step(LedgerFed{Snapshot: b})
+	n := len(all[Submit](h))
+	h.run(5 * time.Second)
+	if more := len(all[Submit](h)) - n; more != 0 {
+		t.Errorf("it stands, and was handed in %d times more", more)
+	}
+	leader.step(Submitted{Command: all[Submit](h)[0].Command})
+	if n := leader.mind.Wants(); n != 0 {
+		t.Errorf("who has it in the ledger wants it once more")
+	}
+}
+
 func TestSomebodyElsesCommandIsGivenUpAfterAWhile(t *testing.T) {
 	h := wake(t, "web-9", Boot{Facts: genesisFacts(t)})
 	h.submit(consensus.KindFleet, "fleet/1", webFleet("web-1"))

@@ -74,6 +74,9 @@ func (m *Mind) submitted(b []byte) {
 		m.out = append(m.out, Noted{Text: err.Error()})
 		return
 	}
+	if m.ledger.Repeats(c.ID) {
+		return // who asks again has not heard yet
+	}
 	if len(m.wants.list) >= maxWants || slices.ContainsFunc(m.wants.list, func(w want) bool { return w.id == c.ID }) {
 		return
 	}
