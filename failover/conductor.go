@@ -222,7 +222,7 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		if reason, why := c.st.RestartGate(now, x); reason != "" {
 			return c.hold(now, x, reason, why, out)
 		}
-		if x.State == Held || x.Since.Before(c.from) {
+		if x.State == Held || x.Since.Before(c.from) || x.Attempt > 0 {
 			return c.restartLate(now, x, out)
 		}
 		return c.step(now, x, Restarting, CaseStep{Detail: "restart in place"}, out)
@@ -264,9 +264,10 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 	return c.step(now, x, Fencing, CaseStep{Detail: fmt.Sprintf("silent for %v, and the second roll call agrees", silent.Round(time.Millisecond))}, out)
 }
 
-// restartLate restarts a service that was held, or left by an earlier leader, only
-// if a roll call since then still finds it down: a cascade may outlast the
-// trouble, and a verdict is lifted only after a clean while.
+// restartLate restarts a service that was held, or restarted in vain, or left by
+// an earlier leader, only if a roll call since then still finds it down: a cascade
+// or a hung action may outlast the trouble, and a verdict is lifted only after a
+// clean while.
 func (c *Conductor) restartLate(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
 	look, looked := c.looks[x.Subject]
 	switch {

@@ -62,3 +62,18 @@ func TestAHeldRestartBeginsOnlyIfTheServiceIsStillDown(t *testing.T) {
 		}
 	}
 }
+
+// Seen in the simulator, seed 507 of thirty members: the executor's disk was full,
+// so a restart never began, and the service came back by itself.
+func TestARestartIsRepeatedOnlyIfTheServiceIsStillDown(t *testing.T) {
+	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
+	x.results["web-3"] = neverEnds
+	x.judge(consensus.VerdictServiceDown, "web-3")
+	x.run(time.Second)
+	before := x.stepped["web-3"]
+	x.looks["web-3"] = [2]agent.Stance{agent.Up, agent.Up}
+	x.run(2 * time.Minute)
+	if n := x.stepped["web-3"] - before; n != 0 {
+		t.Errorf("restarted %d times more", n)
+	}
+}
