@@ -17,6 +17,7 @@ func (c *checker) abandoned() {
 			continue
 		}
 		since, known := c.unheard[m.id]
+		since = max(since, m.heard) // what slipped through between two sweeps counts
 		if !known {
 			c.unheard[m.id] = c.w.now
 		} else if c.w.now-since > knowsWithin && m.mind.Leading().Quorum {

@@ -48,9 +48,11 @@ func (m *machine) follow(life uint64) {
 func (m *machine) ask() {
 	up, ok := m.w.index[m.feed.upstream]
 	if !ok || !m.knows(m.w.machines[up]) || !m.reaches(m.w.machines[up]) {
-		council := m.w.cfg.Council
+		council := slices.DeleteFunc(slices.Clone(m.w.cfg.Council), func(id member.ID) bool { return id == m.id })
 		m.feed.turn++
-		m.listenTo(council[(m.i+m.feed.turn)%len(council)])
+		if len(council) > 0 {
+			m.listenTo(council[(m.i+m.feed.turn)%len(council)])
+		}
 		return
 	}
 	x := m.w.machines[up]

@@ -42,6 +42,7 @@ type machine struct {
 	sentMessages, sentBytes uint64
 
 	ailed   time.Duration // when something last happened to it, for the checkers
+	heard   time.Duration // when a word of the council last came
 	lossyAt time.Duration // when its links were last made or ended being lossy
 	stoodAt time.Duration // when it last went on after standing still
 }
@@ -173,6 +174,11 @@ func (m *machine) lag() time.Duration { return max(0, m.paused-m.w.now) + m.slow
 func (m *machine) step(ev mind.Event) {
 	if !m.up() {
 		return
+	}
+	switch ev.(type) {
+	case mind.QuorumHeard, mind.RaftCame:
+		m.heard = m.w.now
+	default: // no word of the council
 	}
 	now := m.time()
 	for _, e := range m.mind.Step(now, ev) {
