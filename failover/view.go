@@ -44,7 +44,14 @@ func (st *State) Cases() []*Case {
 
 // OpenCases lists the cases that go on, oldest first.
 func (st *State) OpenCases() []*Case {
-	return slices.DeleteFunc(st.Cases(), func(c *Case) bool { return !c.Open() })
+	var open []*Case
+	for _, c := range st.s.Cases {
+		if c.Open() {
+			open = append(open, c)
+		}
+	}
+	slices.SortFunc(open, func(a, b *Case) int { return cmp.Compare(a.ID, b.ID) })
+	return open
 }
 
 // Case finds a case.
