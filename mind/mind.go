@@ -102,6 +102,10 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		m.statement(ev)
 	case PresenceCame:
 		m.present(ev)
+	case PresenceTold:
+		if m.conduct != nil {
+			m.tallied(consensus.Present{Members: m.ledger.Roster().In(ev.Members)})
+		}
 	case RollCame:
 		if m.ledger.Councillor(ev.From) {
 			m.observe(agent.RollCalled{Call: ev.Call})

@@ -74,13 +74,14 @@ func (m *Mind) statement(ev StatementCame) {
 	}
 }
 
-// present notes who was heard; the leader counts, the others tell it.
+// present notes who was heard; the leader counts, the others tell it twice a
+// second.
 func (m *Mind) present(ev PresenceCame) {
 	if m.conduct != nil {
 		m.tallied(consensus.Present{Members: ev.Members})
 		return
 	}
-	if m.council != nil && !ev.Forwarded {
+	if m.council != nil {
 		m.heard = append(m.heard, ev.Members...)
 	}
 }
@@ -90,15 +91,14 @@ func (m *Mind) tellPresence() {
 		return
 	}
 	m.presence = m.now
-	slices.Sort(m.heard)
-	names := slices.Compact(m.heard)
+	heard := append(m.heard, m.cfg.Self)
 	m.heard = nil
 	if m.conduct != nil {
 		m.tallied(consensus.Present{Members: []member.ID{m.cfg.Self}})
 		return
 	}
 	if m.led.Leader != "" {
-		m.out = append(m.out, TellPresence{To: m.led.Leader, Members: append(names, m.cfg.Self)})
+		m.out = append(m.out, TellPresence{To: m.led.Leader, Members: m.ledger.Roster().Places(heard)})
 	}
 }
 

@@ -37,12 +37,12 @@ type StatementCame struct {
 	Forwarded bool // by another councillor: it has been acknowledged there
 }
 
-// PresenceCame names members from whom this agent, or another councillor, has
-// just heard anything at all.
-type PresenceCame struct {
-	Members   []member.ID
-	Forwarded bool
-}
+// PresenceCame names members from whom this agent has just heard anything at
+// all.
+type PresenceCame struct{ Members []member.ID }
+
+// PresenceTold brings the members from whom another councillor has just heard.
+type PresenceTold struct{ Members member.Places }
 
 // RollCame brings a roll call of the member From, as its signature shows. Only
 // a councillor may call the roll.
@@ -94,6 +94,7 @@ func (Woken) isEvent()         {}
 func (Observed) isEvent()      {}
 func (StatementCame) isEvent() {}
 func (PresenceCame) isEvent()  {}
+func (PresenceTold) isEvent()  {}
 func (RollCame) isEvent()      {}
 func (RaftCame) isEvent()      {}
 func (DiskDone) isEvent()      {}
@@ -139,11 +140,10 @@ type Acknowledge struct {
 	Seq uint64
 }
 
-// TellPresence asks for the names of those heard from to be sent to the
-// leader.
+// TellPresence asks for those heard from to be told to the leader.
 type TellPresence struct {
 	To      member.ID
-	Members []member.ID
+	Members member.Places
 }
 
 // SendRollCall asks for a roll call to be sent.

@@ -224,7 +224,7 @@ func (m *machine) carryOut(e mind.Effect) {
 	case mind.Acknowledge:
 		m.acknowledge(e)
 	case mind.TellPresence:
-		w.datagram(m, e.To, presenceBytes(m, e.Members), func(x *machine) { x.step(mind.PresenceCame{Members: e.Members, Forwarded: true}) })
+		w.datagram(m, e.To, presenceBytes(m, e.Members), func(x *machine) { x.step(mind.PresenceTold{Members: e.Members}) })
 	case mind.SendRollCall:
 		for _, id := range e.To {
 			w.datagram(m, id, rollBytes(m, e.Call), func(x *machine) {

@@ -45,12 +45,8 @@ func statementBytes(st *agent.Statement) int {
 	return n + 4*len(rolls)
 }
 
-func presenceBytes(m *machine, names []member.ID) int {
-	n := sealBytes + headBytes + len(m.id) + 1
-	for _, id := range names {
-		n += 1 + len(id)
-	}
-	return n
+func presenceBytes(m *machine, heard member.Places) int {
+	return sealBytes + headBytes + len(m.id) + 2 + 1 + len(heard.Bits)
 }
 
 func rollBytes(m *machine, call agent.RollCall) int {

@@ -25,8 +25,9 @@ func TestSizesAreThoseOfTheWire(t *testing.T) {
 	is("probe", probeBytes(m), b, err)
 	b, err = wire.EncodeProbeAnswer(wire.ProbeAnswer{From: m.id, Seq: seq, Incarnation: life})
 	is("answer", answerBytes(m), b, err)
-	parts, err := wire.EncodePresence(wire.Presence{From: m.id, Members: []member.ID{"m-001", "m-002"}})
-	is("presence", presenceBytes(m, []member.ID{"m-001", "m-002"}), parts[0], err)
+	heard := member.Places{Roster: 300, Bits: make([]byte, 25)}
+	parts, err := wire.EncodePresence(wire.Presence{From: m.id, Members: heard})
+	is("presence", presenceBytes(m, heard), parts[0], err)
 
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -53,7 +53,7 @@ func (d *Daemon) packet(p gossip.Packet) {
 			d.offer(mind.RollCame{From: msg.From, Call: msg.Call})
 		}
 	case wire.Presence:
-		d.offer(mind.PresenceCame{Members: msg.Members, Forwarded: true})
+		d.offer(mind.PresenceTold{Members: msg.Members})
 	}
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
@@ -40,7 +41,7 @@ func Decode(b []byte) (Message, error) {
 		d.take(ed25519.SignatureSize)
 		m = RollCall{From: from, Call: d.rollCall(), raw: b}
 	case kindPresence:
-		m = Presence{From: from, Members: d.names()}
+		m = Presence{From: from, Members: d.places()}
 	default:
 		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, byte(k))
 	}
@@ -109,6 +110,16 @@ func (d *decoder) names() []member.ID {
 		ids[i] = d.name()
 	}
 	return ids
+}
+
+// places is a set of members, which ends with the datagram.
+func (d *decoder) places() member.Places {
+	p := member.Places{Roster: member.RosterEpoch(d.uvarint()), First: 8 * d.count(maxPlace/8)}
+	p.Bits = bytes.Clone(d.take(len(d.rest)))
+	if len(p.Bits) == 0 {
+		d.fail()
+	}
+	return p
 }
 
 // count is a number of items, at most limit.

@@ -54,21 +54,29 @@ func EncodeForwarded(by member.ID, raw []byte) ([]byte, error) {
 	return append(b, raw...), nil
 }
 
-// EncodePresence gives as many datagrams as the names need, none for no names.
+// EncodePresence gives as many datagrams as the set needs, one for every ten
+// thousand places, none for an empty one.
 func EncodePresence(m Presence) ([][]byte, error) {
 	b, err := head(kindPresence, m.From)
 	if err != nil {
 		return nil, err
 	}
-	bodies, err := split(m.Members, MaxBody-len(b))
-	if err != nil {
-		return nil, fmt.Errorf("presence: %w", err)
+	p := m.Members
+	if p.First < 0 || p.First%8 != 0 || p.First > maxPlace {
+		return nil, fmt.Errorf("presence: the first place is %d, want a multiple of 8 up to %d", p.First, maxPlace)
 	}
-	for i, body := range bodies {
-		bodies[i] = append(b[:len(b):len(b)], body...)
+	b = binary.AppendUvarint(b, uint64(p.Roster))
+	limit := MaxBody - len(b) - binary.MaxVarintLen32
+	var all [][]byte
+	for at := 0; at < len(p.Bits); at += limit {
+		one := binary.AppendUvarint(b[:len(b):len(b)], uint64(p.First/8+at))
+		all = append(all, append(one, p.Bits[at:min(at+limit, len(p.Bits))]...))
 	}
-	return bodies, nil
+	return all, nil
 }
+
+// maxPlace is more than a roster will ever have.
+const maxPlace = 1 << 24
 
 // head begins a datagram.
 func head(k kind, from member.ID) ([]byte, error) {

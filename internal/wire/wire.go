@@ -139,10 +139,10 @@ type RollCall struct {
 	raw []byte
 }
 
-// Presence names members that a councillor has heard.
+// Presence tells which members a councillor has heard.
 type Presence struct {
 	From    member.ID
-	Members []member.ID
+	Members member.Places
 }
 
 // Sender is the observer that asks.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -208,16 +209,42 @@ func TestListsOfNamesAreSplitOverDatagrams(t *testing.T) {
 			}
 			called = append(called, m.Call.Subjects...)
 		}
-		heard, err := EncodePresence(Presence{From: "web-1", Members: names})
-		if err != nil {
-			t.Fatal(err)
+		if !reflect.DeepEqual(called, names) {
+			t.Errorf("%d names: called %d", n, len(called))
+		}
+	}
+}
+
+func TestALargeSetIsSplitOverDatagrams(t *testing.T) {
+	for _, n := range []int{0, 1, 1000, 30_000} {
+		var members []member.Member
+		var names []member.ID
+		for i := range n {
+			id := member.ID(fmt.Sprintf("m-%05d", i))
+			members = append(members, member.Member{ID: id})
+			if i%3 == 0 {
+				names = append(names, id)
+			}
+		}
+		r := member.NewRoster(70_000, members)
+		heard, err := EncodePresence(Presence{From: "web-1", Members: r.Places(names)})
+		if err != nil || len(heard) != (n+9999)/10_000 {
+			t.Fatalf("%d places: %d datagrams, %v", n, len(heard), err)
 		}
 		var told []member.ID
 		for _, b := range heard {
-			told = append(told, decoded[Presence](t, b).Members...)
+			if len(b) > MaxBody {
+				t.Errorf("a datagram of %d bytes", len(b))
+			}
+			told = append(told, r.In(decoded[Presence](t, b).Members)...)
 		}
-		if !reflect.DeepEqual(called, names) || !reflect.DeepEqual(told, names) {
-			t.Errorf("%d names: called %d, told %d", n, len(called), len(told))
+		if !reflect.DeepEqual(told, names) {
+			t.Errorf("%d names: told %d", len(names), len(told))
+		}
+	}
+	for _, first := range []int{-8, 4, 1 << 25} {
+		if _, err := EncodePresence(Presence{From: "web-1", Members: member.Places{First: first, Bits: []byte{1}}}); err == nil {
+			t.Errorf("a set that begins at place %d was taken", first)
 		}
 	}
 }
@@ -226,7 +253,7 @@ func TestNamesThatAreNoneAreRefused(t *testing.T) {
 	signer := signerOf(t, "web-1")
 	for _, id := range []member.ID{"", member.ID(strings.Repeat("x", maxName+1)), member.ID(strings.Repeat("x", 2000))} {
 		_, probe := EncodeProbe(Probe{From: id})
-		_, presence := EncodePresence(Presence{From: "web-1", Members: []member.ID{"web-2", id}})
+		_, presence := EncodePresence(Presence{From: id, Members: member.Places{Bits: []byte{1}}})
 		_, call := signer.EncodeRollCall(agent.RollCall{Subjects: []member.ID{id}})
 		_, vote := signer.EncodeStatement(agent.Statement{Observer: "web-1", Votes: []agent.Vote{{Subject: id}}})
 		_, lost := signer.EncodeStatement(agent.Statement{Observer: "web-1", Unreachable: []member.ID{id}})
@@ -374,7 +401,9 @@ func TestBrokenDatagramsAreMalformed(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"too long":            make([]byte, MaxBody+1),
 		"forwarded twice":     append([]byte{byte(kindForwarded), 1, 'a'}, passed...),
-		"more names than fit": {byte(kindPresence), 1, 'a', 0xff, 0xff, 0xff, 0xff, 0x0f, 1, 'b'},
+		"more names than fit": slices.Concat([]byte{byte(kindRollCall), 1, 'a'}, make([]byte, ed25519.SignatureSize+2), []byte{0xff, 0xff, 0xff, 0xff, 0x0f, 1, 'b'}),
+		"a set of nobody":     {byte(kindPresence), 1, 'a', 5, 0},
+		"a place too far":     {byte(kindPresence), 1, 'a', 5, 0xff, 0xff, 0xff, 0xff, 0x0f, 1},
 		"endless number":      {byte(kindProbe), 1, 'a', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 	} {
 		if _, err := Decode(b); !errors.Is(err, ErrMalformed) {
@@ -384,7 +413,7 @@ func TestBrokenDatagramsAreMalformed(t *testing.T) {
 }
 
 func TestDecodingAllocatesLittle(t *testing.T) {
-	hostile := append([]byte{byte(kindPresence), 1, 'a', 0xff, 0xff, 0x03}, make([]byte, 1300)...)
+	hostile := slices.Concat([]byte{byte(kindRollCall), 1, 'a'}, make([]byte, ed25519.SignatureSize+2), []byte{0xff, 0xff, 0x03}, make([]byte, 1200))
 	if n := testing.AllocsPerRun(100, func() { _, _ = Decode(hostile) }); n > 8 {
 		t.Errorf("%v allocations for a datagram that claims 65,535 names", n)
 	}
@@ -400,7 +429,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(must(f)(EncodeForwarded("web-2", statement)))
 	calls, _ := signer.EncodeRollCall(agent.RollCall{ID: agent.RollID{Term: 1, N: 2}, Subjects: []member.ID{"web-2", "web-3"}})
 	f.Add(calls[0])
-	heard, _ := EncodePresence(Presence{From: "web-1", Members: []member.ID{"web-2", "web-3"}})
+	heard, _ := EncodePresence(Presence{From: "web-1", Members: member.Places{Roster: 300, First: 16, Bits: []byte{5, 0, 255}}})
 	f.Add(heard[0])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Decode(b)
@@ -423,9 +452,6 @@ func FuzzDecode(f *testing.F) {
 		case Ack:
 			again, err = EncodeAck(m)
 		case Presence:
-			if len(m.Members) == 0 {
-				return
-			}
 			var all [][]byte
 			all, err = EncodePresence(m)
 			again = all[0]
