@@ -14,7 +14,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 ours=(member agent agent/gossip agent/probe consensus consensus/disk consensus/link
-	failover failover/driver shield shield/gateway status status/web access mind sim sim/bubble
+	failover failover/driver failover/driver/dns failover/driver/haproxy shield shield/gateway status status/web access mind sim sim/bubble
 	internal/config internal/daemon)
 others=(go.uber.org/zap golang.org/x/sys/unix golang.org/x/sync/errgroup go.etcd.io/raft/v3
 	go.etcd.io/bbolt google.golang.org/grpc google.golang.org/protobuf/proto
@@ -125,6 +125,10 @@ imports shield/gateway/cousin.go moonwatch/failover/driver depguard
 imports consensus/link/joined.go moonwatch/internal/daemon depguard
 imports status/web/machine.go moonwatch/mind depguard
 imports internal/config/joined.go moonwatch/internal/daemon depguard
+imports failover/driver/dns/sibling.go moonwatch/failover/driver/haproxy depguard
+imports failover/driver/dns/cousin.go moonwatch/agent/gossip depguard
+imports failover/driver/dns/joined.go moonwatch/internal/daemon depguard
+imports failover/driver/special.go moonwatch/failover/driver/haproxy depguard
 imports failover/driver/grpc.go google.golang.org/grpc depguard
 imports consensus/disk/raft.go github.com/hashicorp/raft depguard
 imports status/web/browser.go github.com/chromedp/chromedp depguard
@@ -150,6 +154,7 @@ imports sim/b.go crypto/rand
 imports sim/bubble/a.go moonwatch/internal/daemon
 imports agent/gossip/a.go moonwatch/agent
 imports agent/gossip/b.go github.com/hashicorp/serf/serf
+imports failover/driver/dns/a.go moonwatch/failover/driver
 imports internal/daemon/a.go moonwatch/agent/gossip
 imports internal/daemon/b.go moonwatch/mind
 says agent/probe/a.go net '_, _ = net.Dial("tcp", "127.0.0.1:1")'
