@@ -15,7 +15,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 ours=(member agent agent/gossip agent/probe consensus consensus/disk consensus/link
 	failover failover/driver failover/driver/dns failover/driver/haproxy shield shield/gateway status status/web access mind sim sim/bubble
-	internal/config internal/daemon)
+	sim/scenario internal/config internal/daemon internal/strict)
 others=(go.uber.org/zap golang.org/x/sys/unix golang.org/x/sync/errgroup go.etcd.io/raft/v3
 	go.etcd.io/bbolt google.golang.org/grpc google.golang.org/protobuf/proto
 	github.com/hashicorp/raft github.com/hashicorp/serf/serf github.com/chromedp/chromedp)
@@ -85,14 +85,19 @@ checked=0 wrong=0
 
 # --- what no decision may do -------------------------------------------------
 new_tree deeds
-for decision in member agent consensus failover shield status access mind; do
+for decision in member agent consensus failover shield status access mind internal/strict; do
 	for path in net net/http os os/exec sync sync/atomic log log/slog math/rand crypto/rand syscall \
 		go.uber.org/zap golang.org/x/sys/unix golang.org/x/sync/errgroup go.etcd.io/bbolt \
 		github.com/hashicorp/serf/serf moonwatch/internal/config; do
 		imports "$decision/import_${path//[\/.]/_}.go" "$path" depguard
 	done
 done
-for decision in member agent consensus failover shield status access mind sim; do
+for play in sim sim/scenario; do
+	for path in net os os/exec sync log math/rand syscall golang.org/x/sys/unix golang.org/x/sync/errgroup; do
+		imports "$play/import_${path//[\/.]/_}.go" "$path" depguard
+	done
+done
+for decision in member agent consensus failover shield status access mind sim sim/scenario; do
 	says "$decision/now.go" time '_ = time.Now()' forbidigo
 	says "$decision/since.go" time '_ = time.Since(time.Time{})' forbidigo
 	says "$decision/after.go" time '<-time.After(1)' forbidigo
@@ -119,6 +124,7 @@ imports access/aside.go moonwatch/failover depguard
 imports mind/down.go moonwatch/consensus/disk depguard
 imports sim/down.go moonwatch/agent/gossip depguard
 imports sim/joined.go moonwatch/internal/daemon depguard
+imports sim/scenario/joined.go moonwatch/internal/config depguard
 imports agent/gossip/sibling.go moonwatch/agent/probe depguard
 imports consensus/disk/cousin.go moonwatch/agent/gossip depguard
 imports shield/gateway/cousin.go moonwatch/failover/driver depguard
@@ -151,6 +157,7 @@ imports status/a.go moonwatch/failover
 imports mind/a.go moonwatch/status
 imports sim/a.go moonwatch/mind
 imports sim/b.go crypto/rand
+imports sim/scenario/a.go moonwatch/internal/strict
 imports sim/bubble/a.go moonwatch/internal/daemon
 imports agent/gossip/a.go moonwatch/agent
 imports agent/gossip/b.go github.com/hashicorp/serf/serf

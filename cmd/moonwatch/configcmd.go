@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"moonwatch/internal/config"
+	"moonwatch/internal/strict"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -71,7 +72,7 @@ var ofFleet = regexp.MustCompile(`(?m)^(version|members|pools|brake|never_stop)[
 
 // check reads one file as what it is. Names decide nothing: people keep several
 // fleets under names of their own.
-func check(path string) ([]config.Mistake, error) {
+func check(path string) ([]strict.Mistake, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)

@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"moonwatch/internal/strict"
 )
 
 // crossCheck looks at what is right alone and wrong beside something else.
-func (r *agentReader) crossCheck(root *node) {
+func (r *agentReader) crossCheck(root *strict.Value) {
 	for _, k := range agentKeys {
 		if _, said := r.from[k.path]; k.must && !said {
 			r.at(k.path, root, "%s is missing, want %s", k.path, k.want)
@@ -30,7 +32,7 @@ func (r *agentReader) crossCheck(root *node) {
 
 // distinctDoors refuses one port of one address for two listeners; port 0 is
 // any free one.
-func (r *agentReader) distinctDoors(root *node) {
+func (r *agentReader) distinctDoors(root *strict.Value) {
 	a := &r.agent
 	keys := []string{"bind", "link", "http", "debug", "gateway"}
 	doors := []string{a.Bind.String(), a.Link, a.HTTP, a.Debug, a.Gateway}
@@ -58,17 +60,17 @@ func sameDoor(a, b string) bool {
 
 // at reports what is wrong with a key beside others, where the key was given:
 // in the file or outside it. A key that is refused already is left alone.
-func (r *agentReader) at(key string, root *node, format string, args ...any) {
+func (r *agentReader) at(key string, root *strict.Value, format string, args ...any) {
 	if r.refused[key] {
 		return
 	}
 	from, said := r.from[key]
 	if !said {
-		from = origin{file: r.file, at: root.at}
+		from = origin{file: r.File, at: root.At}
 		group, _, nested := strings.Cut(key, ".")
-		if i := slices.IndexFunc(root.pairs, func(p pair) bool { return nested && p.key == group }); i >= 0 {
-			from.at = root.pairs[i].at
+		if i := slices.IndexFunc(root.Pairs, func(p strict.Pair) bool { return nested && p.Key == group }); i >= 0 {
+			from.at = root.Pairs[i].At
 		}
 	}
-	r.mistakes = append(r.mistakes, Mistake{from.file, from.at.line, from.at.column, fmt.Sprintf(format, args...)})
+	r.Mistakes = append(r.Mistakes, strict.Mistake{File: from.file, Line: from.at.Line, Column: from.at.Column, Text: fmt.Sprintf(format, args...)})
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"moonwatch/internal/pki"
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -175,7 +176,7 @@ func doorKey(path string, field func(*Agent) *string) key {
 // take checks and sets a value. Relative paths begin at base.
 func (k key) take(a *Agent, v []string, base string) bool {
 	for _, s := range v {
-		if secretValue(s) || !k.list && s != "" && !isLine(s) {
+		if strict.Secret(s) || !k.list && s != "" && !isLine(s) {
 			return false
 		}
 	}
@@ -197,7 +198,7 @@ func (k key) found(v string) string {
 	if k.isPath && rawKey(v) {
 		return "a secret"
 	}
-	return quoted(v)
+	return strict.Quoted(v)
 }
 
 // names of the key outside the file: TLS_CERT, tls-cert.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"moonwatch/internal/strict"
 )
 
 // LoadAgent reads an agent.yaml and its overrides: env as os.Environ gives it,
@@ -14,7 +16,7 @@ import (
 // paths begin at the file's folder if they stand in it, else at the working
 // directory. Lists have commas in variables and flags.
 //
-// The error is [Mistakes], of file, variables and flags together, if the file
+// The error is [strict.Mistakes], of file, variables and flags together, if the file
 // could be read.
 func LoadAgent(path string, env []string, flags map[string]string) (*Agent, error) {
 	b, err := readFile(path)
@@ -35,14 +37,14 @@ func ParseAgent(path string, b []byte, env []string, flags map[string]string) (*
 	if err != nil {
 		return nil, fmt.Errorf("working directory: %w", err)
 	}
-	r := &agentReader{notes: notes{file: path}, agent: DefaultAgent(), base: base, work: work, from: map[string]origin{}, refused: map[string]bool{}}
-	if root := readTree(&r.notes, b); root != nil {
+	r := &agentReader{reader: newReader(path), agent: DefaultAgent(), base: base, work: work, from: map[string]origin{}, refused: map[string]bool{}}
+	if root := r.Read(b); root != nil {
 		r.fromFile(root)
 		r.fromEnvironment(env)
 		r.fromFlags(flags)
 		r.crossCheck(root)
 	}
-	if err := r.err(); err != nil {
+	if err := r.Err(); err != nil {
 		return nil, err
 	}
 	r.agent.settings = r.settings()
@@ -51,7 +53,7 @@ func ParseAgent(path string, b []byte, env []string, flags map[string]string) (*
 
 // agentReader takes values from one source after the other.
 type agentReader struct {
-	notes
+	reader
 
 	agent      Agent
 	base, work string            // where relative paths begin
@@ -64,10 +66,10 @@ type origin struct {
 	source Source
 	where  string
 	file   string
-	at     place
+	at     strict.Place
 }
 
-func (r *agentReader) fromFile(root *node) {
+func (r *agentReader) fromFile(root *strict.Value) {
 	var top []string
 	groups := map[string][]string{} // tls: cert, key, ca
 	for _, k := range agentKeys {
@@ -80,19 +82,19 @@ func (r *agentReader) fromFile(root *node) {
 		}
 	}
 	o := r.object("", root, top...)
-	for _, p := range root.pairs {
-		if secretKey(p.key) {
-			r.wrong(p.at, "%s: secrets stand in files of their own: want gossip_key_file or tls.key", p.key)
+	for _, p := range root.Pairs {
+		if secretKey(p.Key) {
+			r.Wrong(p.At, "%s: secrets stand in files of their own: want gossip_key_file or tls.key", p.Key)
 		}
 	}
 	inside := map[string]object{"": o}
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		if v, ok := o.get(group, words(groups[group], "and")); ok {
+		if v, ok := o.Get(group, strict.Words(groups[group], "and")); ok {
 			inside[group] = r.object(group, v, groups[group]...)
 		}
-		if p, ok := o.pairs[group]; ok && p.value.shape != mapping {
+		if p, ok := o.Pairs[group]; ok && p.Value.Shape != strict.Mapping {
 			for _, rest := range groups[group] { // not missing, but out of reach
-				r.from[group+"."+rest] = origin{source: FromFile, file: r.file, at: p.at}
+				r.from[group+"."+rest] = origin{source: FromFile, file: r.File, at: p.At}
 				r.refused[group+"."+rest] = true
 			}
 		}
@@ -102,10 +104,10 @@ func (r *agentReader) fromFile(root *node) {
 		if !nested {
 			group, name = "", k.path
 		}
-		if g, ok := inside[group]; ok && g.has(name) {
-			before := len(r.mistakes)
+		if g, ok := inside[group]; ok && g.Has(name) {
+			before := len(r.Mistakes)
 			r.one(g, name, k)
-			r.refused[k.path] = len(r.mistakes) > before
+			r.refused[k.path] = len(r.Mistakes) > before
 		}
 	}
 }
@@ -113,32 +115,32 @@ func (r *agentReader) fromFile(root *node) {
 // one takes one key's value from the file.
 func (r *agentReader) one(o object, name string, k key) {
 	r.from[k.path] = origin{
-		FromFile, fmt.Sprintf("%s:%d", r.file, o.pairs[name].at.line),
-		r.file, o.where(name),
+		FromFile, fmt.Sprintf("%s:%d", r.File, o.Pairs[name].At.Line),
+		r.File, o.Where(name),
 	}
 	if k.list {
 		r.many(o, name, k)
 		return
 	}
-	v, ok := o.get(name, k.want)
+	v, ok := o.Get(name, k.want)
 	if !ok {
 		return
 	}
-	if v.shape != text {
-		o.bad(name, v, k.want)
+	if v.Shape != strict.Text {
+		o.Bad(name, v, k.want)
 		return
 	}
-	if !k.take(&r.agent, []string{v.text}, r.base) {
-		r.wrong(v.at, "%s is %s, want %s", k.path, k.found(v.text), k.want)
+	if !k.take(&r.agent, []string{v.Text}, r.base) {
+		r.Wrong(v.At, "%s is %s, want %s", k.path, k.found(v.Text), k.want)
 	}
 }
 
 func (r *agentReader) many(o object, name string, k key) {
-	items := o.texts(name, k.want, func(s string) bool {
+	texts := o.texts(name, k.want, func(s string) bool {
 		var scratch Agent
 		return k.take(&scratch, []string{s}, r.base)
 	})
-	k.take(&r.agent, textsOf(items), r.base)
+	k.take(&r.agent, texts, r.base)
 }
 
 // others are MOONWATCH_ variables that are not about agent.yaml: those that an
@@ -161,8 +163,8 @@ func (r *agentReader) fromEnvironment(env []string) {
 		}
 		if i := slices.Index(known, short); i >= 0 {
 			r.override(agentKeys[i], value, FromEnvironment, name)
-		} else if meant := nearest(short, known); meant != "" && distance(short, meant) <= 2 {
-			r.mistakes = append(r.mistakes, Mistake{File: name, Text: "unknown variable, did you mean MOONWATCH_" + meant + "?"})
+		} else if meant := strict.Nearest(short, known); meant != "" && strict.Distance(short, meant) <= 2 {
+			r.Mistakes = append(r.Mistakes, strict.Mistake{File: name, Text: "unknown variable, did you mean MOONWATCH_" + meant + "?"})
 		}
 	}
 }
@@ -181,11 +183,11 @@ func (r *agentReader) fromFlags(flags map[string]string) {
 			r.override(k, flags[name], FromFlag, "--"+plain)
 			continue
 		}
-		text := "unknown flag, want one of " + words(known, "or")
-		if meant := nearest(plain, known); meant != "" {
+		text := "unknown flag, want one of " + strict.Words(known, "or")
+		if meant := strict.Nearest(plain, known); meant != "" {
 			text = "unknown flag, did you mean --" + meant + "?"
 		}
-		r.mistakes = append(r.mistakes, Mistake{File: "--" + plain, Text: text})
+		r.Mistakes = append(r.Mistakes, strict.Mistake{File: "--" + plain, Text: text})
 	}
 }
 
@@ -205,7 +207,7 @@ func (r *agentReader) override(k key, value string, source Source, where string)
 	if !r.refused[k.path] {
 		return
 	}
-	r.mistakes = append(r.mistakes, Mistake{File: where, Text: fmt.Sprintf("%s is %s, want %s", k.path, k.found(value), k.want)})
+	r.Mistakes = append(r.Mistakes, strict.Mistake{File: where, Text: fmt.Sprintf("%s is %s, want %s", k.path, k.found(value), k.want)})
 }
 
 // settings lists what came out.

@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -91,7 +92,7 @@ func TestWrongOverridesAreNamedByVariableAndFlag(t *testing.T) {
 	_, err := ParseAgent("agent.yaml", []byte(small+"profile: fast\n"),
 		[]string{"MOONWATCH_DATADIR=/srv", "MOONWATCH_BIND=web-1", "MOONWATCH_EXPECT_COUNCILLORS=a,b,a"},
 		map[string]string{"profil": "lan", "gossip_key_file": strings.Repeat("0f", 32), "colour": "red"})
-	var mistakes Mistakes
+	var mistakes strict.Mistakes
 	if !errors.As(err, &mistakes) {
 		t.Fatalf("got %v", err)
 	}
@@ -125,7 +126,7 @@ func TestAFileThatIsNotThereIsNamed(t *testing.T) {
 		t.Errorf("a folder: got %v", err)
 	}
 	large := filepath.Join(t.TempDir(), "large")
-	if err := os.WriteFile(large, make([]byte, maxFile+1), 0o600); err != nil {
+	if err := os.WriteFile(large, make([]byte, strict.MaxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := LoadFleet(large); err == nil || !strings.Contains(err.Error(), "want at most 1048576") {
@@ -187,7 +188,7 @@ func TestARenderedAgentComesBack(t *testing.T) {
 		a.Name, a.Cluster = member.ID(name.Draw(t, "name")), name.Draw(t, "cluster")
 		a.FailureDomain = member.FailureDomain(name.Draw(t, "domain"))
 		for _, p := range []*string{&a.DataDir, &a.TLS.Cert, &a.TLS.Key, &a.TLS.CA, &a.GossipKeyFile, &a.ActionsDir, &a.ChecksDir, &a.Socket} {
-			*p = filepath.Clean(path.Filter(func(s string) bool { return !secretValue(s) && !rawKey(s) }).Draw(t, "path"))
+			*p = filepath.Clean(path.Filter(func(s string) bool { return !strict.Secret(s) && !rawKey(s) }).Draw(t, "path"))
 		}
 		a.Gateway = rapid.SampledFrom([]string{"", ":8080", "[::1]:0", "localhost:80"}).Draw(t, "gateway")
 		a.Join = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"[::1]:1", "a:2", "10.0.0.1:7946"}), 0, 3, rapid.ID[string]).Draw(t, "join")
@@ -250,7 +251,7 @@ func wellFormed(t *testing.T, err error, b []byte) {
 	if err == nil {
 		return
 	}
-	var mistakes Mistakes
+	var mistakes strict.Mistakes
 	if !errors.As(err, &mistakes) || len(mistakes) == 0 {
 		t.Fatalf("got %T: %v", err, err)
 	}

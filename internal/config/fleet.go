@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"moonwatch/internal/pki"
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -28,7 +29,7 @@ var defaultBrake = member.BrakePolicy{
 	Cascade: member.Threshold{Min: 3, Share: 0.20},
 }
 
-// LoadFleet reads a fleet.yaml. The error is [Mistakes] if the file could be
+// LoadFleet reads a fleet.yaml. The error is [strict.Mistakes] if the file could be
 // read. Who wants to show warnings calls [ParseFleet].
 func LoadFleet(path string) (*member.Fleet, error) {
 	b, err := readFile(path)
@@ -41,23 +42,23 @@ func LoadFleet(path string) (*member.Fleet, error) {
 
 // ParseFleet reads the text of a fleet.yaml; name stands in mistakes. The
 // warnings are about what works and may still surprise, in the order of the
-// file. The error is always [Mistakes], and then there are no warnings: half of
+// file. The error is always [strict.Mistakes], and then there are no warnings: half of
 // them would follow from the mistakes.
-func ParseFleet(name string, b []byte) (*member.Fleet, []Mistake, error) {
-	r := &fleetReader{notes: notes{file: name}, lines: map[member.ID]place{}, pools: map[string]object{}}
-	if root := readTree(&r.notes, b); root != nil {
+func ParseFleet(name string, b []byte) (*member.Fleet, []strict.Mistake, error) {
+	r := &fleetReader{reader: newReader(name), lines: map[member.ID]strict.Place{}, pools: map[string]object{}}
+	if root := r.Read(b); root != nil {
 		r.read(root)
 		r.noSecrets(root)
 		r.crossCheck()
 		slices.SortFunc(r.fleet.Pools, func(a, b member.Pool) int { return cmp.Compare(a.Name, b.Name) })
-		if err := r.fleet.Validate(); err != nil && len(r.mistakes) == 0 {
-			r.wrong(root.at, "%v", err) // the ledger has the last word
+		if err := r.fleet.Validate(); err != nil && len(r.Mistakes) == 0 {
+			r.Wrong(root.At, "%v", err) // the ledger has the last word
 		}
 	}
-	if err := r.err(); err != nil {
+	if err := r.Err(); err != nil {
 		return nil, nil, err
 	}
-	inOrder(r.warnings)
+	strict.InOrder(r.warnings)
 	return &r.fleet, r.warnings, nil
 }
 
@@ -70,8 +71,8 @@ func readFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file", filepath.Clean(path))
 	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%s has %d bytes, want at most %d", filepath.Clean(path), info.Size(), maxFile)
+	if info.Size() > strict.MaxFile {
+		return nil, fmt.Errorf("%s has %d bytes, want at most %d", filepath.Clean(path), info.Size(), strict.MaxFile)
 	}
 	return os.ReadFile(path)
 }
@@ -79,41 +80,41 @@ func readFile(path string) ([]byte, error) {
 // fleetReader turns the file into a fleet and keeps the places that
 // cross-checks speak of.
 type fleetReader struct {
-	notes
+	reader
 
 	fleet  member.Fleet
-	roster place               // of the key members
-	lines  map[member.ID]place // of the members' pools
+	roster strict.Place               // of the key members
+	lines  map[member.ID]strict.Place // of the members' pools
 	pools  map[string]object
 }
 
-func (r *fleetReader) read(root *node) {
+func (r *fleetReader) read(root *strict.Value) {
 	top := r.object("", root, "version", "members", "pools", "brake", "never_stop", "profile")
 	r.fleet.Version = 1
-	if top.integer("version", 0, 1, 1); !top.has("version") {
-		top.missing("version", "1")
+	if top.Integer("version", 0, 1, 1); !top.Has("version") {
+		top.Missing("version", "1")
 	}
-	r.fleet.Profile = top.text("profile", "lan", "lan or demo", oneOf("lan", "demo"))
+	r.fleet.Profile = top.Text("profile", "lan", "lan or demo", oneOf("lan", "demo"))
 	r.members(top)
-	if v, ok := top.get("pools", "the pools by name"); ok {
+	if v, ok := top.Get("pools", "the pools by name"); ok {
 		for _, p := range r.named(v, "pools", "pool") {
 			r.fleet.Pools = append(r.fleet.Pools, r.pool(p))
 		}
 	}
 	r.brake(top)
-	r.fleet.NeverStop = textsOf(top.texts("never_stop", "DNS names", isHost))
+	r.fleet.NeverStop = top.texts("never_stop", "DNS names", isHost)
 }
 
 // named is a mapping whose keys are names of somebody's choice.
-func (r *fleetReader) named(v *node, path, what string) []pair {
-	if v.shape != mapping {
-		r.wrong(v.at, "%s is %s, want a mapping from the name of a %s", path, v.found(), what)
+func (r *fleetReader) named(v *strict.Value, path, what string) []strict.Pair {
+	if v.Shape != strict.Mapping {
+		r.Wrong(v.At, "%s is %s, want a mapping from the name of a %s", path, v.Found(), what)
 		return nil
 	}
-	var good []pair
-	for _, p := range v.pairs {
-		if err := checkName(p.key); err != nil {
-			r.wrong(p.at, "%s: %v", path, err)
+	var good []strict.Pair
+	for _, p := range v.Pairs {
+		if err := checkName(p.Key); err != nil {
+			r.Wrong(p.At, "%s: %v", path, err)
 			continue
 		}
 		good = append(good, p)
@@ -125,7 +126,7 @@ func (r *fleetReader) named(v *node, path, what string) []pair {
 // datagram.
 func checkName(name string) error {
 	if len(name) > member.MaxNameLength {
-		return fmt.Errorf("name %s has %d characters, want at most %d", quoted(name), len(name), member.MaxNameLength)
+		return fmt.Errorf("name %s has %d characters, want at most %d", strict.Quoted(name), len(name), member.MaxNameLength)
 	}
 	return pki.CheckName(name)
 }
@@ -134,40 +135,40 @@ func isName(s string) bool { return checkName(s) == nil }
 
 func (r *fleetReader) members(top object) {
 	const want = "the members by name, each with its failure_domain"
-	v, ok := top.get("members", want)
+	v, ok := top.Get("members", want)
 	if !ok {
-		if !top.has("members") {
-			top.missing("members", want)
+		if !top.Has("members") {
+			top.Missing("members", want)
 		}
 		return
 	}
-	r.roster = top.pairs["members"].at
+	r.roster = top.Pairs["members"].At
 	for _, p := range r.named(v, "members", "member") {
 		if len(r.fleet.Members) == maxSlots {
-			r.wrong(p.at, "members: more than %d", maxSlots)
+			r.Wrong(p.At, "members: more than %d", maxSlots)
 			return
 		}
-		o := r.object("members."+p.key, p.value, "failure_domain", "pool", "council")
-		o.at = p.at
-		m := member.Member{ID: member.ID(p.key)}
+		o := r.object("members."+p.Key, p.Value, "failure_domain", "pool", "council")
+		o.At = p.At
+		m := member.Member{ID: member.ID(p.Key)}
 		const domain = "the name of what fails together with it: a rack, a zone"
-		m.Domain = member.FailureDomain(o.text("failure_domain", "", domain, isName))
-		if !o.has("failure_domain") && p.value.shape == mapping {
-			o.missing("failure_domain", domain)
+		m.Domain = member.FailureDomain(o.Text("failure_domain", "", domain, isName))
+		if !o.Has("failure_domain") && p.Value.Shape == strict.Mapping {
+			o.Missing("failure_domain", domain)
 		}
-		m.Pool = o.text("pool", "", "the name of a pool", isName)
-		m.Council = o.text("council", "", "allowed, or no such key", oneOf("allowed")) == "allowed"
+		m.Pool = o.Text("pool", "", "the name of a pool", isName)
+		m.Council = o.Text("council", "", "allowed, or no such key", oneOf("allowed")) == "allowed"
 		r.fleet.Members = append(r.fleet.Members, m)
-		r.lines[m.ID] = o.where("pool")
+		r.lines[m.ID] = o.Where("pool")
 	}
-	if len(v.pairs) == 0 && v.shape == mapping {
-		r.wrong(v.at, "members is empty, want %s", want)
+	if len(v.Pairs) == 0 && v.Shape == strict.Mapping {
+		r.Wrong(v.At, "members is empty, want %s", want)
 	}
 }
 
 func (r *fleetReader) brake(top object) {
 	r.fleet.Brake = defaultBrake
-	v, ok := top.get("brake", "guarded and cascade")
+	v, ok := top.Get("brake", "guarded and cascade")
 	if !ok {
 		return
 	}
@@ -176,21 +177,21 @@ func (r *fleetReader) brake(top object) {
 	r.threshold(o, "cascade", &r.fleet.Brake.Cascade)
 	g, c := r.fleet.Brake.Guarded, r.fleet.Brake.Cascade
 	if g.Min > c.Min {
-		r.wrong(o.where("guarded"), "brake.guarded.min is %d, want at most brake.cascade.min (%d): guarded comes before cascade", g.Min, c.Min)
+		r.Wrong(o.Where("guarded"), "brake.guarded.min is %d, want at most brake.cascade.min (%d): guarded comes before cascade", g.Min, c.Min)
 	}
 	if g.Share > c.Share {
-		r.wrong(o.where("guarded"), "brake.guarded.share is %v%%, want at most brake.cascade.share (%v%%): guarded comes before cascade",
+		r.Wrong(o.Where("guarded"), "brake.guarded.share is %v%%, want at most brake.cascade.share (%v%%): guarded comes before cascade",
 			percent(g.Share), percent(c.Share))
 	}
 }
 
 func (r *fleetReader) threshold(brake object, key string, t *member.Threshold) {
-	v, ok := brake.get(key, "min and share")
+	v, ok := brake.Get(key, "min and share")
 	if !ok {
 		return
 	}
-	o := r.object(brake.join(key), v, "min", "share")
-	t.Min = o.integer("min", t.Min, 2, maxSlots) // one member alone is no mass failure
+	o := r.object(brake.Join(key), v, "min", "share")
+	t.Min = o.Integer("min", t.Min, 2, maxSlots) // one member alone is no mass failure
 	t.Share = o.share("share", t.Share)
 }
 

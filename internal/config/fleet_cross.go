@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -30,13 +31,13 @@ func (r *fleetReader) checkMembersOfPools() {
 		if m.Pool == "" || slices.Contains(known, m.Pool) {
 			continue
 		}
-		switch meant := nearest(m.Pool, known); {
+		switch meant := strict.Nearest(m.Pool, known); {
 		case meant != "":
-			r.wrong(r.lines[m.ID], "members.%s.pool is %q, did you mean %s?", m.ID, m.Pool, meant)
+			r.Wrong(r.lines[m.ID], "members.%s.pool is %q, did you mean %s?", m.ID, m.Pool, meant)
 		case len(known) > 0:
-			r.wrong(r.lines[m.ID], "members.%s.pool is %q, want %s", m.ID, m.Pool, words(known, "or"))
+			r.Wrong(r.lines[m.ID], "members.%s.pool is %q, want %s", m.ID, m.Pool, strict.Words(known, "or"))
 		default:
-			r.wrong(r.lines[m.ID], "members.%s.pool is %q, want the name of a pool: there is none", m.ID, m.Pool)
+			r.Wrong(r.lines[m.ID], "members.%s.pool is %q, want the name of a pool: there is none", m.ID, m.Pool)
 		}
 	}
 	for _, p := range r.fleet.Pools {
@@ -44,10 +45,10 @@ func (r *fleetReader) checkMembersOfPools() {
 		at := r.pools[p.Name]
 		switch {
 		case slots > have:
-			r.wrong(at.where("slots"), "pools.%s has %s and %s, want at least as many members as slots",
+			r.Wrong(at.Where("slots"), "pools.%s has %s and %s, want at least as many members as slots",
 				p.Name, plural(slots, "slot"), plural(have, "member"))
 		case slots+p.Spares.Warm > have:
-			r.warn(at.where("spares"), "pools.%s wants %s ready and has %s without a slot: people are told when fewer than floor (%d) are free",
+			r.warn(at.Where("spares"), "pools.%s wants %s ready and has %s without a slot: people are told when fewer than floor (%d) are free",
 				p.Name, plural(p.Spares.Warm, "spare"), plural(have-slots, "member"), p.Spares.Floor)
 		}
 	}
@@ -61,21 +62,21 @@ func (r *fleetReader) checkHosts() {
 	all := ""
 	for _, p := range r.fleet.Pools {
 		at := r.pools[p.Name]
-		if v, ok := at.pairs["hosts"]; ok && v.value.shape == list {
-			for _, e := range v.value.items {
-				if first, taken := owner[e.text]; taken && first != p.Name {
-					r.wrong(e.at, "pools.%s.hosts: %s belongs to pool %s already", p.Name, quoted(e.text), first)
-				} else if e.shape == text {
-					owner[e.text] = p.Name
+		if v, ok := at.Pairs["hosts"]; ok && v.Value.Shape == strict.List {
+			for _, e := range v.Value.Items {
+				if first, taken := owner[e.Text]; taken && first != p.Name {
+					r.Wrong(e.At, "pools.%s.hosts: %s belongs to pool %s already", p.Name, strict.Quoted(e.Text), first)
+				} else if e.Shape == strict.Text {
+					owner[e.Text] = p.Name
 				}
 			}
 		}
 		gateway := slices.ContainsFunc(p.Drivers, func(d member.Driver) bool { return d.Kind == "gateway" })
-		if !gateway || at.has("hosts") && len(p.Hosts) > 0 {
+		if !gateway || at.Has("hosts") && len(p.Hosts) > 0 {
 			continue
 		}
 		if all != "" {
-			r.wrong(at.where("drivers"), "pools.%s has a gateway and no hosts, as pool %s has: want hosts in one of them", p.Name, all)
+			r.Wrong(at.Where("drivers"), "pools.%s has a gateway and no hosts, as pool %s has: want hosts in one of them", p.Name, all)
 		}
 		all = p.Name
 	}
@@ -87,7 +88,7 @@ func (r *fleetReader) checkSlots() {
 	for _, p := range r.fleet.Pools {
 		for _, s := range p.Slots {
 			if first, taken := owner[s]; taken {
-				r.wrong(r.pools[p.Name].where("slots"), "pools.%s.slots: %s is a slot of pool %s already", p.Name, s, first)
+				r.Wrong(r.pools[p.Name].Where("slots"), "pools.%s.slots: %s is a slot of pool %s already", p.Name, s, first)
 				break // its neighbours follow from it
 			}
 			owner[s] = p.Name
@@ -132,7 +133,7 @@ func (r *fleetReader) warnOfPool(p member.Pool) {
 		if p.Checks.Exec != nil {
 			what = "an exec check only, which runs on the member itself"
 		}
-		r.warn(at.where("checks"), "pools.%s has %s: cannot tell agent-lost from down", p.Name, what)
+		r.warn(at.Where("checks"), "pools.%s has %s: cannot tell agent-lost from down", p.Name, what)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -13,31 +14,31 @@ import (
 // written.
 var fences = []string{"none", "self", "lease", "watchdog", "power"}
 
-func (r *fleetReader) pool(p pair) member.Pool {
-	o := r.object("pools."+p.key, p.value,
+func (r *fleetReader) pool(p strict.Pair) member.Pool {
+	o := r.object("pools."+p.Key, p.Value,
 		"hosts", "exclusive", "fence", "slots", "spares", "checks", "actions", "drivers", "armed")
-	o.at = p.at
-	r.pools[p.key] = o
+	o.At = p.At
+	r.pools[p.Key] = o
 	pool := member.Pool{
-		Name:      p.key,
-		Hosts:     textsOf(o.texts("hosts", "DNS names in lower case, such as www.example.com or \"*.example.com\"", isHost)),
-		Exclusive: o.truth("exclusive"),
-		Armed:     o.truth("armed"),
+		Name:      p.Key,
+		Hosts:     o.texts("hosts", "DNS names in lower case, such as www.example.com or \"*.example.com\"", isHost),
+		Exclusive: o.Truth("exclusive"),
+		Armed:     o.Truth("armed"),
 	}
 	r.fence(o, &pool)
 	r.slots(o, &pool)
-	if v, ok := o.get("spares", "warm and floor"); ok {
-		s := r.object(o.join("spares"), v, "warm", "floor")
-		pool.Spares.Warm = s.integer("warm", 0, 0, maxSlots)
-		pool.Spares.Floor = s.integer("floor", 0, 0, maxSlots)
+	if v, ok := o.Get("spares", "warm and floor"); ok {
+		s := r.object(o.Join("spares"), v, "warm", "floor")
+		pool.Spares.Warm = s.Integer("warm", 0, 0, maxSlots)
+		pool.Spares.Floor = s.Integer("floor", 0, 0, maxSlots)
 		if pool.Spares.Floor > pool.Spares.Warm {
-			r.wrong(s.where("floor"), "%s is %d, want at most warm (%d): else people are told for ever",
-				s.join("floor"), pool.Spares.Floor, pool.Spares.Warm)
+			r.Wrong(s.Where("floor"), "%s is %d, want at most warm (%d): else people are told for ever",
+				s.Join("floor"), pool.Spares.Floor, pool.Spares.Warm)
 		}
 	}
 	pool.Checks = r.checks(o)
-	if v, ok := o.get("actions", "activate, stop and restart"); ok {
-		a := r.object(o.join("actions"), v, "activate", "stop", "restart")
+	if v, ok := o.Get("actions", "activate, stop and restart"); ok {
+		a := r.object(o.Join("actions"), v, "activate", "stop", "restart")
 		pool.Actions.Activate = a.program("activate", "actions_dir")
 		pool.Actions.Stop = a.program("stop", "actions_dir")
 		pool.Actions.Restart = a.program("restart", "actions_dir")
@@ -48,46 +49,46 @@ func (r *fleetReader) pool(p pair) member.Pool {
 
 // fence levels are tried in order; none beside another level says nothing.
 func (r *fleetReader) fence(o object, pool *member.Pool) {
-	pool.Fence = textsOf(o.texts("fence", words(fences, "or"), oneOf(fences...)))
-	if v := o.pairs["fence"].value; v != nil && v.shape == list && len(v.items) == 0 {
-		o.bad("fence", v, "a list of "+words(fences, "or"))
+	pool.Fence = o.texts("fence", strict.Words(fences, "or"), oneOf(fences...))
+	if v := o.Pairs["fence"].Value; v != nil && v.Shape == strict.List && len(v.Items) == 0 {
+		o.Bad("fence", v, "a list of "+strict.Words(fences, "or"))
 	}
 	if len(pool.Fence) > 1 && slices.Contains(pool.Fence, "none") {
-		r.wrong(o.where("fence"), "%s is %s, want none alone, or the other levels", o.join("fence"), words(pool.Fence, "and"))
+		r.Wrong(o.Where("fence"), "%s is %s, want none alone, or the other levels", o.Join("fence"), strict.Words(pool.Fence, "and"))
 	}
 	if len(pool.Fence) == 0 {
 		pool.Fence = []string{"none"}
 	}
 	if pool.Exclusive && !slices.ContainsFunc(pool.Fence, oneOf("lease", "watchdog", "power")) {
-		r.wrong(o.where("fence"), "%s is %s and the pool is exclusive: no enforcer, want lease, watchdog or power, else two occupants may act at once",
-			o.join("fence"), words(pool.Fence, "and"))
+		r.Wrong(o.Where("fence"), "%s is %s and the pool is exclusive: no enforcer, want lease, watchdog or power, else two occupants may act at once",
+			o.Join("fence"), strict.Words(pool.Fence, "and"))
 	}
 }
 
 // slots expands web: 5 to web-0 .. web-4.
 func (r *fleetReader) slots(o object, pool *member.Pool) {
-	v, ok := o.get("slots", "how many of each name, such as {web: 5}")
+	v, ok := o.Get("slots", "how many of each name, such as {web: 5}")
 	if !ok {
 		return
 	}
-	if v.shape != mapping {
-		o.bad("slots", v, "how many of each name, such as {web: 5}")
+	if v.Shape != strict.Mapping {
+		o.Bad("slots", v, "how many of each name, such as {web: 5}")
 		return
 	}
-	names := r.named(v, o.join("slots"), "slot")
+	names := r.named(v, o.Join("slots"), "slot")
 	known := make([]string, len(names))
 	for i, p := range names {
-		known[i] = p.key
+		known[i] = p.Key
 	}
-	counts := r.object(o.join("slots"), v, known...)
+	counts := r.object(o.Join("slots"), v, known...)
 	for _, name := range known {
-		n := counts.integer(name, 0, 1, maxSlots)
+		n := counts.Integer(name, 0, 1, maxSlots)
 		if last := fmt.Sprintf("%s-%d", name, max(0, n-1)); !isName(last) {
-			r.wrong(counts.where(name), "%s: slot %s is longer than %d characters", o.join("slots"), last, member.MaxNameLength)
+			r.Wrong(counts.Where(name), "%s: slot %s is longer than %d characters", o.Join("slots"), last, member.MaxNameLength)
 			continue
 		}
 		if len(pool.Slots)+n > maxSlots {
-			r.wrong(counts.where(name), "%s are more than %d", o.join("slots"), maxSlots)
+			r.Wrong(counts.Where(name), "%s are more than %d", o.Join("slots"), maxSlots)
 			return
 		}
 		for i := range n {
@@ -97,36 +98,36 @@ func (r *fleetReader) slots(o object, pool *member.Pool) {
 }
 
 func (r *fleetReader) checks(pool object) member.Checks {
-	v, ok := pool.get("checks", "http, tcp, grpc or exec")
+	v, ok := pool.Get("checks", "http, tcp, grpc or exec")
 	if !ok {
 		return member.Checks{}
 	}
-	o := r.object(pool.join("checks"), v, "http", "tcp", "grpc", "exec")
-	if len(o.pairs) > 1 {
-		kinds := make([]string, 0, len(o.pairs))
-		for _, p := range v.pairs {
-			if _, known := o.pairs[p.key]; known {
-				kinds = append(kinds, p.key)
+	o := r.object(pool.Join("checks"), v, "http", "tcp", "grpc", "exec")
+	if len(o.Pairs) > 1 {
+		kinds := make([]string, 0, len(o.Pairs))
+		for _, p := range v.Pairs {
+			if _, known := o.Pairs[p.Key]; known {
+				kinds = append(kinds, p.Key)
 			}
 		}
-		r.wrong(pool.where("checks"), "%s has %s, want one of them: a verdict rests on one question", o.path, words(kinds, "and"))
+		r.Wrong(pool.Where("checks"), "%s has %s, want one of them: a verdict rests on one question", o.Path, strict.Words(kinds, "and"))
 	}
 	var c member.Checks
 	if h, every, wait, ok := r.check(o, "http", "port", "path"); ok {
 		c.HTTP = &member.HTTPCheck{Port: h.port("port"), Interval: every, Timeout: wait}
-		c.HTTP.Path = h.text("path", "/", "a path that begins with /", isPath)
+		c.HTTP.Path = h.Text("path", "/", "a path that begins with /", isPath)
 	}
 	if t, every, wait, ok := r.check(o, "tcp", "port"); ok {
 		c.TCP = &member.TCPCheck{Port: t.port("port"), Interval: every, Timeout: wait}
 	}
 	if g, every, wait, ok := r.check(o, "grpc", "port", "service"); ok {
 		c.GRPC = &member.GRPCCheck{Port: g.port("port"), Interval: every, Timeout: wait}
-		c.GRPC.Service = g.text("service", "", "the name of a gRPC service, or no such key for all of them", isLine)
+		c.GRPC.Service = g.Text("service", "", "the name of a gRPC service, or no such key for all of them", isLine)
 	}
 	if e, every, wait, ok := r.check(o, "exec", "name"); ok {
 		c.Exec = &member.ExecCheck{Name: e.program("name", "checks_dir"), Interval: every, Timeout: wait}
-		if !e.has("name") {
-			e.missing("name", "the plain name of a file in checks_dir")
+		if !e.Has("name") {
+			e.Missing("name", "the plain name of a file in checks_dir")
 		}
 	}
 	return c
@@ -135,38 +136,38 @@ func (r *fleetReader) checks(pool object) member.Checks {
 // check reads one kind of check and the times that all kinds have. A check
 // that outlasts its interval would pile up.
 func (r *fleetReader) check(checks object, kind string, keys ...string) (o object, every, wait time.Duration, ok bool) {
-	v, ok := checks.get(kind, words(keys, "and"))
+	v, ok := checks.Get(kind, strict.Words(keys, "and"))
 	if !ok {
 		return object{}, 0, 0, false
 	}
-	o = r.object(checks.join(kind), v, append(keys, "interval", "timeout")...)
-	if v.shape != mapping {
+	o = r.object(checks.Join(kind), v, append(keys, "interval", "timeout")...)
+	if v.Shape != strict.Mapping {
 		return object{}, 0, 0, false
 	}
-	o.at = checks.pairs[kind].at
-	every = o.duration("interval", checkInterval, 100*time.Millisecond, time.Hour)
-	wait = o.duration("timeout", checkTimeout, 10*time.Millisecond, time.Minute)
+	o.At = checks.Pairs[kind].At
+	every = o.Duration("interval", checkInterval, 100*time.Millisecond, time.Hour, checkInterval)
+	wait = o.Duration("timeout", checkTimeout, 10*time.Millisecond, time.Minute, checkTimeout)
 	if wait >= every {
 		key := "timeout"
-		if !o.has(key) {
+		if !o.Has(key) {
 			key = "interval"
 		}
-		r.wrong(o.where(key), "%s is %v and interval is %v, want a timeout below the interval", o.join("timeout"), short(wait), short(every))
+		r.Wrong(o.Where(key), "%s is %v and interval is %v, want a timeout below the interval", o.Join("timeout"), strict.Short(wait), strict.Short(every))
 	}
 	return o, every, wait, true
 }
 
 // port reads a port that has to be there.
 func (o object) port(key string) int {
-	if !o.has(key) {
-		o.missing(key, "a whole number from 1 to 65535")
+	if !o.Has(key) {
+		o.Missing(key, "a whole number from 1 to 65535")
 	}
-	return o.integer(key, 0, 1, 65535)
+	return o.Integer(key, 0, 1, 65535)
 }
 
 // program reads the plain name of a file in a folder of installed programs.
 func (o object) program(key, folder string) string {
-	return o.text(key, "", "the plain name of a file in "+folder, isPlainFile)
+	return o.Text(key, "", "the plain name of a file in "+folder, isPlainFile)
 }
 
 // isPlainFile is what [moonwatch/internal/program.Folder] will accept, and no
@@ -185,29 +186,29 @@ func isLine(s string) bool {
 }
 
 func (r *fleetReader) drivers(pool object, p *member.Pool) {
-	v, ok := pool.get("drivers", "a list such as [{kind: gateway}]")
+	v, ok := pool.Get("drivers", "a list such as [{kind: gateway}]")
 	if !ok {
 		return
 	}
-	if v.shape != list {
-		pool.bad("drivers", v, "a list such as [{kind: gateway}]")
+	if v.Shape != strict.List {
+		pool.Bad("drivers", v, "a list such as [{kind: gateway}]")
 		return
 	}
-	for i, e := range v.items {
-		o := r.object(fmt.Sprintf("%s[%d]", pool.join("drivers"), i), e, "kind", "port")
-		if e.shape != mapping {
+	for i, e := range v.Items {
+		o := r.object(fmt.Sprintf("%s[%d]", pool.Join("drivers"), i), e, "kind", "port")
+		if e.Shape != strict.Mapping {
 			continue
 		}
-		d := member.Driver{Kind: o.text("kind", "", "gateway", oneOf("gateway"))}
-		if !o.has("kind") {
-			o.missing("kind", "gateway")
+		d := member.Driver{Kind: o.Text("kind", "", "gateway", oneOf("gateway"))}
+		if !o.Has("kind") {
+			o.Missing("kind", "gateway")
 		}
-		d.Port = o.integer("port", 0, 1, 65535)
-		if d.Kind == "gateway" && !o.has("port") && (!pool.has("checks") || p.Checks.Exec != nil) {
-			o.missing("port", "where the occupants serve: the pool has no outside check whose port it could be")
+		d.Port = o.Integer("port", 0, 1, 65535)
+		if d.Kind == "gateway" && !o.Has("port") && (!pool.Has("checks") || p.Checks.Exec != nil) {
+			o.Missing("port", "where the occupants serve: the pool has no outside check whose port it could be")
 		}
 		if slices.ContainsFunc(p.Drivers, func(other member.Driver) bool { return d.Kind != "" && other.Kind == d.Kind }) {
-			r.wrong(e.at, "%s is a second %s driver, want one", o.path, d.Kind)
+			r.Wrong(e.At, "%s is a second %s driver, want one", o.Path, d.Kind)
 		}
 		p.Drivers = append(p.Drivers, d)
 	}

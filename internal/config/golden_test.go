@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moonwatch/internal/strict"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/*/*.want and the samples in configs")
@@ -29,7 +31,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 				if kind == "agent" {
 					_, err = ParseAgent(name, b, nil, nil)
 				} else {
-					var warnings []Mistake
+					var warnings []strict.Mistake
 					_, warnings, err = ParseFleet(name, b)
 					for _, w := range warnings {
 						told += "warning: " + w.String() + "\n"

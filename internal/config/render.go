@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/template"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -20,7 +21,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"list":    flowList,
 	"slots":   flowSlots,
 	"span":    spanOf,
-	"time":    short,
+	"time":    strict.Short,
 	"share":   func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
 	"actions": flowActions,
 	"comment": comment,

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+
+	"moonwatch/internal/strict"
 )
 
 // secretKey reports whether a key's name promises a secret. Names that end in
@@ -20,21 +22,6 @@ func secretKey(name string) bool {
 		}
 	}
 	return false
-}
-
-// secretValue reports whether a text looks like a secret itself: a key in PEM,
-// an address with a password in it.
-func secretValue(s string) bool {
-	if strings.Contains(s, "-----BEGIN") && strings.Contains(s, "PRIVATE KEY") {
-		return true
-	}
-	_, rest, isURL := strings.Cut(s, "://")
-	if !isURL {
-		return false
-	}
-	authority, _, _ := strings.Cut(rest, "/")
-	user, _, hasUser := strings.Cut(authority, "@")
-	return hasUser && strings.Contains(user, ":")
 }
 
 // rawKey reports whether a text is 16 to 64 bytes in hex or base64 and not a
@@ -55,19 +42,19 @@ func rawKey(s string) bool {
 
 // noSecrets looks through everything that was written. What fleet.yaml holds
 // goes into the ledger, which every agent keeps for ever.
-func (n *notes) noSecrets(v *node) {
-	for _, p := range v.pairs {
-		if secretKey(p.key) && p.value.shape != mapping {
-			n.wrong(p.at, "%s would go into the ledger, which every agent keeps: want a reference to a file on the members that use it", p.key)
+func (r *reader) noSecrets(v *strict.Value) {
+	for _, p := range v.Pairs {
+		if secretKey(p.Key) && p.Value.Shape != strict.Mapping {
+			r.Wrong(p.At, "%s would go into the ledger, which every agent keeps: want a reference to a file on the members that use it", p.Key)
 			continue
 		}
-		n.noSecrets(p.value)
+		r.noSecrets(p.Value)
 	}
-	for _, item := range v.items {
-		n.noSecrets(item)
+	for _, item := range v.Items {
+		r.noSecrets(item)
 	}
-	refused := slices.ContainsFunc(n.mistakes, func(m Mistake) bool { return m.Line == v.at.line && m.Column == v.at.column })
-	if v.shape == text && secretValue(v.text) && !refused {
-		n.wrong(v.at, "this is a secret and would go into the ledger, which every agent keeps: want a reference to a file on the members that use it")
+	refused := slices.ContainsFunc(r.Mistakes, func(m strict.Mistake) bool { return m.Line == v.At.Line && m.Column == v.At.Column })
+	if v.Shape == strict.Text && strict.Secret(v.Text) && !refused {
+		r.Wrong(v.At, "this is a secret and would go into the ledger, which every agent keeps: want a reference to a file on the members that use it")
 	}
 }

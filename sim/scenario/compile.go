@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 	"moonwatch/mind"
 	"moonwatch/sim"
@@ -66,7 +67,7 @@ func (s *Scenario) Compile(seed uint64, opt Options) (*Plan, error) {
 	c2 := compiler{plan: p, eye: eye{g: g, struck: map[string][]member.ID{}}, named: map[string]int{}}
 	for i, x := range s.Steps {
 		if x.On == nil && x.At+x.For > storm {
-			return nil, fmt.Errorf("compile %s: steps[%d] ends at %s, after the end at %s", s.Name, i, short(x.At+x.For), short(storm))
+			return nil, fmt.Errorf("compile %s: steps[%d] ends at %s, after the end at %s", s.Name, i, strict.Short(x.At+x.For), strict.Short(storm))
 		}
 		if err := c2.step(i, x); err != nil {
 			return nil, fmt.Errorf("compile %s: steps[%d]: %w", s.Name, i, err)
@@ -87,7 +88,7 @@ func (p *Plan) wild(members int) (*Plan, error) {
 	}
 	storm := time.Duration(p.Storm)
 	if members < 5 || storm <= warm+10*time.Second {
-		return nil, fmt.Errorf("compile %s: %d members for %s, want at least 5 for more than %s", p.Scenario, members, short(storm), short(warm+10*time.Second))
+		return nil, fmt.Errorf("compile %s: %d members for %s, want at least 5 for more than %s", p.Scenario, members, strict.Short(storm), strict.Short(warm+10*time.Second))
 	}
 	c, faults := sim.Swarm(p.Seed, members, storm)
 	p.World = worldOf(c)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 	"moonwatch/sim"
 )
@@ -76,11 +77,11 @@ func faultWords(g *ground, f *sim.Fault) (begin, end string) {
 		numbers += fmt.Sprintf(", %g times", f.Share)
 	}
 	if f.Delay != 0 {
-		numbers += ", by " + short(f.Delay)
+		numbers += ", by " + strict.Short(f.Delay)
 	}
 	fill := strings.NewReplacer(
 		"{whom}", g.names(f.Whom), "{other}", other, "{to}", to, "{share}", fmt.Sprintf("%.3g %%", 100*f.Share), "{times}", fmt.Sprintf("%g times", f.Share),
-		"{delay}", short(f.Delay), "{every}", short(or(f.Every, 10*time.Second)), "{host}", f.Host, "{numbers}", numbers,
+		"{delay}", strict.Short(f.Delay), "{every}", strict.Short(or(f.Every, 10*time.Second)), "{host}", f.Host, "{numbers}", numbers,
 	)
 	return fill.Replace(texts[0]), fill.Replace(texts[1])
 }
@@ -113,7 +114,7 @@ func (g *ground) names(ids []member.ID) string {
 		}
 		return fmt.Sprintf("%s and %d more", strings.Join(first, ", "), len(ids)-few+1)
 	}
-	return words(ids, "and")
+	return strict.Words(ids, "and")
 }
 
 func (g *ground) domain(id member.ID) member.FailureDomain {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"moonwatch/failover"
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -29,7 +30,7 @@ func (r *run) missed(res *Result, story *Story) []miss {
 		case len(got) == 0:
 			bad(key, "nothing was measured, want at most %s", limit)
 		case percentile(got, pct) > time.Duration(limit):
-			bad(key, "%s, want at most %s", short(percentile(got, pct).Round(time.Millisecond)), limit)
+			bad(key, "%s, want at most %s", strict.Short(percentile(got, pct).Round(time.Millisecond)), limit)
 		}
 	}
 	atMost("detect_p50", e.DetectP50, 50, x.detect)
@@ -87,12 +88,12 @@ func (r *run) missedVerdicts(wanted []WantedVerdict, bad func(key, format string
 			}
 			switch {
 			case v.Kind == noVerdict && len(got) > 0:
-				bad("verdict", "%s was condemned: %s, want no verdict", id, words(got, "and"))
+				bad("verdict", "%s was condemned: %s, want no verdict", id, strict.Words(got, "and"))
 			case v.Kind == noVerdict, slices.Contains(got, string(v.Kind)):
 			case len(got) == 0:
 				bad("verdict", "%s was never condemned, want %s", id, v.Kind)
 			default:
-				bad("verdict", "%s: %s, want %s", id, words(got, "and"), v.Kind)
+				bad("verdict", "%s: %s, want %s", id, strict.Words(got, "and"), v.Kind)
 			}
 		}
 		if len(r.originally(v.Whom)) == 0 {
@@ -113,7 +114,7 @@ func (r *run) missedModes(e Expectations, bad func(key, format string, args ...a
 	}
 	for _, m := range e.Modes {
 		if !slices.Contains(r.witness.modes, m) {
-			bad("modes", "mode %s was never reached, only %s", m, words(append([]failover.Mode{failover.Normal}, r.witness.modes...), "and"))
+			bad("modes", "mode %s was never reached, only %s", m, strict.Words(append([]failover.Mode{failover.Normal}, r.witness.modes...), "and"))
 		}
 	}
 }

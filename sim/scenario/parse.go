@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 	"moonwatch/sim"
 )
@@ -19,7 +20,7 @@ const (
 )
 
 // Parse reads the text of a scenario; name is the file's, for mistakes. The
-// error is [Mistakes]: all of them, with their places.
+// error is [strict.Mistakes]: all of them, with their places.
 func Parse(name string, src []byte) (*Scenario, error) { return parse(name, src, nil) }
 
 // ParseOn reads a scenario that is to be played on a fleet that is there: its
@@ -29,12 +30,11 @@ func ParseOn(name string, src []byte, fleet member.Fleet, council []member.ID) (
 }
 
 func parse(name string, src []byte, on *ground) (*Scenario, error) {
-	r := &reader{notes: notes{file: name}, named: map[string]int{}}
-	r.s.ground = on
-	if root := readTree(&r.notes, src); root != nil {
+	r := newReader(name, on)
+	if root := r.Read(src); root != nil {
 		r.read(root)
 	}
-	if err := r.err(); err != nil {
+	if err := r.Err(); err != nil {
 		return nil, err
 	}
 	return &r.s, nil
@@ -42,7 +42,7 @@ func parse(name string, src []byte, on *ground) (*Scenario, error) {
 
 // reader turns a file into a scenario.
 type reader struct {
-	notes
+	strict.Reader
 	s     Scenario
 	named map[string]int // names that steps gave, and the step
 }
@@ -51,14 +51,14 @@ var topKeys = []string{
 	"name", "about", "seed", "fleet", "network", "disk", "actions", "ledger", "load", "duration", "settle", "steps", "swarm", "expect", "sometimes",
 }
 
-func (r *reader) read(root *node) {
+func (r *reader) read(root *strict.Value) {
 	s := &r.s
 	top := r.object("", root, topKeys...)
-	stem := r.file[strings.LastIndexAny(r.file, `/\`)+1:]
+	stem := r.File[strings.LastIndexAny(r.File, `/\`)+1:]
 	stem, _ = strings.CutSuffix(stem, ".yaml")
-	s.Name = top.text("name", stem, "a name of letters, digits and dashes", isName)
-	s.About = strings.Join(strings.Fields(top.text("about", "", "a sentence or two for people", anything)), " ")
-	s.Seed = uint64(top.integer("seed", 1, 0, math.MaxInt64))
+	s.Name = top.Text("name", stem, "a name of letters, digits and dashes", isName)
+	s.About = strings.Join(strings.Fields(top.Text("about", "", "a sentence or two for people", anything)), " ")
+	s.Seed = uint64(top.Integer("seed", 1, 0, math.MaxInt64))
 	calm := sim.Calm()
 	s.Net, s.Disk, s.Action = calm.Net, calm.Disk, calm.Action
 	r.fleet(top)
@@ -75,11 +75,11 @@ func (r *reader) read(root *node) {
 	r.swarm(top)
 	r.expect(top)
 	for _, x := range top.texts("sometimes", "a list of what has to happen sometimes") {
-		if known := sometimes(); !slices.Contains(known, x.text) {
-			r.wrong(x.at, "sometimes: nothing is counted as %q, %s", x.text, meant(x.text, known))
+		if known := sometimes(); !slices.Contains(known, x.Text) {
+			r.Wrong(x.At, "sometimes: nothing is counted as %q, %s", x.Text, strict.Meant(x.Text, known))
 			continue
 		}
-		s.Sometimes = append(s.Sometimes, x.text)
+		s.Sometimes = append(s.Sometimes, x.Text)
 	}
 }
 
@@ -96,24 +96,24 @@ func isName(s string) bool {
 // weather reads network, disk, actions and ledger.
 func (r *reader) weather(top object) {
 	s := &r.s
-	if v, ok := top.get("network", "delay, jitter and loss"); ok {
+	if v, ok := top.Get("network", "delay, jitter and loss"); ok {
 		o := r.object("network", v, "delay", "jitter", "loss")
 		s.Net.Delay = o.duration("delay", s.Net.Delay, 0, 10*time.Second)
 		s.Net.Jitter = o.duration("jitter", s.Net.Jitter, 0, 10*time.Second)
 		s.Net.Loss = o.ratio("loss", 0, 0, 1)
 	}
-	if v, ok := top.get("disk", "min and max, of one write"); ok {
+	if v, ok := top.Get("disk", "min and max, of one write"); ok {
 		s.Disk.Sync = r.span(r.object("disk", v, "min", "max"), s.Disk.Sync)
 	}
-	if v, ok := top.get("ledger", "snapshot_every and keep_entries"); ok {
+	if v, ok := top.Get("ledger", "snapshot_every and keep_entries"); ok {
 		o := r.object("ledger", v, "snapshot_every", "keep_entries")
-		s.SnapshotEvery = uint64(o.integer("snapshot_every", 0, 1, math.MaxInt32))
-		s.KeepEntries = uint64(o.integer("keep_entries", int(s.SnapshotEvery), 1, math.MaxInt32))
-		if !o.has("snapshot_every") {
-			o.missing("snapshot_every", "how many facts lie between two snapshots")
+		s.SnapshotEvery = uint64(o.Integer("snapshot_every", 0, 1, math.MaxInt32))
+		s.KeepEntries = uint64(o.Integer("keep_entries", int(s.SnapshotEvery), 1, math.MaxInt32))
+		if !o.Has("snapshot_every") {
+			o.Missing("snapshot_every", "how many facts lie between two snapshots")
 		}
 	}
-	if v, ok := top.get("actions", "min and max, of one action"); ok {
+	if v, ok := top.Get("actions", "min and max, of one action"); ok {
 		s.Action = r.span(r.object("actions", v, "min", "max"), s.Action)
 	}
 }
@@ -121,14 +121,14 @@ func (r *reader) weather(top object) {
 func (r *reader) span(o object, otherwise sim.Span) sim.Span {
 	s := sim.Span{Min: o.duration("min", 0, 0, time.Hour), Max: o.duration("max", 0, 0, time.Hour)}
 	switch {
-	case !o.has("min") && !o.has("max"):
+	case !o.Has("min") && !o.Has("max"):
 		return otherwise
-	case !o.has("min"):
+	case !o.Has("min"):
 		s.Min = min(otherwise.Min, s.Max)
-	case !o.has("max"):
+	case !o.Has("max"):
 		s.Max = max(otherwise.Max, s.Min)
 	case s.Min > s.Max:
-		r.wrong(o.where("min"), "%s is %v, want at most max (%v)", o.join("min"), short(s.Min), short(s.Max))
+		r.Wrong(o.Where("min"), "%s is %v, want at most max (%v)", o.Join("min"), strict.Short(s.Min), strict.Short(s.Max))
 	}
 	return s
 }
@@ -137,28 +137,28 @@ func (r *reader) span(o object, otherwise sim.Span) sim.Span {
 func (r *reader) load(top object) {
 	for i, v := range top.list("load", "a list of {host, pool, rps}") {
 		o := r.object("load["+strconv.Itoa(i)+"]", v, "host", "pool", "rps")
-		if v.shape != mapping {
+		if v.Shape != strict.Mapping {
 			continue
 		}
 		l := Load{
-			Host: o.text("host", "", "a DNS name", isHost),
-			Pool: o.text("pool", "", "the name of a pool", anything),
+			Host: o.Text("host", "", "a DNS name", isHost),
+			Pool: o.Text("pool", "", "the name of a pool", anything),
 			RPS:  o.ratio("rps", 0, 0.001, 1e6),
 		}
-		if !o.has("host") {
-			o.missing("host", "a DNS name")
+		if !o.Has("host") {
+			o.Missing("host", "a DNS name")
 		}
-		if !o.has("rps") {
-			o.missing("rps", "requests per second")
+		if !o.Has("rps") {
+			o.Missing("rps", "requests per second")
 		}
 		pools := poolNames(r.s.ground.fleet)
 		switch {
 		case l.Pool == "" && len(pools) == 1:
 			l.Pool = pools[0]
 		case l.Pool == "":
-			o.missing("pool", words(pools, "or"))
+			o.Missing("pool", strict.Words(pools, "or"))
 		case !slices.Contains(pools, l.Pool):
-			r.wrong(o.where("pool"), "%s is %q, which is not in the fleet: %s", o.join("pool"), l.Pool, meant(l.Pool, pools))
+			r.Wrong(o.Where("pool"), "%s is %q, which is not in the fleet: %s", o.Join("pool"), l.Pool, strict.Meant(l.Pool, pools))
 		}
 		r.s.Load = append(r.s.Load, l)
 	}

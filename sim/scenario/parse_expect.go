@@ -8,6 +8,7 @@ import (
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/internal/strict"
 )
 
 var expectKeys = []string{
@@ -17,7 +18,7 @@ var expectKeys = []string{
 
 // expect reads what is expected of the story.
 func (r *reader) expect(top object) {
-	v, ok := top.get("expect", "a mapping of expectations")
+	v, ok := top.Get("expect", "a mapping of expectations")
 	if !ok {
 		return
 	}
@@ -28,29 +29,29 @@ func (r *reader) expect(top object) {
 	e.Verdicts, e.FalseVerdicts = o.wanted("verdicts"), o.wanted("false_verdicts")
 	e.Failovers, e.Restarts, e.Destructive = o.wanted("failovers"), o.wanted("restarts"), o.wanted("destructive")
 	e.ModeMax = failover.Mode(o.word("mode_max", modeNames()...))
-	for _, x := range o.texts("modes", words(modes, "or")) {
-		if !slices.Contains(modeNames(), x.text) {
-			r.wrong(x.at, "expect.modes has %q, %s", x.text, meant(x.text, modes))
+	for _, x := range o.texts("modes", strict.Words(modes, "or")) {
+		if !slices.Contains(modeNames(), x.Text) {
+			r.Wrong(x.At, "expect.modes has %q, %s", x.Text, strict.Meant(x.Text, modes))
 		}
-		e.Modes = append(e.Modes, failover.Mode(x.text))
+		e.Modes = append(e.Modes, failover.Mode(x.Text))
 	}
 	r.wantedVerdicts(o)
 	e.OccupantChanged, e.OccupantKept = r.places(o, "occupant_changed"), r.places(o, "occupant_kept")
 	r.servers(o)
-	if o.has("failed_requests_max") {
-		n := o.integer("failed_requests_max", 0, 0, math.MaxInt32)
+	if o.Has("failed_requests_max") {
+		n := o.Integer("failed_requests_max", 0, 0, math.MaxInt32)
 		e.FailedRequestsMax = &n
 		if len(r.s.Load) == 0 {
-			r.wrong(o.pairs["failed_requests_max"].at, "expect.failed_requests_max: no load comes for any host")
+			r.Wrong(o.Pairs["failed_requests_max"].At, "expect.failed_requests_max: no load comes for any host")
 		}
 	}
 	e.Quorum = o.word("quorum", quorumKept, quorumLost)
 	const lines = "texts that stand in the transcript"
 	for _, x := range o.texts("facts", lines) {
-		e.Facts = append(e.Facts, x.text)
+		e.Facts = append(e.Facts, x.Text)
 	}
 	for _, x := range o.texts("never", lines) {
-		e.Never = append(e.Never, x.text)
+		e.Never = append(e.Never, x.Text)
 	}
 }
 
@@ -65,49 +66,49 @@ func modeNames() []string {
 // wantedVerdicts reads {victim: down, member:m-3: none}.
 func (r *reader) wantedVerdicts(o object) {
 	const want = "whom and the kind of verdict: {victim: down}"
-	v, ok := o.get("verdict", want)
+	v, ok := o.Get("verdict", want)
 	if !ok {
 		return
 	}
-	if v.shape != mapping {
-		o.bad("verdict", v, want)
+	if v.Shape != strict.Mapping {
+		o.Bad("verdict", v, want)
 		return
 	}
 	kinds := append(slices.Clone(verdictKinds), noVerdict)
-	for _, p := range v.pairs {
+	for _, p := range v.Pairs {
 		whom, ok := r.key(p, "expect.verdict")
 		if !ok {
 			continue
 		}
-		if p.value.shape != text || !slices.Contains(kinds, consensus.VerdictKind(p.value.text)) {
-			r.wrong(p.value.at, "expect.verdict.%s is %s, %s", p.key, p.value.found(), meant(p.value.text, kinds))
+		if p.Value.Shape != strict.Text || !slices.Contains(kinds, consensus.VerdictKind(p.Value.Text)) {
+			r.Wrong(p.Value.At, "expect.verdict.%s is %s, %s", p.Key, p.Value.Found(), strict.Meant(p.Value.Text, kinds))
 			continue
 		}
-		r.s.Expect.Verdict = append(r.s.Expect.Verdict, WantedVerdict{whom, consensus.VerdictKind(p.value.text)})
+		r.s.Expect.Verdict = append(r.s.Expect.Verdict, WantedVerdict{whom, consensus.VerdictKind(p.Value.Text)})
 	}
 }
 
 // key reads a selector that stands as a key: the name of a step does without
 // its @ there.
-func (r *reader) key(p pair, path string) (Selector, bool) {
-	written := p.key
+func (r *reader) key(p strict.Pair, path string) (Selector, bool) {
+	written := p.Key
 	if _, ok := r.named[written]; ok {
 		written = "@" + written
 	}
 	if slices.Contains(prefixed, selectorKind(written+":")) {
-		r.wrong(p.at, `%s: a selector with a colon stands in quotes here: "%s:NAME"`, path, written)
+		r.Wrong(p.At, `%s: a selector with a colon stands in quotes here: "%s:NAME"`, path, written)
 		return Selector{}, false
 	}
 	s, err := ParseSelector(written)
 	if err != nil {
-		r.wrong(p.at, "%s: %v", path, err)
+		r.Wrong(p.At, "%s: %v", path, err)
 		return s, false
 	}
 	if s.draws() {
-		r.wrong(p.at, "%s: %s is drawn by chance, want somebody who is known", path, s)
+		r.Wrong(p.At, "%s: %s is drawn by chance, want somebody who is known", path, s)
 		return s, false
 	}
-	r.there(p.at, path, s)
+	r.there(p.At, path, s)
 	return s, true
 }
 
@@ -115,20 +116,20 @@ func (r *reader) key(p pair, path string) (Selector, bool) {
 func (r *reader) places(o object, key string) []Selector {
 	var all []Selector
 	for _, x := range o.texts(key, "slots, or @names of their occupants") {
-		written := x.text
+		written := x.Text
 		if !strings.ContainsAny(written, ":@ ") && written != string(everybody) {
 			written = string(bySlot) + written
 		}
 		s, err := ParseSelector(written)
 		switch {
 		case err != nil:
-			r.wrong(x.at, "%s: %v", o.join(key), err)
+			r.Wrong(x.At, "%s: %v", o.Join(key), err)
 			continue
 		case s.kind != bySlot && s.kind != byStep && s.kind != everybody && s.kind != byMember:
-			r.wrong(x.at, "%s: %q, want a slot, a member, all, or a @name", o.join(key), x.text)
+			r.Wrong(x.At, "%s: %q, want a slot, a member, all, or a @name", o.Join(key), x.Text)
 			continue
 		}
-		r.there(x.at, o.join(key), s)
+		r.there(x.At, o.Join(key), s)
 		all = append(all, s)
 	}
 	return all
@@ -137,23 +138,23 @@ func (r *reader) places(o object, key string) []Selector {
 // servers reads {web-3: spares}.
 func (r *reader) servers(o object) {
 	const want = "slots and by whom they are served at the end: {web-3: spares}"
-	v, ok := o.get("served_by", want)
+	v, ok := o.Get("served_by", want)
 	if !ok {
 		return
 	}
-	if v.shape != mapping {
-		o.bad("served_by", v, want)
+	if v.Shape != strict.Mapping {
+		o.Bad("served_by", v, want)
 		return
 	}
-	for _, p := range v.pairs {
-		slot := Selector{kind: bySlot, name: strings.TrimPrefix(p.key, string(bySlot))}
-		r.there(p.at, "expect.served_by", slot)
-		by, err := ParseSelector(p.value.text)
-		if err != nil || p.value.shape != text {
-			r.wrong(p.value.at, "expect.served_by.%s is %s, want a selector", p.key, p.value.found())
+	for _, p := range v.Pairs {
+		slot := Selector{kind: bySlot, name: strings.TrimPrefix(p.Key, string(bySlot))}
+		r.there(p.At, "expect.served_by", slot)
+		by, err := ParseSelector(p.Value.Text)
+		if err != nil || p.Value.Shape != strict.Text {
+			r.Wrong(p.Value.At, "expect.served_by.%s is %s, want a selector", p.Key, p.Value.Found())
 			continue
 		}
-		r.there(p.value.at, "expect.served_by."+p.key, by)
+		r.there(p.Value.At, "expect.served_by."+p.Key, by)
 		r.s.Expect.ServedBy = append(r.s.Expect.ServedBy, Server{slot, by})
 	}
 }

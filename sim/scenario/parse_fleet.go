@@ -3,6 +3,7 @@ package scenario
 import (
 	"slices"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 	"moonwatch/sim"
 )
@@ -14,17 +15,17 @@ const wantFleet = "demo, a mapping of its numbers, or members and pools as in fl
 
 // fleet reads which fleet the story happens to.
 func (r *reader) fleet(top object) {
-	v, ok := top.get("fleet", wantFleet)
+	v, ok := top.Get("fleet", wantFleet)
 	switch {
 	case r.s.ground != nil && ok:
-		r.wrong(top.pairs["fleet"].at, "fleet: the fleet is given already, leave this key out")
+		r.Wrong(top.Pairs["fleet"].At, "fleet: the fleet is given already, leave this key out")
 	case r.s.ground != nil:
 	case !ok:
 		r.s.ground = demo()
-	case v.shape == text && v.text == "demo":
+	case v.Shape == strict.Text && v.Text == "demo":
 		r.s.ground = demo()
-	case v.shape != mapping:
-		top.bad("fleet", v, wantFleet)
+	case v.Shape != strict.Mapping:
+		top.Bad("fleet", v, wantFleet)
 	case named(v):
 		r.writtenOut(v)
 	default:
@@ -33,48 +34,48 @@ func (r *reader) fleet(top object) {
 }
 
 // named reports whether every member stands in the file with its name.
-func named(v *node) bool {
-	for _, p := range v.pairs {
-		if p.key == "members" {
-			return p.value.shape == mapping
+func named(v *strict.Value) bool {
+	for _, p := range v.Pairs {
+		if p.Key == "members" {
+			return p.Value.Shape == strict.Mapping
 		}
 	}
 	return false
 }
 
 // shaped reads a fleet that is described by its numbers.
-func (r *reader) shaped(v *node) {
-	before := len(r.mistakes)
+func (r *reader) shaped(v *strict.Value) {
+	before := len(r.Mistakes)
 	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed")
 	s := layout{profile: o.word("profile", "lan", "demo")}
-	if o.has("pools") {
+	if o.Has("pools") {
 		r.shapedPools(o, &s)
 		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed"} {
-			if o.has(key) {
-				r.wrong(o.pairs[key].at, "fleet.%s stands beside fleet.pools, want it within a pool", key)
+			if o.Has(key) {
+				r.Wrong(o.Pairs[key].At, "fleet.%s stands beside fleet.pools, want it within a pool", key)
 			}
 		}
-		if n := o.integer("members", s.members, 2, mostMembers); n != s.members && len(r.mistakes) == before {
-			r.wrong(o.where("members"), "fleet.members is %d, and its pools have %d slots and spares: want the same, or leave it out", n, s.members)
+		if n := o.Integer("members", s.members, 2, mostMembers); n != s.members && len(r.Mistakes) == before {
+			r.Wrong(o.Where("members"), "fleet.members is %d, and its pools have %d slots and spares: want the same, or leave it out", n, s.members)
 		}
 	} else {
-		if !o.has("members") {
-			o.missing("members", "how many there are, or use pools")
+		if !o.Has("members") {
+			o.Missing("members", "how many there are, or use pools")
 		}
-		s.members = o.integer("members", 7, 2, mostMembers)
+		s.members = o.Integer("members", 7, 2, mostMembers)
 		p := poolShape{name: "web", spares: sparesOf(s.members)}
 		r.pool(o, &p)
-		p.spares = o.integer("spares", p.spares, 0, s.members-1)
+		p.spares = o.Integer("spares", p.spares, 0, s.members-1)
 		p.slots = s.members - p.spares
 		s.pools = []poolShape{p}
 	}
 	n := max(1, s.members)
-	s.domains = o.integer("failure_domains", min(n, max(3, n/10)), 1, n)
-	s.council = o.integer("council", councilOf(n), 1, min(n, 9))
+	s.domains = o.Integer("failure_domains", min(n, max(3, n/10)), 1, n)
+	s.council = o.Integer("council", councilOf(n), 1, min(n, 9))
 	if s.council%2 == 0 {
-		r.wrong(o.where("council"), "fleet.council is %d, want an odd number: an even one survives no more losses", s.council)
+		r.Wrong(o.Where("council"), "fleet.council is %d, want an odd number: an even one survives no more losses", s.council)
 	}
-	if len(r.mistakes) > before {
+	if len(r.Mistakes) > before {
 		return
 	}
 	f, council := s.build()
@@ -84,80 +85,80 @@ func (r *reader) shaped(v *node) {
 // shapedPools reads pools by their numbers.
 func (r *reader) shapedPools(o object, s *layout) {
 	const want = "pools by name, each with slots and spares"
-	v, ok := o.get("pools", want)
+	v, ok := o.Get("pools", want)
 	if !ok {
 		return
 	}
-	if v.shape != mapping || len(v.pairs) == 0 {
-		o.bad("pools", v, want)
+	if v.Shape != strict.Mapping || len(v.Pairs) == 0 {
+		o.Bad("pools", v, want)
 		return
 	}
-	for _, x := range v.pairs {
-		p := r.object("fleet.pools."+x.key, x.value, "slots", "spares", "hosts", "exclusive", "fence", "armed")
-		p.at = x.at
-		if !isName(x.key) {
-			r.wrong(x.at, "fleet.pools: %q is no name of a pool", x.key)
+	for _, x := range v.Pairs {
+		p := r.object("fleet.pools."+x.Key, x.Value, "slots", "spares", "hosts", "exclusive", "fence", "armed")
+		p.At = x.At
+		if !isName(x.Key) {
+			r.Wrong(x.At, "fleet.pools: %q is no name of a pool", x.Key)
 			continue
 		}
-		if !p.has("slots") && x.value.shape == mapping {
-			p.missing("slots", "how many there are")
+		if !p.Has("slots") && x.Value.Shape == strict.Mapping {
+			p.Missing("slots", "how many there are")
 		}
-		pool := poolShape{name: x.key, slots: p.integer("slots", 1, 1, mostMembers), spares: p.integer("spares", 1, 0, mostMembers)}
+		pool := poolShape{name: x.Key, slots: p.Integer("slots", 1, 1, mostMembers), spares: p.Integer("spares", 1, 0, mostMembers)}
 		r.pool(p, &pool)
 		s.members += pool.slots + pool.spares
 		s.pools = append(s.pools, pool)
 	}
 	if s.members > mostMembers {
-		r.wrong(v.at, "fleet.pools have %d slots and spares, want at most %d", s.members, mostMembers)
+		r.Wrong(v.At, "fleet.pools have %d slots and spares, want at most %d", s.members, mostMembers)
 	}
 }
 
 // pool reads what a pool has besides its numbers.
 func (r *reader) pool(o object, p *poolShape) {
 	for _, h := range o.texts("hosts", "DNS names") {
-		if !isHost(h.text) {
-			r.wrong(h.at, "%s has %q, want a DNS name", o.join("hosts"), h.text)
+		if !isHost(h.Text) {
+			r.Wrong(h.At, "%s has %q, want a DNS name", o.Join("hosts"), h.Text)
 		}
-		p.hosts = append(p.hosts, h.text)
+		p.hosts = append(p.hosts, h.Text)
 	}
-	p.exclusive = o.truth("exclusive")
+	p.exclusive = o.Truth("exclusive")
 	levels := []string{"none", "self", "lease", "watchdog", "power"}
-	for _, l := range o.texts("fence", words(levels, "or")) {
-		if !slices.Contains(levels, l.text) {
-			r.wrong(l.at, "%s has %q, %s", o.join("fence"), l.text, meant(l.text, levels))
+	for _, l := range o.texts("fence", strict.Words(levels, "or")) {
+		if !slices.Contains(levels, l.Text) {
+			r.Wrong(l.At, "%s has %q, %s", o.Join("fence"), l.Text, strict.Meant(l.Text, levels))
 		}
-		p.fence = append(p.fence, l.text)
+		p.fence = append(p.fence, l.Text)
 	}
-	p.disarmed = o.has("armed") && !o.truth("armed")
+	p.disarmed = o.Has("armed") && !o.Truth("armed")
 }
 
 // writtenOut reads a fleet whose members have names.
-func (r *reader) writtenOut(v *node) {
-	before := len(r.mistakes)
+func (r *reader) writtenOut(v *strict.Value) {
+	before := len(r.Mistakes)
 	o := r.object("fleet", v, "members", "pools", "profile")
 	f := member.Fleet{Version: 1, Profile: o.word("profile", "lan", "demo")}
 	s := layout{}
-	if !o.has("pools") {
-		o.missing("pools", "pools by name")
+	if !o.Has("pools") {
+		o.Missing("pools", "pools by name")
 	}
 	r.shapedPoolsOf(o, &f, &s)
 	var council []member.ID
-	for _, x := range o.pairs["members"].value.pairs {
-		m := r.object("fleet.members."+x.key, x.value, "failure_domain", "pool", "council")
-		m.at = x.at
-		if !isName(x.key) || len(x.key) > member.MaxNameLength {
-			r.wrong(x.at, "fleet.members: %s is no name of a member", quoted(x.key))
+	for _, x := range o.Pairs["members"].Value.Pairs {
+		m := r.object("fleet.members."+x.Key, x.Value, "failure_domain", "pool", "council")
+		m.At = x.At
+		if !isName(x.Key) || len(x.Key) > member.MaxNameLength {
+			r.Wrong(x.At, "fleet.members: %s is no name of a member", strict.Quoted(x.Key))
 		}
-		if !m.has("failure_domain") && x.value.shape == mapping {
-			m.missing("failure_domain", "the name of what fails together with it")
+		if !m.Has("failure_domain") && x.Value.Shape == strict.Mapping {
+			m.Missing("failure_domain", "the name of what fails together with it")
 		}
 		line := member.Member{
-			ID: member.ID(x.key), Domain: member.FailureDomain(m.text("failure_domain", "", "a name", isName)),
-			Pool:    m.text("pool", "", "the name of a pool", isName),
+			ID: member.ID(x.Key), Domain: member.FailureDomain(m.Text("failure_domain", "", "a name", isName)),
+			Pool:    m.Text("pool", "", "the name of a pool", isName),
 			Council: m.word("council", "allowed") != "",
 		}
 		if names := poolNames(f); line.Pool != "" && !slices.Contains(names, line.Pool) {
-			r.wrong(m.where("pool"), "fleet.members.%s.pool is %q, which is not in the fleet: %s", x.key, line.Pool, meant(line.Pool, names))
+			r.Wrong(m.Where("pool"), "fleet.members.%s.pool is %q, which is not in the fleet: %s", x.Key, line.Pool, strict.Meant(line.Pool, names))
 		}
 		if line.Council && len(council) < 5 {
 			council = append(council, line.ID)
@@ -165,16 +166,16 @@ func (r *reader) writtenOut(v *node) {
 		f.Members = append(f.Members, line)
 	}
 	if len(f.Members) < 2 || len(f.Members) > mostMembers {
-		r.wrong(o.where("members"), "fleet.members has %d, want 2 to %d", len(f.Members), mostMembers)
+		r.Wrong(o.Where("members"), "fleet.members has %d, want 2 to %d", len(f.Members), mostMembers)
 	}
 	if len(council) == 0 {
-		r.wrong(o.where("members"), "fleet.members: nobody may sit in the council, want council: allowed at three or five")
+		r.Wrong(o.Where("members"), "fleet.members: nobody may sit in the council, want council: allowed at three or five")
 	}
-	if len(r.mistakes) > before {
+	if len(r.Mistakes) > before {
 		return
 	}
 	if err := f.Validate(); err != nil {
-		r.wrong(v.at, "fleet: %v", err) // the ledger has the last word
+		r.Wrong(v.At, "fleet: %v", err) // the ledger has the last word
 		return
 	}
 	r.s.ground = newGround(f, oddly(council))
@@ -186,8 +187,8 @@ func oddly(council []member.ID) []member.ID { return council[:(len(council)-1)/2
 // shapedPoolsOf reads the pools of a fleet whose members are written out: their
 // spares are who is left over.
 func (r *reader) shapedPoolsOf(o object, f *member.Fleet, s *layout) {
-	v, ok := o.get("pools", "pools by name, each with slots")
-	if !ok || v.shape != mapping {
+	v, ok := o.Get("pools", "pools by name, each with slots")
+	if !ok || v.Shape != strict.Mapping {
 		return
 	}
 	r.shapedPools(o, s)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 	"moonwatch/sim"
 )
@@ -25,22 +26,22 @@ func kindNames() []string {
 }
 
 // step reads the i-th step.
-func (r *reader) step(i int, v *node) Step {
+func (r *reader) step(i int, v *strict.Value) Step {
 	o := r.object("steps["+strconv.Itoa(i)+"]", v, stepKeys...)
-	if v.shape != mapping {
+	if v.Shape != strict.Mapping {
 		return Step{}
 	}
 	var s Step
 	r.when(o, &s)
 	r.who(o, &s, i)
-	if !o.has("do") {
-		o.missing("do", "the name of a fault, or mend")
+	if !o.Has("do") {
+		o.Missing("do", "the name of a fault, or mend")
 	} else if s.Do = sim.FaultKind(o.word("do", kindNames()...)); s.Do != "" {
 		r.how(o, &s)
 	}
-	if s.As = o.text("as", "", "a name of letters, digits and dashes", isName); s.As != "" {
+	if s.As = o.Text("as", "", "a name of letters, digits and dashes", isName); s.As != "" {
 		if before, twice := r.named[s.As]; twice {
-			r.wrong(o.where("as"), "%s is %s, which steps[%d] is called already", o.join("as"), s.As, before)
+			r.Wrong(o.Where("as"), "%s is %s, which steps[%d] is called already", o.Join("as"), s.As, before)
 		}
 		r.named[s.As] = i
 	}
@@ -50,25 +51,25 @@ func (r *reader) step(i int, v *node) Step {
 // when reads what a step waits for.
 func (r *reader) when(o object, s *Step) {
 	switch {
-	case o.has("at") && o.has("on"):
-		r.wrong(o.where("on"), "%s stands beside at, want one of them", o.join("on"))
-	case !o.has("at") && !o.has("on"):
-		o.missing("at", "when it begins, or on and what it waits for")
+	case o.Has("at") && o.Has("on"):
+		r.Wrong(o.Where("on"), "%s stands beside at, want one of them", o.Join("on"))
+	case !o.Has("at") && !o.Has("on"):
+		o.Missing("at", "when it begins, or on and what it waits for")
 	}
 	s.At = o.duration("at", 0, 0, longest)
 	if s.At >= r.s.Duration {
-		r.wrong(o.where("at"), "%s is %s, after the end: duration is %s", o.join("at"), short(s.At), short(r.s.Duration))
+		r.Wrong(o.Where("at"), "%s is %s, after the end: duration is %s", o.Join("at"), strict.Short(s.At), strict.Short(r.s.Duration))
 	}
-	if !o.has("on") {
+	if !o.Has("on") {
 		for _, key := range []string{"nth", "within", "after"} {
-			if o.has(key) {
-				r.wrong(o.pairs[key].at, "%s is for steps that wait: it stands without on", o.join(key))
+			if o.Has(key) {
+				r.Wrong(o.Pairs[key].At, "%s is for steps that wait: it stands without on", o.Join(key))
 			}
 		}
 		return
 	}
-	text := o.text("on", "", "what it waits for, such as crash, verdict(@victim) or case.activating", anything)
-	s.Nth = o.integer("nth", 1, 1, 1000)
+	text := o.Text("on", "", "what it waits for, such as crash, verdict(@victim) or case.activating", anything)
+	s.Nth = o.Integer("nth", 1, 1, 1000)
 	s.After = o.duration("after", 0, 0, longest)
 	s.Within = o.duration("within", 0, time.Millisecond, longest)
 	if text == "" {
@@ -76,11 +77,11 @@ func (r *reader) when(o object, s *Step) {
 	}
 	t, err := ParseTrigger(text)
 	if err != nil {
-		r.wrong(o.where("on"), "%s: %v", o.join("on"), err)
+		r.Wrong(o.Where("on"), "%s: %v", o.Join("on"), err)
 		return
 	}
 	if t.Whom != nil {
-		r.there(o.where("on"), o.join("on"), *t.Whom)
+		r.there(o.Where("on"), o.Join("on"), *t.Whom)
 	}
 	s.On = &t
 }
@@ -90,25 +91,25 @@ func (r *reader) who(o object, s *Step, i int) {
 	s.Whom = r.selectors(o, "whom")
 	s.Except = r.selectors(o, "except")
 	s.Other = r.selectors(o, "other")
-	if o.has("except") && !o.has("whom") {
-		r.wrong(o.pairs["except"].at, "%s stands without whom", o.join("except"))
+	if o.Has("except") && !o.Has("whom") {
+		r.Wrong(o.Pairs["except"].At, "%s stands without whom", o.Join("except"))
 	}
 	e := eye{g: r.s.ground, struck: map[string][]member.ID{}}
 	if ids, known := e.whom(roll(0, i, forWhom), s.Whom, s.Except); known && len(s.Whom) > 0 && len(ids) == 0 && r.isThere(s.Whom) {
-		r.wrong(o.where("whom"), "%s without except selects nobody", o.join("whom"))
+		r.Wrong(o.Where("whom"), "%s without except selects nobody", o.Join("whom"))
 	}
 }
 
 // selectors reads one selector or a list of them.
 func (r *reader) selectors(o object, key string) []Selector {
 	var all []Selector
-	for _, x := range o.texts(key, words(selectorWords, "or")) {
-		s, err := ParseSelector(x.text)
+	for _, x := range o.texts(key, strict.Words(selectorWords, "or")) {
+		s, err := ParseSelector(x.Text)
 		if err != nil {
-			r.wrong(x.at, "%s: %v", o.join(key), err)
+			r.Wrong(x.At, "%s: %v", o.Join(key), err)
 			continue
 		}
-		r.there(x.at, o.join(key), s)
+		r.there(x.At, o.Join(key), s)
 		all = append(all, s)
 	}
 	return all
@@ -120,9 +121,9 @@ func (r *reader) isThere(sels []Selector) bool {
 }
 
 // there checks that the fleet has what a selector means.
-func (r *reader) there(at place, path string, s Selector) {
+func (r *reader) there(at strict.Place, path string, s Selector) {
 	if why := r.impossible(s); why != "" {
-		r.wrong(at, "%s: %s", path, why)
+		r.Wrong(at, "%s: %s", path, why)
 	}
 }
 
@@ -162,7 +163,7 @@ func (r *reader) impossible(s Selector) string {
 			if len(known) == 0 {
 				return fmt.Sprintf("%s is a name that no earlier step gave with as", s)
 			}
-			return fmt.Sprintf("%s is a name that no earlier step gave with as: %s", s, meant(s.String(), known))
+			return fmt.Sprintf("%s is a name that no earlier step gave with as: %s", s, strict.Meant(s.String(), known))
 		}
 	case minority:
 		if len(g.council) < 3 {
@@ -228,20 +229,20 @@ func (r *reader) how(o object, s *Step) {
 	for _, f := range []sim.Field{sim.FieldWhom, sim.FieldOther, sim.FieldShare, sim.FieldDelay, sim.FieldEvery, sim.FieldServe, sim.FieldHost} {
 		key := string(f)
 		switch {
-		case o.has(key) && !rule.Has(f):
-			r.wrong(o.pairs[key].at, "%s: a %s has no %s", o.join(key), s.Do, key)
-		case !o.has(key) && slices.Contains(rule.Needs, f):
-			r.wrong(o.at, "%s is missing: a %s needs it", o.join(key), s.Do)
+		case o.Has(key) && !rule.Has(f):
+			r.Wrong(o.Pairs[key].At, "%s: a %s has no %s", o.Join(key), s.Do, key)
+		case !o.Has(key) && slices.Contains(rule.Needs, f):
+			r.Wrong(o.At, "%s is missing: a %s needs it", o.Join(key), s.Do)
 		}
 	}
 	if rule.Ends {
 		s.For = o.duration("for", 0, time.Millisecond, longest)
-	} else if o.has("for") {
-		r.wrong(o.pairs["for"].at, "%s: a %s does not end by itself", o.join("for"), s.Do)
+	} else if o.Has("for") {
+		r.Wrong(o.Pairs["for"].At, "%s: a %s does not end by itself", o.Join("for"), s.Do)
 	}
 	if end := s.At + s.For; s.On == nil && s.For > 0 && s.At < r.s.Duration && end > r.s.Duration {
-		r.wrong(o.where("for"), "%s is %s: it ends at %s, after the end of all faults: duration is %s",
-			o.join("for"), short(s.For), short(end), short(r.s.Duration))
+		r.Wrong(o.Where("for"), "%s is %s: it ends at %s, after the end of all faults: duration is %s",
+			o.Join("for"), strict.Short(s.For), strict.Short(end), strict.Short(r.s.Duration))
 	}
 	if rule.Has(sim.FieldShare) {
 		s.Share = o.ratio("share", 0, rule.Share.Min, rule.Share.Max)
@@ -256,15 +257,15 @@ func (r *reader) how(o object, s *Step) {
 	if rule.Has(sim.FieldEvery) {
 		s.Every = o.duration("every", 0, time.Millisecond, time.Hour)
 	}
-	s.Serve = rule.Has(sim.FieldServe) && o.truth("serve")
+	s.Serve = rule.Has(sim.FieldServe) && o.Truth("serve")
 	if rule.Has(sim.FieldHost) {
-		s.Host = o.text("host", "", "a DNS name", isHost)
+		s.Host = o.Text("host", "", "a DNS name", isHost)
 		var known []string
 		for _, l := range r.s.Load {
 			known = append(known, l.Host)
 		}
 		if s.Host != "" && !slices.Contains(known, s.Host) {
-			r.wrong(o.where("host"), "%s is %q, for which no load comes: %s", o.join("host"), s.Host, among1(s.Host, known))
+			r.Wrong(o.Where("host"), "%s is %q, for which no load comes: %s", o.Join("host"), s.Host, among1(s.Host, known))
 		}
 	}
 }
@@ -272,24 +273,24 @@ func (r *reader) how(o object, s *Step) {
 // mend reads a step that ends what earlier ones began.
 func (r *reader) mend(o object, s *Step) {
 	for _, key := range []string{"except", "other", "for", "share", "delay", "every", "serve", "host", "as"} {
-		if o.has(key) {
-			r.wrong(o.pairs[key].at, "%s: mend has no %s", o.join(key), key)
+		if o.Has(key) {
+			r.Wrong(o.Pairs[key].At, "%s: mend has no %s", o.Join(key), key)
 		}
 	}
-	if !o.has("whom") {
-		o.missing("whom", `the name that the step to be mended gave with as: "@victim"`)
+	if !o.Has("whom") {
+		o.Missing("whom", `the name that the step to be mended gave with as: "@victim"`)
 	}
 	for _, x := range s.Whom {
 		i, ok := r.named[x.name]
 		switch {
 		case x.kind != byStep:
-			r.wrong(o.where("whom"), `%s is %s, want the name that the step to be mended gave with as: "@victim"`, o.join("whom"), x)
+			r.Wrong(o.Where("whom"), `%s is %s, want the name that the step to be mended gave with as: "@victim"`, o.Join("whom"), x)
 		case !ok: // said already
 		case r.s.Steps[i].For > 0:
-			r.wrong(o.where("whom"), "%s is %s: that one ends by itself", o.join("whom"), x)
+			r.Wrong(o.Where("whom"), "%s is %s: that one ends by itself", o.Join("whom"), x)
 		default:
 			if rule, ok := sim.RuleOf(r.s.Steps[i].Do); ok && !rule.Ends {
-				r.wrong(o.where("whom"), "%s is %s: nothing mends a %s", o.join("whom"), x, r.s.Steps[i].Do)
+				r.Wrong(o.Where("whom"), "%s is %s: nothing mends a %s", o.Join("whom"), x, r.s.Steps[i].Do)
 			}
 		}
 	}
@@ -297,7 +298,7 @@ func (r *reader) mend(o object, s *Step) {
 
 // among1 is what to say about a name that is not there.
 func among1[T ~string](name string, known []T) string {
-	if near := nearest(name, known); near != "" {
+	if near := strict.Nearest(name, known); near != "" {
 		return "did you mean " + near + "?"
 	}
 	const few = 8
@@ -307,5 +308,5 @@ func among1[T ~string](name string, known []T) string {
 	case len(known) > few:
 		return fmt.Sprintf("want %s to %s", known[0], known[len(known)-1])
 	}
-	return "want " + words(known, "or")
+	return "want " + strict.Words(known, "or")
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/sim"
 )
 
@@ -20,7 +21,7 @@ const mostFaults = 1000
 
 // swarm reads how faults are drawn.
 func (r *reader) swarm(top object) {
-	v, ok := top.get("swarm", "faults, kinds and quiet_after")
+	v, ok := top.Get("swarm", "faults, kinds and quiet_after")
 	if !ok {
 		return
 	}
@@ -30,24 +31,24 @@ func (r *reader) swarm(top object) {
 		s.Faults = *f
 	}
 	if s.Faults.Most > mostFaults {
-		r.wrong(o.where("faults"), "swarm.faults is %s, want at most %d", s.Faults, mostFaults)
+		r.Wrong(o.Where("faults"), "swarm.faults is %s, want at most %d", s.Faults, mostFaults)
 	}
 	switch {
 	case s.QuietAfter > r.s.Duration:
-		r.wrong(o.where("quiet_after"), "swarm.quiet_after is %s, after the end: duration is %s", short(s.QuietAfter), short(r.s.Duration))
+		r.Wrong(o.Where("quiet_after"), "swarm.quiet_after is %s, after the end: duration is %s", strict.Short(s.QuietAfter), strict.Short(r.s.Duration))
 	case s.QuietAfter < warm+time.Second:
-		r.wrong(o.where("quiet_after"), "swarm.quiet_after is %s, want more than %s: the fleet comes up until then", short(s.QuietAfter), short(warm))
+		r.Wrong(o.Where("quiet_after"), "swarm.quiet_after is %s, want more than %s: the fleet comes up until then", strict.Short(s.QuietAfter), strict.Short(warm))
 	}
-	if k, ok := o.get("kinds", "faults, each with a weight"); ok {
+	if k, ok := o.Get("kinds", "faults, each with a weight"); ok {
 		kinds := kindNames()
 		w := r.object("swarm.kinds", k, kinds[:len(kinds)-1]...)
-		if k.shape == mapping {
-			for _, p := range k.pairs {
-				if w.has(p.key) {
-					s.Kinds = append(s.Kinds, Weight{sim.FaultKind(p.key), w.integer(p.key, 1, 1, 1000)})
+		if k.Shape == strict.Mapping {
+			for _, p := range k.Pairs {
+				if w.Has(p.Key) {
+					s.Kinds = append(s.Kinds, Weight{sim.FaultKind(p.Key), w.Integer(p.Key, 1, 1, 1000)})
 				}
-				if p.key == string(sim.Flood) && len(r.s.Load) == 0 {
-					r.wrong(p.at, "swarm.kinds.flood: no load comes for any host")
+				if p.Key == string(sim.Flood) && len(r.s.Load) == 0 {
+					r.Wrong(p.At, "swarm.kinds.flood: no load comes for any host")
 				}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/sim"
 )
 
@@ -171,7 +172,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"sometimes: [never-heard-of]", `x.yaml:1:13: sometimes: nothing is counted as "never-heard-of"`},
 	} {
 		_, err := Parse("dir/x.yaml", []byte(c.text))
-		var got Mistakes
+		var got strict.Mistakes
 		if !errors.As(err, &got) || len(got) != 1 || !strings.HasPrefix(got[0].String(), "dir/"+c.want) {
 			t.Errorf("%s\n got %v\nwant dir/%s", c.text, err, c.want)
 		}
@@ -181,7 +182,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 func TestAllMistakesComeAtOnceInTheirOrder(t *testing.T) {
 	text := "fleet: {members: 1}\nduration: 0\nbogus: 1\nsteps:\n  - {at: 1s, do: crash}\n"
 	_, err := Parse("x.yaml", []byte(text))
-	var got Mistakes
+	var got strict.Mistakes
 	if !errors.As(err, &got) || len(got) != 3 {
 		t.Fatal(err)
 	}

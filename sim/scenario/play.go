@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 	"moonwatch/sim"
 )
@@ -106,7 +107,7 @@ func (r *run) through(until time.Duration) error {
 			r.teller.sample()
 		}
 		if r.opt.Events > 0 && r.w.Events() > r.opt.Events {
-			return fmt.Errorf("play %s with seed %d: more than %d events after %s of virtual time", r.plan.Scenario, r.plan.Seed, r.opt.Events, short(r.w.Now()))
+			return fmt.Errorf("play %s with seed %d: more than %d events after %s of virtual time", r.plan.Scenario, r.plan.Seed, r.opt.Events, strict.Short(r.w.Now()))
 		}
 	}
 	return nil

@@ -6,12 +6,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"moonwatch/internal/strict"
 )
 
 // Duration is a time in a plan: 1m30s.
 type Duration time.Duration
 
-func (d Duration) String() string { return short(time.Duration(d)) }
+func (d Duration) String() string { return strict.Short(time.Duration(d)) }
 
 // MarshalText writes the duration exactly.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
@@ -70,13 +72,13 @@ func (r *Range) UnmarshalText(b []byte) (err error) {
 
 // wanted reads a range of a scenario.
 func (o object) wanted(key string) *Range {
-	v, ok := o.get(key, "a range such as 1, 0..12 or 2..")
+	v, ok := o.Get(key, "a range such as 1, 0..12 or 2..")
 	if !ok {
 		return nil
 	}
-	r, err := ParseRange(v.text)
-	if v.shape != number && v.shape != text || err != nil {
-		o.bad(key, v, "a range such as 1, 0..12 or 2..")
+	r, err := ParseRange(v.Text)
+	if v.Shape != strict.Number && v.Shape != strict.Text || err != nil {
+		o.Bad(key, v, "a range such as 1, 0..12 or 2..")
 		return nil
 	}
 	return &r

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -69,10 +70,10 @@ func ParseSelector(s string) (Selector, error) {
 			return parsePrefixed(k, rest)
 		}
 	}
-	if near := nearest(s, selectorWords); near != "" {
+	if near := strict.Nearest(s, selectorWords); near != "" {
 		return Selector{}, fmt.Errorf("%q selects nobody, did you mean %s?", s, near)
 	}
-	return Selector{}, fmt.Errorf("%q selects nobody, want %s", s, words(selectorWords, "or"))
+	return Selector{}, fmt.Errorf("%q selects nobody, want %s", s, strict.Words(selectorWords, "or"))
 }
 
 func parsePrefixed(k selectorKind, rest string) (Selector, error) {

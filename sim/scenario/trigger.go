@@ -7,6 +7,7 @@ import (
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/internal/strict"
 	"moonwatch/sim"
 )
 
@@ -71,11 +72,11 @@ func ParseTrigger(s string) (Trigger, error) {
 	what, about, has := strings.Cut(s, "(")
 	t := Trigger{What: strings.TrimSpace(what)}
 	if known := triggerWords(); !slices.Contains(known, t.What) {
-		if near := nearest(t.What, known); near != "" {
+		if near := strict.Nearest(t.What, known); near != "" {
 			return t, fmt.Errorf("nothing is called %q, did you mean %s?", t.What, near)
 		}
 		return t, fmt.Errorf("nothing is called %q, want the name of a fault, verdict, verdict.KIND, case.STATE, mode.MODE, %s", t.What,
-			words([]string{onLeaderElected, onServiceUp, onServiceDown, onAgentStarted, onAgentEnded, onActionBegan, onActionEnded}, "or"))
+			strict.Words([]string{onLeaderElected, onServiceUp, onServiceDown, onAgentStarted, onAgentEnded, onActionBegan, onActionEnded}, "or"))
 	}
 	if !has {
 		return t, nil

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"moonwatch/internal/strict"
 	"moonwatch/member"
 )
 
@@ -243,32 +244,12 @@ func (s *sentence) member(name string) ([]member.ID, error) {
 
 // known says what there is instead of a name.
 func known(name string, names []string) string {
-	slices.SortStableFunc(names, func(a, b string) int { return distance(name, a) - distance(name, b) })
-	if len(names) > 0 && distance(name, names[0]) <= 2 {
+	slices.SortStableFunc(names, func(a, b string) int { return strict.Distance(name, a) - strict.Distance(name, b) })
+	if len(names) > 0 && strict.Distance(name, names[0]) <= 2 {
 		return "is it " + names[0] + "?"
 	}
 	if len(names) > 8 {
 		return fmt.Sprintf("there are %s and %d more", strings.Join(names[:8], ", "), len(names)-8)
 	}
 	return "there are " + strings.Join(names, ", ")
-}
-
-// distance is how many letters differ (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			last, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, last+cost)
-		}
-	}
-	return row[len(b)]
 }
