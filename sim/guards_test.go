@@ -30,6 +30,7 @@ func TestTheGuardsThatMutantsAskedForRing(t *testing.T) {
 		}},
 		{"S7", "an-agent-that-does-not-know-that-it-is-alone", "believes in a council quorum", func(w *World) {
 			w.checker.unheard["spare-1"] = w.now - time.Minute
+			w.machine("spare-1").heard = w.now - time.Minute
 			w.Hit(Isolate, "spare-1")
 			w.checker.abandoned()
 		}},
