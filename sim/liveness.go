@@ -103,8 +103,7 @@ func (l *look) braked(id member.ID) bool {
 func (l *look) slots() map[member.SlotID]bool {
 	named := map[member.SlotID]bool{}
 	for _, c := range l.st.OpenCases() {
-		waits := c.State == failover.Fenced || c.State == failover.Claiming // for the cascade to end, which says why
-		named[c.Slot] = c.State == failover.Held && c.Held != "" || c.State == failover.Escalated || waits && l.st.Brake().Mode() == failover.Cascade
+		named[c.Slot] = c.State == failover.Held && c.Held != "" || c.State == failover.Escalated
 		if !named[c.Slot] {
 			l.add("L2", "%s is in %s", c.Name(), c.State)
 		}
