@@ -56,6 +56,7 @@ type Conductor struct {
 	looks    map[member.ID]SecondLook
 	asked    map[member.ID]time.Time
 	proposed map[string]time.Time
+	sights   sights
 	wake     time.Time
 }
 
@@ -79,7 +80,7 @@ const (
 func NewConductor(st *State, term uint64, now time.Time) *Conductor {
 	return &Conductor{
 		st: st, term: term, brk: NewBrake(st), wake: now, from: now,
-		looks: map[member.ID]SecondLook{}, asked: map[member.ID]time.Time{}, proposed: map[string]time.Time{},
+		looks: map[member.ID]SecondLook{}, asked: map[member.ID]time.Time{}, proposed: map[string]time.Time{}, sights: sights{},
 	}
 }
 
@@ -93,6 +94,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	default:
 		panic(fmt.Sprintf("failover: unknown event %T", ev))
 	}
+	c.sights.look(now, c.st)
 	c.wake = now.Add(calmBeat)
 	if len(accused) > 0 || len(c.st.OpenCases()) > 0 || len(c.st.ledger.Condemned()) > 0 {
 		c.wake = now.Add(conductorBeat)
@@ -178,7 +180,7 @@ func (c *Conductor) step(now time.Time, x *Case, to CaseState, p CaseStep, out [
 
 // advance proposes the next step of one case.
 func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
-	late := !x.Deadline.IsZero() && !now.Before(x.Deadline)
+	late := c.sights.late(now, x)
 	if v, _ := c.st.ledger.Standing(x.Subject); v.Kind == consensus.VerdictDown && x.Restart && (x.State == Restarting || x.State == Verifying) {
 		// Its service was only the first of it to be missed.
 		return c.step(now, x, Draining, CaseStep{Detail: "the member itself is down"}, out)
@@ -271,7 +273,7 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 func (c *Conductor) restartLate(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
 	look, looked := c.looks[x.Subject]
 	switch {
-	case !looked || !look.Called.After(x.Since) || look.Called.Before(c.from) || now.Sub(look.Called) >= 2*time.Second:
+	case !looked || !look.Called.After(c.sights.began(x)) || look.Called.Before(c.from) || now.Sub(look.Called) >= 2*time.Second:
 		if now.Sub(c.asked[x.Subject]) < time.Second {
 			return out
 		}
@@ -359,15 +361,16 @@ func (c *Conductor) verify(now time.Time, x *Case, late bool, out []ConductorEff
 	if !c.st.Checked(who) {
 		return c.step(now, x, next, CaseStep{Detail: "no outside check: its own word counts"}, out)
 	}
+	began := c.sights.began(x)
 	look, looked := c.looks[who]
-	if looked && look.Called.After(x.Since) && look.Service == agent.Up {
+	if looked && look.Called.After(began) && look.Service == agent.Up {
 		return c.step(now, x, next, CaseStep{Detail: "its observers reach the service"}, out)
 	}
 	if late {
 		return c.step(now, x, back, CaseStep{Detail: string(who) + ": its service did not answer within " + c.st.timing().Verify.String()}, out)
 	}
 	// The observers have to hear first that there is a service to check.
-	if asked := c.asked[who]; now.Sub(x.Since) >= feedLag && (asked.Before(x.Since) || now.Sub(asked) >= verifyAgain) {
+	if asked := c.asked[who]; now.Sub(began) >= feedLag && (asked.Before(began) || now.Sub(asked) >= verifyAgain) {
 		c.asked[who] = now
 		return append(out, LookAgain{Subject: who})
 	}
