@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"context"
 	"io"
 	"net"
 	"os"
@@ -48,7 +49,7 @@ func NewWire(t *testing.T, network, target string) *Wire {
 	t.Helper()
 	w := &Wire{t: t, network: network, target: target, address: "127.0.0.1:0", open: map[net.Conn]bool{}}
 	if network == "unix" {
-		dir, err := os.MkdirTemp("", "wire") // t.TempDir is too long a path for a socket
+		dir, err := os.MkdirTemp("", "wire") //nolint:usetesting // t.TempDir is too long a path for a socket
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +92,7 @@ func (w *Wire) Down() {
 // Up makes it reachable again.
 func (w *Wire) Up() {
 	w.t.Helper()
-	listener, err := net.Listen(w.network, w.address)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), w.network, w.address)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -162,7 +163,7 @@ func (w *Wire) carry(driver net.Conn) {
 }
 
 func (w *Wire) join(driver net.Conn, how Treatment) {
-	target, err := net.DialTimeout(w.network, w.target, 5*time.Second)
+	target, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), w.network, w.target)
 	if err != nil {
 		return // as a target that is gone
 	}

@@ -50,7 +50,7 @@ func unstarted(t *testing.T, changes ...string) *proxy {
 	if _, err := exec.LookPath("haproxy"); err != nil {
 		t.Skip("haproxy is not installed")
 	}
-	dir, err := os.MkdirTemp("", "hap") // t.TempDir is too long a path for a socket
+	dir, err := os.MkdirTemp("", "hap") //nolint:usetesting // t.TempDir is too long a path for a socket
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	text, err := os.ReadFile(sample)

@@ -14,7 +14,8 @@ func TestAConfigListsAllItsMistakes(t *testing.T) {
 	_, err := New(Config{
 		Instances: []Instance{
 			{Name: "a", Socket: "/run/a.sock", StateFile: "slots.state"},
-			{Name: "a"}, {},
+			{Name: "a"},
+			{},
 		},
 		Backend: "web; shutdown", Map: "slots map", AnswerWithin: -time.Second,
 	})

@@ -94,6 +94,7 @@ func (d *Driver) bring(ctx context.Context, aim aim, l *look) {
 		}
 	case driver.Retryable, driver.Refused: // somebody else came between
 		l.answer = driver.Unknown.Because("told, and read back: %s", l.answer.Detail)
+	case driver.Unknown, driver.Permanent:
 	}
 }
 
