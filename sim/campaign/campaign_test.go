@@ -296,18 +296,3 @@ func TestTheShareOfSeedsPlayedTwiceIsAsAsked(t *testing.T) {
 		}
 	}
 }
-
-func TestAQuantileIsAMeasuredValue(t *testing.T) {
-	values := []int64{5, 1, 4, 2, 3}
-	for _, c := range []struct {
-		q    float64
-		want int64
-	}{{0, 1}, {0.5, 3}, {0.6, 3}, {0.61, 4}, {0.99, 5}, {1, 5}} {
-		if got := quantile(values, c.q); *got != c.want {
-			t.Errorf("quantile %g is %d, want %d", c.q, *got, c.want)
-		}
-	}
-	if quantile(nil, 0.5) != nil {
-		t.Error("a quantile of nothing")
-	}
-}

@@ -106,8 +106,8 @@ func (t *tally) summary(wanted []string) *Summary {
 	if s.Broken > 0 {
 		s.FirstBroken = &s.Failures[0].Seed
 	}
-	s.DetectP50, s.DetectP99 = quantile(t.detect, 0.50), quantile(t.detect, 0.99)
-	s.RecoverP50, s.RecoverP99 = quantile(t.recover, 0.50), quantile(t.recover, 0.99)
+	s.DetectP50, s.DetectP99 = percentile(t.detect, 50), percentile(t.detect, 99)
+	s.RecoverP50, s.RecoverP99 = percentile(t.recover, 50), percentile(t.recover, 99)
 	s.Wall = t.wall.Seconds()
 	if s.Wall > 0 && s.Events > 0 {
 		speed := float64(s.Events) / s.Wall
@@ -140,4 +140,12 @@ func (t *tally) trace() *string {
 	}
 	text := fmt.Sprintf("%016x", h.Sum64())
 	return &text
+}
+
+// percentile is nil where nothing was measured: no time is not a time of zero.
+func percentile(ms []int64, pct int) *int64 {
+	if len(ms) == 0 {
+		return nil
+	}
+	return new(scenario.Percentile(ms, pct))
 }

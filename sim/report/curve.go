@@ -3,7 +3,10 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
+
+	"moonwatch/sim/scenario"
 )
 
 // bar is a promise about a distribution: pct percent within ms.
@@ -62,7 +65,7 @@ func newCurve(title, what string, samples []int64, bars []bar) curve {
 	if len(samples) == 0 {
 		return c
 	}
-	v := sortedCopy(samples)
+	v := slices.Sorted(slices.Values(samples))
 	last := v[len(v)-1]
 	right := last
 	if n := len(bars); n > 0 {
@@ -133,7 +136,7 @@ func (c *curve) promise(bars []bar, x func(int64) float64, y func(float64) float
 
 func (c *curve) table(v []int64, bars []bar) {
 	for _, pct := range []int{50, 90, 99, 100} {
-		ms := quantile(v, pct)
+		ms := scenario.Percentile(v, pct)
 		r := rank{Name: rankName(pct), Value: seconds(ms)}
 		for _, b := range bars {
 			if b.Pct == pct {

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,20 +78,6 @@ func length(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%s days", count(int64(d/(24*time.Hour))))
 	}
-}
-
-// quantile is the nearest rank of sorted values; 0 of none.
-func quantile(sorted []int64, pct int) int64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[max(0, (len(sorted)*pct+99)/100-1)]
-}
-
-func sortedCopy(v []int64) []int64 {
-	s := slices.Clone(v)
-	slices.Sort(s)
-	return s
 }
 
 // share is part of whole in percent of a drawing's width, short enough for

@@ -40,7 +40,7 @@ func (r *Result) Ending() string {
 }
 
 func longestOf(ms []int64) string {
-	text := tenths(time.Duration(percentile(ms, 100)) * time.Millisecond)
+	text := tenths(time.Duration(Percentile(ms, 100)) * time.Millisecond)
 	if len(ms) > 1 {
 		return "at most " + text
 	}

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -104,10 +103,3 @@ func spread(xs []float64) Spread {
 
 // miss is an expectation that was not met.
 type miss struct{ key, text string }
-
-// percentile is the smallest value that so many percent of the values do not
-// exceed.
-func percentile[T cmp.Ordered](values []T, pct int) T {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[(len(sorted)*pct+99)/100-1]
-}

@@ -29,8 +29,8 @@ func (r *run) missed(res *Result, story *Story) []miss {
 		case limit == 0:
 		case len(got) == 0:
 			bad(key, "nothing was measured, want at most %s", limit)
-		case percentile(got, pct) > time.Duration(limit):
-			bad(key, "%s, want at most %s", strict.Short(percentile(got, pct).Round(time.Millisecond)), limit)
+		case Percentile(got, pct) > time.Duration(limit):
+			bad(key, "%s, want at most %s", strict.Short(Percentile(got, pct).Round(time.Millisecond)), limit)
 		}
 	}
 	atMost("detect_p50", e.DetectP50, 50, x.detect)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"moonwatch/sim/scenario"
 )
 
 // Row is what runs of one setting came to. One run's row is one line of a
@@ -66,11 +68,7 @@ func (s *Score) add(o Score) {
 
 // Detect is a percentile of the times to a verdict; 0 if there is none.
 func (s *Score) Detect(pct int) time.Duration {
-	if len(s.DetectMS) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(s.DetectMS))
-	return time.Duration(sorted[(len(sorted)*pct+99)/100-1]) * time.Millisecond
+	return time.Duration(scenario.Percentile(s.DetectMS, pct)) * time.Millisecond
 }
 
 // Bound is the rate of condemned healthy members per member-day that the row
