@@ -87,6 +87,7 @@ func (m *machine) start(after time.Duration) {
 			return
 		}
 		m.listenTo("")
+		m.paused, m.waiting = m.halted, nil // a new process stands still with its machine only
 		m.mind, m.feed, m.wake, m.duty = x, feed{}, 0, duty{}
 		m.ail()
 		m.w.checker.started(m)
