@@ -246,7 +246,7 @@ func TestAClaimNeverEndsByTimeAlone(t *testing.T) {
 	}
 }
 
-func TestTheBestSpareIsInAnEmptyDomainThenNotWithTheVictimThenUsedLongestAgo(t *testing.T) {
+func TestTheBestSpareIsNotWithTheVictimThenInAnEmptyDomainThenUsedLongestAgo(t *testing.T) {
 	// slots: web-1 a, web-2 a, web-3 b; spares: web-4 b, web-5 c, web-6 c
 	x := newTale(t, webFleet(3, 2, 2, 2))
 	c := &Case{Pool: "web", Subject: "web-3", Slot: "slot-2"}
@@ -263,6 +263,20 @@ func TestTheBestSpareIsInAnEmptyDomainThenNotWithTheVictimThenUsedLongestAgo(t *
 	order("web-5", "web-6", "web-4")
 	x.judge(consensus.VerdictAgentLost, "web-5")
 	order("web-6", "web-4")
+}
+
+// Seen in the simulator: in a balanced pool the victim's own domain is the emptiest
+// without it. Its spare took over, and lost its power with the domain.
+func TestTheSpareOfTheVictimsDomainIsTheLastChoiceInABalancedPool(t *testing.T) {
+	f := webFleet(3, 6)
+	for i := range f.Members {
+		f.Members[i].Domain = member.FailureDomain("abc"[i%3 : i%3+1])
+	}
+	x := newTale(t, f)
+	got := x.state.FreeSpares(x.now, &Case{Pool: "web", Subject: "web-3", Slot: "slot-2"})
+	if want := []member.ID{"web-4", "web-5", "web-6"}; !slices.Equal(got, want) {
+		t.Errorf("spares %v, want %v", got, want)
+	}
 }
 
 func TestWhoKeepsFallingIsHeldDown(t *testing.T) {

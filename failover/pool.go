@@ -9,9 +9,9 @@ import (
 	"moonwatch/member"
 )
 
-// FreeSpares lists the spares that a case may claim, best first: a failure
-// domain with few occupants of the pool and other than the victim's, then the
-// one that was used longest ago.
+// FreeSpares lists the spares that a case may claim, best first: in another failure
+// domain than the victim's, which may be about to follow it, then in one with few
+// occupants of the pool, then the one that was used longest ago.
 func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 	roster := st.ledger.Roster()
 	occupants := map[member.FailureDomain]int{}
@@ -30,8 +30,8 @@ func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 	slices.SortFunc(free, func(a, b member.ID) int {
 		da, db := roster.Domain(a), roster.Domain(b)
 		return cmp.Or(
-			cmp.Compare(occupants[da], occupants[db]),
 			cmp.Compare(count(da == victim), count(db == victim)),
+			cmp.Compare(occupants[da], occupants[db]),
 			cmp.Compare(st.s.Uses[a].Strikes, st.s.Uses[b].Strikes),
 			st.s.Uses[a].LastUsed.Compare(st.s.Uses[b].LastUsed),
 			cmp.Compare(a, b),
