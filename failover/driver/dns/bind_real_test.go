@@ -24,7 +24,7 @@ func TestABINDThatIsKilledInTheMiddleOfAStepIsFoundOut(t *testing.T) {
 	does(t, d, request(driver.StepCutover, "web-1", 42))
 	for i, lost := range []conform.Treatment{conform.LoseRequest, conform.LoseAnswer} {
 		req := request(driver.StepCutover, "spare-1", member.SlotEpoch(57+2*i))
-		before := b.state("web-0", name0)
+		before := b.state(name0)
 		wire.Treat(func(n int) conform.Treatment {
 			if n == 1 { // the update, after the reading
 				return lost
@@ -36,8 +36,8 @@ func TestABINDThatIsKilledInTheMiddleOfAStepIsFoundOut(t *testing.T) {
 		wire.Treat(nil)
 		wants(t, d.Observe(t.Context(), req), driver.Unknown)
 		b.start()
-		if begun := b.state("web-0", name0) != before; begun != (lost == conform.LoseAnswer) {
-			t.Errorf("%v: BIND has %s and had %s", lost, b.state("web-0", name0), before)
+		if begun := b.state(name0) != before; begun != (lost == conform.LoseAnswer) {
+			t.Errorf("%v: BIND has %s and had %s", lost, b.state(name0), before)
 		}
 		if lost == conform.LoseAnswer {
 			wants(t, d.Observe(t.Context(), req), driver.Done)
@@ -51,7 +51,7 @@ func TestABINDThatIsKilledInTheMiddleOfAStepIsFoundOut(t *testing.T) {
 
 func TestAKeyThatTheServerDoesNotTakeIsForPeople(t *testing.T) {
 	b := newBind(t)
-	before := b.state("web-0", name0)
+	before := b.state(name0)
 	for says, spoil := range map[string]func(*Config){
 		"BADKEY":                 func(c *Config) { c.Key.Name = "stranger" },
 		"BADSIG":                 func(c *Config) { c.Key.Secret = otherSecret },
@@ -61,7 +61,7 @@ func TestAKeyThatTheServerDoesNotTakeIsForPeople(t *testing.T) {
 		spoil(&c)
 		wants(t, opened(t, c).Apply(t.Context(), request(driver.StepCutover, "web-1", 42)), driver.Permanent, says)
 	}
-	if got := b.state("web-0", name0); got != before {
+	if got := b.state(name0); got != before {
 		t.Errorf("BIND has %s and had %s", got, before)
 	}
 }
@@ -91,7 +91,7 @@ func TestWhoComesBetweenReadingAndWritingIsSeenByTheServer(t *testing.T) {
 	wants(t, answer, driver.Retryable)
 
 	does(t, opened(t, b.config(b.address)), request(driver.StepCutover, "spare-1", 57))
-	newer := b.state("web-0", name0)
+	newer := b.state(name0)
 	if result, conflict := d.update(t.Context(), c); !conflict {
 		t.Errorf("an update from what is no more: %v (%s)", result.Outcome, result.Detail)
 	}
@@ -109,7 +109,7 @@ func TestWhoComesBetweenReadingAndWritingIsSeenByTheServer(t *testing.T) {
 		t.Error("an address that came between was overlooked")
 	}
 	b.change(name0+" 5 A 192.0.2.50", "")
-	if got := b.state("web-0", name0); got != newer {
+	if got := b.state(name0); got != newer {
 		t.Errorf("BIND has %s and had %s", got, newer)
 	}
 }
@@ -127,7 +127,7 @@ func TestSlotsOfOneNameAreChangedSideBySide(t *testing.T) {
 	for range others {
 		wants(t, <-results, driver.Done)
 	}
-	if got, want := b.state("web-0", name0), `[192.0.2.1 192.0.2.7 192.0.2.99] [2001:db8::7] ["42/web-1" "192.0.2.1"]`; got != want {
+	if got, want := b.state(name0), `[192.0.2.1 192.0.2.7 192.0.2.99] [2001:db8::7] ["42/web-1" "192.0.2.1"]`; got != want {
 		t.Errorf("BIND has %s, want %s", got, want)
 	}
 }
@@ -139,7 +139,7 @@ func TestTheLastAddressOfANameIsNotTakenAway(t *testing.T) {
 	b.change(name0+" 30 A 192.0.2.99", "")
 	wants(t, d.Apply(t.Context(), request(driver.StepDrain, "web-1", 42)), driver.Permanent, "no address left")
 	does(t, d, request(driver.StepCutover, "spare-6", 57))
-	if got, want := b.state("web-0", name0), `[] [2001:db8::7] ["57/spare-6" "2001:db8::7"]`; got != want {
+	if got, want := b.state(name0), `[] [2001:db8::7] ["57/spare-6" "2001:db8::7"]`; got != want {
 		t.Errorf("BIND has %s, want %s", got, want)
 	}
 }
@@ -148,11 +148,11 @@ func TestWhatPeopleChangedInAZoneIsNoticedAndMended(t *testing.T) {
 	b := newBind(t)
 	d, req := opened(t, b.config(b.address)), request(driver.StepCutover, "web-1", 42)
 	does(t, d, req)
-	want := b.state("web-0", name0)
+	want := b.state(name0)
 	b.change(name0+" 5 A 192.0.2.1", "")
 	wants(t, d.Observe(t.Context(), req), driver.Unknown, "changed by somebody else")
 	does(t, d, req)
-	if got := b.state("web-0", name0); got != want {
+	if got := b.state(name0); got != want {
 		t.Errorf("BIND has %s, want %s", got, want)
 	}
 }

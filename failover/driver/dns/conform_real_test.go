@@ -30,7 +30,7 @@ func TestBINDConforms(t *testing.T) {
 			return &conform.Target{
 				Slot:  "web-0",
 				Open:  func() driver.Driver { return opened(t, c) },
-				State: func() string { return b.state("web-0", name) },
+				State: func() string { return b.state(name) },
 				Wire:  wire,
 			}
 		},

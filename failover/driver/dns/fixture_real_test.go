@@ -109,9 +109,9 @@ func (b *bind) lookUp(name string, kind uint16) []string {
 	return found
 }
 
-// state is what the server has for a slot under a name.
-func (b *bind) state(slot member.SlotID, name string) string {
-	return fmt.Sprint(b.lookUp(name, dns.TypeA), b.lookUp(name, dns.TypeAAAA), b.lookUp(string(slot)+"._moonwatch."+name, dns.TypeTXT))
+// state is what the server has for slot web-0 under a name.
+func (b *bind) state(name string) string {
+	return fmt.Sprint(b.lookUp(name, dns.TypeA), b.lookUp(name, dns.TypeAAAA), b.lookUp("web-0._moonwatch."+name, dns.TypeTXT))
 }
 
 // change makes an update without the driver.
