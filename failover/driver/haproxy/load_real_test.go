@@ -103,7 +103,8 @@ func (l *load) run(rate int, lasts time.Duration) {
 			return
 		}
 		for due := int(since.Seconds() * float64(rate)); n < due; n++ {
-			l.done.Go(func() { l.ask(l.fronts[n%len(l.fronts)]) })
+			front := l.fronts[n%len(l.fronts)]
+			l.done.Go(func() { l.ask(front) })
 		}
 	}
 }
