@@ -8,8 +8,8 @@ import (
 // Audit checks what only a whole run shows: that the histories of spares and
 // slots have an order in which each step was allowed (S4), that every agent with
 // all facts has the same ledger (S3), that no fact can be forgotten (S11), and
-// that the facts' bytes alone give the same state (S12). It is called once, at the end of a run, and returns the first broken
-// promise.
+// that the facts' bytes alone give the same state (S12). It is called once, at
+// the end of a run, and returns the first broken promise.
 func (w *World) Audit() error {
 	c := w.checker
 	if c.broken != nil {

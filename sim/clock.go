@@ -42,9 +42,6 @@ func (c *clock) steady(now time.Duration) time.Duration {
 // wall is the wall clock, since the world began.
 func (c *clock) wall(now time.Duration) time.Duration { return c.steady(now) + c.ahead }
 
-// off is by how much the wall clock is wrong.
-func (c *clock) off(now time.Duration) time.Duration { return c.wall(now) - now }
-
 // lasts is how long the world takes for what takes d on the steady clock; it
 // rounds up, so that a timer never goes off too early.
 func (c *clock) lasts(d time.Duration) time.Duration {

@@ -31,14 +31,14 @@ func TestAClockThatIsSetRightShowsTheRightTime(t *testing.T) {
 	look(50 * time.Second)
 	c.run(100*time.Second, 0.01)
 	look(150 * time.Second)
-	if off := c.off(200 * time.Second); off != time.Second {
+	if off := c.wall(200*time.Second) - 200*time.Second; off != time.Second {
 		t.Errorf("1 %% too fast for 100 s: %v ahead", off)
 	}
 	c.jump(200*time.Second, -time.Minute)
 	look(270 * time.Second)
 	c.run(300*time.Second, -0.01)
 	look(305 * time.Second)
-	if off := c.off(310 * time.Second); off != -time.Minute {
+	if off := c.wall(310*time.Second) - 310*time.Second; off != -time.Minute {
 		t.Errorf("%v ahead, want the jump alone", off)
 	}
 	if s := c.steady(310 * time.Second); s != 312*time.Second {

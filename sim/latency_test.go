@@ -43,7 +43,7 @@ func latencies(tb testing.TB, members, crashes int) (verdicts, services []time.D
 			tb.Fatalf("%d members, seed %d: %v: %v", members, cfg.Seed, err, w.Troubles())
 		}
 		services = append(services, w.Now()-at)
-		if n := len(w.FactsOf(failover.KindCaseOpened, 0)); n != 1 {
+		if n := len(w.factsOf(failover.KindCaseOpened, 0)); n != 1 {
 			tb.Fatalf("%d members, seed %d: %d cases, want one", members, cfg.Seed, n)
 		}
 	}

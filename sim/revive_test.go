@@ -42,7 +42,7 @@ func TestAWorldGoesOnWhereALedgerStands(t *testing.T) {
 	if next.machine(first).on {
 		t.Fatalf("%s runs, and stands under a verdict", first)
 	}
-	if !next.AllServed() {
+	if !next.allServed() {
 		t.Fatal(next.Troubles())
 	}
 	next.Hit(Crash, spare)
@@ -62,14 +62,7 @@ func TestAWorldMayBeginInTheMiddleOfACase(t *testing.T) {
 		w := demo(t, "lan", 23)
 		id, slot := ordinary(w)
 		w.Hit(Crash, id)
-		within(t, w, 20*time.Second, string(state), func() bool {
-			for _, c := range w.State().OpenCases() {
-				if c.State == state {
-					return true
-				}
-			}
-			return false
-		})
+		within(t, w, 20*time.Second, string(state), func() bool { return w.inCase(state) })
 		next, err := New(Config{Seed: 24, Begin: new(snapshotOf(t, w)), Net: Calm().Net, Disk: Calm().Disk, Action: Calm().Action})
 		if err != nil {
 			t.Fatal(err)

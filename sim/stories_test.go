@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +27,36 @@ func within(t *testing.T, w *World, d time.Duration, what string, ok func() bool
 		t.Fatalf("%s: %v; %v", what, err, w.Troubles())
 	}
 	return w.Now() - from
+}
+
+// allServed reports whether every slot is served.
+func (w *World) allServed() bool {
+	st := w.State()
+	if st == nil || len(st.Slots()) == 0 {
+		return false
+	}
+	for _, s := range st.Slots() {
+		if !w.Served(s.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+// inCase reports whether a case is in a state.
+func (w *World) inCase(state failover.CaseState) bool {
+	return slices.ContainsFunc(w.State().OpenCases(), func(c *failover.Case) bool { return c.State == state })
+}
+
+// factsOf lists the accepted facts of a kind since an index.
+func (w *World) factsOf(kind consensus.FactKind, since int) []consensus.Fact {
+	var out []consensus.Fact
+	for _, f := range w.facts[min(since, len(w.facts)):] {
+		if f.Accepted && f.Command.Kind == kind {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func run(t *testing.T, w *World, d time.Duration) {
@@ -70,7 +101,7 @@ func TestACrashedMemberIsReplacedByASpareWithinSixSeconds(t *testing.T) {
 			t.Fatalf("served after %v, want 6 s", served)
 		}
 		run(t, w, 30*time.Second)
-		if n := len(w.FactsOf(failover.KindCaseOpened, facts)); n != 1 {
+		if n := len(w.factsOf(failover.KindCaseOpened, facts)); n != 1 {
 			t.Fatalf("%d cases, want one", n)
 		}
 		if m := w.Mode("spare-0"); m != failover.Normal {
@@ -259,14 +290,7 @@ func TestAllAgentsDyingInAnyStateOfACaseFinishItOnce(t *testing.T) {
 			w := demo(t, "lan", 8)
 			id, slot := ordinary(w)
 			w.Hit(Crash, id)
-			within(t, w, 20*time.Second, string(state), func() bool {
-				for _, c := range w.State().OpenCases() {
-					if c.State == state {
-						return true
-					}
-				}
-				return false
-			})
+			within(t, w, 20*time.Second, string(state), func() bool { return w.inCase(state) })
 			var rest []member.ID
 			for _, m := range w.machines {
 				if m.id != id {

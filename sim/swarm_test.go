@@ -138,7 +138,7 @@ func tell(t *testing.T, w *World, seed uint64) {
 	for _, l := range w.Lines() {
 		t.Log(l)
 	}
-	for _, f := range w.FactsOf(consensus.KindVerdict, 0) {
+	for _, f := range w.factsOf(consensus.KindVerdict, 0) {
 		t.Logf("verdict %d: %s", f.Index, f.Command.Payload)
 	}
 }

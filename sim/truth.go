@@ -31,8 +31,9 @@ const stallMemory = 8*time.Second + grace
 
 // well reports that a member's agent has run, and that more than half of the
 // agents whose word can come to the leader have reached it and been reached, for
-// long enough that no verdict may say otherwise; most councillors too. A loss that others do not have
-// is not well, and neither is one of more than 51 % for the round trip.
+// long enough that no verdict may say otherwise; most councillors too. A loss
+// that others do not have is not well, and neither is one of more than 51 % for
+// the round trip.
 func (m *machine) well(leader *machine) bool {
 	w := m.w
 	if !m.up() || m.slow.more > tolerated || w.now-m.ailed < grace || w.now-m.lossyAt < lossMemory || m.stoodAt > 0 && w.now-m.stoodAt < stallMemory {

@@ -51,20 +51,6 @@ func (w *World) Served(slot member.SlotID) bool {
 	return id != "" && w.machine(id).serves(slot)
 }
 
-// AllServed reports whether every slot is.
-func (w *World) AllServed() bool {
-	st := w.State()
-	if st == nil || len(st.Slots()) == 0 {
-		return false
-	}
-	for _, s := range st.Slots() {
-		if !w.Served(s.ID) {
-			return false
-		}
-	}
-	return true
-}
-
 // Mode is how much one agent believes to be allowed.
 func (w *World) Mode(id member.ID) failover.Mode {
 	m := w.machine(id)
@@ -83,15 +69,4 @@ func (w *World) Verdict(id member.ID) consensus.VerdictKind {
 	}
 	s, _ := st.Ledger().Standing(id)
 	return s.Kind
-}
-
-// FactsOf lists the accepted facts of a kind since an index.
-func (w *World) FactsOf(kind consensus.FactKind, since int) []consensus.Fact {
-	var out []consensus.Fact
-	for _, f := range w.facts[min(since, len(w.facts)):] {
-		if f.Accepted && f.Command.Kind == kind {
-			out = append(out, f)
-		}
-	}
-	return out
 }

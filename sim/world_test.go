@@ -24,7 +24,7 @@ func story(t *testing.T, cfg Config, seed uint64) *World {
 	if err := w.Run(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if !w.AllServed() {
+	if !w.allServed() {
 		t.Fatalf("after %v: %v", w.Now(), w.Troubles())
 	}
 	return w

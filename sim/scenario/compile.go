@@ -62,7 +62,7 @@ func (s *Scenario) Compile(seed uint64, opt Options) (*Plan, error) {
 	}
 	c := s.config(g, seed)
 	p.World = worldOf(c)
-	p.World.Load, p.World.Begin = s.Load, s.Begin
+	p.World.Load = s.Load
 	p.World.SnapshotEvery, p.World.KeepEntries = s.SnapshotEvery, s.KeepEntries
 	c2 := compiler{plan: p, eye: eye{g: g, struck: map[string][]member.ID{}}, named: map[string]int{}}
 	for i, x := range s.Steps {

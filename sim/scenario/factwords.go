@@ -243,3 +243,10 @@ func plainly(why string) string {
 	why, _, _ = strings.Cut(why, ": guarded from")
 	return strings.Replace(why, "domain:", "failure domain ", 1)
 }
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -37,7 +37,7 @@ func TestTheLibraryIsPlayedAsItIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := played(t, p, PlayOptions{Story: true})
-			got := string(Account(p, r))
+			got := string(account(p, r))
 			if r.Outcome != Ok {
 				t.Errorf("%s: %s\n%s", r.Outcome, r.Broken, got)
 			}

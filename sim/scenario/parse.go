@@ -21,16 +21,8 @@ const (
 
 // Parse reads the text of a scenario; name is the file's, for mistakes. The
 // error is [strict.Mistakes]: all of them, with their places.
-func Parse(name string, src []byte) (*Scenario, error) { return parse(name, src, nil) }
-
-// ParseOn reads a scenario that is to be played on a fleet that is there: its
-// text has no fleet of its own.
-func ParseOn(name string, src []byte, fleet member.Fleet, council []member.ID) (*Scenario, error) {
-	return parse(name, src, newGround(fleet, council))
-}
-
-func parse(name string, src []byte, on *ground) (*Scenario, error) {
-	r := newReader(name, on)
+func Parse(name string, src []byte) (*Scenario, error) {
+	r := newReader(name)
 	if root := r.Read(src); root != nil {
 		r.read(root)
 	}

@@ -66,16 +66,8 @@ func modeNames() []string {
 // wantedVerdicts reads {victim: down, member:m-3: none}.
 func (r *reader) wantedVerdicts(o object) {
 	const want = "whom and the kind of verdict: {victim: down}"
-	v, ok := o.Get("verdict", want)
-	if !ok {
-		return
-	}
-	if v.Shape != strict.Mapping {
-		o.Bad("verdict", v, want)
-		return
-	}
 	kinds := append(slices.Clone(verdictKinds), noVerdict)
-	for _, p := range v.Pairs {
+	for _, p := range o.pairs("verdict", want) {
 		whom, ok := r.key(p, "expect.verdict")
 		if !ok {
 			continue
@@ -138,15 +130,7 @@ func (r *reader) places(o object, key string) []Selector {
 // servers reads {web-3: spares}.
 func (r *reader) servers(o object) {
 	const want = "slots and by whom they are served at the end: {web-3: spares}"
-	v, ok := o.Get("served_by", want)
-	if !ok {
-		return
-	}
-	if v.Shape != strict.Mapping {
-		o.Bad("served_by", v, want)
-		return
-	}
-	for _, p := range v.Pairs {
+	for _, p := range o.pairs("served_by", want) {
 		slot := Selector{kind: bySlot, name: strings.TrimPrefix(p.Key, string(bySlot))}
 		r.there(p.At, "expect.served_by", slot)
 		by, err := ParseSelector(p.Value.Text)

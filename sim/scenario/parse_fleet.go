@@ -17,9 +17,6 @@ const wantFleet = "demo, a mapping of its numbers, or members and pools as in fl
 func (r *reader) fleet(top object) {
 	v, ok := top.Get("fleet", wantFleet)
 	switch {
-	case r.s.ground != nil && ok:
-		r.Wrong(top.Pairs["fleet"].At, "fleet: the fleet is given already, leave this key out")
-	case r.s.ground != nil:
 	case !ok:
 		r.s.ground = demo()
 	case v.Shape == strict.Text && v.Text == "demo":

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"moonwatch/member"
 	"moonwatch/sim"
 )
 
@@ -192,17 +191,5 @@ func TestAPlanThatCannotBePlayedIsRefused(t *testing.T) {
 	}
 	if _, err := DecodePlan("p", nil); err == nil {
 		t.Error("nothing was taken for a plan")
-	}
-}
-
-func TestAScenarioMayBeReadForAFleetThatIsThere(t *testing.T) {
-	f := sim.Demo()
-	s, err := ParseOn("whatif", []byte("steps: [{at: 30s, do: crash, whom: slot:web-3}]"), f.Fleet, f.Council)
-	if err != nil || s.Members() != 7 {
-		t.Fatal(err)
-	}
-	_, err = ParseOn("whatif", []byte("fleet: demo\nsteps: [{at: 30s, do: crash, whom: member:db-1}]"), f.Fleet, []member.ID{"web-0"})
-	if err == nil || strings.Count(err.Error(), "\n") != 1 {
-		t.Error(err)
 	}
 }

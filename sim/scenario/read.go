@@ -12,9 +12,9 @@ import (
 
 // newReader reads the scenario of a file. Who writes @victim without quotes is
 // told so, and not that YAML keeps the character for itself.
-func newReader(file string, on *ground) *reader {
+func newReader(file string) *reader {
 	r := &reader{named: map[string]int{}}
-	r.File, r.s.ground = file, on
+	r.File = file
 	r.Hint = func(text string) string {
 		if !strings.HasPrefix(text, string(byStep)) {
 			return ""
@@ -120,6 +120,19 @@ func (o object) list(key, want string) []*strict.Value {
 		return nil
 	}
 	return v.Items
+}
+
+// pairs reads a mapping whose keys say something themselves.
+func (o object) pairs(key, want string) []strict.Pair {
+	v, ok := o.Get(key, want)
+	if !ok {
+		return nil
+	}
+	if v.Shape != strict.Mapping {
+		o.Bad(key, v, want)
+		return nil
+	}
+	return v.Pairs
 }
 
 // anything accepts every text.

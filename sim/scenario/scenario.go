@@ -21,8 +21,6 @@ type Scenario struct {
 	// kept for councillors that lag a little; 0: as in the product.
 	SnapshotEvery, KeepEntries uint64
 
-	Begin *sim.Snapshot // where the fleet stands, if it is a real one; see ParseOn
-
 	Duration time.Duration // the storm, from the beginning of the world
 	Settle   time.Duration // how long it may take afterwards until all is well
 	Steps    []Step

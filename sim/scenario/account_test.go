@@ -7,20 +7,19 @@ import (
 	"time"
 )
 
-// Account tells a whole run to people: what the scenario is about, what
-// happened, and how it ended. It is what stands beside each scenario of the
-// library. The result needs its story.
-func Account(p *Plan, r *Result) []byte {
+// account is what stands beside each scenario of the library: what it is about,
+// what happened, and how it ended.
+func account(p *Plan, r *Result) []byte {
 	var out bytes.Buffer
 	for _, line := range wrapped(p.About, 80) {
 		fmt.Fprintf(&out, "%s\n", line)
 	}
-	fmt.Fprintf(&out, "\n%s\n%s\n", Transcript(r.Story), r.Ending())
+	fmt.Fprintf(&out, "\n%s\n%s\n", Transcript(r.Story), ending(r))
 	return out.Bytes()
 }
 
-// Ending is how a run ended, in one line.
-func (r *Result) Ending() string {
+// ending is how a run ended, in one line, and what it broke, in another.
+func ending(r *Result) string {
 	parts := []string{counted(r.Verdicts, "verdict")}
 	if n := len(r.DetectMS); n > 0 {
 		parts = append(parts, "found after "+longestOf(r.DetectMS))
@@ -45,13 +44,6 @@ func longestOf(ms []int64) string {
 		return "at most " + text
 	}
 	return text
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // wrapped breaks a text into lines of at most so many letters.
