@@ -176,16 +176,22 @@ func (m *machine) step(ev mind.Event) {
 	if !m.up() {
 		return
 	}
-	switch ev.(type) {
-	case mind.QuorumHeard, mind.RaftCame:
+	if ofTheCouncil(ev) {
 		m.heard = m.w.now
-	default: // no word of the council
 	}
 	now := m.time()
 	for _, e := range m.mind.Step(now, ev) {
 		m.carryOut(e)
 	}
 	m.arm(now)
+}
+
+// ofTheCouncil reports that an event carries a councillor's word about the
+// council.
+func ofTheCouncil(ev mind.Event) bool {
+	_, feed := ev.(mind.QuorumHeard)
+	_, raft := ev.(mind.RaftCame)
+	return feed || raft
 }
 
 // arm arranges the next wake. One that was arranged for later finds that it is
