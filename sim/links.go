@@ -141,6 +141,22 @@ func (w *World) severed(a, b int) bool {
 	return slices.ContainsFunc(w.links.faults, func(l *linkFault) bool { return l.covers(a, b) && l.severs(w, a, b) })
 }
 
+// interrupted is severed for whoever looks back: a link that flaps or is swizzled
+// was gone a moment ago.
+func (w *World) interrupted(a, b int) bool {
+	if w.links.calm(a, b) {
+		return false
+	}
+	return slices.ContainsFunc(w.links.faults, func(l *linkFault) bool {
+		return l.covers(a, b) && (l.flaps() || l.severs(w, a, b))
+	})
+}
+
+// flapping reports whether there is a link that comes and goes.
+func (l *links) flapping() bool { return slices.ContainsFunc(l.faults, (*linkFault).flaps) }
+
+func (l *linkFault) flaps() bool { return l.f.Do == Flap || l.f.Do == Swizzle }
+
 // severs reports whether the fault lets nothing through at this moment on a way
 // that it covers.
 func (l *linkFault) severs(w *World, a, b int) bool {

@@ -115,6 +115,43 @@ func TestAFlapGoesOnAndOff(t *testing.T) {
 	}
 }
 
+// TestWhoWasJustGoneIsNotHeldToBeWell has a third of a fleet and another third
+// lose each other again and again, while the leader sits in one of them.
+func TestWhoWasJustGoneIsNotHeldToBeWell(t *testing.T) {
+	cfg := Fleet(30)
+	w, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, w, 10*time.Second)
+	leader := w.machine(w.Leader())
+	one, other := []member.ID{leader.id}, []member.ID{}
+	for i, m := range w.machines {
+		switch {
+		case m == leader || i >= 26:
+		case len(one) < 11 && i%2 == 1:
+			one = append(one, m.id)
+		default:
+			other = append(other, m.id)
+		}
+	}
+	gone, untouched := w.machine(other[2]), w.machine("m-029")
+	if !gone.well(leader) {
+		t.Fatalf("%s is not well before anything happened", gone.id)
+	}
+	w.Begin(Fault{Do: Flap, Whom: one, Other: other, Every: 20 * time.Second})
+	run(t, w, 12*time.Second)
+	if w.severed(gone.i, leader.i) {
+		t.Fatal("the links should be back just now")
+	}
+	if gone.well(leader) {
+		t.Errorf("%s was cut off from the leader two seconds ago", gone.id)
+	}
+	if !untouched.well(leader) {
+		t.Errorf("nothing happened to %s", untouched.id)
+	}
+}
+
 func TestBurstsLoseTheirShareInSpells(t *testing.T) {
 	w := still(t, 8)
 	w.Begin(Fault{Do: Burst, Whom: []member.ID{"m-000"}, Share: 0.3, Every: 200 * time.Millisecond})

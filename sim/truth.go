@@ -39,12 +39,21 @@ func (m *machine) well(leader *machine) bool {
 	if !m.up() || m.slow.more > tolerated || w.now-m.ailed < grace || w.now-m.lossyAt < lossMemory || m.stoodAt > 0 && w.now-m.stoodAt < stallMemory {
 		return false
 	}
-	if !w.councilReaches(m) {
+	return m.reached(leader, w.severed) && (!w.links.flapping() || m.reached(leader, w.interrupted))
+}
+
+// reached reports that most councillors, and most of those whose word can come to
+// the leader, reach a member and are reached, as severed has it. A link that comes
+// and goes is to be looked at both ways: a verdict that comes as it is back was
+// made while it was gone.
+func (m *machine) reached(leader *machine, severed func(a, b int) bool) bool {
+	w := m.w
+	if !w.councilReaches(m, severed) {
 		return false
 	}
 	good, all := 0, 0
 	for _, x := range w.machines {
-		if x == m || !x.up() || !w.heardBy(x, leader) {
+		if x == m || !x.up() || !w.heardBy(x, leader, severed) {
 			continue
 		}
 		all++
@@ -56,10 +65,10 @@ func (m *machine) well(leader *machine) bool {
 }
 
 // councilReaches reports that most councillors reach a member and are reached.
-func (w *World) councilReaches(m *machine) bool {
+func (w *World) councilReaches(m *machine, severed func(a, b int) bool) bool {
 	n := 0
 	for _, id := range w.cfg.Council {
-		if c := w.machine(id); c == m || !w.severed(m.i, c.i) && !w.severed(c.i, m.i) {
+		if c := w.machine(id); c == m || !severed(m.i, c.i) && !severed(c.i, m.i) {
 			n++
 		}
 	}
@@ -68,13 +77,13 @@ func (w *World) councilReaches(m *machine) bool {
 
 // heardBy reports whether an agent's statements come to the leader, straight
 // or through another councillor.
-func (w *World) heardBy(x, leader *machine) bool {
-	if !w.severed(x.i, leader.i) {
+func (w *World) heardBy(x, leader *machine, severed func(a, b int) bool) bool {
+	if !severed(x.i, leader.i) {
 		return true
 	}
 	for _, id := range w.cfg.Council {
 		c := w.machine(id)
-		if c.up() && !w.severed(x.i, c.i) && !w.severed(c.i, leader.i) {
+		if c.up() && !severed(x.i, c.i) && !severed(c.i, leader.i) {
 			return true
 		}
 	}
