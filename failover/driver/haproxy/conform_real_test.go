@@ -45,6 +45,7 @@ func TestHAProxyConforms(t *testing.T) {
 		Steps: conform.DoorSteps(map[member.ID]string{"spare-1": fmt.Sprintf("port %d", at["spare-1"].Port())}),
 		Nonsense: []string{
 			strings.TrimSuffix(p.raw("show servers state web"), "\n"),      // cut short
+			p.raw("show servers state web"),                                // without the map, as if no slot had a mark
 			p.raw("show servers state web") + "0x1 web-0 57/spare-1 x\n\n", // a map of something else
 			p.raw("help"),
 		},
