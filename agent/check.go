@@ -52,7 +52,8 @@ func (o *Observer) checked(now time.Time, c Checked) {
 	} else {
 		k.fails++
 	}
-	was, sure := k.accused, k.fails >= o.failsNeeded(c)
+	weather := o.wayTo(e)
+	was, sure := k.accused, k.fails >= o.failsNeeded(c, weather)
 	k.accused = !c.Good && sure
 	r := &e.roll
 	asked := !r.id.IsZero() && r.service == Abstain
@@ -60,7 +61,7 @@ func (o *Observer) checked(now time.Time, c Checked) {
 		switch {
 		case c.Good:
 			r.service = Up
-		case sure || !c.Silent || o.medianLoss() < clearWeather:
+		case sure || !c.Silent || weather < clearWeather:
 			r.service = Down
 		}
 		asked = r.service == Abstain
@@ -79,16 +80,27 @@ func (o *Observer) checked(now time.Time, c Checked) {
 	}
 }
 
-// clearWeather is the median loss below which a single silent check says
-// something: a quorum of them lost by chance is rarer than one in 10,000.
+// clearWeather is the loss below which a single silent check says something: a
+// quorum of them lost by chance is rarer than one in 10,000.
 const clearWeather = 0.05
+
+// wayTo is the loss that a silent check may be a part of: the median of this
+// observer's edges, or that of the very edge, if it is worse, for a machine behind a
+// bad cable is silent now and then to everybody, and well. Where that loss is an
+// accusation itself, it excuses nothing.
+func (o *Observer) wayTo(e *edge) float64 {
+	if e.loss {
+		return o.medianLoss()
+	}
+	return max(o.medianLoss(), e.lossBefore(&o.cfg))
+}
 
 // failsNeeded is how many checks in a row must fail to accuse a service. A
 // refusal is an answer, so few are enough; silence may be the network's, which
 // loses connections as it loses probes.
-func (o *Observer) failsNeeded(c Checked) int {
+func (o *Observer) failsNeeded(c Checked, weather float64) int {
 	if !c.Silent {
 		return o.cfg.CheckFails
 	}
-	return chanceRun(o.medianLoss(), o.cfg.CheckFails, &o.cfg)
+	return chanceRun(weather, o.cfg.CheckFails, &o.cfg)
 }

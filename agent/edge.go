@@ -102,6 +102,18 @@ func (e *edge) carries(c *Config) (float64, bool) {
 	return float64(bits.OnesCount64(recent)) / float64(seen), true
 }
 
+// lossBefore is the share of regular probes that were lost before those that are
+// being lost now, in a row: these tell of the subject and not of the way there. It
+// is 0 while there are too few to say anything.
+func (e *edge) lossBefore(c *Config) float64 {
+	going := min(e.outage, e.seen)
+	seen := e.seen - going
+	if seen < c.OutageRun {
+		return 0
+	}
+	return float64(bits.OnesCount64(e.window>>uint(going))) / float64(seen)
+}
+
 func (e *edge) lost() int { return bits.OnesCount64(e.window) }
 
 func (e *edge) record(lost bool, c *Config) {

@@ -37,7 +37,7 @@ var ofAgent = []Mutant{
 		Ought:  "L4",
 		Edits: []Edit{
 			{"agent/check.go", "if !c.Silent {", "if c.Seq > 0 {"},
-			{"agent/check.go", "case sure || !c.Silent || o.medianLoss() < clearWeather:", "default:"},
+			{"agent/check.go", "case sure || !c.Silent || weather < clearWeather:", "default:"},
 		},
 	},
 }
