@@ -77,12 +77,18 @@ is not served in the end, 7 a promise would be broken: please report that.`,
 	return c
 }
 
+// longestWatch is longer than anything that is decided takes.
+const longestWatch = 24 * time.Hour
+
+// mostRPS is more than any host gets, and a count of them all still fits.
+const mostRPS = 10_000_000
+
 func (x *simWhatif) answer(ctx context.Context, says []string) error {
 	switch {
-	case x.watch < time.Second:
-		return usage("--for is %v, want at least 1s", x.watch)
-	case x.rps <= 0:
-		return usage("--rps is %v, want more than 0", x.rps)
+	case x.watch < time.Second || x.watch > longestWatch:
+		return usage("--for is %v, want 1s to %v", x.watch, longestWatch)
+	case !(x.rps > 0 && x.rps <= mostRPS): // NaN is refused too
+		return usage("--rps is %v, want more than 0 and at most %d", x.rps, mostRPS)
 	}
 	q := whatif.Question{Says: says, Seed: x.seed, For: x.watch, RPS: x.rps}
 	if err := x.subject(ctx, &q); err != nil {
@@ -125,7 +131,8 @@ func (x *simWhatif) subject(ctx context.Context, q *whatif.Question) error {
 	}
 	q.Begin = &sim.Snapshot{Ledger: l.Ledger, At: l.Taken}
 	if k := l.Knowledge; !k.Current && !k.AsOf.IsZero() {
-		fmt.Fprintf(x.app.errw, "note: the agent hears of no council: this is the fleet as it stood %s ago (fact %d)\n", span(l.Taken.Sub(k.AsOf)), k.Head)
+		q.Old = l.Taken.Sub(k.AsOf)
+		fmt.Fprintf(x.app.errw, "note: the agent hears of no council: this is the fleet as it stood %s ago (fact %d)\n", span(q.Old), k.Head)
 	}
 	return nil
 }
@@ -148,7 +155,9 @@ func (x *simWhatif) play(ctx context.Context, posed *whatif.Posed) error {
 	if err != nil {
 		return err
 	}
-	rec, err := campaign.One(ctx, crew, campaign.Task{Seed: posed.Plan.Seed, Plan: text, Story: true})
+	rec, err := while(newBar(x.app.errw), fmt.Sprintf("looking on for %s of virtual time", span(x.watch)), func() (campaign.Record, error) {
+		return campaign.One(ctx, crew, campaign.Task{Seed: posed.Plan.Seed, Plan: text, Story: true})
+	})
 	switch {
 	case err != nil && interrupted(ctx, err):
 		return errors.New("interrupted before it ended: nothing is known")

@@ -73,7 +73,7 @@ func TestWhatIfSaysHowOldItsLedgerIs(t *testing.T) {
 		t.Errorf("it notes %q, want the age", r.err)
 	}
 	var a whatif.Answer
-	if err := json.Unmarshal([]byte(r.out), &a); err != nil || !a.OK || len(a.Spares) != 1 {
+	if err := json.Unmarshal([]byte(r.out), &a); err != nil || !a.OK || len(a.Spares) != 1 || !strings.Contains(strings.Join(a.Assumed, "\n"), "1h0m0s old") {
 		t.Errorf("%v in %s", err, r.out)
 	}
 }
@@ -91,7 +91,9 @@ func TestWhatIfAsksAFile(t *testing.T) {
 	call(t, "sim", "whatif", "--fleet", file, "lose failure domain b", "--for", "1m").wants(t, exitDegraded)
 	call(t, "sim", "whatif", "--fleet", file, "kill wbe-3").wants(t, exitUsage, "is it web-3?")
 	call(t, "sim", "whatif", "--fleet", file).wants(t, exitUsage, "say what breaks")
-	call(t, "sim", "whatif", "--fleet", file, "kill web-3", "--for", "0s").wants(t, exitUsage, "at least 1s")
+	call(t, "sim", "whatif", "--fleet", file, "kill web-3", "--for", "0s").wants(t, exitUsage, "want 1s to 24h0m0s")
+	call(t, "sim", "whatif", "--fleet", file, "kill web-3", "--for", "25h").wants(t, exitUsage, "want 1s to 24h0m0s")
+	call(t, "sim", "whatif", "--fleet", file, "kill web-3", "--rps", "NaN").wants(t, exitUsage, "want more than 0 and at most")
 	call(t, "sim", "whatif", "--fleet", file, "--agent", "127.0.0.1:1", "kill web-3").wants(t, exitUsage, "two fleets")
 	call(t, "sim", "whatif", "--fleet", "nowhere.yaml", "kill web-3").wants(t, exitError, "nowhere.yaml")
 	call(t, "sim", "whatif", "--agent", "127.0.0.1:1", "kill web-3").wants(t, exitError, "--fleet fleet.yaml")

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/member"
+	"moonwatch/sim"
 	"moonwatch/sim/scenario"
 )
 
@@ -21,10 +23,11 @@ type Answer struct {
 	Promise  string      `json:"promise,omitempty"`  // one that was broken
 	Broken   string      `json:"broken,omitempty"`   // and how
 	Story    []Line      `json:"story"`              // what would happen, in order
-	Slots    []Slot      `json:"slots"`              // that would lose their service
+	Slots    []Slot      `json:"slots"`              // that would lose their service, or had lost it before
 	Spares   []member.ID `json:"spares_used"`        // in the order in which they would be claimed
-	Left     int         `json:"spares_left"`        // that would be free in the end
-	Modes    []string    `json:"modes"`              // of the brake, in order
+	Left     int         `json:"spares_left"`        // that would run and be free in the end
+	Modes    []string    `json:"modes"`              // of the fleet's brake, in order
+	Leader   member.ID   `json:"leader"`             // of the council in the end; empty: nobody, and nothing is decided
 	Held     []Hold      `json:"held,omitempty"`     // what would wait, and for what
 	Requests []Requests  `json:"requests,omitempty"` // by host
 }
@@ -39,8 +42,12 @@ type Line struct {
 type Slot struct {
 	Slot     member.SlotID `json:"slot"`
 	LostMS   int64         `json:"lost_ms"`
-	ServedMS *int64        `json:"served_ms"` // nil: not within the time that was looked at
+	Before   bool          `json:"before,omitempty"` // it was lost before it began
+	ServedMS *int64        `json:"served_ms"`        // nil: not within the time that was looked at
 	By       member.ID     `json:"by,omitempty"`
+	Why      string        `json:"why,omitempty"` // it is not served again
+
+	lost member.ID // who served it
 }
 
 // Hold is a case that would wait.
@@ -73,7 +80,11 @@ func (p *Posed) Read(r *scenario.Result) (*Answer, error) {
 	for _, d := range p.Deeds {
 		a.Asked = append(a.Asked, d.Says)
 	}
-	x := reader{a: a, first: first, slots: map[member.SlotID]int{}, duty: map[member.ID]string{}}
+	x := reader{
+		a: a, first: first, slots: map[member.SlotID]int{}, duty: map[member.ID]string{}, state: map[member.ID]string{},
+		held: map[member.ID]string{},
+	}
+	x.before(p.Stand)
 	for _, e := range scenario.Lines(r.Story) {
 		x.line(e)
 	}
@@ -81,6 +92,9 @@ func (p *Posed) Read(r *scenario.Result) (*Answer, error) {
 		x.event(e)
 	}
 	x.sum(r.Story)
+	if p.Plan.World.Begin == nil && x.led != "" {
+		a.Assumed = append(a.Assumed, fmt.Sprintf("%s leads the council when it begins; another seed has another leader", x.led))
+	}
 	if r.Outcome == scenario.SafetyBroken || r.Outcome == scenario.NotDeterministic {
 		a.Promise, a.Broken = r.Promise, r.Broken
 	}
@@ -98,6 +112,9 @@ func (p *Posed) assumed() []string {
 		return []string{"everybody is well and every slot is served when it begins"}
 	}
 	out := []string{fmt.Sprintf("the fleet stands as the ledger's fact %d says; who has no verdict is well", s.Head)}
+	if p.Old > 0 {
+		out = append(out, fmt.Sprintf("that ledger is %s old: its agent hears of no council, and facts may be missing", seconds(p.Old.Milliseconds())))
+	}
 	for _, id := range slices.Sorted(maps.Keys(s.Condemned)) {
 		out = append(out, fmt.Sprintf("%s stands under a verdict (%s) and stays so", id, s.Condemned[id]))
 	}
@@ -116,6 +133,23 @@ type reader struct {
 	first int64
 	slots map[member.SlotID]int // places in Answer.Slots
 	duty  map[member.ID]string
+	state map[member.ID]string // in the member's lane
+	held  map[member.ID]string // why the last case about it waits
+	led   member.ID            // the leader when it begins
+}
+
+// before books the slots that a fleet had lost when it was asked about: their
+// occupants stand under a verdict that says so.
+func (x *reader) before(s sim.Stand) {
+	for _, slot := range slices.Sorted(maps.Keys(s.Occupants)) {
+		id := s.Occupants[slot]
+		switch s.Condemned[id] {
+		case consensus.VerdictDown, consensus.VerdictServiceDown, consensus.VerdictDomainCut:
+			x.slots[slot] = len(x.a.Slots)
+			x.a.Slots = append(x.a.Slots, Slot{Slot: slot, Before: true, lost: id})
+		default: // its service goes on
+		}
+	}
 }
 
 func (x *reader) line(e scenario.Event) {
@@ -126,6 +160,15 @@ func (x *reader) line(e scenario.Event) {
 
 func (x *reader) event(e scenario.Event) {
 	after := e.AtMS >= x.first
+	if e.Lane == scenario.LaneCouncil && e.State != "" {
+		x.a.Leader = e.Member
+		if !after {
+			x.led = e.Member
+		}
+	}
+	if e.Lane == scenario.LaneMember && e.State != "" {
+		x.state[e.Member] = e.State
+	}
 	switch {
 	case e.Lane == scenario.LanePool && e.State != "":
 		before := x.duty[e.Member]
@@ -133,11 +176,16 @@ func (x *reader) event(e scenario.Event) {
 		if after && e.State == string(failover.Claimed) && before != e.State {
 			x.a.Spares = append(x.a.Spares, e.Member)
 		}
+	case e.Lane == scenario.LaneCase && e.State == string(failover.Cutover):
+		x.back(e)
 	case !after:
 	case e.Lane == scenario.LaneBrake && e.State != "":
-		x.a.Modes = append(x.a.Modes, e.State)
+		if n := len(x.a.Modes); n == 0 || x.a.Modes[n-1] != e.State { // or a pool's has changed
+			x.a.Modes = append(x.a.Modes, e.State)
+		}
 	case e.Lane == scenario.LaneCase && e.State == string(failover.Held):
 		x.a.Held = append(x.a.Held, Hold{AtMS: e.AtMS - x.first, Text: e.Text})
+		x.held[e.Member] = e.Text
 	case e.Slot != "" && e.Served:
 		if i, lost := x.slots[e.Slot]; lost {
 			at := e.AtMS - x.first
@@ -146,14 +194,48 @@ func (x *reader) event(e scenario.Event) {
 		}
 	case e.Slot != "":
 		x.slots[e.Slot] = len(x.a.Slots)
-		x.a.Slots = append(x.a.Slots, Slot{Slot: e.Slot, LostMS: e.AtMS - x.first})
+		x.a.Slots = append(x.a.Slots, Slot{Slot: e.Slot, LostMS: e.AtMS - x.first, lost: e.Member})
 	}
 }
 
+// back books that a slot which was lost before has a new occupant, which was
+// seen to serve it.
+func (x *reader) back(e scenario.Event) {
+	for i := range x.a.Slots {
+		if s := &x.a.Slots[i]; s.Before && s.lost == e.Member && s.ServedMS == nil {
+			at := max(0, e.AtMS-x.first)
+			s.ServedMS = &at
+			delete(x.slots, s.Slot)
+		}
+	}
+}
+
+// why says why a slot is not served in the end.
+func (x *reader) why(s Slot) string {
+	switch held := x.held[s.lost]; {
+	case x.a.Leader == "":
+		return "nobody leads the council, so nothing is decided"
+	case held != "":
+		return held
+	case x.state[s.lost] == string(consensus.VerdictDomainCut):
+		return "its failure domain is out of reach as a whole and may well run, so nobody is replaced"
+	default:
+		return ""
+	}
+}
+
+// unusable are the states, in a member's lane, of a spare that nobody can use.
+var unusable = []string{"off", "gone", string(consensus.VerdictDown), string(consensus.VerdictDomainCut)}
+
 func (x *reader) sum(s *scenario.Story) {
 	for _, m := range s.Members {
-		if x.duty[m.ID] == string(failover.Spare) {
+		if x.duty[m.ID] == string(failover.Spare) && !slices.Contains(unusable, x.state[m.ID]) {
 			x.a.Left++
+		}
+	}
+	for i, slot := range x.a.Slots {
+		if slot.ServedMS == nil {
+			x.a.Slots[i].Why = x.why(slot)
 		}
 	}
 	from := int(x.first / 1000)
@@ -192,8 +274,12 @@ func (a *Answer) Text() string {
 	}
 	for _, s := range a.Slots {
 		switch {
+		case s.ServedMS == nil && s.Before:
+			p("slot %s: not served when it begins, and not served again%s", s.Slot, because(s.Why))
 		case s.ServedMS == nil:
-			p("slot %s: not served again", s.Slot)
+			p("slot %s: not served again%s", s.Slot, because(s.Why))
+		case s.Before:
+			p("slot %s: not served when it begins, served again after %s", s.Slot, seconds(*s.ServedMS))
 		default:
 			p("slot %s: served again by %s after %s", s.Slot, s.By, seconds(*s.ServedMS-s.LostMS))
 		}
@@ -210,6 +296,9 @@ func (a *Answer) Text() string {
 	for _, h := range a.Held {
 		p("held: %s (from %s on)", h.Text, seconds(h.AtMS))
 	}
+	if a.Leader == "" {
+		p("council: nobody leads it in the end")
+	}
 	if len(a.Modes) > 0 {
 		p("brake: %s", strings.Join(a.Modes, ", then "))
 	} else {
@@ -223,6 +312,13 @@ func (a *Answer) Text() string {
 		p("requests to %s: %d of %d fail, at most %d in one second, the last one within %s", r.Host, r.Failed, r.Total, r.WorstSecond, seconds(*r.LastMS))
 	}
 	return b.String()
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }
 
 func seconds(ms int64) string {

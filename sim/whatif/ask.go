@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"moonwatch/consensus"
@@ -17,6 +18,7 @@ type Question struct {
 	Fleet   member.Fleet
 	Council []member.ID   // empty: chosen as the fleet's own councillors would be
 	Begin   *sim.Snapshot // where a real fleet stands; Fleet and Council are then its own
+	Old     time.Duration // how long ago the agent that was asked last knew that it knows all; 0: it does
 	Says    []string      // the faults, in words
 	Seed    uint64
 	For     time.Duration // how long to look on after the first fault
@@ -36,6 +38,7 @@ const usualRPS = 100
 // Posed is a question that was understood, ready to be played.
 type Posed struct {
 	Plan  *scenario.Plan
+	Old   time.Duration // of the question
 	Deeds []Deed
 	At    time.Duration // of the moment from which the answer counts
 	Stand sim.Stand
@@ -60,6 +63,11 @@ func Pose(q Question) (*Posed, error) {
 	if watch <= 0 {
 		watch = lookOn
 	}
+	for _, d := range deeds {
+		if d.At >= watch {
+			return nil, fmt.Errorf("%q: %w: it begins after the end, for %v are looked at", d.Says, ErrNotUnderstood, watch)
+		}
+	}
 	p := &scenario.Plan{
 		Version: scenario.PlanVersion, Scenario: "whatif", Seed: q.Seed,
 		World: scenario.World{
@@ -83,7 +91,7 @@ func Pose(q Question) (*Posed, error) {
 		}
 		p.Steps = append(p.Steps, s)
 	}
-	return &Posed{Plan: p, Deeds: deeds, At: settled, Stand: stand}, nil
+	return &Posed{Plan: p, Old: q.Old, Deeds: deeds, At: settled, Stand: stand}, nil
 }
 
 // stand is where the fleet of the question stands.
@@ -156,19 +164,43 @@ func loads(f member.Fleet, rps float64, deeds []Deed) []scenario.Load {
 		rps = usualRPS
 	}
 	var out []scenario.Load
-	for _, p := range f.Pools {
-		host := p.Name
-		if len(p.Hosts) > 0 {
-			host = p.Hosts[0]
+	add := func(host, pool string) {
+		if !slices.ContainsFunc(out, func(l scenario.Load) bool { return l.Host == host }) {
+			out = append(out, scenario.Load{Host: host, Pool: pool, RPS: rps})
 		}
-		out = append(out, scenario.Load{Host: host, Pool: p.Name, RPS: rps})
-		for _, d := range deeds {
-			if d.Host != "" && d.Host != host && slices.Contains(p.Hosts, d.Host) {
-				out = append(out, scenario.Load{Host: d.Host, Pool: p.Name, RPS: rps})
-			}
+	}
+	for _, p := range f.Pools {
+		add(hostsOf(p)[0], p.Name)
+	}
+	for _, d := range deeds {
+		if pool, ok := poolOf(f.Pools, d.Host); ok {
+			add(d.Host, pool)
 		}
 	}
 	return out
+}
+
+// hostsOf are the hosts of a pool. One without any has its name for one, so that
+// requests can be told from those to others.
+func hostsOf(p member.Pool) []string {
+	if len(p.Hosts) == 0 {
+		return []string{p.Name}
+	}
+	return p.Hosts
+}
+
+// poolOf is the pool that serves a host: by its name, or by "*." and what is
+// behind the host's first dot.
+func poolOf(pools []member.Pool, host string) (name string, ok bool) {
+	_, above, dotted := strings.Cut(host, ".")
+	for _, as := range []string{host, "*." + above} {
+		for _, p := range pools {
+			if slices.Contains(hostsOf(p), as) && (as == host || dotted) {
+				return p.Name, true
+			}
+		}
+	}
+	return "", false
 }
 
 func understood(says []string, f Fleet) ([]Deed, error) {

@@ -93,6 +93,58 @@ func TestAQuestionGoesOnFromALedger(t *testing.T) {
 	}
 }
 
+// TestASlotThatWasLostBeforeIsNotForgotten asks about a fleet that serves all but
+// one slot: that nothing happens to the others does not make it well.
+func TestASlotThatWasLostBeforeIsNotForgotten(t *testing.T) {
+	cfg := sim.Demo()
+	cfg.Seed = 3
+	w, err := sim.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Strike(sim.Fault{At: 30 * time.Second, Do: sim.Crash, Whom: []member.ID{"spare-0", "spare-1"}},
+		sim.Fault{At: 4 * time.Minute, Do: sim.Crash, Whom: []member.ID{"web-2"}})
+	if err := w.Run(5 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := w.State().Ledger().Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer(t, Question{
+		Begin: &sim.Snapshot{Ledger: ledger, At: time.Date(2026, 1, 1, 0, 5, 0, 0, time.UTC)}, Old: 31 * time.Second,
+		Says: []string{"stall web-1 for 1s"}, Seed: 4, For: time.Minute,
+	})
+	if a.OK || len(a.Slots) != 1 || a.Slots[0].Slot != "web-2" || !a.Slots[0].Before || a.Slots[0].ServedMS != nil {
+		t.Errorf("slots %+v, want web-2 lost before and not served again", a.Slots)
+	}
+	if x := strings.Join(a.Assumed, "; "); !strings.Contains(x, "that ledger is 31s old") {
+		t.Errorf("assumed %q, want the age of the ledger", x)
+	}
+}
+
+func TestWhyNothingIsDoneIsSaid(t *testing.T) {
+	for says, want := range map[string]string{
+		"lose failure domain b":          "its failure domain is out of reach",
+		"kill a majority of the council": "nobody leads the council",
+		"kill web-1, web-2 and spare-0":  "waits (brake)",
+	} {
+		a := answer(t, Question{Fleet: demoFleet(), Says: []string{says}, Seed: 1, For: time.Minute})
+		if a.OK || len(a.Slots) == 0 || !strings.Contains(a.Slots[0].Why, want) {
+			t.Errorf("%s: slots %+v, want one that is not served again, and %q", says, a.Slots, want)
+		}
+		if (a.Leader == "") != (want == "nobody leads the council") {
+			t.Errorf("%s: %q leads in the end", says, a.Leader)
+		}
+	}
+}
+
+func TestTheDeadAreNoSpares(t *testing.T) {
+	if a := answer(t, Question{Fleet: demoFleet(), Says: []string{"kill 100% of the fleet"}, Seed: 1, For: time.Minute}); a.Left != 0 {
+		t.Errorf("%d spares are left of a fleet without power", a.Left)
+	}
+}
+
 func TestAQuestionThatCannotBeAskedIsRefused(t *testing.T) {
 	for _, c := range []struct {
 		q    Question
@@ -100,6 +152,7 @@ func TestAQuestionThatCannotBeAskedIsRefused(t *testing.T) {
 	}{
 		{Question{Fleet: demoFleet()}, "nothing was said"},
 		{Question{Fleet: demoFleet(), Says: []string{"explode", "kill web-9"}}, "web-9"},
+		{Question{Fleet: demoFleet(), Says: []string{"kill web-1 at 1h"}}, "it begins after the end"},
 		{Question{Begin: &sim.Snapshot{Ledger: []byte("{}")}, Says: []string{"kill web-1"}}, "no fleet"},
 	} {
 		if _, err := Pose(c.q); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -221,6 +221,11 @@ func (s *sentence) cut(d *Deed) error {
 		return errors.New("cut is between members that are named: isolate the leader instead")
 	}
 	d.Other = other.Whom
+	for _, id := range d.Whom {
+		if slices.Contains(d.Other, id) {
+			return fmt.Errorf("%s cannot be cut off from itself", id)
+		}
+	}
 	return nil
 }
 
@@ -228,6 +233,13 @@ func (s *sentence) flood(d *Deed) error {
 	host, err := s.take("a subdomain")
 	if err != nil {
 		return err
+	}
+	if _, ok := poolOf(s.fleet.Fleet.Pools, host); !ok {
+		var hosts []string
+		for _, p := range s.fleet.Fleet.Pools {
+			hosts = append(hosts, hostsOf(p)...)
+		}
+		return fmt.Errorf("no pool serves %s: %s", host, known(host, hosts))
 	}
 	d.Do, d.Host, d.Share = sim.Flood, host, 10
 	if s.next("by") {

@@ -14,6 +14,7 @@ import (
 func demo() Fleet {
 	cfg := sim.Demo()
 	f := Fleet{Fleet: &cfg.Fleet, Council: cfg.Council, Occupants: map[member.SlotID]member.ID{}}
+	cfg.Fleet.Pools[0].Hosts = []string{"www.example.com", "*.shop.example.com"}
 	for i, s := range cfg.Fleet.Pools[0].Slots {
 		f.Occupants[s] = cfg.Fleet.Members[i].ID
 	}
@@ -46,6 +47,7 @@ func TestASentenceIsUnderstoodAsPeopleMeanIt(t *testing.T) {
 		"fill the disk of web-0":                 "0s full-disk [web-0]",
 		"stall the disk of the leader for 10s":   "0s stall-disk leader for 10s",
 		"flood www.example.com by 20x for 1m":    "0s flood www.example.com x 20 for 1m0s",
+		"flood eu.shop.example.com by 2":         "0s flood eu.shop.example.com x 2",
 	} {
 		d, err := Understand(says, demo())
 		got := d.String()
@@ -77,6 +79,8 @@ func TestWhatIsNotUnderstoodSaysWhatThereIs(t *testing.T) {
 		"kill the leader and web-0":      "are two sentences",
 		"flood www.example.com by night": `"night" is no factor`,
 		"flood":                          "a subdomain",
+		"flood ww.example.com":           "no pool serves ww.example.com: is it www.example.com?",
+		"cut web-0 from domain a":        "web-0 cannot be cut off from itself",
 		"kill failure b":                 `wants "domain NAME"`,
 	} {
 		_, err := Understand(says, demo())
