@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,9 +42,11 @@ func TestMain(m *testing.M) {
 // part is what stands in a plan for an actor.
 type part struct {
 	Seed    uint64
-	Do      string // "crash", "hang", "refuse", "exit", or an outcome
+	Do      string // "crash", "hang", "refuse", "exit", "killed", "killed once", or an outcome
 	Wait    time.Duration
 	Process string // file to write the process id to
+
+	again bool // the file was there
 }
 
 func act(t Task) (*scenario.Result, error) {
@@ -52,6 +55,8 @@ func act(t Task) (*scenario.Result, error) {
 		return nil, err
 	}
 	if p.Process != "" {
+		_, err := os.Stat(p.Process)
+		p.again = err == nil
 		if err := os.WriteFile(p.Process, fmt.Append(nil, os.Getpid()), 0o600); err != nil {
 			return nil, err
 		}
@@ -67,6 +72,13 @@ func act(t Task) (*scenario.Result, error) {
 		panic("planted")
 	case "hang":
 		time.Sleep(time.Hour)
+	case "killed once":
+		if p.again {
+			break
+		}
+		fallthrough
+	case "killed":
+		return nil, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "refuse":
 		return nil, errors.New("plan: no such member")
 	case "exit":
@@ -111,6 +123,14 @@ func timeless(s *Summary) Summary {
 	c := *s
 	c.Wall, c.PerSecond, c.Peak = 0, nil, nil
 	return c
+}
+
+func TestAWorkerThatIsKilledFromOutsideSaysNothingAboutItsSeed(t *testing.T) {
+	once := filepath.Join(t.TempDir(), "pid")
+	s := run(t, play(t, 4, map[uint64]part{2: {Do: "killed once", Process: once}, 3: {Do: "killed"}}))
+	if s.Seeds != 4 || s.Broken != 1 || s.Failures[0].Seed != 3 || !strings.HasPrefix(s.Failures[0].Broken, "killed from outside") {
+		t.Errorf("%d seeds, %+v; want seed 3 alone, which was killed twice", s.Seeds, s.Failures)
+	}
 }
 
 func TestASummaryAddsUpWhatWasPlayed(t *testing.T) {

@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,8 @@ type Crew struct {
 type Crash struct {
 	How  string // in a few words
 	Said string // the beginning of what it wrote to standard error
+
+	killed bool // from outside
 }
 
 func (c *Crash) Error() string { return c.How }
@@ -45,11 +48,24 @@ type child struct {
 	in      io.WriteCloser
 	answers chan Answer // closed when the process writes no more
 	stderr  *head
+	babbles bool // what it wrote was no answer; told by closing answers
 }
 
-// do has a plan played. The error is a *Crash if there is no result, and ctx's if
-// that ended first. Any other error means that no worker can be started.
+// do has a plan played, and once more if its worker was killed from outside: the
+// plan had no part in that, unless it comes again, as when the world takes more
+// memory than there is.
 func (w *worker) do(ctx context.Context, t Task) (Answer, error) {
+	a, err := w.once(ctx, t)
+	var crash *Crash
+	if errors.As(err, &crash) && crash.killed {
+		a, err = w.once(ctx, t)
+	}
+	return a, err
+}
+
+// once has a plan played. The error is a *Crash if there is no result, and ctx's if
+// that ended first. Any other error means that no worker can be started.
+func (w *worker) once(ctx context.Context, t Task) (Answer, error) {
 	if err := ctx.Err(); err != nil {
 		return Answer{}, err
 	}
@@ -109,10 +125,15 @@ func (w *worker) bury(how string) error {
 	}
 	_ = c.in.Close() // the other end is gone
 	err := c.cmd.Wait()
-	if how == "" {
+	var exit *exec.ExitError
+	killed := how == "" && !c.babbles && errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
+	switch {
+	case killed:
+		how = "killed from outside, as when memory is short"
+	case how == "":
 		how = c.epitaph(err)
 	}
-	return &Crash{how, c.stderr.String()}
+	return &Crash{how, c.stderr.String(), killed}
 }
 
 // hire starts a process. A ctrl-C in our terminal is ours to handle, so it gets
@@ -145,7 +166,8 @@ func (c *child) listen(out io.Reader) {
 	for d := json.NewDecoder(out); ; {
 		var a Answer
 		if err := d.Decode(&a); err != nil {
-			_ = c.cmd.Process.Kill() // it has ended, or talks nonsense
+			c.babbles = !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
+			_ = c.cmd.Process.Kill() // or it has ended
 			return
 		}
 		c.answers <- a
