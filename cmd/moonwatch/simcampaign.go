@@ -59,6 +59,13 @@ Exit codes: those of sim run, of the worst seed.`,
 			if len(args) > 0 {
 				name = args[0]
 			}
+			// What was not given has its default, which is 0; what was given as 0 is
+			// a mistake.
+			for _, name := range []string{"minutes", "members", "for"} {
+				if f := c.Flags().Lookup(name); f.Changed && (f.Value.String() == "0" || f.Value.String() == "0s") {
+					return usage("--%s is %s, want more than 0", name, f.Value)
+				}
+			}
 			if k.length > 0 && !c.Flags().Changed("seeds") {
 				k.seeds = 0
 			}
@@ -80,6 +87,9 @@ Exit codes: those of sim run, of the worst seed.`,
 	return c
 }
 
+// mostMinutes is a scenario's longest duration.
+const mostMinutes = 720 * 60
+
 func (k simCampaign) check() error {
 	switch {
 	case k.seeds < 0:
@@ -88,8 +98,8 @@ func (k simCampaign) check() error {
 		return usage("--workers is %d, want 1 or more", k.workers)
 	case k.members < 0:
 		return usage("--members is %d, want 1 or more", k.members)
-	case k.minutes < 0:
-		return usage("--minutes is %g, want more than 0", k.minutes)
+	case !(k.minutes >= 0 && k.minutes <= mostMinutes): // NaN is refused too
+		return usage("--minutes is %g, want more than 0 and at most %d", k.minutes, mostMinutes)
 	case k.length < 0:
 		return usage("--for is %v, want more than 0", k.length)
 	case !(k.twice >= 0 && k.twice <= 1): // NaN is refused too
