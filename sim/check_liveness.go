@@ -45,12 +45,8 @@ func (w *World) Troubles() []string {
 // has to be the case.
 func (w *World) Unsettled() []Trouble {
 	l := look{w: w, st: w.State(), leader: w.Leader()}
-	if l.st == nil {
-		l.add("L5", "no agent runs")
-		return l.out
-	}
 	if !w.quorumPossible() {
-		l.idle()
+		l.idle() // also where nobody runs any more
 		return l.out
 	}
 	if l.leader == "" {

@@ -90,6 +90,17 @@ func TestWithoutACouncilQuorumDoingNothingIsRight(t *testing.T) {
 	}
 }
 
+func TestWhereNobodyRunsNothingIsLeftToBeWell(t *testing.T) {
+	w := demo(t, "lan", 32)
+	for _, m := range w.machines {
+		w.Hit(Crash, m.id)
+	}
+	run(t, w, time.Minute)
+	if x := w.Troubles(); len(x) > 0 {
+		t.Fatal(x)
+	}
+}
+
 // A spare that died and stays dead is settled by its verdict.
 func TestADeadSpareUnderAVerdictIsNoTrouble(t *testing.T) {
 	w := demo(t, "lan", 33)
