@@ -33,7 +33,7 @@ func (r *run) judge() *Result {
 	case void != "":
 		res.Outcome, res.Promise, res.Broken = Void, "assumptions", void
 	case broken != nil:
-		res.Outcome, res.Promise, res.Broken, res.BrokenMS = SafetyBroken, broken.Promise, broken.Error(), broken.At.Milliseconds()
+		res.Outcome, res.Promise, res.Broken, res.BrokenMS = SafetyBroken, broken.Promise, broken.Promise+": "+broken.Text, broken.At.Milliseconds()
 	case len(r.troubles) > 0:
 		res.Outcome, res.Promise, res.Broken, res.BrokenMS = LivenessBroken, r.troubles[0].Name, inWords(r.troubles), r.w.Now().Milliseconds()
 	}

@@ -26,7 +26,7 @@ type Result struct {
 	Scenario string  `json:"scenario"`
 	Seed     uint64  `json:"seed"`
 	Outcome  Outcome `json:"outcome"`
-	Broken   string  `json:"broken,omitempty"`  // the first broken promise or expectation, in words
+	Broken   string  `json:"broken,omitempty"`  // the first broken promise or expectation: its name and what happened
 	Promise  string  `json:"promise,omitempty"` // its name: "promise 4", "S3", "L2", an expectation's key
 	BrokenMS int64   `json:"broken_ms,omitempty"`
 

@@ -286,7 +286,7 @@ func (t *teller) closed() {
 // story closes the book.
 func (t *teller) story(broken *sim.Broken, troubles []sim.Trouble) *Story {
 	if broken != nil {
-		t.tell(Event{Lane: LaneChecker, State: "broken", Raw: "broken", Text: "BROKEN: " + broken.Error()})
+		t.tell(Event{Lane: LaneChecker, State: "broken", Raw: "broken", Text: "BROKEN: " + broken.Promise + ": " + broken.Text})
 	}
 	for _, x := range troubles {
 		t.tell(Event{Lane: LaneChecker, State: "unsettled", Raw: "trouble", Text: "NOT WELL in the end: " + x.String()})
