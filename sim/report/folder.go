@@ -55,12 +55,12 @@ func folder(dir string, files []file) (err error) {
 	dir = filepath.Clean(dir)
 	private, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-*")
 	if err != nil {
-		return fmt.Errorf("report %s: %w", dir, err)
+		return fmt.Errorf("report %s: %w", dir, cause(err))
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(private)) }()
 	made := filepath.Join(private, filepath.Base(dir))
 	if err := os.Mkdir(made, 0o755); err != nil {
-		return fmt.Errorf("report %s: %w", dir, err)
+		return fmt.Errorf("report %s: %w", dir, cause(err))
 	}
 	for _, f := range files {
 		if err := put(filepath.Join(made, f.name), f.write); err != nil {
@@ -68,7 +68,7 @@ func folder(dir string, files []file) (err error) {
 		}
 	}
 	if err := os.Rename(made, dir); err != nil {
-		return fmt.Errorf("report %s: %w", dir, err)
+		return fmt.Errorf("report %s: %w", dir, cause(err))
 	}
 	return nil
 }
@@ -89,8 +89,13 @@ func put(path string, write func(io.Writer) error) (err error) {
 // cause leaves the path out that the error's reader has been told already.
 func cause(err error) error {
 	var at *fs.PathError
-	if errors.As(err, &at) {
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &at):
 		return at.Err
+	case errors.As(err, &link):
+		return link.Err
+	default:
+		return err
 	}
-	return err
 }
