@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"moonwatch/member"
@@ -172,8 +173,8 @@ func (p *Plan) check() error {
 		add("world.council is empty, want councillors")
 	}
 	there("world.council", p.World.Council)
-	if p.Storm < 0 || p.Settle < 0 {
-		add("storm is %v and settle %v, want no negative time", p.Storm, p.Settle)
+	if most := Duration(longest); p.Storm < 0 || p.Settle < 0 || p.Storm > most || p.Settle > most {
+		add("storm is %v and settle %v, want times from 0s to %v", p.Storm, p.Settle, most)
 	}
 	ids := map[int]bool{}
 	for i := range p.Steps {
@@ -187,6 +188,9 @@ func (p *Plan) check() error {
 		there(path+".others", s.Others)
 		if err := s.check(); err != nil {
 			add("%s: %w", path, err)
+		}
+		if loaded := func(l Load) bool { return l.Host == s.Host }; s.Do == sim.Flood && !slices.ContainsFunc(p.World.Load, loaded) {
+			add("%s: no load comes for host %q, which could be flooded", path, s.Host)
 		}
 	}
 	return errors.Join(wrong...)

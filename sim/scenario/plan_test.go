@@ -176,7 +176,9 @@ func TestAPlanThatCannotBePlayedIsRefused(t *testing.T) {
 		{`"do": "crash"`, `"do": "lossy"`, "p: steps[0]: fault lossy: share is missing"},
 		{"\"members\": [\n    \"web-1\"", "\"members\": [\n    \"web-9\"", "p: steps[0].members: web-9 is not in the fleet"},
 		{`"do": "crash"`, `"on": "case.activting", "do": "crash"`, `p: nothing is called "case.activting", did you mean case.activating?`},
-		{`"storm": "3m"`, `"storm": "-3m"`, "p: storm is -3m and settle 12m, want no negative time"},
+		{`"storm": "3m"`, `"storm": "-3m"`, "p: storm is -3m and settle 12m, want times from 0s to 720h"},
+		{`"storm": "3m"`, `"storm": "1000000h"`, "p: storm is 1000000h and settle 12m, want times from 0s to 720h"},
+		{`"do": "crash"`, `"do": "flood", "share": 2, "host": "x"`, "p: steps[0]: fault flood: has no whom\nsteps[0]: no load comes for host \"x\", which could be flooded"},
 	} {
 		text := strings.Replace(whole, c.old, c.new, 1)
 		if text == whole {
