@@ -128,14 +128,13 @@ func (a *app) play(ctx context.Context, s *source, r simRun) error {
 		}
 		return err
 	}
-	if r.report != "" {
-		if err := a.reportRun(r.report, r.command, plan, text, rec); err != nil {
-			return err
-		}
-	}
 	sum := campaign.Sum(rec)
 	sum.Scenario, sum.Members = plan.Scenario, len(plan.World.Fleet.Members)
-	if err := a.tellRun(r, s, rec, sum); err != nil {
+	err = a.tellRun(r, s, rec, sum)
+	if r.report != "" { // if it cannot be written, the answer is there
+		err = errors.Join(err, a.reportRun(r.report, r.command, plan, text, rec))
+	}
+	if err != nil {
 		return err
 	}
 	return ended(outcomeCode(rec.Outcome()))
