@@ -54,15 +54,17 @@ func InPool(p string) Scope { return Scope("pool:" + p) }
 // written when a mode changes, with the reason for it.
 type Brakes struct {
 	Modes map[Scope]ScopeMode `json:"modes,omitempty"` // without an entry: normal
-	Term  uint64              `json:"term,omitempty"`  // of the leader that weighed it
-	Turn  uint64              `json:"turn,omitempty"`  // which of its proposals it is
+	Weighing
+	Over Weighing `json:"over,omitzero"` // the brake that stood then
 }
 
-// follows reports that a brake was weighed later than another one. What a leader
-// proposed may be agreed after the next leader has weighed anew, and a brake that
-// says everything about all scopes would undo what it has never seen.
-func (b Brakes) follows(old Brakes) bool {
-	return b.Term > old.Term || b.Term == old.Term && b.Turn >= old.Turn
+// Weighing names a proposal of the brake. What a leader proposed may be agreed after
+// somebody else has weighed anew, and a brake that says everything about all scopes
+// would undo what it has never seen: so each names the one that it was weighed over,
+// and stands only if that one still does.
+type Weighing struct {
+	Term uint64 `json:"term,omitempty"` // of the leader
+	Turn uint64 `json:"turn,omitempty"` // which of its proposals it is
 }
 
 // ScopeMode is the mode of one scope and why it holds.
@@ -144,7 +146,7 @@ func NewBrake(st *State) *Brake {
 func (b *Brake) Weigh(now time.Time, accused []member.ID) (Brakes, bool) {
 	open := b.open(now, accused)
 	old := b.st.Brake()
-	next := Brakes{Modes: map[Scope]ScopeMode{}}
+	next := Brakes{Modes: map[Scope]ScopeMode{}, Over: old.Weighing}
 	changed := false
 	inCascade := 0
 	if at := b.st.ledger.FleetIndex(); b.counts == nil || at != b.fleet {

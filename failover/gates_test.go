@@ -189,24 +189,30 @@ func TestAStepFromAnOlderVersionHasNoEffect(t *testing.T) {
 	}
 }
 
-// TestAnOldLeadersBrakeDoesNotUndoANewersOne: seed 6 of a swarm of twelve. A leader
-// stood still with a brake on its way, the next one saw a cascade, and the old
-// proposal was agreed after it.
-func TestAnOldLeadersBrakeDoesNotUndoANewersOne(t *testing.T) {
+// TestABrakeDoesNotUndoWhatItHasNotSeen: seed 6 of a swarm of twelve. A leader stood
+// still with a brake on its way, the next one saw a cascade, and the old proposal was
+// agreed after it. In seed 1003 of thirty the old leader's proposal, a cascade, was
+// agreed when the next one had weighed already, and was undone at once.
+func TestABrakeDoesNotUndoWhatItHasNotSeen(t *testing.T) {
 	x := condemned(t, webFleet(5, 3, 2, 2))
 	cascade := map[Scope]ScopeMode{Fleet: {Mode: Cascade, Why: "test"}}
-	if f := x.commit(KindBrake, "web-1", Brakes{Modes: cascade, Term: 3, Turn: 2}); !f.Accepted {
-		t.Fatalf("refused: %s", f.Reason)
+	first, second := Weighing{Term: 3, Turn: 1}, Weighing{Term: 3, Turn: 2}
+	for _, b := range []Brakes{{Weighing: first}, {Modes: cascade, Weighing: second, Over: first}} {
+		if f := x.commit(KindBrake, "web-1", b); !f.Accepted {
+			t.Fatalf("refused: %s", f.Reason)
+		}
 	}
-	for _, old := range []Brakes{{Term: 2, Turn: 9}, {Term: 3, Turn: 1}} {
+	for _, old := range []Brakes{
+		{Weighing: Weighing{Term: 2, Turn: 9}},
+		{Weighing: Weighing{Term: 3, Turn: 3}, Over: first}, // its own leader had not seen it agreed
+		{Weighing: Weighing{Term: 4, Turn: 1}, Over: first}, // nor had the next one
+	} {
 		if f := x.commit(KindBrake, "web-1", old); f.Accepted || x.state.Brake().Mode() != Cascade {
-			t.Errorf("the brake of term %d, proposal %d, is taken after that of term 3, proposal 2", old.Term, old.Turn)
+			t.Errorf("%+v is taken, and was not weighed over proposal 2 of term 3", old)
 		}
 	}
-	for _, next := range []Brakes{{Term: 3, Turn: 3}, {Term: 4, Turn: 1}} {
-		if f := x.commit(KindBrake, "web-1", next); !f.Accepted {
-			t.Errorf("the brake of term %d, proposal %d, is refused: %s", next.Term, next.Turn, f.Reason)
-		}
+	if f := x.commit(KindBrake, "web-1", Brakes{Weighing: Weighing{Term: 4, Turn: 2}, Over: second}); !f.Accepted {
+		t.Errorf("a brake that was weighed over the present one is refused: %s", f.Reason)
 	}
 }
 

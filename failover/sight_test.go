@@ -13,7 +13,7 @@ import (
 func lagging(t *testing.T) *tale {
 	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
 	x.now = x.now.Add(10 * time.Minute)
-	if f := x.commit(KindBrake, "web-1", Brakes{Term: 1, Turn: 1}); !f.Accepted {
+	if f := x.commit(KindBrake, "web-1", Brakes{}); !f.Accepted {
 		t.Fatal(f.Reason)
 	}
 	x.now = x.now.Add(-10 * time.Minute)

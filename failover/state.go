@@ -123,8 +123,8 @@ func (st *State) Check(f consensus.Fact) error {
 		return st.checkReport(f.Command.Proposer, p)
 	case KindBrake:
 		p, err := consensus.DecodePayload[Brakes](f)
-		if old := st.s.Brake; err == nil && !p.follows(old) {
-			err = fmt.Errorf("brake: weighed in term %d, proposal %d; the present one in term %d, proposal %d", p.Term, p.Turn, old.Term, old.Turn)
+		if now := st.s.Brake.Weighing; err == nil && p.Over != now {
+			err = fmt.Errorf("brake: weighed over proposal %d of term %d; proposal %d of term %d stands", p.Over.Turn, p.Over.Term, now.Turn, now.Term)
 		}
 		return err
 	case KindReturned:
