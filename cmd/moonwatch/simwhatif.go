@@ -27,6 +27,7 @@ type simWhatif struct {
 	rps    float64
 	json   bool
 	report string
+	armed  bool
 
 	command string // as it was given
 }
@@ -50,6 +51,7 @@ Exit codes: 0 every slot is served in the end, 1 error, 2 not understood, 3 a sl
 is not served in the end, 7 a promise would be broken: please report that.`,
 		Example: `  moonwatch sim whatif "kill web-3"
   moonwatch sim whatif --fleet fleet.yaml "lose failure domain b"
+  moonwatch sim whatif --fleet fleet.yaml --armed "kill web-3"     # before it is armed
   moonwatch sim whatif "half of the pool" --for 10m --json
   moonwatch sim whatif "kill web-3" "stall the leader for 5s at 2s"`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -62,6 +64,9 @@ is not served in the end, 7 a promise would be broken: please report that.`,
 			if x.fleet != "" && c.Flags().Changed("agent") {
 				return usage("--fleet and --agent are two fleets: name one")
 			}
+			if x.armed && x.fleet == "" {
+				return usage("--armed goes with --fleet: the fleet that an agent knows is asked about as it is")
+			}
 			x.command = commandLine(c, args)
 			return x.answer(c.Context(), args)
 		},
@@ -69,6 +74,7 @@ is not served in the end, 7 a promise would be broken: please report that.`,
 	x.addAgentTo(c)
 	f := c.Flags()
 	f.StringVar(&x.fleet, "fleet", "", "ask about the fleet of this file instead of the one that the agent knows")
+	f.BoolVar(&x.armed, "armed", false, "with --fleet: as if every pool were armed")
 	f.Uint64Var(&x.seed, "seed", 1, "what chance is drawn from")
 	f.DurationVar(&x.watch, "for", 5*time.Minute, "how long to look on, in virtual time")
 	f.Float64Var(&x.rps, "rps", 100, "requests a second to each host")
@@ -138,6 +144,11 @@ func (x *simWhatif) subject(ctx context.Context, q *whatif.Question) error {
 }
 
 func (x *simWhatif) of(q *whatif.Question, f *member.Fleet) error {
+	if x.armed {
+		for i := range f.Pools {
+			f.Pools[i].Armed = true
+		}
+	}
 	q.Fleet = *f
 	if n := len(f.Members); n < 2 {
 		return fmt.Errorf("fleet %s has %s: nothing can be decided in it", x.fleet, many(n, "member"))
