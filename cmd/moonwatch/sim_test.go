@@ -277,6 +277,8 @@ func TestWhatWasMissedIsNamedWithTheWayToLookCloser(t *testing.T) {
 	for _, page := range []string{"one/index.html", "one/result.json", "two/index.html", "two/result.json"} {
 		if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "moonwatch sim") {
 			t.Errorf("%s: %v, or no command in it", page, err)
+		} else if strings.Contains(string(text), "--report") {
+			t.Errorf("%s has a line to paste that wants to make the report again", page)
 		}
 	}
 	call(t, "sim", "replay", "quiet-seed-2.plan.json", "--trace").wants(t, exitDegraded, "the power is gone", "moonwatch sim shrink quiet-seed-2.plan.json")

@@ -155,6 +155,9 @@ func (a *app) campaign(ctx context.Context, name string, k simCampaign) (err err
 		v.kept(k.keep, cfg.Folder.Records())
 	}
 	sum, err := campaign.Run(ctx, cfg)
+	if s.scenario.Swarm == nil {
+		sum.Never = []string{} // of a story that is told, most of it is not meant to happen
+	}
 	v.bar.clear()
 	if v.tale != nil && err == nil && sum.Seeds > 0 {
 		if k.seeds > 0 {

@@ -122,10 +122,14 @@ func replayLine(r campaign.Record) string {
 	return "moonwatch sim replay " + quoted(r.Plan)
 }
 
-// commandLine is a command as it was given, to paste.
+// commandLine is a command as it was given, to paste: without the files that it
+// wrote, which are there now and are not overwritten.
 func commandLine(c *cobra.Command, args []string) string {
 	words := []string{c.CommandPath()}
 	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name == "report" || f.Name == "save-plan" {
+			return
+		}
 		if f.Value.Type() == "bool" && f.Value.String() == "true" {
 			words = append(words, "--"+f.Name)
 		} else {
