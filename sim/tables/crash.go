@@ -72,7 +72,11 @@ func (s *stage) crash(leader bool) error {
 	}
 	id := s.Leader()
 	if !leader {
-		id = s.some(1, func(x member.ID) bool { return x != id && s.Verdict(x) == "" })[0]
+		well := s.some(1, func(x member.ID) bool { return x != id && s.Verdict(x) == "" })
+		if len(well) == 0 {
+			return fmt.Errorf("seed %d at %v: everybody but the leader stands under a verdict", s.row.Seeds[0], s.Now())
+		}
+		id = well[0]
 	}
 	struck := s.Now()
 	s.fall(id)

@@ -35,9 +35,20 @@ const (
 	ready = 5 * time.Second  // until the naive policy has seen everybody answer
 )
 
+// grown is how many members a fleet has that was founded long before: where so
+// many start at once, they fetch each other's certificates for longer than an
+// experiment lasts.
+const grown = 200
+
 // newStage lets a world come up. Nothing is measured before.
 func newStage(cfg sim.Config, seed uint64) (*stage, error) {
 	cfg.Seed = seed
+	if len(cfg.Fleet.Members) >= grown {
+		var err error
+		if cfg, err = sim.Founded(cfg); err != nil {
+			return nil, err
+		}
+	}
 	w, err := sim.New(cfg)
 	if err != nil {
 		return nil, err
