@@ -47,7 +47,8 @@ type Slot struct {
 	By       member.ID     `json:"by,omitempty"`
 	Why      string        `json:"why,omitempty"` // it is not served again
 
-	lost member.ID // who served it
+	lost   member.ID // who served it
+	silent bool      // no event tells that it is served again
 }
 
 // Hold is a case that would wait.
@@ -85,6 +86,7 @@ func (p *Posed) Read(r *scenario.Result) (*Answer, error) {
 		held: map[member.ID]string{},
 	}
 	x.before(p.Stand)
+	x.still(p.Stand, r.Story.Faults)
 	for _, e := range scenario.Lines(r.Story) {
 		x.line(e)
 	}
@@ -125,6 +127,26 @@ func (p *Posed) assumed() []string {
 		out = append(out, fmt.Sprintf("the brake is in mode %s when it begins", s.Mode))
 	}
 	return out
+}
+
+// still books the slots of members that stand still or fall ill: no process of
+// theirs ends, so no event says that they are not served.
+func (x *reader) still(s sim.Stand, faults []scenario.Band) {
+	for _, b := range faults {
+		if b.Kind != sim.Pause && b.Kind != sim.Sicken {
+			continue
+		}
+		for _, slot := range slices.Sorted(maps.Keys(s.Occupants)) {
+			if id := s.Occupants[slot]; slices.Contains(b.Whom, id) && s.Condemned[id] == "" {
+				lost := Slot{Slot: slot, LostMS: b.FromMS - x.first, lost: id, silent: true}
+				if b.End != "" {
+					at := b.ToMS - x.first
+					lost.ServedMS, lost.By = &at, id
+				}
+				x.a.Slots = append(x.a.Slots, lost)
+			}
+		}
+	}
 }
 
 // reader goes through a story.
@@ -198,14 +220,16 @@ func (x *reader) event(e scenario.Event) {
 	}
 }
 
-// back books that a slot which was lost before has a new occupant, which was
+// back books that a slot of which no event will tell has a new occupant, which was
 // seen to serve it.
 func (x *reader) back(e scenario.Event) {
 	for i := range x.a.Slots {
-		if s := &x.a.Slots[i]; s.Before && s.lost == e.Member && s.ServedMS == nil {
-			at := max(0, e.AtMS-x.first)
-			s.ServedMS = &at
-			delete(x.slots, s.Slot)
+		s, at := &x.a.Slots[i], max(0, e.AtMS-x.first)
+		if (s.Before || s.silent) && s.lost == e.Member && at >= s.LostMS && (s.ServedMS == nil || *s.ServedMS > at) {
+			s.ServedMS, s.By = &at, ""
+			if s.Before {
+				delete(x.slots, s.Slot)
+			}
 		}
 	}
 }
@@ -278,6 +302,8 @@ func (a *Answer) Text() string {
 			p("slot %s: not served when it begins, and not served again%s", s.Slot, because(s.Why))
 		case s.ServedMS == nil:
 			p("slot %s: not served again%s", s.Slot, because(s.Why))
+		case s.By == "" && !s.Before:
+			p("slot %s: served again by a spare after %s", s.Slot, seconds(*s.ServedMS-s.LostMS))
 		case s.Before:
 			p("slot %s: not served when it begins, served again after %s", s.Slot, seconds(*s.ServedMS))
 		default:

