@@ -124,6 +124,10 @@ func (c Count) up() bool {
 	return c.decidable() && c.Ups >= c.Needed && c.Downs < low(c.Eligible)
 }
 
+// alone reports that one observer is left, and that its fresh answer is up. It
+// decides nothing: nobody is condemned or absolved by one voice.
+func (c Count) alone() bool { return c.Standing == 1 && c.Eligible == 1 && c.Ups == 1 }
+
 // smeared reports that down votes are too many to be noise.
 func (c Count) smeared() bool { return c.decidable() && c.Downs >= low(c.Eligible) }
 

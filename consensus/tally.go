@@ -87,6 +87,9 @@ type Looked struct {
 	Agent   agent.Stance // Abstain: undecided
 	Service agent.Stance
 	At      time.Time
+	// Alone says that there is only one observer left, that its fresh answer is that
+	// the service answers, and that no word stands against it.
+	Alone bool
 }
 
 func (CallRoll) isTallyEffect() {}

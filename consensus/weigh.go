@@ -129,10 +129,10 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 		return t.lookBack(s, out)
 	}
 	ac, sc := s.counts[agent.OfAgent], s.counts[agent.OfService]
-	l := Looked{Subject: s.id, Agent: outcome(ac), Service: outcome(sc), At: s.calledAt}
+	l := Looked{Subject: s.id, Agent: outcome(ac), Service: outcome(sc), At: s.calledAt, Alone: sc.alone()}
 	waited := now.Sub(s.calledAt) >= t.cfg.RollValid
 	service := !t.checked(s.id) || l.Service != agent.Abstain
-	if !waited && (l.Agent == agent.Abstain || !service) {
+	if !waited && !l.Alone && (l.Agent == agent.Abstain || !service) {
 		return out
 	}
 	s.wanted, s.lookedAt = false, time.Time{}

@@ -22,6 +22,7 @@ type SecondLook struct {
 	Agent   agent.Stance
 	Service agent.Stance
 	Called  time.Time
+	Alone   bool // the only observer that is left says that the service answers
 }
 
 func (ConductorWoken) isConductorEvent() {}
@@ -348,7 +349,8 @@ func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []Condu
 }
 
 // verify waits until the observers of the one who shall serve say that its
-// service answers.
+// service answers. If one observer is left, its word is enough beside the report of
+// the executor itself: nobody can give a second one, and an unserved slot is worse.
 func (c *Conductor) verify(now time.Time, x *Case, late bool, out []ConductorEffect) []ConductorEffect {
 	who := x.Spare
 	if x.Restart {
@@ -363,8 +365,12 @@ func (c *Conductor) verify(now time.Time, x *Case, late bool, out []ConductorEff
 	}
 	began := c.sights.began(x)
 	look, looked := c.looks[who]
-	if looked && look.Called.After(began) && look.Service == agent.Up {
-		return c.step(now, x, next, CaseStep{Detail: "its observers reach the service"}, out)
+	if looked && look.Called.After(began) && (look.Service == agent.Up || look.Alone) {
+		detail := "its observers reach the service"
+		if look.Alone {
+			detail = "the only observer that is left reaches the service"
+		}
+		return c.step(now, x, next, CaseStep{Detail: detail}, out)
 	}
 	if late {
 		return c.step(now, x, back, CaseStep{Detail: string(who) + ": its service did not answer within " + c.st.timing().Verify.String()}, out)

@@ -41,3 +41,18 @@ func TestADeadlineComesToALeaderWhoseClockWasSetBack(t *testing.T) {
 		t.Errorf("%s, want the second spare to be tried", walk(c))
 	}
 }
+
+// Seen in the simulator: of three members one dies, and the spare that takes over has
+// one observer left. It was stopped again after half a minute, and people were called.
+func TestTheWordOfTheOnlyObserverThatIsLeftIsEnoughToServe(t *testing.T) {
+	for _, alone := range []bool{true, false} {
+		x := newTale(t, webFleet(5, 3, 2, 2)).serving()
+		x.looks["web-6"] = [2]agent.Stance{agent.Abstain, agent.Abstain}
+		x.judge(consensus.VerdictDown, "web-3")
+		x.run(6 * time.Second)
+		x.conduct(SecondLook{Subject: "web-6", Called: x.now, Alone: alone})
+		if c := x.theCase(); (c.State == Settling) != alone {
+			t.Errorf("alone %v: %s", alone, walk(c))
+		}
+	}
+}
