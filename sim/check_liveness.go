@@ -153,7 +153,7 @@ func (l *look) views() {
 func (l *look) inTouch(m *machine) bool {
 	for _, id := range l.w.cfg.Council {
 		x := l.w.machine(id)
-		if l.w.commands(x) && (x == m || m.reaches(x)) {
+		if l.w.commands(x, l.w.severed) && (x == m || m.reaches(x)) {
 			return true
 		}
 	}

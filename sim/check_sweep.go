@@ -40,7 +40,7 @@ const compareEvery = 10
 func (c *checker) sweep() {
 	w := c.w
 	c.sweeps.next = w.now + time.Second
-	if w.quorumPossible() {
+	if w.quorumAtTimes() {
 		c.sweeps.quorum = w.now
 	}
 	w.outlied()
@@ -63,7 +63,7 @@ func (c *checker) sweep() {
 
 // quorumLost reports since when most councillors cannot reach each other.
 func (c *checker) quorumLost() (since time.Duration, lost bool) {
-	return c.sweeps.quorum, !c.w.quorumPossible()
+	return c.sweeps.quorum, !c.w.quorumAtTimes()
 }
 
 // bounds checks S10: an agent's own queue of commands, and what waits for it.

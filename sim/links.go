@@ -152,6 +152,16 @@ func (w *World) interrupted(a, b int) bool {
 	})
 }
 
+// parted is severed, and not by what lets something through now and then.
+func (w *World) parted(a, b int) bool {
+	if w.links.calm(a, b) {
+		return false
+	}
+	return slices.ContainsFunc(w.links.faults, func(l *linkFault) bool {
+		return l.covers(a, b) && !l.flaps() && l.f.Do != Burst && l.severs(w, a, b)
+	})
+}
+
 // flapping reports whether there is a link that comes and goes.
 func (l *links) flapping() bool { return slices.ContainsFunc(l.faults, (*linkFault).flaps) }
 

@@ -99,9 +99,15 @@ func (m *machine) serves(slot member.SlotID) bool {
 
 // quorumPossible reports that some running councillor reaches most councillors
 // and is reached by them, straight: without that nothing can be agreed.
-func (w *World) quorumPossible() bool {
+func (w *World) quorumPossible() bool { return w.quorumOver(w.severed) }
+
+// quorumAtTimes is quorumPossible where a link that comes and goes is there: a
+// council can agree on something between two bursts of losses.
+func (w *World) quorumAtTimes() bool { return w.quorumOver(w.parted) }
+
+func (w *World) quorumOver(severed func(a, b int) bool) bool {
 	for _, id := range w.cfg.Council {
-		if w.commands(w.machine(id)) {
+		if w.commands(w.machine(id), severed) {
 			return true
 		}
 	}
@@ -110,13 +116,13 @@ func (w *World) quorumPossible() bool {
 
 // commands reports that a councillor runs and enough others for a majority with
 // it, which it reaches and which reach it. One whose disk was emptied is none.
-func (w *World) commands(m *machine) bool {
+func (w *World) commands(m *machine, severed func(a, b int) bool) bool {
 	if !m.up() || !m.mind.Councillor() {
 		return false
 	}
 	n := 0
 	for _, id := range w.cfg.Council {
-		if x := w.machine(id); x == m || x.up() && x.mind.Councillor() && !w.severed(m.i, x.i) && !w.severed(x.i, m.i) {
+		if x := w.machine(id); x == m || x.up() && x.mind.Councillor() && !severed(m.i, x.i) && !severed(x.i, m.i) {
 			n++
 		}
 	}
