@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -125,7 +126,8 @@ func (s *Source) verifyPeer(use x509.ExtKeyUsage) func(tls.ConnectionState) erro
 type stamps [3]stamp
 
 type stamp struct {
-	modified int64 // Unix nanoseconds
+	inode    uint64 // a file that was put in the place of another within one tick of the clock has another one
+	modified int64  // Unix nanoseconds
 	size     int64
 	absent   bool
 }
@@ -139,6 +141,9 @@ func (f Files) stamps() stamps {
 			continue
 		}
 		all[i] = stamp{modified: info.ModTime().UnixNano(), size: info.Size()}
+		if s, ok := info.Sys().(*syscall.Stat_t); ok {
+			all[i].inode = s.Ino
+		}
 	}
 	return all
 }
