@@ -64,6 +64,8 @@ type Council struct {
 	tickAt  time.Time
 	silent  time.Time       // until then no vote request is answered
 	writing *raft.Ready     // handed out as Persist and not yet on disk
+	asked   time.Time       // when that was
+	now     time.Time       // of this step
 	seq     uint64          // of the last Persist
 	said    Led             // the last one emitted
 	open    map[string]bool // commands that stand in this leader's own log of this term and are not agreed yet
@@ -165,6 +167,7 @@ func (c *Council) load(saved Saved, applied uint64) error {
 
 // Step takes one event and says what is to be done.
 func (c *Council) Step(now time.Time, ev CouncilEvent) []CouncilEffect {
+	c.now = now
 	switch ev := ev.(type) {
 	case CouncilWoken:
 	case RaftReceived:
@@ -263,7 +266,7 @@ func (c *Council) ready(out []CouncilEffect) []CouncilEffect {
 		}
 		c.remember(rd)
 		c.seq++
-		c.writing = &rd
+		c.writing, c.asked = &rd, c.now
 		p := Persist{Seq: c.seq, Entries: rd.Entries, Sync: rd.MustSync || !raft.IsEmptySnap(rd.Snapshot)}
 		if !raft.IsEmptyHardState(rd.HardState) {
 			p.Hard = rd.HardState
@@ -346,6 +349,15 @@ func (c *Council) Leader() Led {
 
 // Leads reports whether this councillor leads.
 func (c *Council) Leads() bool { return c.Leader().Leader == c.self }
+
+// Writing is for how long the write that is under way has been asked for, 0 if there
+// is none. Until it ends this councillor applies nothing and says nothing.
+func (c *Council) Writing(now time.Time) time.Duration {
+	if c.writing == nil {
+		return 0
+	}
+	return now.Sub(c.asked)
+}
 
 // Compact lets raft forget its log up to applied, whose state is ledger. The
 // caller has the ledger on disk already. Keep is how many entries stay for

@@ -84,7 +84,7 @@ func (m *Mind) elected(l consensus.Led) {
 	if l.Leader != "" {
 		m.quorumAt = m.now
 	}
-	m.lead(Led{Leader: l.Leader, Term: l.Term, Quorum: m.led.Quorum || l.Leader != ""})
+	m.lead(Led{Leader: l.Leader, Term: l.Term, Quorum: m.led.Quorum || l.Leader != "", Stuck: m.led.Stuck})
 }
 
 // lead tells of a change of leader.
@@ -99,9 +99,18 @@ func (m *Mind) lead(l Led) {
 	}
 }
 
+// stuckAfter is how long a councillor's write may take before those who follow it
+// should follow another one. It applies what its disk has, and nothing else.
+const stuckAfter = 2 * time.Second
+
 // watchQuorum notices the loss of the council: a councillor by having no
 // leader, another agent by hearing of none.
 func (m *Mind) watchQuorum() {
+	if m.council != nil {
+		l := m.led
+		l.Stuck = m.council.Writing(m.now) >= stuckAfter
+		m.lead(l)
+	}
 	if m.council != nil && m.led.Leader != "" {
 		m.quorumAt = m.now
 	}

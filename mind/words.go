@@ -193,7 +193,11 @@ type Led struct {
 	Leader member.ID // empty: none known
 	Term   uint64
 	Quorum bool
+	Stuck  bool // this councillor's own disk has not written for a while: it learns nothing
 }
+
+// Feeds reports that whoever follows this agent hears what the council agrees on.
+func (l Led) Feeds() bool { return l.Quorum && l.Leader != "" && !l.Stuck }
 
 // Noted is for the log only.
 type Noted struct{ Text string }

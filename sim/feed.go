@@ -11,8 +11,9 @@ import (
 // feed is a follower's place on the feed of facts: which councillor it listens
 // to.
 type feed struct {
-	upstream member.ID
-	turn     int
+	upstream  member.ID
+	turn      int
+	listening mind.Listening
 }
 
 // listenTo changes the councillor from which a member hears of facts.
@@ -22,6 +23,7 @@ func (m *machine) listenTo(id member.ID) {
 		x.listeners = slices.DeleteFunc(x.listeners, func(i int) bool { return i == m.i })
 	}
 	m.feed.upstream = id
+	m.feed.listening.Begin(m.time())
 	if up, ok := m.w.index[id]; ok {
 		x := m.w.machines[up]
 		at, _ := slices.BinarySearch(x.listeners, m.i)
@@ -47,7 +49,7 @@ func (m *machine) follow(life uint64) {
 
 func (m *machine) ask() {
 	up, ok := m.w.index[m.feed.upstream]
-	if !ok || !m.knows(m.w.machines[up]) || !m.reaches(m.w.machines[up]) {
+	if !ok || !m.knows(m.w.machines[up]) || !m.reaches(m.w.machines[up]) || m.feed.listening.Over(m.time()) {
 		council := slices.DeleteFunc(slices.Clone(m.w.cfg.Council), func(id member.ID) bool { return id == m.id })
 		m.feed.turn++
 		if len(council) > 0 {
@@ -80,7 +82,8 @@ func (m *machine) feedTo(x *machine) {
 			x.step(mind.LedgerFed{Snapshot: b})
 		}
 	}
-	if l := m.mind.Leading(); l.Quorum && l.Leader != "" && x.up() {
+	if l := m.mind.Leading(); l.Feeds() && x.up() {
+		x.feed.listening.Quorum(x.time())
 		x.step(mind.QuorumHeard{Leader: l.Leader, Term: l.Term})
 	}
 }

@@ -68,7 +68,7 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 		d.applied(e)
 		return true
 	case mind.Led:
-		d.log.Info("council leads", zap.String("leader", string(e.Leader)), zap.Uint64("term", e.Term), zap.Bool("quorum", e.Quorum))
+		d.log.Info("council leads", zap.String("leader", string(e.Leader)), zap.Uint64("term", e.Term), zap.Bool("quorum", e.Quorum), zap.Bool("stuck", e.Stuck))
 		d.feed.led(e)
 		return true
 	case mind.Noted:

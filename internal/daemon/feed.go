@@ -65,7 +65,7 @@ func (f *feed) append(x consensus.Fact) {
 func (f *feed) led(l mind.Led) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.status.Leader, f.status.Term, f.status.Quorum = l.Leader, l.Term, l.Quorum && l.Leader != ""
+	f.status.Leader, f.status.Term, f.status.Quorum = l.Leader, l.Term, l.Feeds()
 }
 
 // quorum notes when the council's quorum was last known of, at a follower: what

@@ -24,6 +24,7 @@ func (d *Daemon) follow(ctx context.Context) {
 		return
 	}
 	turn := 0
+	var listening mind.Listening
 	for ctx.Err() == nil {
 		peers := d.feeders()
 		if len(peers) == 0 {
@@ -33,7 +34,8 @@ func (d *Daemon) follow(ctx context.Context) {
 		turn++
 		peer := peers[turn%len(peers)]
 		began := time.Now()
-		err := d.link.Follow(ctx, peer, d.feed.head()+1, func(b link.Batch) error { return d.fed(ctx, b) })
+		listening.Begin(began)
+		err := d.link.Follow(ctx, peer, d.feed.head()+1, func(b link.Batch) error { return d.fed(ctx, b, &listening) })
 		d.log.Debug("feed ended", zap.String("peer", string(peer)), zap.Error(err))
 		if time.Since(began) < time.Second {
 			sleep(ctx, 50*time.Millisecond)
@@ -64,10 +66,13 @@ func (d *Daemon) feeders() []member.ID {
 	return others
 }
 
-var errGap = errors.New("the feed has a gap")
+var (
+	errGap  = errors.New("the feed has a gap")
+	errMute = errors.New("the feed does not speak of a quorum, the next one may")
+)
 
-// fed hands one batch to the loop.
-func (d *Daemon) fed(ctx context.Context, b link.Batch) error {
+// fed hands one batch to the loop. An error ends this feed.
+func (d *Daemon) fed(ctx context.Context, b link.Batch, l *mind.Listening) error {
 	if len(b.Snapshot) > 0 {
 		d.tell(ctx, mind.LedgerFed{Snapshot: b.Snapshot})
 	}
@@ -88,6 +93,10 @@ func (d *Daemon) fed(ctx context.Context, b link.Batch) error {
 	if b.Status.Quorum && b.Status.Age < staleQuorum {
 		d.feed.quorum(time.Now().Add(-b.Status.Age))
 		d.tell(ctx, mind.QuorumHeard{Leader: b.Status.Leader, Term: b.Status.Term})
+		l.Quorum(time.Now())
+	}
+	if l.Over(time.Now()) {
+		return errMute
 	}
 	return nil
 }
