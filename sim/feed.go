@@ -14,6 +14,7 @@ type feed struct {
 	upstream  member.ID
 	turn      int
 	listening mind.Listening
+	asOf      time.Duration // when the last word about the council was spoken, at its source
 }
 
 // listenTo changes the councillor from which a member hears of facts.
@@ -66,6 +67,10 @@ func (m *machine) reaches(x *machine) bool {
 	return !m.w.severed(m.i, x.i) && !m.w.severed(x.i, m.i) && x.up()
 }
 
+// staleQuorum is how old a word about the council may be to count, as in the
+// daemon: two followers that feed each other would else believe in it for ever.
+const staleQuorum = 2 * time.Second
+
 // feedTo sends a follower what it lacks, and the heartbeat.
 func (m *machine) feedTo(x *machine) {
 	if !m.up() || !x.up() || !x.reaches(m) {
@@ -82,7 +87,12 @@ func (m *machine) feedTo(x *machine) {
 			x.step(mind.LedgerFed{Snapshot: b})
 		}
 	}
-	if l := m.mind.Leading(); l.Feeds() && x.up() {
+	asOf := m.feed.asOf
+	if m.mind.Councillor() {
+		asOf = m.w.now
+	}
+	if l := m.mind.Leading(); l.Feeds() && m.w.now-asOf < staleQuorum && x.up() {
+		x.feed.asOf = asOf
 		x.feed.listening.Quorum(x.time())
 		x.step(mind.QuorumHeard{Leader: l.Leader, Term: l.Term})
 	}
