@@ -82,14 +82,14 @@ func (e *edge) lossRate() float64 {
 	return float64(e.lost()) / float64(e.seen)
 }
 
-// carries is the share of the newest probes that the edge lost while it carried
+// recentLoss is the share of the newest probes that the edge lost while it carried
 // any: an outage that goes on is left out, for it tells of the subject and not of
 // the way there. So few are looked at that the first seconds in which nearly all is
 // lost tell already, and so many that half a fleet that dies is an outage before it
-// is half of them. It is false while the rest is too little to say anything. Outages that
-// are over count, unlike in the loss rule: on an edge that loses nine of ten,
+// is half of them. It is false while the rest is too little to say anything. Outages
+// that are over count, unlike in the loss rule: on an edge that loses nine of ten,
 // chance looks like one outage after the other.
-func (e *edge) carries(c *Config) (float64, bool) {
+func (e *edge) recentLoss(c *Config) (float64, bool) {
 	going := 0
 	if e.outage >= c.OutageRun {
 		going = e.outage

@@ -262,7 +262,7 @@ func (o *Observer) medianLoss() float64 { return o.judged().loss }
 func (o *Observer) deaf() bool {
 	rates := make([]float64, 0, 32)
 	for _, e := range o.edges {
-		if rate, ok := e.carries(&o.cfg); ok {
+		if rate, ok := e.recentLoss(&o.cfg); ok {
 			rates = append(rates, rate)
 		}
 	}
