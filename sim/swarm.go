@@ -52,16 +52,16 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 	if len(kinds) == 0 {
 		kinds = []FaultKind{Crash}
 	}
-	var ids []member.ID
+	var all crowd
 	for _, m := range cfg.Fleet.Members {
-		ids = append(ids, m.ID)
+		all = append(all, crowdMember{m.ID, m.Domain})
 	}
 	const warm = 30 * time.Second
 	limits := bounds{council: cfg.Council, emptied: map[member.ID]bool{}, drifts: map[member.ID]bool{}}
 	var faults []Fault
 	for range 1 + d.next()%12 {
 		at := d.span(warm, quiet-10*time.Second)
-		f := d.fault(kinds, ids, at, quiet)
+		f := d.fault(kinds, all, at, quiet)
 		if f = limits.hold(f); len(f.Whom) > 0 || f.Do == Weather {
 			faults = append(faults, f)
 		}
@@ -141,20 +141,12 @@ func (d dice) some(ids []member.ID, k int) []member.ID {
 	return out
 }
 
-func (d dice) fault(kinds []FaultKind, ids []member.ID, at, quiet time.Duration) Fault {
+func (d dice) fault(kinds []FaultKind, all crowd, at, quiet time.Duration) Fault {
 	f := Fault{At: at, Do: kinds[d.next()%uint64(len(kinds))]}
 	rule, _ := RuleOf(f.Do)
-	most := 1
-	switch d.next() % 8 {
-	case 0:
-		most = len(ids) // all at once
-	case 1, 2:
-		most = max(1, len(ids)/3)
-	case 3, 4:
-		most = 3
-	}
+	ids := all.ids()
 	if rule.Has(FieldWhom) {
-		f.Whom = d.some(ids, 1+int(d.next()%uint64(most)))
+		f.Whom = d.victims(all)
 	}
 	if rule.Has(FieldOther) && (f.Do == Defame || d.one(2)) {
 		rest := slices.DeleteFunc(slices.Clone(ids), func(id member.ID) bool { return slices.Contains(f.Whom, id) })

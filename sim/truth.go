@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"moonwatch/member"
@@ -29,11 +30,11 @@ const lossMemory = 25 * time.Second
 // probes that it left unanswered: until 16 regular ones are answered.
 const stallMemory = 8*time.Second + grace
 
-// well reports that a member's agent has run, and that more than half of the
-// agents whose word can come to the leader have reached it and been reached, for
-// long enough that no verdict may say otherwise; most councillors too. A loss
-// that others do not have is not well, and neither is one of more than 51 % for
-// the round trip.
+// well reports that a member's agent has run, and that more than half of those of
+// its observers whose word can come to the leader have reached it and been
+// reached, for long enough that no verdict may say otherwise; most councillors
+// too. A loss that others do not have is not well, and neither is one of more than
+// 51 % for the round trip.
 func (m *machine) well(leader *machine) bool {
 	w := m.w
 	if !m.up() || m.slow.more > tolerated || w.now-m.ailed < grace || w.now-m.lossyAt < lossMemory || m.stoodAt > 0 && w.now-m.stoodAt < stallMemory {
@@ -42,18 +43,18 @@ func (m *machine) well(leader *machine) bool {
 	return m.reached(leader, w.severed) && (!w.links.flapping() || m.reached(leader, w.interrupted))
 }
 
-// reached reports that most councillors, and most of those whose word can come to
-// the leader, reach a member and are reached, as severed has it. A link that comes
-// and goes is to be looked at both ways: a verdict that comes as it is back was
-// made while it was gone.
+// reached reports that most councillors, and most of the member's observers whose
+// word can come to the leader, reach it and are reached, as severed has it. A link
+// that comes and goes is to be looked at both ways: a verdict that comes as it is
+// back was made while it was gone.
 func (m *machine) reached(leader *machine, severed func(a, b int) bool) bool {
 	w := m.w
 	if !w.councilReaches(m, severed) {
 		return false
 	}
 	good, all := 0, 0
-	for _, x := range w.machines {
-		if x == m || !x.up() || !w.heardBy(x, leader, severed) {
+	for _, x := range w.observersOf(m) {
+		if !x.up() || !w.heardBy(x, leader, severed) {
 			continue
 		}
 		all++
@@ -62,6 +63,22 @@ func (m *machine) reached(leader *machine, severed func(a, b int) bool) bool {
 		}
 	}
 	return 2*good > all
+}
+
+// observersOf are the machines that observe a member. In a large fleet they are a
+// draw from it: where a cut runs through the middle of the fleet most of them can
+// be on the far side while most of the fleet is on the near one, and nobody else
+// has a voice. Before the fleet is founded everybody counts.
+func (w *World) observersOf(m *machine) []*machine {
+	ids := w.checker.fold.Overlay().ObserversOf(m.id)
+	if len(ids) == 0 {
+		return slices.DeleteFunc(slices.Clone(w.machines), func(x *machine) bool { return x == m })
+	}
+	out := make([]*machine, len(ids))
+	for i, id := range ids {
+		out[i] = w.machine(id)
+	}
+	return out
 }
 
 // councilReaches reports that most councillors reach a member and are reached.
