@@ -300,7 +300,7 @@ func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 	if !raft.IsEmptySnap(rd.Snapshot) {
 		out = append(out, Installed{Ledger: rd.Snapshot.GetData()})
 	}
-	for _, m := range rd.Messages {
+	for _, m := range saidOnce(rd.Messages) {
 		if to := m.GetTo(); to >= 1 && to <= uint64(len(c.members)) {
 			out = append(out, SendRaft{To: c.members[to-1], Message: m})
 			if m.GetType() == raftpb.MsgSnap {
