@@ -12,6 +12,7 @@ type Fleet struct {
 	Brake     BrakePolicy `json:"brake"`
 	NeverStop []string    `json:"never_stop,omitempty"`
 	Profile   string      `json:"profile,omitempty"` // timing profile of the fleet: lan (default) or demo
+	Lease     LeaseTerms  `json:"lease,omitzero"`    // of exclusive slots; see Leases
 }
 
 // Pool declares slots of one kind and the spares behind them.

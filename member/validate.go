@@ -56,10 +56,34 @@ func (f *Fleet) Validate() error {
 			}
 		}
 	}
+	if f.Exclusive() {
+		if err := f.Leases().Validate(Elects(f.Councillors())); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	for _, m := range f.Members {
 		if m.Pool != "" && !pools[m.Pool] {
 			bad("members.%s.pool is %q, want the name of a pool", m.ID, m.Pool)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Councillors is how many seats the council of this fleet has: 3 up to 6 members, 5
+// from 7, never more than may sit there.
+func (f *Fleet) Councillors() int {
+	members, allowed := 0, 0
+	for _, m := range f.Members {
+		switch {
+		case m.Retired:
+		case m.Council:
+			members, allowed = members+1, allowed+1
+		default:
+			members++
+		}
+	}
+	if members <= 6 {
+		return min(3, allowed)
+	}
+	return min(5, allowed)
 }

@@ -112,7 +112,11 @@ func items(f *member.Fleet) []item {
 	}
 	share := func(t member.Threshold) string { return fmt.Sprintf("min %d share %g%%", t.Min, t.Share*100) }
 	return append(all, item{fleetItem, [][2]string{
-		{"profile", f.Profile}, {"brake.guarded", share(f.Brake.Guarded)}, {"brake.cascade", share(f.Brake.Cascade)}, {"never_stop", join(f.NeverStop)},
+		{"profile", f.Profile},
+		{"brake.guarded", share(f.Brake.Guarded)},
+		{"brake.cascade", share(f.Brake.Cascade)},
+		{"never_stop", join(f.NeverStop)},
+		{"lease", leaseText(f)},
 	}})
 }
 
@@ -201,4 +205,14 @@ func itemsOfPage(page status.Page) []item {
 		}})
 	}
 	return all
+}
+
+// leaseText is how the terms of a fleet's leases are shown; nothing where no slot
+// is exclusive.
+func leaseText(f *member.Fleet) string {
+	if !f.Exclusive() {
+		return ""
+	}
+	t := f.Leases()
+	return fmt.Sprintf("length %s renew %s stop %s within %s watchdog %s round_trip %s", t.Length, t.Renew, t.Stop, t.Within, t.Watchdog, t.RoundTrip)
 }

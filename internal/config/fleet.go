@@ -89,7 +89,7 @@ type fleetReader struct {
 }
 
 func (r *fleetReader) read(root *strict.Value) {
-	top := r.object("", root, "version", "members", "pools", "brake", "never_stop", "profile")
+	top := r.object("", root, "version", "members", "pools", "brake", "lease", "never_stop", "profile")
 	r.fleet.Version = 1
 	if top.Integer("version", 0, 1, 1); !top.Has("version") {
 		top.Missing("version", "1")
@@ -102,6 +102,8 @@ func (r *fleetReader) read(root *strict.Value) {
 		}
 	}
 	r.brake(top)
+	r.lease(top)
+	r.checkLeases(top)
 	r.fleet.NeverStop = top.texts("never_stop", "DNS names", isHost)
 }
 

@@ -59,10 +59,7 @@ func (r *fleetReader) fence(o object, pool *member.Pool) {
 	if len(pool.Fence) == 0 {
 		pool.Fence = []string{"none"}
 	}
-	if pool.Exclusive && !slices.ContainsFunc(pool.Fence, oneOf("lease", "watchdog", "power")) {
-		r.Wrong(o.Where("fence"), "%s is %s and the pool is exclusive: no enforcer, want lease, watchdog or power, else two occupants may act at once",
-			o.Join("fence"), strict.Words(pool.Fence, "and"))
-	}
+	r.exclusivePool(o, pool)
 }
 
 // slots expands web: 5 to web-0 .. web-4.

@@ -20,6 +20,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"q":       scalar,
 	"list":    flowList,
 	"slots":   flowSlots,
+	"lease":   leaseText,
 	"span":    spanOf,
 	"time":    strict.Short,
 	"share":   func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
