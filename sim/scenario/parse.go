@@ -57,9 +57,6 @@ func (r *reader) read(root *strict.Value) {
 	r.weather(top)
 	s.Duration = top.duration("duration", defaultDuration, time.Second, longest)
 	s.Settle = top.duration("settle", defaultSettle, 0, longest)
-	if s.ground == nil {
-		return // nobody could be selected
-	}
 	r.load(top)
 	for i, v := range top.list("steps", "a list of steps") {
 		s.Steps = append(s.Steps, r.step(i, v))
@@ -143,8 +140,12 @@ func (r *reader) load(top object) {
 		if !o.Has("rps") {
 			o.Missing("rps", "requests per second")
 		}
-		pools := poolNames(r.s.ground.fleet)
+		var pools []string
+		if r.s.ground != nil {
+			pools = poolNames(r.s.ground.fleet)
+		}
 		switch {
+		case r.s.ground == nil: // which pools there are is not known
 		case l.Pool == "" && len(pools) == 1:
 			l.Pool = pools[0]
 		case l.Pool == "":

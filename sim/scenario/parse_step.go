@@ -94,10 +94,24 @@ func (r *reader) who(o object, s *Step, i int) {
 	if o.Has("except") && !o.Has("whom") {
 		r.Wrong(o.Pairs["except"].At, "%s stands without whom", o.Join("except"))
 	}
-	e := eye{g: r.s.ground, struck: map[string][]member.ID{}}
-	if ids, known := e.whom(roll(0, i, forWhom), s.Whom, s.Except); known && len(s.Whom) > 0 && len(ids) == 0 && r.isThere(s.Whom) {
+	if len(s.Whom) > 0 && r.isThere(s.Whom) && r.spared(s, i) {
 		r.Wrong(o.Where("whom"), "%s without except selects nobody", o.Join("whom"))
 	}
+}
+
+// spared reports that except leaves nobody of whom, whoever that will be.
+func (r *reader) spared(s *Step, i int) bool {
+	if !slices.ContainsFunc(s.Whom, func(w Selector) bool {
+		return !slices.ContainsFunc(s.Except, func(e Selector) bool { return e.String() == w.String() })
+	}) {
+		return true
+	}
+	if r.s.ground == nil {
+		return false
+	}
+	e := eye{g: r.s.ground, struck: map[string][]member.ID{}}
+	ids, known := e.whom(roll(0, i, forWhom), s.Whom, s.Except)
+	return known && len(ids) == 0
 }
 
 // selectors reads one selector or a list of them.
@@ -128,9 +142,13 @@ func (r *reader) there(at strict.Place, path string, s Selector) {
 }
 
 // impossible says why a selector can never mean anybody, or fewer than it
-// wants; empty if it can.
+// wants; empty if it can. Of a fleet with mistakes nothing is said: who is in it
+// is not known.
 func (r *reader) impossible(s Selector) string {
 	g := r.s.ground
+	if g == nil && s.kind != byStep && s.kind != byObserving {
+		return ""
+	}
 	switch s.kind {
 	case byMember:
 		if _, ok := g.member(s.name); !ok {

@@ -127,6 +127,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"steps: [{at: 2m, for: 61s, do: crash, whom: all}]", "x.yaml:1:23: steps[0].for is 1m1s: it ends at 3m1s, after the end of all faults: duration is 3m"},
 		{"steps: [{at: -1s, do: crash, whom: all}]", `x.yaml:1:14: steps[0].at is "-1s", want a time from 0s to 720h with its unit, such as 30s`},
 		{"steps: [{at: 1s, whom: all}]", "x.yaml:1:10: steps[0].do is missing, want the name of a fault, or mend"},
+		{"steps: [{at: 1s, do: crash, whom: leader, except: leader}]", "x.yaml:1:35: steps[0].whom without except selects nobody"},
 		{"steps: [{at: 1s, do: crush, whom: all}]", `x.yaml:1:22: steps[0].do is "crush", did you mean crash?`},
 		{"steps: [{at: 1s, do: crash}]", "x.yaml:1:10: steps[0].whom is missing: a crash needs it"},
 		{"steps: [{at: 1s, do: crash, whom: all, share: 3%}]", "x.yaml:1:40: steps[0].share: a crash has no share"},
@@ -183,14 +184,14 @@ func TestAllMistakesComeAtOnceInTheirOrder(t *testing.T) {
 	text := "fleet: {members: 1}\nduration: 0\nbogus: 1\nsteps:\n  - {at: 1s, do: crash}\n"
 	_, err := Parse("x.yaml", []byte(text))
 	var got strict.Mistakes
-	if !errors.As(err, &got) || len(got) != 3 {
+	if !errors.As(err, &got) || len(got) != 4 {
 		t.Fatal(err)
 	}
 	var places []int
 	for _, m := range got {
 		places = append(places, m.Line)
 	}
-	if !slices.Equal(places, []int{1, 2, 3}) {
+	if !slices.Equal(places, []int{1, 2, 3, 5}) {
 		t.Errorf("mistakes in lines %v", places)
 	}
 }

@@ -115,7 +115,7 @@ func DecodePlan(name string, b []byte) (*Plan, error) {
 		Version *int `json:"version"`
 	}
 	if err := json.Unmarshal(b, &of); err != nil {
-		return nil, fmt.Errorf("%s: no plan: %w", name, placed(b, err))
+		return nil, fmt.Errorf("%s: no plan: %w", name, mistake(b, err))
 	}
 	switch {
 	case of.Version == nil:
@@ -128,30 +128,12 @@ func DecodePlan(name string, b []byte) (*Plan, error) {
 	d.DisallowUnknownFields()
 	p := &Plan{}
 	if err := d.Decode(p); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, placed(b, err))
+		return nil, fmt.Errorf("%s: %w", name, mistake(b, err))
 	}
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return p, nil
-}
-
-// placed adds the line and column of a mistake, where JSON tells it.
-func placed(b []byte, err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	at := int64(-1)
-	switch {
-	case errors.As(err, &syntax):
-		at = syntax.Offset
-	case errors.As(err, &kind):
-		at = kind.Offset
-	}
-	if at < 0 || at > int64(len(b)) {
-		return err
-	}
-	before := b[:at]
-	return fmt.Errorf("%d:%d: %w", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'), err)
 }
 
 // check lists what is wrong with a plan that somebody may have edited.
@@ -186,6 +168,9 @@ func (p *Plan) check() error {
 		ids[s.ID] = true
 		there(path+".members", s.Members)
 		there(path+".others", s.Others)
+		if s.On == nil && s.At >= p.Storm && p.Storm > 0 {
+			add("%s.at is %v, after the end of all faults: storm is %v", path, s.At, p.Storm)
+		}
 		if err := s.check(); err != nil {
 			add("%s: %w", path, err)
 		}

@@ -169,14 +169,15 @@ func TestAPlanThatCannotBePlayedIsRefused(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`"version": 1`, `"version": 2`, "p: the plan has version 2, this program plays version 1: compile the scenario again with it, or play the plan with the program that wrote it"},
 		{`"version": 1,`, ``, "p: no plan: version is missing, want 1"},
-		{`"seed": 1`, `"seed": 1, "wether": 3`, `p: json: unknown field "wether"`},
-		{`"seed": 1`, `"seed": "x"`, "p: 4:13: json: cannot unmarshal string"},
+		{`"seed": 1`, `"seed": 1, "wether": 3`, `p: 4:13: unknown key wether`},
+		{`"seed": 1`, `"seed": "x"`, "p: 4:13: seed is a string, want a whole number that is not negative"},
 		{`"seed": 1`, `"seed": }`, "p: no plan: 4:11: invalid character '}'"},
 		{`"do": "crash"`, `"do": "crush"`, `p: steps[0]: fault "crush": unknown kind`},
 		{`"do": "crash"`, `"do": "lossy"`, "p: steps[0]: fault lossy: share is missing"},
 		{"\"members\": [\n    \"web-1\"", "\"members\": [\n    \"web-9\"", "p: steps[0].members: web-9 is not in the fleet"},
 		{`"do": "crash"`, `"on": "case.activting", "do": "crash"`, `p: nothing is called "case.activting", did you mean case.activating?`},
 		{`"storm": "3m"`, `"storm": "-3m"`, "p: storm is -3m and settle 12m, want times from 0s to 720h"},
+		{`"storm": "3m"`, `"storm": "20s"`, "p: steps[0].at is 30s, after the end of all faults: storm is 20s"},
 		{`"storm": "3m"`, `"storm": "1000000h"`, "p: storm is 1000000h and settle 12m, want times from 0s to 720h"},
 		{`"do": "crash"`, `"do": "flood", "share": 2, "host": "x"`, "p: steps[0]: fault flood: has no whom\nsteps[0]: no load comes for host \"x\", which could be flooded"},
 	} {
