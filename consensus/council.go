@@ -191,9 +191,7 @@ func (c *Council) tick(now time.Time) {
 	for !now.Before(c.tickAt) {
 		// After a stall only one election time-out is made up for: more
 		// ticks would depose a leader whose messages wait behind this call.
-		// Who may not lead does not stand for election either, and a
-		// follower's ticks do nothing else.
-		if missed < c.cfg.ElectionTicks/2 && (!c.barred || c.Leads()) {
+		if missed < c.cfg.ElectionTicks/2 {
 			c.node.Tick()
 		}
 		missed++
@@ -216,9 +214,13 @@ func (c *Council) giveUpOffice() {
 	}
 }
 
+// standsForElection reports that a message asks for a vote.
+func standsForElection(m *raftpb.Message) bool {
+	return m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote
+}
+
 func (c *Council) receive(now time.Time, m *raftpb.Message) {
-	vote := m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote
-	if vote && now.Before(c.silent) {
+	if standsForElection(m) && now.Before(c.silent) || c.barred && m.GetType() == raftpb.MsgTimeoutNow {
 		return
 	}
 	if m.GetType() == raftpb.MsgProp && c.Leads() {
@@ -301,6 +303,9 @@ func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 		out = append(out, Installed{Ledger: rd.Snapshot.GetData()})
 	}
 	for _, m := range saidOnce(rd.Messages) {
+		if c.barred && standsForElection(m) {
+			continue // it only finds out that it has no leader
+		}
 		if to := m.GetTo(); to >= 1 && to <= uint64(len(c.members)) {
 			out = append(out, SendRaft{To: c.members[to-1], Message: m})
 			if m.GetType() == raftpb.MsgSnap {

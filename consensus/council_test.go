@@ -389,6 +389,31 @@ func TestAnOffClockMayNotLead(t *testing.T) {
 	}
 }
 
+func TestWhoMayNotLeadFindsOutThatNobodyDoes(t *testing.T) {
+	c := newChamber(t, "a", "b", "c")
+	leader := c.elect(6 * time.Second)
+	off := c.names[(slices.Index(c.names, leader)+1)%3]
+	c.step(off, ClockJudged{Good: false})
+	c.run(3 * time.Second)
+	if l := c.seats[off].council.Leader(); l.Leader != leader {
+		t.Fatalf("it follows %q, and %s leads", l.Leader, leader)
+	}
+	for _, id := range c.names {
+		c.seats[id].away = id != off
+	}
+	c.run(5 * time.Second)
+	if l := c.seats[off].council.Leader(); l.Leader != "" {
+		t.Errorf("it has heard nothing for 5 s and follows %s", l.Leader)
+	}
+	for _, id := range c.names {
+		c.seats[id].away = false
+	}
+	c.run(4 * time.Second)
+	if l := c.seats[off].council.Leader(); l.Leader == "" || l.Leader == off {
+		t.Errorf("the others are back, and it follows %q", l.Leader)
+	}
+}
+
 func TestWhoWasTooFarBehindGetsTheWholeLedger(t *testing.T) {
 	c := newChamber(t, "a", "b", "c")
 	leader := c.elect(6 * time.Second)
