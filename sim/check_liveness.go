@@ -186,6 +186,11 @@ func (l *look) suspicions() {
 	}
 }
 
+// lossyFor is the loss of one way from which on two observers of somebody go
+// without an answer every minute or two, in a fleet in which nothing is wrong.
+// That is no calm: a guarded brake, which asks for a minute without any, stays.
+const lossyFor = 0.1
+
 // brake looks for L6. While a slot's obstacle is named or a member is really
 // lost, the brake may well hold.
 func (l *look) brake(named map[member.SlotID]bool) {
@@ -195,7 +200,9 @@ func (l *look) brake(named map[member.SlotID]bool) {
 		_, sits := l.w.checker.books.seats[m.id]
 		lost = lost || l.leader != "" && !m.well(l.w.machine(l.leader)) && (sits || v.Kind != consensus.VerdictDown)
 	}
-	if b := l.st.Brake(); b.Mode() != failover.Normal && !lost {
+	if b := l.st.Brake(); b.Mode() == failover.Guarded && l.w.cfg.Net.Loss >= lossyFor {
+		return
+	} else if b.Mode() != failover.Normal && !lost {
 		l.add("L6", "mode %s: %s", b.Mode(), b.In(failover.Fleet).Why)
 	}
 	for _, m := range l.w.machines {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"moonwatch/consensus"
 	"moonwatch/member"
 )
 
@@ -65,18 +66,21 @@ func (m *machine) reached(leader *machine, severed func(a, b int) bool) bool {
 	return 2*good > all
 }
 
-// observersOf are the machines that observe a member. In a large fleet they are a
+// observersOf are the machines that have a voice about a member: who observes it
+// and is not condemned itself (PROTOCOL 4, rule 1). In a large fleet they are a
 // draw from it: where a cut runs through the middle of the fleet most of them can
-// be on the far side while most of the fleet is on the near one, and nobody else
-// has a voice. Before the fleet is founded everybody counts.
+// be on the far side while most of the fleet is on the near one. Before the fleet
+// is founded everybody counts.
 func (w *World) observersOf(m *machine) []*machine {
 	ids := w.checker.fold.Overlay().ObserversOf(m.id)
 	if len(ids) == 0 {
 		return slices.DeleteFunc(slices.Clone(w.machines), func(x *machine) bool { return x == m })
 	}
-	out := make([]*machine, len(ids))
-	for i, id := range ids {
-		out[i] = w.machine(id)
+	out := make([]*machine, 0, len(ids))
+	for _, id := range ids {
+		if v, _ := w.checker.fold.Standing(id); v.Kind != consensus.VerdictDown && v.Kind != consensus.VerdictAgentLost && v.Kind != consensus.VerdictDomainCut {
+			out = append(out, w.machine(id))
+		}
 	}
 	return out
 }
