@@ -70,8 +70,11 @@ type Council struct {
 	said    Led             // the last one emitted
 	open    map[string]bool // commands that stand in this leader's own log of this term and are not agreed yet
 	confs   *raftpb.ConfState
-	turn    int  // who is offered the leadership next
-	barred  bool // from leading: the clock is off
+	applied uint64           // raft's index of the last entry that was emitted
+	rounds  []raft.ReadState // confirmed, and not yet emitted: the ledger is behind them
+	called  uint64           // the term in which another leader asked this one to take over
+	turn    int              // who is offered the leadership next
+	barred  bool             // from leading: the clock is off
 }
 
 // NewCouncil makes the councillor self among founders (sorted). Applied is the
@@ -101,7 +104,7 @@ func NewCouncil(cfg CouncilConfig, self member.ID, founders []member.ID, saved S
 	if err != nil {
 		return nil, fmt.Errorf("council: %w", err)
 	}
-	c.node = node
+	c.node, c.applied = node, applied
 	c.tickAt = now.Add(phase(self, cfg.Tick))
 	return c, nil
 }
@@ -179,6 +182,8 @@ func (c *Council) Step(now time.Time, ev CouncilEvent) []CouncilEffect {
 		c.giveUpOffice()
 	case Propose:
 		c.propose(ev.Command)
+	case Confirm:
+		c.confirm(ev.Round)
 	default:
 		panic(fmt.Sprintf("consensus: unknown event %T", ev))
 	}
@@ -229,6 +234,9 @@ func (c *Council) receive(now time.Time, m *raftpb.Message) {
 		}
 		return
 	}
+	if m.GetType() == raftpb.MsgTimeoutNow && m.GetTerm() == c.Leader().Term {
+		c.called = m.GetTerm()
+	}
 	// An error means that the message is not for us or comes from a stranger.
 	_ = c.node.Step(m)
 }
@@ -262,6 +270,7 @@ func (c *Council) persisted(ev Persisted) []CouncilEffect {
 func (c *Council) ready(out []CouncilEffect) []CouncilEffect {
 	for c.writing == nil && c.node.HasReady() {
 		rd := c.node.Ready()
+		c.rounds = append(c.rounds, rd.ReadStates...)
 		if raft.IsEmptyHardState(rd.HardState) && len(rd.Entries) == 0 && raft.IsEmptySnap(rd.Snapshot) {
 			out = c.release(rd, out)
 			continue
@@ -278,7 +287,7 @@ func (c *Council) ready(out []CouncilEffect) []CouncilEffect {
 		}
 		out = append(out, p)
 	}
-	return c.noted(c.led(out))
+	return c.noted(c.led(c.confirmed(out)))
 }
 
 // remember puts a Ready into raft's storage in memory.
@@ -301,6 +310,7 @@ func (c *Council) remember(rd raft.Ready) {
 func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 	if !raft.IsEmptySnap(rd.Snapshot) {
 		out = append(out, Installed{Ledger: rd.Snapshot.GetData()})
+		c.applied = max(c.applied, rd.Snapshot.GetMetadata().GetIndex())
 	}
 	for _, m := range saidOnce(rd.Messages) {
 		if c.barred && standsForElection(m) {
@@ -316,6 +326,7 @@ func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 		}
 	}
 	for _, e := range rd.CommittedEntries {
+		c.applied = max(c.applied, e.GetIndex())
 		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 {
 			delete(c.open, string(e.GetData()))
 			out = append(out, Committed{Raft: e.GetIndex(), Command: e.GetData()})

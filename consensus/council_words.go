@@ -26,6 +26,11 @@ type Propose struct{ Command []byte }
 // One that does not may not lead: facts carry the leader's time (PROTOCOL 8).
 type ClockJudged struct{ Good bool }
 
+// Confirm asks whether this councillor still leads, as of now: a quorum is asked.
+// It may come to nothing; whoever needs it asks again.
+type Confirm struct{ Round uint64 }
+
+func (Confirm) isCouncilEvent()      {}
 func (ClockJudged) isCouncilEvent()  {}
 func (CouncilWoken) isCouncilEvent() {}
 func (RaftReceived) isCouncilEvent() {}
@@ -69,6 +74,10 @@ type Led struct {
 	Term   uint64
 }
 
+// Confirmed answers Confirm: when it was asked this councillor led, and everything
+// that was agreed by then has been emitted as Committed.
+type Confirmed struct{ Round uint64 }
+
 // Noted is what raft had to say; it is for the log only.
 type Noted struct{ Text string }
 
@@ -77,4 +86,5 @@ func (SendRaft) isCouncilEffect()  {}
 func (Committed) isCouncilEffect() {}
 func (Installed) isCouncilEffect() {}
 func (Led) isCouncilEffect()       {}
+func (Confirmed) isCouncilEffect() {}
 func (Noted) isCouncilEffect()     {}

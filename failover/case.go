@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"moonwatch/consensus"
@@ -75,9 +76,12 @@ type Case struct {
 	Attempt  int                   `json:"attempt,omitempty"`
 	Spare    member.ID             `json:"spare,omitempty"`
 	NewEpoch member.SlotEpoch      `json:"new_slot_epoch,omitempty"` // of the present attempt
-	Proof    string                `json:"proof,omitempty"`          // of the fence
-	Outcome  Outcome               `json:"outcome,omitempty"`
-	History  []Passage             `json:"history"`
+	Fencee   member.ID             `json:"fencee,omitempty"`         // who is, or was, fenced: the subject, or the spare of an attempt that failed
+	// FenceEpoch is the fencee's slot epoch: from FENCING on nobody may run it.
+	FenceEpoch member.SlotEpoch `json:"fence_slot_epoch,omitempty"`
+	Proof      string           `json:"proof,omitempty"` // of the fence
+	Outcome    Outcome          `json:"outcome,omitempty"`
+	History    []Passage        `json:"history"`
 }
 
 // Passage is one state that a case went through.
@@ -113,8 +117,10 @@ func (c *Case) inFlight() bool {
 // abortable reports that nothing irreversible has happened yet.
 func (c *Case) abortable() bool {
 	switch c.State {
-	case Opened, Draining, Held, Ready, Fencing:
+	case Opened, Draining, Held, Ready:
 		return true
+	case Fencing: // the second and later fences are against spares
+		return c.Fencee == c.Subject
 	case Restarting, Verifying:
 		return c.Restart
 	case Fenced: // without a proof, and nobody claimed, it is a word and no deed
@@ -129,4 +135,14 @@ func (c *Case) enter(s CaseState, f consensus.Fact, detail string) {
 	c.State, c.Since, c.Held, c.Why = s, f.Time, "", ""
 	c.Deadline = time.Time{}
 	c.History = append(c.History, Passage{State: s, At: f.Time, Fact: f.Index, Detail: detail})
+}
+
+// fencedFrom is the fact with which the present fence began.
+func (c *Case) fencedFrom() uint64 {
+	for _, p := range slices.Backward(c.History) {
+		if p.State == Fencing {
+			return p.Fact
+		}
+	}
+	return 0
 }

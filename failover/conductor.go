@@ -58,6 +58,7 @@ type Conductor struct {
 	asked    map[member.ID]time.Time
 	proposed map[string]time.Time
 	sights   sights
+	lessor   *Lessor // nil: no lease is a proof
 	wake     time.Time
 }
 
@@ -78,9 +79,9 @@ const (
 )
 
 // NewConductor makes the conductor of one leadership.
-func NewConductor(st *State, term uint64, now time.Time) *Conductor {
+func NewConductor(st *State, lessor *Lessor, term uint64, now time.Time) *Conductor {
 	return &Conductor{
-		st: st, term: term, brk: NewBrake(st), wake: now, from: now,
+		st: st, lessor: lessor, term: term, brk: NewBrake(st), wake: now, from: now,
 		looks: map[member.ID]SecondLook{}, asked: map[member.ID]time.Time{}, proposed: map[string]time.Time{}, sights: sights{},
 	}
 }
@@ -194,12 +195,20 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 			return c.step(now, x, Draining, CaseStep{Detail: "restart: no word within " + c.st.timing().Restart.String()}, out)
 		}
 	case Fencing:
+		if ended, wait := c.leaseEnded(now, x); ended {
+			return c.step(now, x, Fenced, CaseStep{Proof: proofLease, Detail: "its lease has surely ended"}, out)
+		} else if !wait.IsZero() {
+			c.wake = earliest(c.wake, wait)
+		}
 		if late {
 			return c.step(now, x, Escalated, CaseStep{Detail: "fence: no proof within " + c.st.timing().Stop.String()}, out)
 		}
 	case Fenced, Claiming:
 		return c.claim(now, x, out)
 	case Escalated:
+		if ended, _ := c.leaseEnded(now, x); ended {
+			return c.step(now, x, Fenced, CaseStep{Proof: proofLease, Detail: "its lease has surely ended"}, out)
+		}
 		if x.Proof != "" {
 			return c.claim(now, x, out)
 		}
@@ -329,7 +338,7 @@ func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []Condu
 		}
 		return out
 	}
-	if x.State == Fenced && x.Since.Before(c.from) && !c.stillLost(now, x) {
+	if x.State == Fenced && x.Proof == noProof && x.Since.Before(c.from) && !c.stillLost(now, x) {
 		// An earlier leader's step, perhaps one that was committed long after
 		// it was proposed: what it saw then is not enough for us.
 		if now.Sub(c.asked[x.Subject]) >= time.Second {

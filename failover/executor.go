@@ -24,6 +24,15 @@ type StepDone struct {
 	Took   time.Duration
 }
 
+// Lapsed tells that the enforcer has stopped a slot here because its lease was over:
+// for the Nth time under this slot epoch.
+type Lapsed struct {
+	Slot  member.SlotID
+	Epoch member.SlotEpoch
+	Nth   int
+}
+
+func (Lapsed) isExecutorEvent()        {}
 func (ExecutorWoken) isExecutorEvent() {}
 func (StepDone) isExecutorEvent()      {}
 
@@ -84,6 +93,8 @@ type Executor struct {
 	done    map[StepKey]bool
 	retryAt map[StepKey]time.Time
 	tries   map[StepKey]int
+	lapsed  map[member.SlotID]Lapsed
+	leased  func(now time.Time, slot member.SlotID, epoch member.SlotEpoch) bool
 	wake    time.Time
 }
 
@@ -96,6 +107,7 @@ func NewExecutor(self member.ID, st *State, holding Holding, now time.Time) *Exe
 	return &Executor{
 		self: self, st: st, holding: maps.Clone(holding), wake: now,
 		doing: map[member.SlotID]StepKey{}, done: map[StepKey]bool{}, retryAt: map[StepKey]time.Time{}, tries: map[StepKey]int{},
+		lapsed: map[member.SlotID]Lapsed{},
 	}
 }
 
@@ -109,6 +121,8 @@ func (e *Executor) Step(now time.Time, ev ExecutorEvent) []ExecutorEffect {
 	case ExecutorWoken:
 	case StepDone:
 		out = e.finished(now, ev, out)
+	case Lapsed:
+		e.lapsed[ev.Slot] = ev
 	default:
 		panic(fmt.Sprintf("failover: unknown event %T", ev))
 	}
@@ -152,6 +166,7 @@ func (e *Executor) due(now time.Time) []DoStep {
 	if s := e.st.slotOf(e.self); s != nil && s.Case == 0 && !s.Started {
 		due = append(due, e.want(StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch}, now.Add(t.Activate)))
 	}
+	due = e.again(now, due)
 	// Leftovers that the journal does not know any more are reported, so
 	// that the member may become a spare again.
 	u := e.st.Use(e.self)
@@ -212,6 +227,9 @@ func (e *Executor) start(now time.Time, d DoStep, out []ExecutorEffect) []Execut
 	if d.Key.Case != 0 && !now.Before(d.Deadline) {
 		return out // too late: the case goes on without this attempt
 	}
+	if !e.mayRun(now, d.Key) {
+		return out // the next grant wakes it
+	}
 	delete(e.retryAt, d.Key)
 	if d.Action == "" {
 		// A pool without this action has nothing to run; the step is done.
@@ -253,6 +271,7 @@ func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []
 			delete(e.holding, k.Slot)
 		}
 	case ev.Result == ResultDone:
+		delete(e.lapsed, k.Slot)
 		e.holding[k.Slot] = max(e.holding[k.Slot], k.Epoch)
 	}
 	e.done[k] = true

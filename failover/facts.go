@@ -14,6 +14,7 @@ const (
 	KindReport     consensus.FactKind = "step-report"
 	KindBrake      consensus.FactKind = "brake"
 	KindReturned   consensus.FactKind = "member-returned"
+	KindEnforcer   consensus.FactKind = "enforcer"
 )
 
 // CaseOpened begins a case: the occupant of a slot stands under a verdict.
@@ -33,6 +34,7 @@ type CaseStep struct {
 	To      CaseState  `json:"to"`
 	Held    HeldReason `json:"held,omitempty"`
 	Spare   member.ID  `json:"spare,omitempty"`
+	Proof   string     `json:"proof,omitempty"` // of FENCED, where the leader has it
 	Detail  string     `json:"detail,omitempty"`
 }
 

@@ -29,7 +29,7 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 	if silent := now.Sub(c.Silent); silent < st.timing().ReplaceAfter {
 		return HeldEvidence, fmt.Sprintf("silent for %v, replaced after %v", silent.Round(time.Millisecond), st.timing().ReplaceAfter)
 	}
-	if reason, why := st.fenceGate(pool, v.Kind); reason != "" {
+	if reason, why := st.fenceGate(c, pool, v.Kind); reason != "" {
 		return reason, why
 	}
 	if reason, why := st.brakeGate(c, false); reason != "" {
@@ -43,7 +43,7 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 
 // fenceGate asks whether the proof that the pool wants can be had at all: a
 // silent member cannot say that it stopped its slot.
-func (st *State) fenceGate(pool member.Pool, kind consensus.VerdictKind) (HeldReason, string) {
+func (st *State) fenceGate(c *Case, pool member.Pool, kind consensus.VerdictKind) (HeldReason, string) {
 	if !pool.Exclusive && (len(pool.Fence) == 0 || pool.Fence[0] == "none") {
 		return "", ""
 	}
@@ -51,6 +51,13 @@ func (st *State) fenceGate(pool member.Pool, kind consensus.VerdictKind) (HeldRe
 		if level == "self" && kind == consensus.VerdictServiceDown {
 			return "", ""
 		}
+	}
+	if ok, _ := byLease(pool); ok {
+		err := st.leaseProof(c, pool)
+		if err == nil {
+			return "", ""
+		}
+		return HeldFence, err.Error()
 	}
 	return HeldFence, fmt.Sprintf("fence levels %v give no proof against a silent member", pool.Fence)
 }

@@ -31,7 +31,6 @@ func TestEveryGateOfAReplacement(t *testing.T) {
 		"disarmed":            {func(x *tale) { x.change(func(f *member.Fleet) { f.Pools[0].Armed = false }) }, HeldDisarmed, "not armed"},
 		"moved on":            {func(x *tale) { x.theCase().Epoch-- }, HeldEvidence, "the slot has moved on"},
 		"up again":            {func(x *tale) { x.judge(consensus.VerdictUp, "web-3") }, HeldEvidence, "no verdict asks for it"},
-		"exclusive":           {func(x *tale) { x.change(func(f *member.Fleet) { f.Pools[0].Exclusive = true }) }, HeldFence, "no proof"},
 		"fence self":          {func(x *tale) { x.change(func(f *member.Fleet) { f.Pools[0].Fence = []string{"self"} }) }, HeldFence, "no proof"},
 		"cascade":             {func(x *tale) { x.brake(Fleet, Cascade) }, HeldBrake, "fleet is in cascade"},
 		"domain":              {func(x *tale) { x.brake(InDomain("a"), Cascade) }, HeldBrake, "domain:a is in cascade"},
@@ -81,7 +80,7 @@ func (x *tale) change(do func(*member.Fleet)) {
 
 func (x *tale) judgeOnly(ids ...member.ID) {
 	quiet := x.conductor
-	x.conductor = NewConductor(newTale(x.t, webFleet(1, 3)).state, 9, x.now)
+	x.conductor = NewConductor(newTale(x.t, webFleet(1, 3)).state, nil, 9, x.now)
 	x.judge(consensus.VerdictDown, ids...)
 	x.conductor = quiet
 }
@@ -383,7 +382,7 @@ func TestASnapshotOfACaseUnderWayGoesOn(t *testing.T) {
 			t.Fatalf("another state after the round trip (%v):\n%s\n%s", err, snap, again)
 		}
 		x.ledger, x.state = l, st
-		x.conductor = NewConductor(st, 2, x.now)
+		x.conductor = NewConductor(st, nil, 2, x.now)
 		for id, e := range x.executors {
 			e.st = st
 			x.executors[id] = e

@@ -53,6 +53,9 @@ func (st *State) claimable(now time.Time, id member.ID) error {
 	if u == nil || u.Duty != Spare {
 		return fmt.Errorf("%s is no spare", id)
 	}
+	if err := st.enforceable(now, id); err != nil {
+		return err
+	}
 	if v, stands := st.ledger.Standing(id); stands {
 		return fmt.Errorf("%s is under a verdict: %s", id, v.Kind)
 	}

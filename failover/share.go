@@ -26,6 +26,7 @@ func (st *State) own() {
 // replaces, as those of times and the brake, are shared.
 func (s folded) clone() folded {
 	s.Slots, s.Uses, s.Cases = copied(s.Slots), copied(s.Uses), copied(s.Cases)
+	s.Enforcers = maps.Clone(s.Enforcers)
 	for _, u := range s.Uses {
 		u.Leftover = maps.Clone(u.Leftover)
 	}

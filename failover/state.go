@@ -66,6 +66,10 @@ type folded struct {
 	Spent []time.Time             `json:"spent,omitempty"` // fencings within the budget window
 	Dead  []time.Time             `json:"dead,omitempty"`  // replacements that died soon after going live
 	Brake Brakes                  `json:"brake"`
+
+	Enforcers map[member.ID]Enforced `json:"enforcers,omitempty"`
+	Leased    time.Duration          `json:"leased,omitempty"` // how long leases are by the present fleet, 0: it has none
+	Former    *formerLease           `json:"former_lease,omitempty"`
 }
 
 // NewState makes an empty state. Bind must be called before the first fact.
@@ -82,7 +86,7 @@ func (st *State) Name() string { return "failover" }
 // Knows reports the kinds of this package.
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
-	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned:
+	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer:
 		return true
 	default:
 		return false
@@ -91,7 +95,7 @@ func (st *State) Knows(kind consensus.FactKind) bool {
 
 // Check says why a command must be refused now.
 func (st *State) Check(f consensus.Fact) error {
-	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport {
+	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer {
 		if err := st.ledger.FromCouncil(f.Command); err != nil {
 			return err
 		}
@@ -133,6 +137,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkReturned(p)
+	case KindEnforcer:
+		p, err := consensus.DecodePayload[Enforcer](f)
+		if err != nil {
+			return err
+		}
+		return st.checkEnforcer(f.Command.Proposer, p)
 	default:
 		return nil
 	}
@@ -165,6 +175,9 @@ func (st *State) Apply(f consensus.Fact) {
 		p, _ := consensus.DecodePayload[Returned](f)
 		u := st.s.Uses[p.Member]
 		*u = Use{Duty: Spare, Since: f.Time, Strikes: u.Strikes, LastUsed: u.LastUsed}
+	case KindEnforcer:
+		p, _ := consensus.DecodePayload[Enforcer](f)
+		st.enforcerSaid(f, p)
 	default: // of other packages
 	}
 }
@@ -185,6 +198,9 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 	for _, s := range st.Slots() {
 		if s.Occupant == "" {
 			continue
+		}
+		if err := st.checkExclusive(s, fl); err != nil {
+			errs = append(errs, err)
 		}
 		if pool, ok := declared[s.ID]; !ok || pool != s.Pool {
 			errs = append(errs, fmt.Errorf("pools.%s.slots: slot %s is occupied by %s: drain it before it is removed", s.Pool, s.ID, s.Occupant))
@@ -207,6 +223,7 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 // vacant slots of their pool in the order of the file, the others are spares.
 func (st *State) arrange(f consensus.Fact) {
 	fl, _ := consensus.DecodePayload[member.Fleet](f)
+	st.newTerms(f, &fl)
 	uses := map[member.ID]*Use{}
 	for _, m := range fl.Members {
 		if m.Retired || m.Pool == "" {
@@ -279,7 +296,7 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 // has been given anything, and who is back may have it again.
 func (st *State) stranded(c *Case) bool {
 	s := st.s.Slots[c.Slot]
-	return c.State == Escalated && c.Spare == "" && s != nil && s.Occupant == c.Subject && s.Epoch == c.Epoch
+	return c.State == Escalated && c.Spare == "" && c.Fencee == c.Subject && s != nil && s.Occupant == c.Subject && s.Epoch == c.Epoch
 }
 
 func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {

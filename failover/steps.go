@@ -90,6 +90,8 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 		if reason, why := st.ReplaceGate(now, c); reason != "" {
 			return fmt.Errorf("case %s: replace held: %s: %s", c.Name(), reason, why)
 		}
+	case Fenced:
+		return st.checkProof(c, p.Proof)
 	case Activating:
 		if reason, why := st.brakeGate(c, true); reason != "" {
 			return fmt.Errorf("case %s: activation held: %s: %s", c.Name(), reason, why)
@@ -114,6 +116,8 @@ func (c *Case) leadsTo(to CaseState) bool {
 		return from == Draining || from == Held
 	case Draining: // a restart that did not help
 		return c.Restart && (from == Verifying || from == Restarting)
+	case Fenced: // by a proof that the leader has; that of the fencee itself is a report
+		return c.Proof == "" && (from == Fencing || from == Escalated)
 	case Escalated:
 		return from == Fencing || from == Fenced || from == Claiming
 	case Activating: // never before the fence is proven
@@ -150,9 +154,11 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 		st.fence(f, c, p, t)
 	case Activating:
 		st.claim(f, c, p, t)
+	case Fenced:
+		c.Proof = p.Proof
+		c.enter(Fenced, f, p.Detail)
 	case Claiming:
-		st.unclaim(f, c)
-		c.enter(Claiming, f, p.Detail)
+		st.giveUp(f, c, p.Detail)
 	case Draining:
 		c.enter(Draining, f, p.Detail)
 		c.Restart = false
@@ -177,6 +183,7 @@ func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 	c.Restart = false
 	c.enter(Ready, f, p.Detail)
 	c.enter(Fencing, f, "")
+	c.Fencee, c.FenceEpoch = c.Subject, c.Epoch
 	pool, _ := st.ledger.Fleet().Pool(c.Pool)
 	if !pool.Exclusive && (len(pool.Fence) == 0 || pool.Fence[0] == "none") {
 		c.Proof = noProof
@@ -209,6 +216,20 @@ func (st *State) unclaim(f consensus.Fact, c *Case) {
 		u.left(c.Slot, c.NewEpoch)
 	}
 	c.Spare, c.NewEpoch = "", 0
+}
+
+// giveUp ends an attempt. The spare of an exclusive slot may be running it, so it is
+// fenced as the occupant was before anybody else may.
+func (st *State) giveUp(f consensus.Fact, c *Case, detail string) {
+	spare, epoch := c.Spare, c.NewEpoch
+	st.unclaim(f, c)
+	c.enter(Claiming, f, detail)
+	if pool, _ := st.ledger.Fleet().Pool(c.Pool); !pool.Exclusive {
+		return
+	}
+	c.Proof, c.Fencee, c.FenceEpoch = "", spare, epoch
+	c.enter(Fencing, f, fmt.Sprintf("%s may run it at slot epoch %d", spare, epoch))
+	c.Deadline = f.Time.Add(st.timing().Stop)
 }
 
 func (u *Use) left(slot member.SlotID, epoch member.SlotEpoch) {
@@ -260,7 +281,7 @@ func (c *Case) Step() (executor member.ID, step StepKind, epoch member.SlotEpoch
 	case Restarting:
 		return c.Subject, StepRestart, c.Epoch, true
 	case Fencing:
-		return c.Subject, StepStop, c.Epoch, true
+		return c.Fencee, StepStop, c.FenceEpoch, true
 	case Activating:
 		return c.Spare, StepActivate, c.NewEpoch, true
 	default:
@@ -280,6 +301,8 @@ func (st *State) reported(f consensus.Fact, p Report) {
 	case c.State == Fencing && p.Done:
 		c.Proof = "self"
 		c.enter(Fenced, f, p.Detail)
+	case c.State == Fencing && st.waits(c):
+		c.Why = string(c.Fencee) + " could not stop it: " + p.Detail // and its lease ends all the same
 	case c.State == Fencing:
 		c.enter(Escalated, f, "fence: "+p.Detail)
 		c.Why = "fence: " + p.Detail
@@ -290,8 +313,7 @@ func (st *State) reported(f consensus.Fact, p Report) {
 		c.enter(Draining, f, "restart: "+p.Detail)
 		c.Restart = false
 	default:
-		st.unclaim(f, c)
-		c.enter(Claiming, f, p.Detail)
+		st.giveUp(f, c, p.Detail)
 	}
 }
 

@@ -23,6 +23,7 @@ type tale struct {
 	state     *State
 	raft      uint64
 	conductor *Conductor
+	lessor    *Lessor // of the leader; every member holds its lease until it is fenced
 	executors map[member.ID]*Executor
 	accused   []member.ID
 
@@ -80,9 +81,13 @@ func newTale(t testing.TB, fleet member.Fleet) *tale {
 		t.Fatal(f.Reason)
 	}
 	for _, m := range fleet.Members {
-		x.executors[m.ID] = NewExecutor(m.ID, x.state, nil, x.now)
+		e := NewExecutor(m.ID, x.state, nil, x.now)
+		e.Leased(func(time.Time, member.SlotID, member.SlotEpoch) bool { return true })
+		x.executors[m.ID] = e
 	}
-	x.conductor = NewConductor(x.state, 1, x.now)
+	x.lessor = NewLessor(x.state)
+	x.lessor.Lead(x.now)
+	x.conductor = NewConductor(x.state, x.lessor, 1, x.now)
 	return x
 }
 
@@ -148,6 +153,7 @@ func (x *tale) after(d time.Duration, do func()) {
 
 // stir lets everybody look at the ledger.
 func (x *tale) stir() {
+	x.lessor.Noticed(x.now)
 	x.conduct(ConductorWoken{})
 	for _, m := range x.ledger.Roster().Members {
 		if e := x.executors[m.ID]; e != nil {
@@ -249,4 +255,20 @@ func walk(c *Case) string {
 		out = append(out, w)
 	}
 	return strings.Join(out, " ")
+}
+
+// grant gives a member the lease that it may have now, if any.
+func (x *tale) grant(id member.ID) (granted bool) {
+	slot, epoch, _ := x.state.Tenure(id)
+	x.raft++
+	effects := x.lessor.Renewed(x.now, agent.Renewal{Holder: id, Seq: x.raft, Slot: slot, Epoch: epoch})
+	for _, e := range effects {
+		if c, ok := e.(Confirm); ok {
+			for _, e := range x.lessor.Confirmed(x.now, c.Round) {
+				_, is := e.(SendGrant)
+				granted = granted || is
+			}
+		}
+	}
+	return granted
 }

@@ -103,6 +103,18 @@ func perform(t *testing.T, script string) string {
 					ids = append(ids, member.ID(id))
 				}
 				x.judge(consensus.VerdictKind(f[1]), ids...)
+			case "enforcer": // of members: keeper, watchdog or none
+				begin()
+				for _, id := range f[2:] {
+					e := Enforcer{Kind: f[1], Watchdog: f[1] == "watchdog"}
+					if e.Kind == "none" {
+						e.Kind, e.Detail = "", "the keeper's socket is gone"
+					}
+					x.commit(KindEnforcer, member.ID(id), e)
+				}
+			case "granted": // a lease, just now
+				begin()
+				x.grant(member.ID(f[1]))
 			case "step":
 				begin()
 				x.results[member.ID(f[1])] = results[f[2]]
@@ -113,7 +125,8 @@ func perform(t *testing.T, script string) string {
 				x.commit(consensus.KindFleet, "web-1", fleet)
 				x.stir()
 			case "leader": // a new one, with an empty memory
-				x.conductor = NewConductor(x.state, 2, x.now)
+				x.lessor.Lead(x.now)
+				x.conductor = NewConductor(x.state, x.lessor, 2, x.now)
 			case "run":
 				begin()
 				d, err := time.ParseDuration(f[1])

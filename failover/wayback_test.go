@@ -57,7 +57,7 @@ func TestANewLeaderLooksForItselfBeforeItClaims(t *testing.T) {
 		t.Fatalf("%s: %s", walk(c0), f.Reason)
 	}
 	later := x.now.Add(20 * time.Second)
-	c := NewConductor(x.state, 9, later)
+	c := NewConductor(x.state, nil, 9, later)
 	asked := false
 	for _, e := range c.Step(later, ConductorWoken{}, nil) {
 		switch e := e.(type) {

@@ -5,6 +5,7 @@ import (
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/member"
 )
 
 // conducted steps the conductor and carries out what it says.
@@ -51,6 +52,8 @@ func (m *Mind) councilStep(ev consensus.CouncilEvent) {
 			m.replaceLedger(e.Ledger)
 		case consensus.Led:
 			m.elected(e)
+		case consensus.Confirmed:
+			m.granted(m.lessor.Confirmed(m.now, e.Round))
 		case consensus.Noted:
 			m.out = append(m.out, Noted{Text: e.Text})
 		}
@@ -76,9 +79,12 @@ func (m *Mind) elected(l consensus.Led) {
 	switch {
 	case leads && (!was || l.Term != m.led.Term):
 		m.tally.Step(m.now, consensus.Elected{Term: l.Term})
-		m.conduct = failover.NewConductor(m.state, l.Term, m.now)
+		// Their clocks may be fast, and so less may have passed than this one says.
+		m.lessor.Lead(m.now.Add(-member.Faster(m.council.Quiet())))
+		m.conduct = failover.NewConductor(m.state, m.lessor, l.Term, m.now)
 	case !leads && was:
 		m.tally.Step(m.now, consensus.Deposed{})
+		m.lessor.Depose()
 		m.conduct = nil
 	}
 	if l.Leader != "" {
@@ -96,6 +102,7 @@ func (m *Mind) lead(l Led) {
 		}
 		m.led = l
 		m.out = append(m.out, l)
+		m.tenant()
 	}
 }
 

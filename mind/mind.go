@@ -21,6 +21,11 @@ type Mind struct {
 	tally    *consensus.Tally
 	conduct  *failover.Conductor // nil unless this agent leads
 	executor *failover.Executor
+	holder   *agent.Holder
+	lessor   *failover.Lessor
+	enforcer enforcer
+	relayed  relayed
+	asks     uint64 // the confirmation that the lessor waits for, 0: none
 
 	now      time.Time
 	out      []Effect
@@ -51,6 +56,7 @@ func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
 	m.observer = agent.NewObserver(cfg.Agent, cfg.Self, cfg.Incarnation, now)
 	m.tally = consensus.NewTally(cfg.Tally, m.ledger, m.state.Checked)
 	m.executor = failover.NewExecutor(cfg.Self, m.state, boot.Holding, now)
+	m.lend()
 	founders := m.ledger.Founders()
 	if slices.Contains(founders, cfg.Self) && !boot.Follower {
 		c, err := consensus.NewCouncil(cfg.Council, cfg.Self, founders, boot.Raft, m.ledger.Raft(), now)
@@ -131,6 +137,14 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		m.submitted(ev.Command)
 	case StepEnded:
 		m.execute(m.executor.Step(now, ev.Done))
+	case RenewalCame:
+		m.renewal(ev)
+	case GrantCame:
+		m.grant(ev)
+	case EnforcerTold:
+		m.enforcer.told(now, ev)
+	case SlotLapsed:
+		m.execute(m.executor.Step(now, failover.Lapsed(ev)))
 	case DoorHeard:
 		m.tallied(consensus.DoorAnswered{Subject: ev.Subject})
 	default:
@@ -160,6 +174,9 @@ func (m *Mind) due() {
 	if m.ledger.Blocked() == "" && !m.now.Before(m.executor.Wake()) {
 		m.execute(m.executor.Step(m.now, failover.ExecutorWoken{}))
 	}
+	m.renew()
+	m.confirm()
+	m.tellEnforcer()
 	m.tellPresence()
 	m.handIn()
 	m.watchQuorum()
@@ -178,6 +195,8 @@ func (m *Mind) settle() {
 		m.applied = nil
 		m.out = append(m.out, Keep{Facts: facts}, Applied{Facts: facts})
 		m.wants.settled(facts)
+		m.lessor.Noticed(m.now)
+		m.tenant()
 		m.tally.Cascade(m.state.Brake().Mode() == failover.Cascade)
 		if m.ledger.Blocked() == "" {
 			m.execute(m.executor.Step(m.now, failover.ExecutorWoken{}))
@@ -203,7 +222,7 @@ func (m *Mind) Wake() time.Time {
 			w = earliest(w, m.conduct.Wake())
 		}
 	}
-	return earliest(w, m.wants.wake())
+	return earliest(earliest(w, m.holder.Wake()), m.wants.wake())
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -81,6 +81,34 @@ type Submitted struct{ Command []byte }
 // StepEnded tells how an action ended.
 type StepEnded struct{ Done failover.StepDone }
 
+// RenewalCame brings a renewal whose signature was verified. Raw is the signed
+// datagram, for passing it on unchanged.
+type RenewalCame struct {
+	Renewal agent.Renewal
+	Raw     []byte
+}
+
+// GrantCame brings a grant of the member From, as its signature shows. Only a
+// councillor's counts. Raw is the signed datagram.
+type GrantCame struct {
+	From  member.ID
+	Grant agent.Grant
+	Raw   []byte
+}
+
+// EnforcerTold tells which enforcer this member has, and how long ago it was last
+// seen to work. An empty Kind: none, and Detail says why.
+type EnforcerTold struct {
+	Kind     string
+	Watchdog bool
+	Age      time.Duration
+	Detail   string
+}
+
+// SlotLapsed tells that the enforcer stopped a slot here, because its lease was over,
+// for the Nth time under this slot epoch.
+type SlotLapsed failover.Lapsed
+
 // DoorHeard tells that a gateway on this member had a good answer from
 // another member's service.
 type DoorHeard struct{ Subject member.ID }
@@ -104,6 +132,10 @@ func (QuorumHeard) isEvent()   {}
 func (Submitted) isEvent()     {}
 func (StepEnded) isEvent()     {}
 func (DoorHeard) isEvent()     {}
+func (RenewalCame) isEvent()   {}
+func (GrantCame) isEvent()     {}
+func (EnforcerTold) isEvent()  {}
+func (SlotLapsed) isEvent()    {}
 
 // Effect is what a Mind wants done. The set is closed. Effects of one Step are
 // carried out in order.
@@ -151,6 +183,26 @@ type SendRollCall struct {
 	Call agent.RollCall
 	To   []member.ID
 }
+
+// SendRenewal asks for a renewal of this member's lease to be stamped with the time
+// of its sending, signed and sent, also to this agent itself.
+type SendRenewal struct{ agent.SendRenewal }
+
+// SendGrant asks for a grant to be signed and sent.
+type SendGrant struct {
+	Grant agent.Grant
+	To    []member.ID
+}
+
+// PassLease asks for another agent's signed renewal or grant to be sent on.
+type PassLease struct {
+	To  member.ID
+	Raw []byte
+}
+
+// HandLease asks for a lease to be handed to this member's enforcer, before any
+// DoStep that comes after it.
+type HandLease struct{ Lease agent.Lease }
 
 // SendRaft asks for a raft message to be sent; it may be lost.
 type SendRaft struct {
@@ -214,6 +266,10 @@ func (Acknowledge) isEffect()   {}
 func (TellPresence) isEffect()  {}
 func (SendRollCall) isEffect()  {}
 func (SendRaft) isEffect()      {}
+func (SendRenewal) isEffect()   {}
+func (SendGrant) isEffect()     {}
+func (PassLease) isEffect()     {}
+func (HandLease) isEffect()     {}
 func (Persist) isEffect()       {}
 func (Keep) isEffect()          {}
 func (KeepSnapshot) isEffect()  {}

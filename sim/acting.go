@@ -97,8 +97,10 @@ func (m *machine) run(b *deed, k failover.StepKey, fate FaultKind, took time.Dur
 			m.takesEffect(k)
 			d.Result, d.Detail = failover.ResultUnknown, "ended by a signal"
 		default:
-			m.takesEffect(k)
 			d.Result = failover.ResultDone
+			if !m.takesEffect(k) {
+				d.Result, d.Detail = failover.ResultAgain, "the keeper has no lease for it"
+			}
 		}
 		if k.Step == failover.StepStop && k.Case != 0 && d.Result == failover.ResultDone && m.running[k.Slot] != nil {
 			d.Result, d.Detail = failover.ResultUnknown, "stopped, and it serves"
@@ -109,19 +111,18 @@ func (m *machine) run(b *deed, k failover.StepKey, fate FaultKind, took time.Dur
 	})
 }
 
-// takesEffect is what an action does to the services.
-func (m *machine) takesEffect(k failover.StepKey) {
+// takesEffect is what an action does to the services. It fails only where the keeper
+// does not let a service start.
+func (m *machine) takesEffect(k failover.StepKey) bool {
 	m.ail()
 	if k.Step != failover.StepStop {
-		m.running[k.Slot] = &service{epoch: k.Epoch}
-		m.w.tell(Happening{What: ServiceUp, Member: m.id, Slot: k.Slot})
-		m.w.checker.serves(m, k.Slot, k.Epoch)
-		return
+		return m.serviceStarts(k)
 	}
 	if s := m.running[k.Slot]; s != nil && s.epoch <= k.Epoch {
 		delete(m.running, k.Slot)
 		m.w.tell(Happening{What: ServiceDown, Member: m.id, Slot: k.Slot})
 	}
+	return true
 }
 
 // finish writes down how a step ended, if the agent that began it is there to

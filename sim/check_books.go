@@ -28,6 +28,7 @@ type books struct {
 
 type slotBook struct {
 	pool     string
+	sole     bool // exclusive
 	occupant member.ID
 	epoch    member.SlotEpoch
 	drained  bool
@@ -162,6 +163,7 @@ func (b *books) fleet(f consensus.Fact, fl member.Fleet) {
 			if b.slots[id] == nil {
 				b.slots[id] = &slotBook{pool: p.Name, past: map[member.SlotEpoch]member.ID{}}
 			}
+			b.slots[id].sole = p.Exclusive
 			if b.slots[id].occupant == "" {
 				b.place(f, fl.Members, id)
 			}
@@ -290,6 +292,9 @@ func (b *books) cutover(c *caseBook, id uint64) *breach {
 func (b *books) unclaim(c *caseBook) {
 	if c.spare != "" {
 		delete(b.claims, c.spare)
+		if b.slots[c.slot].sole { // it is fenced like the occupant
+			c.state, c.fence = failover.Fencing, order{c.spare, failover.StepStop, c.claimedAt}
+		}
 		b.dirty[c.spare], b.aside[c.spare] = c.slot, true
 		b.move(move{what: released, who: c.spare, slot: c.slot, epoch: c.claimedAt})
 	}

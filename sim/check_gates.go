@@ -26,6 +26,8 @@ func (c *checker) caseStep(f consensus.Fact, k call, p failover.CaseStep) {
 		c.meant(f, k, p, x)
 	case failover.Activating:
 		c.calm(p, x)
+	case failover.Fenced:
+		c.leaseOver(k, p, x)
 	case failover.Cutover:
 		c.counts.Replaced++
 	default: // can be undone
@@ -152,7 +154,7 @@ func (b *books) inFlight() int {
 	n := 0
 	for _, c := range b.cases {
 		switch c.state {
-		case failover.Fencing, failover.Activating, failover.Claiming, failover.Verifying:
+		case failover.Fencing, failover.Fenced, failover.Activating, failover.Claiming, failover.Verifying:
 			if !c.restarts {
 				n++
 			}

@@ -66,7 +66,7 @@ func (c *checker) serves(m *machine, slot member.SlotID, epoch member.SlotEpoch)
 		return
 	}
 	for _, x := range c.w.machines {
-		if s := x.running[slot]; x != m && s != nil && x.on {
+		if s := x.running[slot]; x != m && s != nil && x.on && c.w.now >= x.halted { // what stands still does not run
 			c.fail(ruleOwner, "%s runs exclusive slot %s at slot epoch %d while %s runs it at %d", m.id, slot, epoch, x.id, s.epoch)
 		}
 	}

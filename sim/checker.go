@@ -36,6 +36,7 @@ type checker struct {
 	sweeps  sweeps
 	traffic traffic
 	holds   holds
+	leases  leaseBook
 	stood   map[string]uint64           // commands, by id: their fact
 	unheard map[member.ID]time.Duration // since when nothing of the council comes to an agent
 
@@ -46,7 +47,7 @@ type checker struct {
 }
 
 func newChecker(w *World) *checker {
-	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, stand: map[uint64]bool{}, growth: newGrowth(), sweeps: newSweeps()}
+	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, stand: map[uint64]bool{}, growth: newGrowth(), sweeps: newSweeps(), leases: newLeaseBook()}
 	c.stood, c.unheard = map[string]uint64{}, map[member.ID]time.Duration{}
 	c.state = failover.NewState()
 	c.fold = consensus.NewLedger(c.state)

@@ -38,6 +38,7 @@ type machine struct {
 	duty    duty
 	running map[member.SlotID]*service
 	stopped map[member.SlotID]*service // what ran when the power went
+	keeper  keeper
 
 	sentMessages, sentBytes uint64
 
@@ -94,6 +95,7 @@ func (m *machine) start(after time.Duration) {
 		m.w.note(m.i, "start")
 		m.w.tell(Happening{What: AgentStarted, Member: m.id})
 		m.step(mind.Woken{})
+		m.keepsTelling(m.life)
 		m.book.joined = 0
 		m.join(m.life)
 		m.follow(m.life)
@@ -240,6 +242,14 @@ func (m *machine) carryOut(e mind.Effect) {
 				}
 			})
 		}
+	case mind.SendRenewal:
+		m.renewed(e)
+	case mind.SendGrant:
+		m.grants(e)
+	case mind.PassLease:
+		m.passLease(e)
+	case mind.HandLease:
+		m.handed(e.Lease)
 	case mind.SendRaft:
 		w.spoke(e)
 		w.stream(m, e.To, raftBytes(e.Message), func(x *machine) { x.step(mind.RaftCame{From: m.id, Message: e.Message}) })

@@ -57,6 +57,15 @@ func rollBytes(m *machine, call agent.RollCall) int {
 	return n
 }
 
+func renewalBytes(r *agent.Renewal) int {
+	return sealBytes + headBytes + len(r.Holder) + signBytes + lifeBytes + seqBytes + 1 + len(r.Slot) + 3 + 7 + 1
+}
+
+func grantBytes(m *machine, g *agent.Grant) int {
+	r := &g.Renewal
+	return sealBytes + headBytes + len(m.id) + signBytes + 1 + len(r.Holder) + lifeBytes + seqBytes + 1 + len(r.Slot) + 3 + 7 + 6*2
+}
+
 func raftBytes(m *raftpb.Message) int { return recordBytes + proto.Size(m) }
 
 func factBytes(facts []consensus.Fact) int {

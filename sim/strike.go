@@ -239,7 +239,9 @@ func (m *machine) boot(serve bool) {
 	m.on = true
 	if serve {
 		for slot, s := range m.stopped {
-			m.running[slot] = &service{epoch: s.epoch}
+			if pool, _ := m.w.cfg.Fleet.PoolOfSlot(slot); !pool.Exclusive { // else it is its keeper's, not its init's
+				m.running[slot] = &service{epoch: s.epoch}
+			}
 		}
 		for _, slot := range slices.Sorted(maps.Keys(m.running)) {
 			m.w.tell(Happening{What: ServiceUp, Member: m.id, Slot: slot})
@@ -254,6 +256,7 @@ func (m *machine) boot(serve bool) {
 func (m *machine) empty() {
 	m.disk = newDisk()
 	m.disk.emptied = true
+	m.keeper = keeper{}
 }
 
 // killAgent ends the agent as kill -9 does. Landed says whether the write under
@@ -285,6 +288,10 @@ func (m *machine) pause(d time.Duration) {
 
 // resume gives an agent that stood still what waited for it.
 func (m *machine) resume() {
+	if m.w.now >= m.halted {
+		m.goOn()
+		m.w.checker.goesOn(m)
+	}
 	waiting := m.waiting
 	m.waiting = nil
 	m.ail()

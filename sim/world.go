@@ -63,6 +63,7 @@ type World struct {
 	linkFaults  int // so many faults of links there have been
 	trace       hash.Hash64
 	letters     letters
+	leases      posted
 	doors       []*door
 	folds       *consensus.Folds // what all agents fold, once
 	checker     *checker

@@ -52,6 +52,14 @@ func (d *Daemon) packet(p gossip.Packet) {
 		if d.verified(msg) {
 			d.offer(mind.RollCame{From: msg.From, Call: msg.Call})
 		}
+	case wire.Renewal:
+		if d.verified(msg) {
+			d.offer(mind.RenewalCame{Renewal: msg.Renewal, Raw: msg.Raw})
+		}
+	case wire.Grant:
+		if d.verified(msg) {
+			d.offer(mind.GrantCame{From: msg.From, Grant: msg.Grant, Raw: msg.Raw})
+		}
 	case wire.Presence:
 		d.offer(mind.PresenceTold{Members: msg.Members})
 	}

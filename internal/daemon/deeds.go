@@ -46,6 +46,15 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 		for _, b := range parts {
 			d.sendAll(e.To, "roll call", b, nil)
 		}
+	case mind.SendRenewal:
+		d.sendRenewal(e)
+	case mind.SendGrant:
+		b, err := d.signer.EncodeGrant(e.Grant)
+		d.sendAll(e.To, "grant", b, err)
+	case mind.PassLease:
+		d.send(e.To, e.Raw)
+	case mind.HandLease:
+		d.handLease(e)
 	case mind.SendRaft:
 		frame, err := proto.Marshal(e.Message)
 		if err != nil {

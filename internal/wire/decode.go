@@ -42,6 +42,10 @@ func Decode(b []byte) (Message, error) {
 		m = RollCall{From: from, Call: d.rollCall(), raw: b}
 	case kindPresence:
 		m = Presence{From: from, Members: d.places()}
+	case kindRenewal:
+		m = d.renewal(from, b)
+	case kindGrant:
+		m = d.grant(from, b)
 	default:
 		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, byte(k))
 	}

@@ -26,7 +26,7 @@ var (
 )
 
 // Signed is a message that carries its sender's signature. The set is closed:
-// Statement and RollCall.
+// Statement, RollCall, Renewal and Grant.
 type Signed interface {
 	Message
 	signed() []byte

@@ -61,6 +61,8 @@ const (
 	kindAck         kind = 5
 	kindRollCall    kind = 6
 	kindPresence    kind = 7
+	kindRenewal     kind = 8
+	kindGrant       kind = 9
 )
 
 func (k kind) String() string {
@@ -79,6 +81,10 @@ func (k kind) String() string {
 		return "roll call"
 	case kindPresence:
 		return "presence"
+	case kindRenewal:
+		return "renewal"
+	case kindGrant:
+		return "grant"
 	default:
 		return fmt.Sprintf("kind %d", byte(k))
 	}
