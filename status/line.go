@@ -47,6 +47,8 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, brakeLine)
 	case failover.KindReturned:
 		return worded(f, func(p failover.Returned) string { return fmt.Sprintf("%s is a spare again", p.Member) })
+	case failover.KindEnforcer:
+		return worded(f, func(p failover.Enforcer) string { return enforcerLine(f.Command.Proposer, p) })
 	default:
 		return fmt.Sprintf("fact of kind %s, which this agent does not know", f.Command.Kind), nil
 	}
@@ -182,4 +184,15 @@ func brakeLine(b failover.Brakes) string {
 		}
 	}
 	return text
+}
+
+func enforcerLine(by member.ID, p failover.Enforcer) string {
+	switch {
+	case p.Kind == "":
+		return fmt.Sprintf("%s has no enforcer: %s", by, p.Detail)
+	case p.Watchdog:
+		return fmt.Sprintf("%s: %s with a watchdog ends its leases, tested %v before", by, p.Kind, p.Age.Round(time.Second))
+	default:
+		return fmt.Sprintf("%s: %s ends its leases, tested %v before", by, p.Kind, p.Age.Round(time.Second))
+	}
 }
