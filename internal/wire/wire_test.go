@@ -431,6 +431,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(calls[0])
 	heard, _ := EncodePresence(Presence{From: "web-1", Members: member.Places{Roster: 300, First: 16, Bits: []byte{5, 0, 255}}})
 	f.Add(heard[0])
+	f.Add(must(f)(signer.EncodeRenewal(agent.Renewal{Holder: "web-1", Life: 5, Seq: 300, Slot: "db-0", Epoch: 7, Sent: time.Second})))
+	f.Add(must(f)(signer.EncodeGrant(agent.Grant{Renewal: agent.Renewal{Holder: "web-2", Seq: 300, Slot: "db-0", Epoch: 7}, Terms: member.LeaseLan()})))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := Decode(b)
 		if err != nil {
@@ -465,6 +467,12 @@ func FuzzDecode(f *testing.F) {
 			_ = Verify(cluster, keyOf, m)
 			return
 		case RollCall:
+			_ = Verify(cluster, keyOf, m)
+			return
+		case Renewal:
+			_ = Verify(cluster, keyOf, m)
+			return
+		case Grant:
 			_ = Verify(cluster, keyOf, m)
 			return
 		}
