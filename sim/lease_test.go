@@ -148,6 +148,32 @@ func TestACouncilOutageStopsExclusiveSlotsAndItsEndStartsThemAgain(t *testing.T)
 	}
 }
 
+// TestNoSeedBreaksAPromiseOfExclusiveSlots plays MOONWATCH_SEEDS (12) stories of a
+// swarm in which every slot is exclusive, from MOONWATCH_FROM (1) on.
+func TestNoSeedBreaksAPromiseOfExclusiveSlots(t *testing.T) {
+	from := uint64(1)
+	if s, err := strconv.ParseUint(os.Getenv("MOONWATCH_FROM"), 10, 64); err == nil {
+		from = s
+	}
+	rare := map[string]int{}
+	for seed := from; seed < from+uint64(seedsOr(12)); seed++ {
+		cfg, faults := Swarm(seed, 12, 2*time.Minute)
+		w, troubles, err := tale(Exclusive(cfg), faults, false)
+		switch {
+		case w.Void() != "":
+		case err != nil:
+			t.Errorf("seed %d: %v\nfaults: %v", seed, err, faults)
+		case len(troubles) > 0:
+			t.Errorf("seed %d: not settled: %v\nfaults: %v", seed, troubles, faults)
+		}
+		for name, n := range w.Sometimes() {
+			rare[name] += n
+		}
+	}
+	t.Logf("lease proofs %d, leases ended %d, grants relayed %d, starts without a lease %d",
+		rare["lease-proof"], rare["lease-ended"], rare["grant-relayed"], rare["start-without-lease"])
+}
+
 // seedsOr is how many seeds a story is told with: MOONWATCH_SEEDS, or n.
 func seedsOr(n int) int {
 	if s, err := strconv.Atoi(os.Getenv("MOONWATCH_SEEDS")); err == nil {

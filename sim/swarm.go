@@ -43,6 +43,9 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 			return c
 		}
 	}
+	if d.c.unit(streamSole, 0, 0) < 0.25 {
+		cfg = Exclusive(cfg)
+	}
 	kinds := swarmKinds[:0:0]
 	for _, k := range swarmKinds {
 		if d.one(4) {
@@ -68,6 +71,23 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 	}
 	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return cfg, faults
+}
+
+// streamSole draws whether a story's slots are exclusive: dice of its own, so that all
+// others fall as they fell before there were such slots.
+const streamSole = streamKeeper + 1
+
+// Exclusive makes the slots of all pools exclusive ones: whoever runs one holds its
+// lease. One seed in four takes the calm terms.
+func Exclusive(cfg Config) Config {
+	cfg.Fleet.Pools = slices.Clone(cfg.Fleet.Pools)
+	for i := range cfg.Fleet.Pools {
+		cfg.Fleet.Pools[i].Exclusive, cfg.Fleet.Pools[i].Fence = true, []string{"self", "lease"}
+	}
+	if cfg.Seed%4 == 3 {
+		cfg.Fleet.Lease = member.LeaseCalm()
+	}
+	return cfg
 }
 
 // bounds keep a story within what the protocol assumes: beyond it no promise
