@@ -63,10 +63,24 @@ func (c *checker) grants(m *machine, g agent.Grant) {
 	if old, ok := b.begun[k]; !ok || at+g.Terms.Length > old.at+old.length {
 		b.begun[k] = begun{at: at, length: g.Terms.Length, by: m.id}
 	}
-	if gone, ok := b.given[k]; ok && at+g.Terms.Length > gone {
+	if gone, ok := b.given[k]; ok && at+g.Terms.Length > gone && c.books.passed(r.Slot, r.Epoch) {
 		c.fail(ruleOwner, "%s grants %s the lease of %s at slot epoch %d until %v, which was given away at %v",
 			m.id, r.Holder, r.Slot, r.Epoch, at+g.Terms.Length, gone)
 	}
+}
+
+// passed reports that a slot was given to somebody at a later slot epoch. A case may
+// also find no spare, and end when its subject is back.
+func (b *books) passed(slot member.SlotID, epoch member.SlotEpoch) bool {
+	if s := b.slots[slot]; s == nil || s.epoch > epoch {
+		return true
+	}
+	for _, x := range b.cases {
+		if x.slot == slot && x.spare != "" && x.cutovers == 0 && x.claimedAt > epoch {
+			return true
+		}
+	}
+	return false
 }
 
 // leaseOver checks S4 when a slot is given away by proof of lease: every lease of
