@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func fill(cfg Config, path string) error {
 				return err
 			}
 		}
-		b, err := json.Marshal(format{Version: formatVersion, Cluster: cfg.Cluster, Member: cfg.Member})
+		b, err := json.Marshal(format{Version: formatVersion, Cluster: cfg.Cluster, Member: cfg.Member, ID: rand.Text()})
 		if err != nil {
 			return err
 		}

@@ -20,8 +20,10 @@ var ErrDamaged = errors.New("damaged")
 // same call may succeed later.
 var ErrFull = errors.New("the disk is full")
 
-// startOver is the way back from a file that cannot be used.
-const startOver = "move the folder away and start again: the agent fetches the ledger from the others"
+// startOver is the way back from a file that cannot be used. The other files of
+// the folder stay: without its journal of steps an agent would do over what it
+// has done.
+const startOver = "move that file away, and no other, and start again: the agent fetches the ledger from the others"
 
 // errFault says that reading the mapped file failed: the disk is gone, or
 // somebody cut the file.

@@ -16,6 +16,7 @@ type format struct {
 	Version int       `json:"version"`
 	Cluster string    `json:"cluster"`
 	Member  member.ID `json:"member"`
+	ID      string    `json:"id,omitempty"` // of this file, drawn when it was made; files of early builds have none
 }
 
 // check refuses a file that is not for this agent.
@@ -73,6 +74,7 @@ func (v inventory) head() uint64 {
 type audit struct {
 	cfg    Config
 	format bool // was there
+	id     string
 	stock  *inventory
 	found  map[string]span
 }
@@ -89,6 +91,7 @@ func (a *audit) record(bucket string, k, value []byte) error {
 	case bucket == bucketAbout && string(k) == string(formatKey):
 		a.format = true
 		f, err := decode[format](bucket, k, content)
+		a.id = f.ID
 		return errors.Join(err, f.check(a.cfg))
 	case bucket == bucketAbout && string(k) == string(inventoryKey):
 		v, err := decode[inventory](bucket, k, content)

@@ -126,7 +126,7 @@ func (b *Boot) check(cfg Config) error {
 	case "":
 		return fmt.Errorf("%w: its ledger does not begin with the founding of a cluster (genesis)", ErrDamaged)
 	default:
-		return format{formatVersion, found, cfg.Member}.check(cfg)
+		return format{Version: formatVersion, Cluster: found, Member: cfg.Member}.check(cfg)
 	}
 }
 

@@ -138,7 +138,7 @@ func TestANewerFormatIsRefused(t *testing.T) {
 	no(t, err)
 	no(t, db.Update(func(tx *bolt.Tx) error {
 		_, err := tx.CreateBucket([]byte("unheard-of"))
-		return errors.Join(err, put(tx, bucketAbout, formatKey, mustJSON(format{formatVersion + 1, "night", "web-3"})))
+		return errors.Join(err, put(tx, bucketAbout, formatKey, mustJSON(format{Version: formatVersion + 1, Cluster: "night", Member: "web-3"})))
 	}))
 	no(t, db.Close())
 	refused(t, cfg, nil, "has format 2, this agent knows 1: upgrade the agent")

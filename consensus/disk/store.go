@@ -17,6 +17,7 @@ import (
 type Store struct {
 	cfg     Config
 	path    string
+	id      string // of the file
 	lock    *os.File
 	db      *bolt.DB
 	metrics *metrics
@@ -110,7 +111,7 @@ func (s *Store) survey() error {
 	if err := a.close(); err != nil {
 		return err
 	}
-	s.stock = *a.stock
+	s.stock, s.id = *a.stock, a.id
 	return settle(file, info.Size())
 }
 
@@ -132,6 +133,11 @@ func settle(file *os.File, size int64) error {
 	}
 	return file.Sync()
 }
+
+// ID tells this file from every other one: a councillor that comes back with
+// another file has forgotten what it promised in the old one. Empty for a file
+// of a build that drew none.
+func (s *Store) ID() string { return s.id }
 
 // size is how many bytes the file has.
 func (s *Store) size() float64 {

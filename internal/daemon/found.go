@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"moonwatch/consensus"
+	"moonwatch/consensus/disk"
 	"moonwatch/consensus/link"
 	"moonwatch/member"
 	"moonwatch/mind"
@@ -40,7 +39,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	cfg := mind.Default(d.self, d.life)
 	m, err := mind.New(cfg, b, time.Now())
 	if err != nil {
-		return fmt.Errorf("data folder %s: %w: move the folder away and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
+		return fmt.Errorf("ledger.db in %s: %w: move that file away, and no other, and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
 	}
 	d.restoreFeed(m)
 	if fl := m.Ledger().Fleet(); fl != nil {
@@ -149,34 +148,31 @@ func (d *Daemon) restoreFeed(m *mind.Mind) {
 	d.feed.restored(m.Ledger())
 }
 
-// loadNonce reads or makes the number that tells this disk's emptiness from
-// that of an emptied one.
-func loadNonce(dir string) (string, error) {
+// loadNonce is what tells this disk from one that was emptied: the identity of
+// the ledger's file, which goes when that file alone is moved away. A file of an
+// early build has none, and another file beside it has it.
+func loadNonce(dir string, s *disk.Store) (string, error) {
+	if id := s.ID(); id != "" {
+		return id, nil
+	}
 	path := filepath.Join(dir, "nonce")
 	b, err := os.ReadFile(path)
-	if err == nil {
-		return string(b), nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	raw := make([]byte, 16)
-	if _, err := rand.Read(raw); err != nil {
-		return "", fmt.Errorf("nonce: %w", err)
-	}
-	n := hex.EncodeToString(raw)
-	return n, writeFile(path, []byte(n))
+	return string(b), nil
 }
 
-// loadFounded reads who was empty when this councillor founded.
-func loadFounded(dir string) map[member.ID]string {
+// loadFounded reads who was empty when this councillor founded. What an earlier
+// ledger file of this member founded does not count for the present one.
+func loadFounded(dir string, self member.ID, nonce string) map[member.ID]string {
 	b, err := os.ReadFile(filepath.Join(dir, "founded.json"))
 	if err != nil {
 		return nil
 	}
 	var n map[member.ID]string
-	if json.Unmarshal(b, &n) != nil {
-		return nil // half-written: who asks becomes a follower, which is safe
+	if json.Unmarshal(b, &n) != nil || n[self] != nonce {
+		return nil // half-written, or of another file: who asks becomes a follower, which is safe
 	}
 	return n
 }

@@ -64,10 +64,10 @@ func (d *Daemon) open() error {
 	if d.life, err = nextLife(a.DataDir); err != nil {
 		return err
 	}
-	if d.nonce, err = loadNonce(a.DataDir); err != nil {
+	if d.nonce, err = loadNonce(a.DataDir, d.store); err != nil {
 		return err
 	}
-	d.feed.found(loadFounded(a.DataDir))
+	d.feed.found(loadFounded(a.DataDir, d.self, d.nonce))
 	if d.journal, err = driver.OpenJournal(filepath.Join(a.DataDir, "steps"), d.reg); err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func TestACouncillorWithADamagedLedgerRefusesToStartAndOneWithoutFollows(t *test
 	case <-time.After(5 * time.Second):
 		t.Fatal("an agent runs with a damaged ledger")
 	}
-	if last := strings.Join(x.lastLines(1), ""); !strings.Contains(last, "damaged") || !strings.Contains(last, "move the folder away") {
+	if last := strings.Join(x.lastLines(1), ""); !strings.Contains(last, "damaged") || !strings.Contains(last, "move that file away") {
 		t.Errorf("it says %q", last)
 	}
 
