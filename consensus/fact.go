@@ -108,6 +108,13 @@ func (f *Fact) seal() {
 	h.Sum(f.Hash[:0])
 }
 
+// Sealed is the fact with its link of the chain computed anew from all that the
+// chain covers.
+func (f Fact) Sealed() Fact {
+	f.seal()
+	return f
+}
+
 // factHeader is magic, index, raft index, time and the previous hash.
 const factHeader = 2 + 3*8 + sha256.Size
 

@@ -62,6 +62,19 @@ func (s *Store) Facts(from uint64, maxBytes int) (list [][]byte, ok bool) {
 	return list, true
 }
 
+// First is the oldest fact that is kept by itself, 0: none is on disk.
+func (s *Store) First() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stock.Facts.empty() {
+		if len(s.waiting.facts) > 0 {
+			return s.waiting.facts[0].index
+		}
+		return 0
+	}
+	return s.stock.Facts.First
+}
+
 // LatestSnapshot is the last whole ledger on disk, nil if there is none or it
 // cannot be read.
 func (s *Store) LatestSnapshot() (whole []byte) {

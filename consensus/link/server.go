@@ -38,6 +38,7 @@ const (
 	pathFeed   = "/link/1/feed"
 	pathSubmit = "/link/1/submit"
 	pathHello  = "/link/1/hello"
+	pathHeads  = "/link/1/heads"
 )
 
 // listener hands on only connections that are counted, gated and within bounds.
@@ -74,6 +75,7 @@ func (l *Link) newServer() *http.Server {
 	mux.Handle("GET "+pathFeed, l.handle(l.serveFeed))
 	mux.Handle("POST "+pathSubmit, l.handle(l.receiveCommand))
 	mux.Handle("GET "+pathHello, l.handle(l.serveHello))
+	mux.Handle("GET "+pathHeads, l.handle(l.serveHeads))
 
 	var only http.Protocols
 	only.SetHTTP2(true)

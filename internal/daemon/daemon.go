@@ -40,6 +40,7 @@ import (
 	"moonwatch/consensus/disk"
 	"moonwatch/consensus/link"
 	"moonwatch/failover/driver"
+	"moonwatch/internal/audit"
 	"moonwatch/internal/config"
 	"moonwatch/internal/pki"
 	"moonwatch/internal/program"
@@ -93,6 +94,7 @@ type Daemon struct {
 	link    *link.Link
 	store   *disk.Store
 	journal *driver.Journal
+	heads   *audit.Memory // from begin on
 	actions program.Folder
 	checker *probe.Checker
 	gateway *gateway.Gateway // nil: this agent opens no door

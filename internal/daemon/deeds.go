@@ -90,6 +90,7 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 
 // applied tells everybody who follows this agent's ledger.
 func (d *Daemon) applied(e mind.Applied) {
+	d.remember(e)
 	for _, f := range e.Facts {
 		d.history.Apply(f)
 		d.feed.append(f)

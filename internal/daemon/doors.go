@@ -140,6 +140,8 @@ func (d *Daemon) socketHandler() http.Handler {
 	mux.HandleFunc("GET /api/v1/commands/{id...}", d.serveCommand)
 	mux.HandleFunc("GET /api/v1/fleet", d.serveFleet)
 	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
+	mux.HandleFunc("GET /api/v1/audit/heads", d.serveHeads)
+	mux.HandleFunc("GET /api/v1/audit/facts", d.serveAuditFacts)
 	return mux
 }
 

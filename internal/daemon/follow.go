@@ -35,7 +35,7 @@ func (d *Daemon) follow(ctx context.Context) {
 		peer := peers[turn%len(peers)]
 		began := time.Now()
 		listening.Begin(began)
-		err := d.link.Follow(ctx, peer, d.feed.head()+1, func(b link.Batch) error { return d.fed(ctx, b, &listening) })
+		err := d.link.Follow(ctx, peer, d.feed.head()+1, func(b link.Batch) error { return d.fed(ctx, peer, b, &listening) })
 		d.log.Debug("feed ended", zap.String("peer", string(peer)), zap.Error(err))
 		if time.Since(began) < time.Second {
 			sleep(ctx, 50*time.Millisecond)
@@ -72,7 +72,7 @@ var (
 )
 
 // fed hands one batch to the loop. An error ends this feed.
-func (d *Daemon) fed(ctx context.Context, b link.Batch, l *mind.Listening) error {
+func (d *Daemon) fed(ctx context.Context, peer member.ID, b link.Batch, l *mind.Listening) error {
 	if len(b.Snapshot) > 0 {
 		d.tell(ctx, mind.LedgerFed{Snapshot: b.Snapshot})
 	}
@@ -90,6 +90,7 @@ func (d *Daemon) fed(ctx context.Context, b link.Batch, l *mind.Listening) error
 		}
 		d.tell(ctx, mind.FactsFed{Facts: facts})
 	}
+	d.compare(peer, b.Status)
 	if b.Status.Quorum && b.Status.Age < staleQuorum {
 		d.feed.quorum(time.Now().Add(-b.Status.Age))
 		d.tell(ctx, mind.QuorumHeard{Leader: b.Status.Leader, Term: b.Status.Term})

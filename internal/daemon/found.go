@@ -26,6 +26,9 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.recall(boot.Facts); err != nil {
+		return err
+	}
 	b := mind.Boot{Snapshot: boot.Snapshot, Facts: boot.Facts, Raft: boot.Raft, Holding: d.journal.Holding()}
 	if boot.Fresh {
 		if b.Genesis, b.Follower, err = d.found(ctx); err != nil {

@@ -10,11 +10,11 @@ import (
 )
 
 type metrics struct {
-	step, write                                                        prometheus.Histogram
-	dropped, bad, unverified, unaddressed, unsent, crowded, diskErrors prometheus.Counter
-	facts, steps                                                       *prometheus.CounterVec
-	mode                                                               *prometheus.GaugeVec
-	head, openCases, freeSpares                                        prometheus.Gauge
+	step, write                                                                     prometheus.Histogram
+	dropped, bad, unverified, unaddressed, unsent, crowded, diskErrors, headsDiffer prometheus.Counter
+	facts, steps                                                                    *prometheus.CounterVec
+	mode                                                                            *prometheus.GaugeVec
+	head, openCases, freeSpares                                                     prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
@@ -42,6 +42,7 @@ func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
 		unaddressed: counter("moonwatch_daemon_datagrams_unaddressed_total", "Datagrams not sent because the member's address is not known."),
 		unsent:      counter("moonwatch_daemon_datagrams_unsent_total", "Datagrams that the network did not take."),
 		crowded:     counter("moonwatch_daemon_deeds_crowded_total", "Deeds not done because too many were under way."),
+		headsDiffer: counter("moonwatch_daemon_heads_differ_total", "Heads of the audit chain that were not what is remembered, or could not be noted."),
 		diskErrors:  counter("moonwatch_daemon_disk_errors_total", "Writes that failed and were tried again."),
 		head:        gauge("moonwatch_daemon_ledger_head", "Index of the last fact in this agent's ledger."),
 		openCases:   gauge("moonwatch_daemon_open_cases", "Cases that go on."),

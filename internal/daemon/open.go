@@ -157,6 +157,9 @@ func (d *Daemon) close() {
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
 	}
+	if d.heads != nil {
+		errs = append(errs, d.heads.Close())
+	}
 	if err := errors.Join(errs...); err != nil {
 		d.log.Warn("not everything closed well", zap.Error(err))
 	}

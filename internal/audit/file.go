@@ -1,0 +1,139 @@
+package audit
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"moonwatch/consensus"
+	"moonwatch/consensus/disk"
+	"moonwatch/member"
+)
+
+// Source is a chain that was read, with whatever was wrong with reading it.
+type Source struct {
+	Name    string // of the file
+	Cluster string
+	Member  member.ID
+	Links   []Link
+	Own     []Witness // what the same member remembers beside it
+	Damage  []string  // of the file itself
+	Whole   Head      // of the whole ledger in it, index 0: none
+}
+
+// Open reads a data folder, a ledger's file, or an export.
+func Open(path string) (Source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Source{}, fmt.Errorf("audit: %w", err)
+	}
+	if !info.IsDir() && isExport(path) {
+		return openExport(path)
+	}
+	found, err := disk.Inspect(path)
+	if err != nil {
+		return Source{}, err
+	}
+	s := Source{Name: found.Path, Cluster: found.Cluster, Member: found.Member, Damage: found.Damage}
+	for _, r := range found.Facts {
+		s.Links = append(s.Links, linkOf(r))
+	}
+	if len(found.Hash) == len(Hash{}) {
+		s.Whole = Head{found.Head, Hash(found.Hash)}
+		s.Own = append(s.Own, Remembered{"the whole ledger in this file", []Head{s.Whole}})
+	}
+	heads, err := ReadMemory(filepath.Join(filepath.Dir(found.Path), MemoryName))
+	switch {
+	case err == nil:
+		s.Own = append(s.Own, Remembered{"the heads beside this file", heads})
+	case !errors.Is(err, fs.ErrNotExist):
+		return Source{}, err
+	}
+	return s, nil
+}
+
+// linkOf is a record of the ledger's file.
+func linkOf(r disk.Inspected) Link {
+	f, err := consensus.DecodeFact(r.Bytes)
+	switch {
+	case err != nil && r.Damage != "":
+		return Damaged(r.Index, r.Damage)
+	case err != nil:
+		return Damaged(r.Index, "its record is no fact: "+err.Error())
+	case f.Index != r.Index:
+		return Damaged(r.Index, fmt.Sprintf("its record calls itself fact %d", f.Index))
+	}
+	l := LinkOf(f)
+	if r.Damage != "" {
+		return l.Altered(r.Damage)
+	}
+	return l
+}
+
+// isExport looks at the first byte: an export is text, a ledger's file is not.
+func isExport(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // only read
+	b, err := bufio.NewReader(f).ReadByte()
+	return err == nil && b == '{'
+}
+
+func openExport(path string) (Source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Source{}, fmt.Errorf("audit: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	t, links, err := Read(f)
+	s := Source{Name: path, Cluster: t.Cluster, Member: t.Member, Links: links}
+	if err != nil {
+		if t.Moonwatch == "" {
+			return s, fmt.Errorf("audit %s: %w", path, err)
+		}
+		s.Damage = append(s.Damage, err.Error())
+	}
+	return s, nil
+}
+
+// WitnessOf reads what a file remembers: another agent's data folder, its heads, its
+// ledger, or an export.
+func WitnessOf(path string) (Witness, error) {
+	file := path
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		file = filepath.Join(path, MemoryName)
+	}
+	if filepath.Base(file) == MemoryName {
+		heads, err := ReadMemory(file)
+		if err != nil {
+			return nil, fmt.Errorf("witness: %w", err)
+		}
+		return Remembered{path, heads}, nil
+	}
+	s, err := Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("witness: %w", err)
+	}
+	w := Remembered{Who: path}
+	for _, l := range s.Links {
+		if l.damage == "" {
+			w.List = append(w.List, Head{l.Index, Hash(l.fact().Hash)})
+		}
+	}
+	return w, nil
+}
+
+// Check verifies a source against itself, what lies beside it, and other witnesses.
+func (s Source) Check(witnesses ...Witness) Report {
+	r := Verify(s.Links, append(append([]Witness(nil), s.Own...), witnesses...))
+	for _, d := range s.Damage {
+		r.Breaks = append(r.Breaks, Break{What: "damaged", Detail: d})
+	}
+	r.OK = r.OK && len(s.Damage) == 0
+	return r
+}
