@@ -53,6 +53,9 @@ func (t *Tally) poll(now time.Time, s *subject, kind agent.Kind, without marks, 
 		case agent.Down:
 			c.Downs++
 			downs.add(e.domain)
+			if said == &cast.fresh && said.vote.Roll == s.roll {
+				c.asked++
+			}
 		case agent.Up:
 			c.Ups++
 		case agent.Abstain:
@@ -118,6 +121,9 @@ func (c Count) down() bool {
 	}
 	return 4*(c.Ups+c.reached) < c.Eligible
 }
+
+// agreed reports that everybody who can speak has just been asked, and says down.
+func (c Count) agreed() bool { return c.decidable() && !c.OneSided && c.asked == c.Eligible }
 
 // up reports that fresh answers bear the opposite.
 func (c Count) up() bool {

@@ -295,14 +295,16 @@ func (l *Ledger) stand(f Fact, v Verdict, x Finding) {
 		return
 	}
 	since := f.Time
-	if old, ok := l.s.Standing[x.Subject]; ok {
+	old, stood := l.s.Standing[x.Subject]
+	if stood {
 		since = old.Since
 	}
 	l.s.Standing[x.Subject] = Standing{
 		Kind: x.Kind, Index: f.Index, Since: since, SilentSince: x.SilentSince,
 		Incarnation: x.Incarnation, Domain: v.Domain,
 	}
-	if x.Kind != VerdictPartial {
+	// A member of a lost failure domain that is voted on anew has fallen once.
+	if x.Kind != VerdictPartial && old.Kind != VerdictDomainCut {
 		if f.Time.Sub(r.LastDown) > quietDay {
 			r.Downs = 0
 		}

@@ -55,7 +55,10 @@ type Elected struct{ Term uint64 }
 type Deposed struct{}
 
 // Recall asks for one more roll call of a subject, whatever stands.
-type Recall struct{ Subject member.ID }
+type Recall struct {
+	Subject member.ID
+	All     bool // the answer waits for everybody, as long as answers count
+}
 
 // DoorAnswered tells that a gateway of the roster had a good answer from a
 // member's service: an up vote with the weight of a failure domain of its own.
@@ -87,6 +90,9 @@ type Looked struct {
 	Agent   agent.Stance // Abstain: undecided
 	Service agent.Stance
 	At      time.Time
+	// Agreed says that every observer that can speak has answered this very roll
+	// call, and that all of them said what the verdict on the subject says.
+	Agreed bool
 	// Alone says that there is only one observer left, that its fresh answer is that
 	// the service answers, and that no word stands against it.
 	Alone bool
@@ -110,6 +116,7 @@ type Tally struct {
 	quiet    time.Time // nobody may be cut before
 	pending  bool      // somebody passes the high watermark and waits for quiet
 	cascade  bool
+	anew     member.FailureDomain // whose members are voted on anew; empty: none
 	calmCall time.Time            // the last roll call in cascade
 	checked  func(member.ID) bool // has the member a service that can be checked from outside
 	swept    time.Time
@@ -126,13 +133,17 @@ func NewTally(cfg TallyConfig, l *Ledger, checked func(member.ID) bool) *Tally {
 // called for one subject at a time.
 func (t *Tally) Cascade(on bool) { t.cascade = on }
 
+// Anew tells the tally of a failure domain that was out of reach as a whole and of
+// which each member is voted on by itself now (PROTOCOL 7). Empty: of none.
+func (t *Tally) Anew(d member.FailureDomain) { t.anew = d }
+
 // Step takes one event and says what is to be done.
 func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
 	switch ev := ev.(type) {
 	case Elected:
-		cascade := t.cascade
+		cascade, anew := t.cascade, t.anew
 		*t = *NewTally(t.cfg, t.ledger, t.checked)
-		t.cascade = cascade
+		t.cascade, t.anew = cascade, anew
 		t.awake, t.term, t.since, t.quiet = true, ev.Term, now, now
 	case Deposed:
 		t.awake = false
@@ -166,7 +177,7 @@ func (t *Tally) Step(now time.Time, ev TallyEvent) []TallyEffect {
 			return nil // nothing to weigh yet
 		}
 	case Recall:
-		out = t.recall(now, ev.Subject, out)
+		out = t.recall(now, ev, out)
 	case DoorAnswered:
 		if s := t.memory.subject(ev.Subject); s != nil {
 			s.door = now

@@ -79,6 +79,7 @@ type Count struct {
 	Votes    []VoteCount `json:"votes,omitempty"`
 
 	reached int // observers whose last answer, lapsed by now, was up
+	asked   int // of the down votes, those that answer the present roll call
 }
 
 // VoteCount is one vote as it was counted.

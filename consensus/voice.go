@@ -70,6 +70,7 @@ type subject struct {
 	calledAt time.Time
 	calls    int       // since the last decision
 	wanted   bool      // somebody waits for Looked
+	wantAll  bool      // and for the answers of all observers
 	lookedAt time.Time // when it was last told that the subject is down; zero: not
 
 	crossed   [2]bool // is over the low watermark

@@ -114,12 +114,12 @@ func (t *Tally) call(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 }
 
 // recall calls the roll because somebody wants to know.
-func (t *Tally) recall(now time.Time, id member.ID, out []TallyEffect) []TallyEffect {
-	s := t.memory.subject(id)
+func (t *Tally) recall(now time.Time, ev Recall, out []TallyEffect) []TallyEffect {
+	s := t.memory.subject(ev.Subject)
 	if s == nil {
 		return out
 	}
-	s.wanted = true
+	s.wanted, s.wantAll = true, ev.All
 	return t.call(now, s, out)
 }
 
@@ -130,12 +130,15 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 	}
 	ac, sc := s.counts[agent.OfAgent], s.counts[agent.OfService]
 	l := Looked{Subject: s.id, Agent: outcome(ac), Service: outcome(sc), At: s.calledAt, Alone: sc.alone()}
+	if l.Agreed = ac.agreed(); t.verdictOn(s) == VerdictServiceDown {
+		l.Agreed = sc.agreed()
+	}
 	waited := now.Sub(s.calledAt) >= t.cfg.RollValid
 	service := !t.checked(s.id) || l.Service != agent.Abstain
-	if !waited && !l.Alone && (l.Agent == agent.Abstain || !service) {
+	if !waited && !l.Alone && (l.Agent == agent.Abstain || !service || s.wantAll && !l.Agreed) {
 		return out
 	}
-	s.wanted, s.lookedAt = false, time.Time{}
+	s.wanted, s.wantAll, s.lookedAt = false, false, time.Time{}
 	if l.Agent == agent.Down {
 		s.lookedAt = now
 	}
@@ -205,8 +208,28 @@ func (t *Tally) watermark(now time.Time, s *subject) {
 
 // undecided reports that a subject could still get a graver verdict.
 func (t *Tally) undecided(s *subject) bool {
-	k := t.verdictOn(s)
-	return k == "" || k.rank() < VerdictDown.rank() && k != VerdictDomainCut
+	switch k := t.verdictOn(s); k {
+	case "":
+		return true
+	case VerdictDomainCut:
+		return t.nextAnew(s)
+	default:
+		return k.rank() < VerdictDown.rank()
+	}
+}
+
+// nextAnew reports that it is this member's turn to be voted on by itself although
+// its whole failure domain is out of reach: one at a time, in the roster's order.
+func (t *Tally) nextAnew(s *subject) bool {
+	if t.anew == "" || t.memory.entries[s.place].domain != t.anew {
+		return false
+	}
+	for i := range t.memory.entries[:s.place] {
+		if e := &t.memory.entries[i]; e.domain == t.anew && e.verdict == VerdictDomainCut {
+			return false
+		}
+	}
+	return true
 }
 
 // verdictOn is the verdict under which a subject stands, empty for none.

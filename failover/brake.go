@@ -55,7 +55,8 @@ func InPool(p string) Scope { return Scope("pool:" + p) }
 type Brakes struct {
 	Modes map[Scope]ScopeMode `json:"modes,omitempty"` // without an entry: normal
 	Weighing
-	Over Weighing `json:"over,omitzero"` // the brake that stood then
+	Over   Weighing `json:"over,omitzero"` // the brake that stood then
+	Fallen *Fallen  `json:"fallen,omitempty"`
 }
 
 // Weighing names a proposal of the brake. What a leader proposed may be agreed after
@@ -134,6 +135,9 @@ type Brake struct {
 	calm   map[Scope]time.Time     // below half of its entry since
 	counts []scope                 // what is counted, of
 	fleet  uint64                  // this fact's fleet
+
+	vigil   *vigil // over one failure domain that is lost, nil for none
+	askedAt time.Time
 }
 
 // NewBrake makes the brake of a new leadership.
@@ -147,17 +151,28 @@ func (b *Brake) Weigh(now time.Time, accused []member.ID) (Brakes, bool) {
 	open := b.open(now, accused)
 	old := b.st.Brake()
 	next := Brakes{Modes: map[Scope]ScopeMode{}, Over: old.Weighing}
-	changed := false
+	b.watch(now, open, old)
+	if len(open) > 0 && old.Fallen.covers(open) {
+		next.Fallen = old.Fallen
+	}
+	fall, obstacle := b.fall(now)
+	changed := next.Fallen != old.Fallen
 	inCascade := 0
 	if at := b.st.ledger.FleetIndex(); b.counts == nil || at != b.fleet {
 		b.counts, b.fleet = b.scopes(), at
 	}
 	for _, sc := range b.counts {
-		m := b.weighScope(now, sc, open, old.In(sc.scope))
+		m := b.weighScope(now, sc, open, old.In(sc.scope), next.Fallen != nil)
 		if sc.domain && m.Mode == Cascade {
 			inCascade++
 		}
-		if m.Mode != old.In(sc.scope).Mode {
+		if m.Mode != Normal && b.vigil.ripe(now, b.st.timing()) {
+			m.Ends = b.ends(m.Mode, sc)
+			if obstacle != "" {
+				m.Ends += forPeople + obstacle
+			}
+		}
+		if was := old.In(sc.scope); m.Mode != was.Mode || m.Ends != was.Ends {
 			changed = true
 		}
 		if m.Mode != Normal {
@@ -173,6 +188,10 @@ func (b *Brake) Weigh(now time.Time, accused []member.ID) (Brakes, bool) {
 		}
 		changed = changed || old.Mode() != Cascade
 	}
+	if fall != nil {
+		b.lower(now, &next, fall, open)
+		changed = true
+	}
 	return next, changed
 }
 
@@ -181,6 +200,7 @@ type scope struct {
 	members []member.ID // sorted, as the roster is
 	levels  levels
 	domain  bool
+	small   bool // too few members for half of them to mean anything: only a fall guards it
 }
 
 // scopes lists what is counted, in a fixed order.
@@ -209,9 +229,10 @@ func (b *Brake) scopes() []scope {
 		n := len(s.members)
 		s.levels = levelsOf(policy, n)
 		if s.domain {
-			if n < 3 {
-				continue // too small for half of it to mean anything
+			if n < 2 {
+				continue
 			}
+			s.small = n < 3
 			s.levels = levels{guarded: (n + 1) / 2, cascade: (n + 1) / 2}
 		}
 		out = append(out, *s)
@@ -235,7 +256,8 @@ func (b *Brake) open(now time.Time, accused []member.ID) []member.ID {
 
 // weighScope moves one scope's mode: up at once, down after a calm while and
 // one step at a time.
-func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeMode) ScopeMode {
+// Those that have fallen hold up nobody, and are handled with care.
+func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeMode, fallen bool) ScopeMode {
 	var mine []member.ID
 	for _, id := range open {
 		if _, in := slices.BinarySearch(sc.members, id); in {
@@ -245,6 +267,9 @@ func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeM
 	n := len(mine)
 	enter := Normal
 	switch {
+	case sc.small:
+	case n >= sc.levels.cascade && fallen:
+		enter = Guarded
 	case n >= sc.levels.cascade:
 		enter = Cascade
 	case n >= sc.levels.guarded:
@@ -257,7 +282,7 @@ func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeM
 	}
 	if enter.Rank() > old.Mode.Rank() {
 		delete(b.calm, sc.scope)
-		return ScopeMode{Mode: enter, Since: now, Open: mine, Why: why, Ends: b.ends(enter, sc.levels)}
+		return ScopeMode{Mode: enter, Since: now, Open: mine, Why: why, Ends: b.ends(enter, sc)}
 	}
 	if old.Mode == Normal {
 		return old
@@ -276,7 +301,7 @@ func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeM
 	}
 	delete(b.calm, sc.scope)
 	if old.Mode == Cascade && !sc.domain {
-		return ScopeMode{Mode: Guarded, Since: now, Open: mine, Why: "cascade has calmed down", Ends: b.ends(Guarded, sc.levels)}
+		return ScopeMode{Mode: Guarded, Since: now, Open: mine, Why: "cascade has calmed down", Ends: b.ends(Guarded, sc)}
 	}
 	return ScopeMode{Mode: Normal}
 }
@@ -297,15 +322,19 @@ func (b *Brake) clear(m Mode) time.Duration {
 	return b.st.timing().CascadeClear
 }
 
-func (b *Brake) ends(m Mode, l levels) string {
-	below := (l.cascade + 1) / 2
+func (b *Brake) ends(m Mode, sc scope) string {
+	below, l := (sc.levels.cascade+1)/2, sc.levels
 	if m == Guarded {
 		below = max(1, l.guarded/2)
 	}
+	text := fmt.Sprintf("fewer than %d in trouble for %v", below, b.clear(m))
 	if below == 1 {
-		return fmt.Sprintf("nobody in trouble for %v", b.clear(m))
+		text = fmt.Sprintf("nobody in trouble for %v", b.clear(m))
 	}
-	return fmt.Sprintf("fewer than %d in trouble for %v", below, b.clear(m))
+	if m == Cascade && sc.domain {
+		text += ", or the rest of the fleet clean and no change for as long"
+	}
+	return text
 }
 
 // Unsettled lists the members under a verdict whose trouble is not settled:

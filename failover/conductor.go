@@ -23,6 +23,7 @@ type SecondLook struct {
 	Service agent.Stance
 	Called  time.Time
 	Alone   bool // the only observer that is left says that the service answers
+	Agreed  bool // every observer that can speak answered, and said what the verdict says
 }
 
 func (ConductorWoken) isConductorEvent() {}
@@ -39,7 +40,10 @@ type ProposeFact struct {
 }
 
 // LookAgain asks for one more roll call of a subject.
-type LookAgain struct{ Subject member.ID }
+type LookAgain struct {
+	Subject member.ID
+	All     bool // wait for the answers of all, not only for enough of them
+}
 
 func (ProposeFact) isConductorEffect() {}
 func (LookAgain) isConductorEffect()   {}
@@ -93,6 +97,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	case ConductorWoken:
 	case SecondLook:
 		c.looks[ev.Subject] = ev
+		c.brk.Looked(ev)
 	default:
 		panic(fmt.Sprintf("failover: unknown event %T", ev))
 	}
@@ -105,6 +110,9 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	if b, news := c.brk.Weigh(now, accused); news {
 		b.Term, b.Turn = c.term, c.n+1
 		out = c.propose(now, out, KindBrake, fmt.Sprintf("brake/%d", c.st.ledger.Head()), b)
+	}
+	if id, due := c.brk.Ask(now); due {
+		out = append(out, LookAgain{Subject: id, All: true})
 	}
 	out = c.openCases(now, out)
 	for _, x := range c.st.OpenCases() {

@@ -73,7 +73,11 @@ func (st *State) brakeGate(c *Case, begun bool) (HeldReason, string) {
 	if f := st.ledger.Fleet(); f != nil {
 		policy = f.Brake
 	}
-	n := len(st.Unsettled())
+	unsettled := st.Unsettled()
+	n := len(unsettled)
+	if st.s.Brake.Fallen.covers(unsettled) {
+		n = 0
+	}
 	if l := levelsOf(policy, st.ledger.Roster().Len()); n >= l.cascade {
 		return HeldBrake, fmt.Sprintf("%d members are condemned, cascade from %d", n, l.cascade)
 	}

@@ -107,6 +107,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkFleet(&fl)
+	case consensus.KindVerdict:
+		v, err := consensus.DecodePayload[consensus.Verdict](f)
+		if err != nil {
+			return err
+		}
+		return st.checkAnew(v)
 	case KindCaseOpened:
 		p, err := consensus.DecodePayload[CaseOpened](f)
 		if err != nil {
@@ -130,7 +136,10 @@ func (st *State) Check(f consensus.Fact) error {
 		if now := st.s.Brake.Weighing; err == nil && p.Over != now {
 			err = fmt.Errorf("brake: weighed over proposal %d of term %d; proposal %d of term %d stands", p.Over.Turn, p.Over.Term, now.Turn, now.Term)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return st.checkFallen(f.Time, p)
 	case KindReturned:
 		p, err := consensus.DecodePayload[Returned](f)
 		if err != nil {

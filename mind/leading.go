@@ -18,7 +18,7 @@ func (m *Mind) conducted(ev failover.ConductorEvent) {
 		case failover.ProposeFact:
 			m.want(e.Kind, e.ID, e.Payload, 2*time.Second)
 		case failover.LookAgain:
-			m.tallied(consensus.Recall{Subject: e.Subject})
+			m.tallied(consensus.Recall{Subject: e.Subject, All: e.All})
 		}
 	}
 }

@@ -198,6 +198,7 @@ func (m *Mind) settle() {
 		m.lessor.Noticed(m.now)
 		m.tenant()
 		m.tally.Cascade(m.state.Brake().Mode() == failover.Cascade)
+		m.tally.Anew(m.state.Brake().FallenDomain())
 		if m.ledger.Blocked() == "" {
 			m.execute(m.executor.Step(m.now, failover.ExecutorWoken{}))
 			if m.conduct != nil {

@@ -121,7 +121,9 @@ func (m *Mind) tallied(ev consensus.TallyEvent) {
 			id := fmt.Sprintf("verdict/%d/%d", e.Verdict.Term, m.now.UnixNano())
 			m.want(consensus.KindVerdict, id, e.Verdict, 2*time.Second)
 		case consensus.Looked:
-			m.conducted(failover.SecondLook{Subject: e.Subject, Agent: e.Agent, Service: e.Service, Called: e.At, Alone: e.Alone})
+			m.conducted(failover.SecondLook{
+				Subject: e.Subject, Agent: e.Agent, Service: e.Service, Called: e.At, Alone: e.Alone, Agreed: e.Agreed,
+			})
 		}
 	}
 }

@@ -21,6 +21,7 @@ type books struct {
 	aside   map[member.ID]bool          // quarantined or in burn-in: no spare yet
 	verdict map[member.ID]judgement
 	modes   map[failover.Scope]failover.Mode
+	fallen  []member.ID // of a lost failure domain: they hold up nobody
 	fences  []time.Time
 	effects map[string]member.ID // steps that were begun
 	moved   []move               // by the present fact
@@ -130,8 +131,12 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		b.reported(f.Command.Proposer, payload[failover.Report](f))
 	case failover.KindBrake:
 		clear(b.modes)
-		for s, m := range payload[failover.Brakes](f).Modes {
+		p := payload[failover.Brakes](f)
+		for s, m := range p.Modes {
 			b.modes[s] = m.Mode
+		}
+		if b.fallen = nil; p.Fallen != nil {
+			b.fallen = p.Fallen.Members
 		}
 	case failover.KindReturned:
 		err = b.returned(payload[failover.Returned](f).Member)

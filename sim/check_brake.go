@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"moonwatch/consensus"
@@ -38,4 +39,38 @@ func (c *checker) held(f consensus.Fact, b failover.Brakes) {
 		}
 	}
 	c.holds = next
+}
+
+// fell checks S6 where a failure domain that is lost stops holding up what is
+// done about it: it is one, it is small, nobody else is in trouble, and none of
+// those that are to be replaced is well.
+func (c *checker) fell(f consensus.Fact, b failover.Brakes) {
+	if b.Fallen == nil || slices.Equal(b.Fallen.Members, c.books.fallen) {
+		return
+	}
+	c.look(ruleBudget)
+	size, fleet := 0, c.fold.Roster()
+	for _, m := range fleet.Members {
+		if m.Domain == b.Fallen.Domain {
+			size++
+		}
+	}
+	if 5*size > fleet.Len() {
+		c.fail(ruleBudget, "failure domain %s falls with %d of %d members", b.Fallen.Domain, size, fleet.Len())
+	}
+	leader := c.w.machine(f.Command.Proposer)
+	for _, id := range b.Fallen.Members {
+		j := c.books.verdict[id]
+		if fleet.Domain(id) != b.Fallen.Domain {
+			c.fail(ruleBudget, "failure domain %s falls, and %s of %s with it", b.Fallen.Domain, id, fleet.Domain(id))
+		}
+		if c.w.machine(id).well(leader) && j.kind != consensus.VerdictServiceDown {
+			c.fail(ruleWell, "failure domain %s falls, and %s is well", b.Fallen.Domain, id)
+		}
+	}
+	for id, j := range c.books.verdict {
+		if _, sits := c.books.seats[id]; sits && j.kind == consensus.VerdictDown && !slices.Contains(b.Fallen.Members, id) {
+			c.fail(ruleBudget, "failure domain %s falls, and %s, which is down, is not one of it", b.Fallen.Domain, id)
+		}
+	}
 }

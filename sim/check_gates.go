@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"moonwatch/consensus"
@@ -134,17 +135,24 @@ func (c *checker) meant(f consensus.Fact, k call, p failover.CaseStep, x *caseBo
 	c.fail(r, "C-%d goes to %s against %s, which is well and serves slot %s", p.Case, p.To, x.subject, x.slot)
 }
 
-// unsettled counts the members that are condemned and still hold a slot.
+// unsettled counts the members that are condemned and still hold a slot, none if
+// all of them are of a failure domain that has fallen.
 func (b *books) unsettled() int {
-	n := 0
+	n, others := 0, 0
 	for id, j := range b.verdict {
 		switch j.kind {
 		case consensus.VerdictDown, consensus.VerdictServiceDown, consensus.VerdictDomainCut:
 			if _, sits := b.seats[id]; sits {
 				n++
+				if !slices.Contains(b.fallen, id) {
+					others++
+				}
 			}
 		default: // nobody acts on it
 		}
+	}
+	if others == 0 {
+		return 0
 	}
 	return n
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"moonwatch/consensus"
@@ -200,10 +201,14 @@ func (l *look) brake(named map[member.SlotID]bool) {
 		_, sits := l.w.checker.books.seats[m.id]
 		lost = lost || l.leader != "" && !m.well(l.w.machine(l.leader)) && (sits || v.Kind != consensus.VerdictDown)
 	}
-	if b := l.st.Brake(); b.Mode() == failover.Guarded && l.w.cfg.Net.Loss >= lossyFor {
+	b := l.st.Brake()
+	if b.Mode() == failover.Guarded && l.w.cfg.Net.Loss >= lossyFor {
 		return
-	} else if b.Mode() != failover.Normal && !lost {
-		l.add("L6", "mode %s: %s", b.Mode(), b.In(failover.Fleet).Why)
+	}
+	for _, s := range slices.Sorted(maps.Keys(b.Modes)) {
+		if m := b.In(s); !lost {
+			l.add("L6", "%s is %s: %s", s, m.Mode, m.Why)
+		}
 	}
 	for _, m := range l.w.machines {
 		switch {

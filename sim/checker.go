@@ -191,7 +191,9 @@ func (c *checker) fact(f consensus.Fact) []move {
 	case consensus.KindFleet:
 		c.holds = nil // scopes may be gone, and their modes with them
 	case failover.KindBrake:
-		c.held(f, payload[failover.Brakes](f))
+		b := payload[failover.Brakes](f)
+		c.held(f, b)
+		c.fell(f, b)
 	default: // no promise of its own
 	}
 	moves, err := c.books.write(f)

@@ -227,6 +227,9 @@ func (t *teller) brake(b failover.Brakes) {
 			parts = append(parts, modeWords(strings.Replace(kind, "domain", "failure domain", 1)+" "+name+": ", m))
 		}
 	}
+	if why, was := b.ForPeople(), old.ForPeople(); why != was && why != "" {
+		parts = append(parts, "people have to decide: "+why)
+	}
 	t.tell(Event{Lane: LaneBrake, State: string(b.Mode()), Raw: string(failover.KindBrake), Text: strings.Join(parts, "; ")})
 }
 
