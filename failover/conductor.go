@@ -405,10 +405,10 @@ func (c *Conductor) verify(now time.Time, x *Case, late bool, out []ConductorEff
 func (c *Conductor) comeBack(now time.Time, out []ConductorEffect) []ConductorEffect {
 	for _, m := range c.st.ledger.Roster().Members {
 		u := c.st.s.Uses[m.ID]
-		if u == nil || u.Duty != BurnIn || now.Sub(u.Since) < c.st.timing().BurnIn {
+		if u == nil || u.Duty != BurnIn {
 			continue
 		}
-		if c.st.checkReturned(Returned{Member: m.ID}) == nil {
+		if c.st.BurntIn(now, m.ID) == nil {
 			out = c.propose(now, out, KindReturned, fmt.Sprintf("return/%s/%d", m.ID, u.Since.UnixMilli()), Returned{Member: m.ID})
 		}
 	}

@@ -264,7 +264,7 @@ func TestTheBestSpareIsNotWithTheVictimThenInAnEmptyDomainThenUsedLongestAgo(t *
 	order("web-5", "web-6", "web-4")
 	x.state.s.Uses["web-5"].LastUsed = noon
 	order("web-6", "web-5", "web-4")
-	x.state.s.Uses["web-6"].Strikes = 1
+	x.state.s.Uses["web-6"].Struck = []time.Time{x.now}
 	order("web-5", "web-6", "web-4")
 	x.judge(consensus.VerdictAgentLost, "web-5")
 	order("web-6", "web-4")

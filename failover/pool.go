@@ -32,7 +32,7 @@ func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 		return cmp.Or(
 			cmp.Compare(count(da == victim), count(db == victim)),
 			cmp.Compare(occupants[da], occupants[db]),
-			cmp.Compare(st.s.Uses[a].Strikes, st.s.Uses[b].Strikes),
+			cmp.Compare(st.Strikes(now, a), st.Strikes(now, b)),
 			st.s.Uses[a].LastUsed.Compare(st.s.Uses[b].LastUsed),
 			cmp.Compare(a, b),
 		)

@@ -23,6 +23,7 @@ type Timing struct {
 	GuardedClear  time.Duration // guarded ends after so long below half of its entry
 	CascadeClear  time.Duration // cascade likewise
 	DeadReplaced  time.Duration // a replacement that dies within it counts towards cascade
+	StrikeWindow  time.Duration // a member's failures are counted over this window
 	HoldDown      time.Duration // after the n-th fall a member is not claimed for 2^n x this
 }
 
@@ -35,7 +36,7 @@ func TimingOf(profile string) Timing {
 		Verify: 30 * time.Second, Settle: 10 * time.Second, BurnIn: 10 * time.Minute,
 		BudgetWindow: 10 * time.Minute, RestartWindow: 10 * time.Minute,
 		OpenMemory: time.Minute, GuardedClear: time.Minute, CascadeClear: 2 * time.Minute,
-		DeadReplaced: 10 * time.Minute, HoldDown: time.Minute,
+		DeadReplaced: 10 * time.Minute, StrikeWindow: 7 * 24 * time.Hour, HoldDown: time.Minute,
 	}
 	switch profile {
 	case "demo":

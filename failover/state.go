@@ -40,11 +40,11 @@ const (
 
 // Use is one member's duty and its history.
 type Use struct {
-	Duty    Duty          `json:"duty"`
-	Slot    member.SlotID `json:"slot,omitempty"`
-	Case    uint64        `json:"case,omitempty"`
-	Since   time.Time     `json:"since"`
-	Strikes int           `json:"strikes,omitempty"` // activations that failed here
+	Duty   Duty          `json:"duty"`
+	Slot   member.SlotID `json:"slot,omitempty"`
+	Case   uint64        `json:"case,omitempty"`
+	Since  time.Time     `json:"since"`
+	Struck []time.Time   `json:"struck,omitempty"` // when it failed, within the strike window
 	// Leftover is what may still run here and must be seen stopped before the
 	// member is a spare again.
 	Leftover map[member.SlotID]member.SlotEpoch `json:"leftover,omitempty"`
@@ -145,7 +145,7 @@ func (st *State) Check(f consensus.Fact) error {
 		if err != nil {
 			return err
 		}
-		return st.checkReturned(p)
+		return st.BurntIn(f.Time, p.Member)
 	case KindEnforcer:
 		p, err := consensus.DecodePayload[Enforcer](f)
 		if err != nil {
@@ -183,7 +183,7 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindReturned:
 		p, _ := consensus.DecodePayload[Returned](f)
 		u := st.s.Uses[p.Member]
-		*u = Use{Duty: Spare, Since: f.Time, Strikes: u.Strikes, LastUsed: u.LastUsed}
+		*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, LastUsed: u.LastUsed}
 	case KindEnforcer:
 		p, _ := consensus.DecodePayload[Enforcer](f)
 		st.enforcerSaid(f, p)
@@ -284,9 +284,10 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 			!s.LiveAt.IsZero() && f.Time.Sub(s.LiveAt) < st.timing().DeadReplaced {
 			st.s.Dead = append(within(st.s.Dead, f.Time, st.timing().DeadReplaced), f.Time)
 		}
-		if u != nil && u.Duty == Spare && x.Kind == consensus.VerdictDown {
+		if u != nil && (u.Duty == Spare || u.Duty == BurnIn) && x.Kind == consensus.VerdictDown {
 			// A spare that fell has to prove itself like any other.
 			u.Duty, u.Since = Quarantined, f.Time
+			st.strike(u, f.Time)
 		}
 		return
 	}

@@ -212,7 +212,7 @@ func (st *State) unclaim(f consensus.Fact, c *Case) {
 	u := st.s.Uses[c.Spare]
 	if u != nil && u.Duty == Claimed && u.Case == c.ID {
 		u.Duty, u.Since, u.Case, u.Slot = Quarantined, f.Time, 0, ""
-		u.Strikes++
+		st.strike(u, f.Time)
 		u.left(c.Slot, c.NewEpoch)
 	}
 	c.Spare, c.NewEpoch = "", 0
@@ -246,6 +246,7 @@ func (st *State) cutover(f consensus.Fact, c *Case) {
 	if u := st.s.Uses[c.Subject]; u != nil {
 		u.Duty, u.Since, u.Slot, u.Case = Quarantined, f.Time, "", 0
 		u.left(c.Slot, c.Epoch)
+		st.strike(u, f.Time)
 	}
 	s.Occupant, s.Epoch, s.Since, s.LiveAt = c.Spare, c.NewEpoch, f.Time, f.Time
 	s.Started, s.Drained = true, false
@@ -336,18 +337,4 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 			s.Started = true
 		}
 	}
-}
-
-func (st *State) checkReturned(p Returned) error {
-	u := st.s.Uses[p.Member]
-	if u == nil || u.Duty != BurnIn {
-		return fmt.Errorf("return of %s: it is not in burn-in", p.Member)
-	}
-	if len(u.Leftover) > 0 {
-		return fmt.Errorf("return of %s: it has not said that slots %v are stopped there", p.Member, u.Leftover)
-	}
-	if _, condemned := st.ledger.Standing(p.Member); condemned {
-		return fmt.Errorf("return of %s: it is under a verdict", p.Member)
-	}
-	return nil
 }

@@ -19,7 +19,7 @@ func TestASpareThatCouldNotBeActivatedComesBackThroughBurnIn(t *testing.T) {
 	}
 	delete(x.results, "web-6") // repaired: its stop works
 	x.run(time.Minute)
-	if u := x.state.Use("web-6"); u.Duty != BurnIn || u.Strikes != 1 {
+	if u := x.state.Use("web-6"); u.Duty != BurnIn || len(u.Struck) != 1 {
 		t.Fatalf("web-6 is %+v, want burn-in with a strike", u)
 	}
 	x.run(11 * time.Minute)

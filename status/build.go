@@ -173,7 +173,7 @@ func membersOf(in Input) []Member {
 			// An agent does not doubt that it is there itself.
 			InView: seen[m.ID].Alive || m.ID == in.Self, Addr: seen[m.ID].Addr,
 			Councillor: slices.Contains(l.Founders(), m.ID), Leader: m.ID == in.Leader,
-			Falls: l.Record(m.ID).Downs, Strikes: u.Strikes,
+			Falls: l.Record(m.ID).Downs, Strikes: in.State.Strikes(in.Now, m.ID),
 			Leftover:  slices.Sorted(maps.Keys(u.Leftover)),
 			Observers: l.Overlay().ObserversOf(m.ID),
 		}

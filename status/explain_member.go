@@ -48,7 +48,7 @@ func (p Page) explainMember(m Member) Explanation {
 		t.say(0, "It fell %s since its last quiet day.", plural(m.Falls, "time"))
 	}
 	if m.Strikes > 0 {
-		t.say(0, "%s failed here.", plural(m.Strikes, "activation"))
+		t.say(0, "It has %s within a week; with %d it waits for people.", plural(m.Strikes, "strike"), failover.StrikesOut)
 	}
 	if len(m.Leftover) > 0 {
 		t.say(0, "Before it is a spare again it has to say that it stopped %s.", names(m.Leftover))

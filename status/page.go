@@ -169,7 +169,7 @@ type Member struct {
 	Councillor bool                  `json:"councillor,omitempty"`
 	Leader     bool                  `json:"leader,omitempty"`
 	Falls      int                   `json:"falls,omitempty"`    // graver verdicts since the last quiet day
-	Strikes    int                   `json:"strikes,omitempty"`  // activations that failed here
+	Strikes    int                   `json:"strikes,omitempty"`  // how often it failed lately
 	Leftover   []member.SlotID       `json:"leftover,omitempty"` // what may still run here and must be seen stopped
 	Observers  []member.ID           `json:"observers,omitempty"`
 }
