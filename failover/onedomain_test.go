@@ -135,6 +135,9 @@ func TestPeopleDecideAboutALostDomain(t *testing.T) {
 
 func TestAnExclusiveSlotWithAStrongerFenceFalls(t *testing.T) {
 	w := burn(t, func(f *member.Fleet) { f.Pools[0].Exclusive, f.Pools[0].Fence = true, []string{"lease", "power"} })
+	for _, m := range w.ledger.Roster().Members {
+		w.commit(KindEnforcer, m.ID, Enforcer{Kind: "keeper"})
+	}
 	w.keep(3*time.Minute, true)
 	if !w.fallen() {
 		t.Errorf("it waits for %q", w.state.Brake().ForPeople())
