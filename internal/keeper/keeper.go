@@ -90,6 +90,16 @@ func (k *Keeper) Wake() time.Duration {
 	return wake
 }
 
+// Armed reports that the watchdog was armed for the sake of a slot.
+func (k *Keeper) Armed() bool { return k.dog.armed }
+
+// Empty reports that the last look at a slot found nothing, and that nobody holds
+// it: what is kept to find its processes again can go.
+func (k *Keeper) Empty(slot member.SlotID) bool {
+	w := k.slots[slot]
+	return w != nil && w.state == Vacant && w.seen && w.blind == "" && w.running == 0
+}
+
 // Standings tells about every slot, in the order of their names.
 func (k *Keeper) Standings(now time.Duration) []Standing {
 	var all []Standing

@@ -49,6 +49,7 @@ type reply struct {
 type Status struct {
 	Started  time.Time         `json:"started"`
 	Boot     string            `json:"boot"`
+	Dir      string            `json:"dir"`                // of its records; it names the keeper
 	Owns     string            `json:"owns"`               // what holds a slot's processes: cgroup v1, cgroup v2 or session
 	Watchdog string            `json:"watchdog,omitempty"` // the device; empty: none
 	Test     Test              `json:"test"`               // the last self-test
