@@ -44,6 +44,7 @@ var overrides = []struct{ key, help string }{
 	{"debug", "host:port of metrics and profiles, \"\" for none"},
 	{"gateway", "host:port of the front door, \"\" for none"},
 	{"socket", "path of the operator's socket, \"\" for none"},
+	{"keeper_socket", "path of the keeper's socket, \"\" for no keeper"},
 	{"log.level", "debug, info, warn or error"},
 	{"log.format", "text or json"},
 }

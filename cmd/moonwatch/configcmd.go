@@ -12,6 +12,7 @@ import (
 
 	"moonwatch/internal/config"
 	"moonwatch/internal/strict"
+	"moonwatch/member"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -30,7 +31,9 @@ func (a *app) configCheckCommand() *cobra.Command {
 		Short: "Check agent.yaml and fleet.yaml, strictly",
 		Long: `Check files and print every mistake with file, line and column, what was found
 and what was wanted. What has members or pools in it is a fleet.yaml, anything
-else an agent.yaml; without arguments, the two in this folder are checked.`,
+else an agent.yaml; without arguments, the two in this folder are checked. Named
+together they are checked together: a member that may run exclusive slots needs a
+keeper.`,
 		Example: `  moonwatch config check
   moonwatch config check /etc/moonwatch/agent.yaml fleet.yaml`,
 		RunE: func(_ *cobra.Command, files []string) error {
@@ -41,8 +44,9 @@ else an agent.yaml; without arguments, the two in this folder are checked.`,
 				return usage("there is neither agent.yaml nor fleet.yaml here: name the files")
 			}
 			var failed error
+			var found checked
 			for _, f := range files {
-				warnings, err := check(f)
+				warnings, err := found.check(f)
 				for _, w := range warnings {
 					fmt.Fprintf(a.errw, "warning: %s\n", clean(w.String()))
 				}
@@ -52,7 +56,7 @@ else an agent.yaml; without arguments, the two in this folder are checked.`,
 				}
 				fmt.Fprintf(a.out, "%s is good\n", f)
 			}
-			return failed
+			return errors.Join(failed, found.together())
 		},
 	}
 }
@@ -70,18 +74,47 @@ func filesHere(names ...string) []string {
 // ofFleet are keys that only a fleet.yaml has.
 var ofFleet = regexp.MustCompile(`(?m)^(version|members|pools|brake|never_stop)[ \t]*:`)
 
+// checked are the good files of one call, for what is wrong with them together.
+type checked struct {
+	agents []*config.Agent
+	fleets []*member.Fleet
+	paths  map[*config.Agent]string
+}
+
+// together refuses an agent that could not enforce what its fleet gives it.
+func (k *checked) together() error {
+	var errs []error
+	for _, a := range k.agents {
+		for _, f := range k.fleets {
+			if err := config.CheckEnforcer(a, f); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", k.paths[a], err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // check reads one file as what it is. Names decide nothing: people keep several
 // fleets under names of their own.
-func check(path string) ([]strict.Mistake, error) {
+func (k *checked) check(path string) ([]strict.Mistake, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	if ofFleet.Match(b) {
-		_, warnings, err := config.ParseFleet(path, b)
+		f, warnings, err := config.ParseFleet(path, b)
+		if err == nil {
+			k.fleets = append(k.fleets, f)
+		}
 		return warnings, err
 	}
-	_, err = config.ParseAgent(path, b, os.Environ(), nil)
+	a, err := config.ParseAgent(path, b, os.Environ(), nil)
+	if err == nil {
+		if k.paths == nil {
+			k.paths = map[*config.Agent]string{}
+		}
+		k.agents, k.paths[a] = append(k.agents, a), path
+	}
 	return nil, err
 }
 

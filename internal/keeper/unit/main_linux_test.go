@@ -82,7 +82,7 @@ func as(what string, args []string) int {
 
 // quick is a short lease that a loaded machine can renew in time.
 func quick() keeper.Timing {
-	return keeper.Timing{Stop: 1500 * time.Millisecond, Within: 600 * time.Millisecond, Watchdog: 3 * time.Second, RoundTrip: 300 * time.Millisecond}
+	return keeper.Timing{Stop: 2 * time.Second, Within: 800 * time.Millisecond, Watchdog: 3 * time.Second, RoundTrip: 300 * time.Millisecond}
 }
 
 func handOver(ctx context.Context, args []string) error {
@@ -267,11 +267,18 @@ func (s *site) lastServed(file string) time.Duration {
 	return time.Duration(n)
 }
 
+// wantServing waits for a write from now on.
+func (s *site) wantServing(file string) {
+	s.t.Helper()
+	now := boottime.Now()
+	s.eventually("it goes on serving", func() bool { return s.lastServed(file) > now })
+}
+
 // wantStopped waits until nothing was written for a while, and says when it last
 // was.
 func (s *site) wantStopped(file string) time.Duration {
 	s.t.Helper()
-	s.eventually("the service stops", func() bool { return boottime.Now()-s.lastServed(file) > 500*time.Millisecond })
+	s.eventually("the service stops", func() bool { return boottime.Now()-s.lastServed(file) > time.Second })
 	return s.lastServed(file)
 }
 

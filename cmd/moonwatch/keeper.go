@@ -1,0 +1,236 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"moonwatch/internal/boottime"
+	"moonwatch/internal/config"
+	"moonwatch/internal/keeper"
+	"moonwatch/internal/keeper/door"
+	processes "moonwatch/internal/keeper/group" // group is how commands are grouped here
+	"moonwatch/internal/keeper/unit"
+	"moonwatch/internal/keeper/watchdog"
+	"moonwatch/member"
+)
+
+// Where a keeper is unless somebody says otherwise: on a file system that is
+// empty after each boot, like the leases.
+const (
+	keeperSocket = "/run/moonwatch/keeper.sock"
+	keeperDir    = "/run/moonwatch/keeper"
+)
+
+func (a *app) keeperCommand() *cobra.Command {
+	var socket, dir, cgroup, device, level, format string
+	c := &cobra.Command{
+		Use:   "keeper",
+		Short: "End exclusive slots of this machine whose lease is over",
+		Long: `Run the keeper of this machine until SIGTERM or Ctrl-C: a small process without
+network that outlives the agent. The agent hands it each lease that the council
+grants; when the newest one of a slot is over, the keeper asks the slot's processes
+to end, then ends them, and looks until none is left. It owns what was started
+through 'keeper enter', with all that it started, in a cgroup, or without the right
+to make one in a session.
+
+A keeper that is stopped or killed leaves its slots as they are; started again within
+the lease it goes on, later it ends them at once. With --watchdog the machine is reset
+when a slot was not seen to end in time. Every five minutes it ends a process of its
+own, as a test; an agent whose keeper has no good test of the last 15 minutes is given
+no exclusive slot. See docs/adr/014-keeper.md.`,
+		Example: `  moonwatch keeper
+  moonwatch keeper --watchdog /dev/watchdog
+  moonwatch keeper --socket ./keeper.sock --dir ./keeper --cgroup none
+  moonwatch keeper status
+  moonwatch keeper enter --slot db-0 --slot-epoch 12 -- /usr/sbin/mydb --foreground`,
+		Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			exe, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			out := unit.NewUnhurried(a.errw)
+			defer out.Close() //nolint:errcheck // it cannot fail
+			log := newLog(out, config.Log{Level: level, Format: format})
+			cfg := unit.Config{Socket: socket, Dir: dir, Cgroup: cgroup, Log: log, Sitter: []string{exe, "keeper", "sit"}}
+			cfg.Notify, cfg.Alive = unit.Systemd(os.Getenv)
+			if device != "" {
+				if cfg.Watchdog, err = watchdog.Open(device); err != nil {
+					return err
+				}
+			}
+			u, err := unit.Open(cfg) //nolint:contextcheck // opening files and sockets waits for nobody
+			if err != nil {
+				return err
+			}
+			return u.Run(c.Context())
+		},
+	}
+	c.PersistentFlags().StringVar(&socket, "socket", defaultKeeper(), "the keeper's socket")
+	c.Flags().StringVar(&dir, "dir", keeperDir, "folder of the slots' records, one per keeper")
+	c.Flags().StringVar(&cgroup, "cgroup", processes.Auto, "what owns a slot's processes: auto, none for sessions, or the path of a cgroup that the keeper may fill")
+	c.Flags().StringVar(&device, "watchdog", "", "watchdog device that resets the machine if a slot is not seen to end")
+	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	c.Flags().StringVar(&format, "log-format", "text", "text or json")
+	c.AddCommand(a.keeperStatusCommand(&socket), a.keeperEnterCommand(&socket), a.keeperSitCommand())
+	return c
+}
+
+// defaultKeeper is what the agent of this environment would ask.
+func defaultKeeper() string {
+	if s := os.Getenv("MOONWATCH_KEEPER_SOCKET"); s != "" {
+		return s
+	}
+	return keeperSocket
+}
+
+func (a *app) keeperStatusCommand(socket *string) *cobra.Command {
+	format := oneOf{value: "table", words: []string{"table", "json", "yaml"}}
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show what the keeper of this machine holds, and whether it works",
+		Long: `Show the keeper's slots and its last self-test. The exit code is 3 if a lease
+would prove nothing on this machine at this moment: the self-test failed or is too
+old, or a slot was not seen to end.`,
+		Example: "  moonwatch keeper status\n  moonwatch keeper status --socket ./keeper.sock -o json",
+		Args:    exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			st, err := door.Client{Socket: *socket}.Status(c.Context())
+			if err != nil {
+				return err
+			}
+			raw, err := json.Marshal(struct {
+				Schema int `json:"schema"`
+				door.Status
+			}{1, st})
+			if err != nil {
+				return err
+			}
+			r := &reading{app: a, format: format}
+			if err := r.print(raw, func(p *printer) { printKeeper(p, st) }); err != nil {
+				return err
+			}
+			if err := keeps(st); err != nil {
+				return withCode(exitDegraded, err)
+			}
+			return nil
+		},
+	}
+	c.Flags().VarP(&format, "output", "o", "how to print the answer")
+	return c
+}
+
+// keeps says why the keeper proves nothing at this moment.
+func keeps(st door.Status) error {
+	if err := st.Enforces(boottime.Now()); err != nil {
+		return err
+	}
+	for _, s := range st.Slots {
+		if s.State == keeper.Unknown {
+			return fmt.Errorf("keeper: slot %s was not seen to end: %d processes run", s.Slot, s.Running)
+		}
+	}
+	return nil
+}
+
+func printKeeper(p *printer, st door.Status) {
+	dog := "no watchdog"
+	if st.Watchdog != "" {
+		dog = "watchdog " + st.Watchdog
+	}
+	p.line("keeper since %s: owns processes by %s, %s", st.Started.UTC().Format("2006-01-02 15:04:05 UTC"), st.Owns, dog)
+	switch {
+	case st.Test.At == 0:
+		p.line("self-test: none yet")
+	case st.Test.Good:
+		p.line("self-test: good, %v ago; ended a process %v after its lease", (boottime.Now() - st.Test.At).Round(time.Second), st.Test.Took.Round(time.Millisecond))
+	default:
+		p.line("self-test: FAILED %v ago: %s", (boottime.Now() - st.Test.At).Round(time.Second), st.Test.Note)
+	}
+	if st.Disk != "" {
+		p.line("records are not written: %s", st.Disk)
+	}
+	p.line("")
+	table(p, "It has seen no slot.", st.Slots, []column[keeper.Standing]{
+		{title: "SLOT", of: func(s keeper.Standing) cell { return word(s.Slot) }},
+		{title: "SLOT EPOCH", of: func(s keeper.Standing) cell { return text("%d", s.Epoch) }},
+		{title: "STATE", of: func(s keeper.Standing) cell {
+			switch s.State {
+			case keeper.Held:
+				return cell{string(s.State), good}
+			case keeper.Stopping:
+				return cell{string(s.State), warn}
+			case keeper.Unknown:
+				return cell{string(s.State), bad}
+			case keeper.Vacant:
+			}
+			return word(s.State)
+		}},
+		{title: "LEASE LEFT", of: func(s keeper.Standing) cell {
+			if s.State != keeper.Held {
+				return cell{}
+			}
+			return text("%v", s.Left.Round(100*time.Millisecond))
+		}},
+		{title: "PROCESSES", of: func(s keeper.Standing) cell { return text("%d", s.Running) }},
+		{title: "DETAIL", of: func(s keeper.Standing) cell { return word(s.Detail) }},
+	})
+}
+
+func (a *app) keeperEnterCommand(socket *string) *cobra.Command {
+	var slot, epoch string
+	c := &cobra.Command{
+		Use:   "enter -- PROGRAM [ARGUMENT]...",
+		Short: "Run a program as part of an exclusive slot",
+		Long: `Ask the keeper to own this process, then run PROGRAM in its place. The program runs
+only if the keeper holds a fresh lease of the slot and slot epoch; otherwise nothing
+is run and the exit code is 5.
+
+The agent starts the actions of exclusive pools this way. Where the keeper has no
+cgroup, a service that an action starts with setsid enters by itself:
+  setsid moonwatch keeper enter -- /usr/sbin/mydb --foreground
+MOONWATCH_SLOT and MOONWATCH_SLOT_EPOCH, which every action has, name the slot.`,
+		Example: "  moonwatch keeper enter --slot db-0 --slot-epoch 12 -- /usr/sbin/mydb --foreground",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("PROGRAM is missing")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := strconv.ParseUint(epoch, 10, 64)
+			if err != nil || n == 0 || slot == "" {
+				return usage("--slot is %q and --slot-epoch is %q, want the name of a slot and a whole number above 0", slot, epoch)
+			}
+			path, err := filepath.Abs(*socket)
+			if err != nil {
+				return err
+			}
+			err = unit.Enter(c.Context(), path, member.SlotID(slot), member.SlotEpoch(n), args)
+			if errors.Is(err, door.ErrRefused) {
+				return withCode(exitRefused, err)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&slot, "slot", os.Getenv("MOONWATCH_SLOT"), "the slot that the program is of")
+	c.Flags().StringVar(&epoch, "slot-epoch", os.Getenv("MOONWATCH_SLOT_EPOCH"), "the slot epoch under which it runs")
+	return c
+}
+
+// keeperSitCommand is the process that the self-test ends.
+func (a *app) keeperSitCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "sit", Short: "Wait to be ended by the keeper's self-test", Hidden: true,
+		Example: "  moonwatch keeper sit",
+		Args:    exactly(),
+		RunE:    func(*cobra.Command, []string) error { unit.Sit(a.out); return nil },
+	}
+}
