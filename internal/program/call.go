@@ -47,17 +47,15 @@ func (c Call) input() ([]byte, error) {
 
 // environment is everything that the program inherits.
 func (c Call) environment() []string {
-	return []string{
-		"PATH=" + searchPath,
-		"LANG=C.UTF-8",
-		"MOONWATCH_CASE=" + c.Case,
-		"MOONWATCH_STEP=" + c.Step,
-		"MOONWATCH_ATTEMPT=" + strconv.Itoa(c.Attempt),
-		"MOONWATCH_MEMBER=" + string(c.Member),
-		"MOONWATCH_POOL=" + c.Pool,
-		"MOONWATCH_SLOT=" + string(c.Slot),
-		"MOONWATCH_SLOT_EPOCH=" + strconv.FormatUint(uint64(c.SlotEpoch), 10),
-		"MOONWATCH_DEADLINE=" + c.Deadline.UTC().Format(time.RFC3339Nano),
-		"MOONWATCH_DRY_RUN=" + strconv.FormatBool(c.DryRun),
-	}
+	return append(Environment(),
+		"MOONWATCH_CASE="+c.Case,
+		"MOONWATCH_STEP="+c.Step,
+		"MOONWATCH_ATTEMPT="+strconv.Itoa(c.Attempt),
+		"MOONWATCH_MEMBER="+string(c.Member),
+		"MOONWATCH_POOL="+c.Pool,
+		"MOONWATCH_SLOT="+string(c.Slot),
+		"MOONWATCH_SLOT_EPOCH="+strconv.FormatUint(uint64(c.SlotEpoch), 10),
+		"MOONWATCH_DEADLINE="+c.Deadline.UTC().Format(time.RFC3339Nano),
+		"MOONWATCH_DRY_RUN="+strconv.FormatBool(c.DryRun),
+	)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -45,25 +46,50 @@ type End struct {
 // killed, and Run returns waitDelay later at the latest. begun, if not nil,
 // hears the process that was started.
 func Run(ctx context.Context, path string, call Call, begun func(Process)) End {
-	started := time.Now()
-	end := run(ctx, path, call, begun)
-	end.Took = time.Since(started)
-	return end
+	return RunIn(ctx, nil, path, call, begun)
 }
 
-func run(ctx context.Context, path string, call Call, begun func(Process)) End {
+// RunIn is Run behind another program, argv, which runs the one at path in its own
+// place once it has done its part.
+func RunIn(ctx context.Context, argv []string, path string, call Call, begun func(Process)) End {
 	input, err := call.input()
 	if err != nil {
 		return End{Err: err}
 	}
-	ctx, cancel := context.WithDeadline(ctx, call.Deadline)
+	return Command{
+		Argv: append(slices.Clone(argv), path), Input: input, Env: call.environment(), Deadline: call.Deadline,
+	}.Run(ctx, begun)
+}
+
+// Command is a program with what it is given, for those that do not speak the
+// language of actions and checks.
+type Command struct {
+	Argv     []string  // the program's path, and its arguments
+	Input    []byte    // its standard input
+	Env      []string  // all that it inherits
+	Deadline time.Time // when it is killed
+}
+
+// Environment is what a program inherits that needs nothing but its tools.
+func Environment() []string { return []string{"PATH=" + searchPath, "LANG=C.UTF-8"} }
+
+// Run is the [Run] of a command.
+func (c Command) Run(ctx context.Context, begun func(Process)) End {
+	started := time.Now()
+	end := c.run(ctx, begun)
+	end.Took = time.Since(started)
+	return end
+}
+
+func (c Command) run(ctx context.Context, begun func(Process)) End {
+	ctx, cancel := context.WithDeadline(ctx, c.Deadline)
 	defer cancel()
 
 	output, complaint := head{limit: OutputLimit}, tail{limit: complaintLimit}
-	cmd := exec.CommandContext(ctx, path)
+	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Dir = "/" // hold no file system busy
-	cmd.Env = call.environment()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, &complaint
+	cmd.Env = c.Env
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.Input), &output, &complaint
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = waitDelay
@@ -73,7 +99,7 @@ func run(ctx context.Context, path string, call Call, begun func(Process)) End {
 	if begun != nil {
 		begun(Identify(cmd.Process.Pid))
 	}
-	err = cmd.Wait()
+	err := cmd.Wait()
 	end := judge(ctx, cmd.ProcessState, err)
 	if end.Ending == Held {
 		_ = killGroup(cmd.Process.Pid) // what is left of it; none left is as good
