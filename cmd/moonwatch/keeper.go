@@ -66,7 +66,7 @@ no exclusive slot. See docs/adr/014-keeper.md.`,
 					return err
 				}
 			}
-			u, err := unit.Open(cfg) //nolint:contextcheck // opening files and sockets waits for nobody
+			u, err := unit.Open(cfg)
 			if err != nil {
 				return err
 			}

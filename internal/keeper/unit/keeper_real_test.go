@@ -26,8 +26,8 @@ func TestALeaseThatIsRenewedNoMoreStopsItsService(t *testing.T) {
 		t.Run(manners, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, s *site) {
 				s.keeper()
-				agent := s.agent("db-0", 7)
-				file := s.serve("db-0", 7, manners)
+				agent := s.agent()
+				file := s.serve(manners)
 				time.Sleep(2 * quick().Stop)
 				s.wantServing(file)
 				must(t, agent.Process.Kill())
@@ -37,7 +37,7 @@ func TestALeaseThatIsRenewedNoMoreStopsItsService(t *testing.T) {
 				if most := quick().Stop + quick().Within + slack; last-killed > most {
 					t.Errorf("wrote %v after the agent was killed, want at most %v", last-killed, most)
 				}
-				s.eventually("the keeper saw it end", func() bool { return s.state("db-0") == keeper.Vacant })
+				s.eventually("the keeper saw it end", func() bool { return s.state() == keeper.Vacant })
 			})
 		})
 	}
@@ -46,23 +46,23 @@ func TestALeaseThatIsRenewedNoMoreStopsItsService(t *testing.T) {
 func TestAChildThatLeftItsSessionEndsToo(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
 		s.keeper()
-		agent := s.agent("db-0", 7)
-		file := s.serve("db-0", 7, "deaf", "child")
+		agent := s.agent()
+		file := s.serve("deaf", "child")
 		must(t, agent.Process.Kill())
 		s.wantStopped(file)
-		s.eventually("the keeper saw it end", func() bool { return s.state("db-0") == keeper.Vacant })
+		s.eventually("the keeper saw it end", func() bool { return s.state() == keeper.Vacant })
 	})
 }
 
 func TestAnAgentThatStandsStillIsNoReasonToServe(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
 		s.keeper()
-		agent := s.agent("db-0", 7)
-		file := s.serve("db-0", 7, "polite")
+		agent := s.agent()
+		file := s.serve("polite")
 		must(t, agent.Process.Signal(syscall.SIGSTOP))
 		s.wantStopped(file)
 		must(t, agent.Process.Signal(syscall.SIGCONT)) // it hands over leases again: nothing starts by itself
-		s.eventually("held again", func() bool { return s.state("db-0") == keeper.Held })
+		s.eventually("held again", func() bool { return s.state() == keeper.Held })
 		again := boottime.Now()
 		time.Sleep(200 * time.Millisecond)
 		if s.lastServed(file) > again {
@@ -74,13 +74,13 @@ func TestAnAgentThatStandsStillIsNoReasonToServe(t *testing.T) {
 func TestAServiceThatStandsStillIsEndedAsWell(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
 		s.keeper()
-		agent := s.agent("db-0", 7)
+		agent := s.agent()
 		file := filepath.Join(s.dir, "db-0.witness")
 		service := s.spawn(append(self("enter", s.socket, "db-0", "7"), self("service", file, "polite")...)...)
 		s.eventually("it serves", func() bool { b, _ := os.ReadFile(file); return len(b) > 0 })
 		must(t, service.Process.Signal(syscall.SIGSTOP))
 		must(t, agent.Process.Kill())
-		s.eventually("the keeper saw it end", func() bool { return s.state("db-0") == keeper.Vacant })
+		s.eventually("the keeper saw it end", func() bool { return s.state() == keeper.Vacant })
 		if err := service.Process.Signal(syscall.SIGCONT); err == nil {
 			t.Error("it could still be woken")
 		}
@@ -90,8 +90,8 @@ func TestAServiceThatStandsStillIsEndedAsWell(t *testing.T) {
 func TestAKilledKeeperThatIsBackWithinSGoesOn(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
 		k := s.keeper()
-		s.agent("db-0", 7)
-		file := s.serve("db-0", 7, "polite")
+		s.agent()
+		file := s.serve("polite")
 		time.Sleep(200 * time.Millisecond)
 		must(t, k.Process.Kill())
 		s.keeper()
@@ -103,8 +103,8 @@ func TestAKilledKeeperThatIsBackWithinSGoesOn(t *testing.T) {
 func TestAServiceWithoutAKeeperForLongerThanSIsStoppedAtOnce(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
 		k := s.keeper()
-		agent := s.agent("db-0", 7)
-		file := s.serve("db-0", 7, "deaf")
+		agent := s.agent()
+		file := s.serve("deaf")
 		must(t, k.Process.Kill())
 		must(t, agent.Process.Kill())
 		time.Sleep(quick().Stop + quick().Within)
@@ -120,8 +120,8 @@ func TestAServiceWithoutAKeeperForLongerThanSIsStoppedAtOnce(t *testing.T) {
 func TestARecordThatIsTornStopsWhatRuns(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
 		k := s.keeper()
-		s.agent("db-0", 7)
-		file := s.serve("db-0", 7, "polite")
+		s.agent()
+		file := s.serve("polite")
 		time.Sleep(200 * time.Millisecond)
 		must(t, k.Process.Kill())
 		path := filepath.Join(s.dir, "records", "db-0"+recordEnd)
@@ -150,8 +150,8 @@ func TestNobodyRunsWithoutALease(t *testing.T) {
 func TestAReleaseEndsTheServiceBeforeItIsAnswered(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
 		s.keeper()
-		must(t, s.hand("db-0", 7, quick()))
-		file := s.serve("db-0", 7, "deaf")
+		must(t, s.hand(quick()))
+		file := s.serve("deaf")
 		st, err := s.client.Release(t.Context(), "db-0", 7)
 		answered := boottime.Now()
 		must(t, err)
@@ -162,7 +162,7 @@ func TestAReleaseEndsTheServiceBeforeItIsAnswered(t *testing.T) {
 		if last := s.lastServed(file); last > answered {
 			t.Errorf("served %v after the release was answered", last-answered)
 		}
-		if err := s.hand("db-0", 7, quick()); !errors.Is(err, door.ErrRefused) {
+		if err := s.hand(quick()); !errors.Is(err, door.ErrRefused) {
 			t.Errorf("got %v, want the slot epoch to be over", err)
 		}
 	})

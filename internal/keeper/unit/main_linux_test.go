@@ -106,6 +106,9 @@ func self(what string, args ...string) []string {
 	return append([]string{"/proc/self/exe", "as", what}, args...)
 }
 
+// slot is the one that all of these tests are about, at slot epoch 7.
+const slot = "db-0"
+
 // site is the machine of one test.
 type site struct {
 	t      *testing.T
@@ -119,8 +122,8 @@ type site struct {
 // made counts the cgroups of this process: each test has its own.
 var made atomic.Uint32
 
-// clear ends what a failed test left, and takes its cgroups away.
-func clear(t *testing.T, g group.Group, dir string) {
+// cleanUp ends what a failed test left, and takes its cgroups away.
+func cleanUp(t *testing.T, g group.Group, dir string) {
 	slots, _ := g.Slots()
 	for _, slot := range slots {
 		for range 100 {
@@ -150,7 +153,7 @@ func places(t *testing.T) map[string]string {
 				continue
 			}
 			found[name] = dir
-			t.Cleanup(func() { clear(t, g, dir) })
+			t.Cleanup(func() { cleanUp(t, g, dir) })
 			break
 		}
 	}
@@ -173,12 +176,10 @@ func everywhere(t *testing.T, f func(t *testing.T, s *site)) {
 
 func newSite(t *testing.T, cgroup string) *site {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "mwk") //nolint:usetesting // the path of a socket in it must be short
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	boot, err := boottime.ID()
 	must(t, err)
-	s := &site{t: t, dir: dir, socket: filepath.Join(dir, "keeper.sock"), cgroup: cgroup, boot: boot}
+	s := &site{t: t, dir: dir, socket: filepath.Join(dir, "k"), cgroup: cgroup, boot: boot}
 	s.client = door.Client{Socket: s.socket}
 	return s
 }
@@ -216,30 +217,30 @@ func (s *site) keeper() *exec.Cmd {
 }
 
 // agent starts a process that hands over leases.
-func (s *site) agent(slot string, epoch int) *exec.Cmd {
+func (s *site) agent() *exec.Cmd {
 	s.t.Helper()
-	c := s.spawn(self("agent", s.socket, slot, strconv.Itoa(epoch))...)
-	s.eventually("the lease is held", func() bool { return s.state(slot) == keeper.Held })
+	c := s.spawn(self("agent", s.socket, slot, "7")...)
+	s.eventually("the lease is held", func() bool { return s.state() == keeper.Held })
 	return c
 }
 
 // serve starts a slot's service in the keeper, and gives its file.
-func (s *site) serve(slot string, epoch int, manners ...string) string {
+func (s *site) serve(manners ...string) string {
 	s.t.Helper()
 	file := filepath.Join(s.dir, slot+".witness")
-	argv := append(self("enter", s.socket, slot, strconv.Itoa(epoch)), self("service", append([]string{file}, manners...)...)...)
+	argv := append(self("enter", s.socket, slot, "7"), self("service", append([]string{file}, manners...)...)...)
 	s.spawn(argv...)
 	s.eventually("the service serves", func() bool { b, _ := os.ReadFile(file); return len(b) > 0 })
 	return file
 }
 
-func (s *site) state(slot string) keeper.State {
+func (s *site) state() keeper.State {
 	st, err := s.client.Status(s.t.Context())
 	if err != nil {
 		return ""
 	}
 	for _, x := range st.Slots {
-		if string(x.Slot) == slot {
+		if x.Slot == slot {
 			return x.State
 		}
 	}
@@ -283,9 +284,9 @@ func (s *site) wantStopped(file string) time.Duration {
 }
 
 // hand hands over a lease that was sent now.
-func (s *site) hand(slot string, epoch int, timing keeper.Timing) error {
+func (s *site) hand(timing keeper.Timing) error {
 	_, err := s.client.Hand(s.t.Context(), keeper.Lease{
-		Slot: member.SlotID(slot), Epoch: member.SlotEpoch(epoch), Boot: s.boot, Sent: boottime.Now(), Timing: timing,
+		Slot: slot, Epoch: 7, Boot: s.boot, Sent: boottime.Now(), Timing: timing,
 	})
 	return err
 }

@@ -25,7 +25,7 @@ func TestASelfTestWithoutASitterProvesNothing(t *testing.T) {
 func TestAFullDiskMakesTheNextLifeStricterAndNothingElse(t *testing.T) {
 	s := newSite(t, "none")
 	u := s.run(Config{})
-	must(t, s.hand("db-0", 7, keeper.Lan()))
+	must(t, s.hand(keeper.Lan()))
 	s.eventually("written", func() bool { whole, _, _ := u.records.load(); return len(whole) == 1 })
 	first, _, err := u.records.load()
 	must(t, err)
@@ -33,15 +33,15 @@ func TestAFullDiskMakesTheNextLifeStricterAndNothingElse(t *testing.T) {
 	good := u.records.put
 	u.records.put = func(string, []byte) error { return syscall.ENOSPC }
 	u.records.mu.Unlock()
-	must(t, s.hand("db-0", 7, keeper.Lan()))
+	must(t, s.hand(keeper.Lan()))
 	s.eventually("said", func() bool {
 		st, err := s.client.Status(t.Context())
 		return err == nil && strings.Contains(st.Disk, "no space left on device")
 	})
 	whole, _, err := u.records.load()
 	must(t, err)
-	if whole[0].Lease.Sent != first[0].Lease.Sent || s.state("db-0") != keeper.Held {
-		t.Errorf("got %+v and %s, want the older record and the slot held", whole, s.state("db-0"))
+	if whole[0].Lease.Sent != first[0].Lease.Sent || s.state() != keeper.Held {
+		t.Errorf("got %+v and %s, want the older record and the slot held", whole, s.state())
 	}
 	u.records.mu.Lock()
 	u.records.put = good
@@ -60,8 +60,8 @@ func TestADiskThatHangsHoldsUpNoStop(t *testing.T) {
 	u.records.put = func(string, []byte) error { <-hang; return nil }
 	u.records.mu.Unlock()
 	t.Cleanup(func() { close(hang) })
-	must(t, s.hand("db-0", 7, quick()))
-	file := s.serve("db-0", 7, "polite")
+	must(t, s.hand(quick()))
+	file := s.serve("polite")
 	s.wantStopped(file)
 }
 
