@@ -29,7 +29,7 @@ func Systemd(getenv func(string) string) (notify func(state string), alive time.
 		if err != nil {
 			return // systemd will notice
 		}
-		defer c.Close() //nolint:errcheck // nobody waits for an answer
+		defer c.Close()                                               //nolint:errcheck // nobody waits for an answer
 		_ = c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)) // never wait for it
 		_, _ = c.Write([]byte(state))
 	}, alive
