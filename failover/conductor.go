@@ -228,7 +228,7 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 		return c.verify(now, x, late, out)
 	case Settling:
 		if late {
-			return c.step(now, x, Closed, CaseStep{}, out)
+			return c.settle(now, x, out)
 		}
 	case Opened, Ready, Cutover, Aborting, Closed: // passed through within one fact
 	}

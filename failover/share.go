@@ -27,6 +27,7 @@ func (st *State) own() {
 func (s folded) clone() folded {
 	s.Slots, s.Uses, s.Cases = copied(s.Slots), copied(s.Uses), copied(s.Cases)
 	s.Enforcers = maps.Clone(s.Enforcers)
+	s.Doors = maps.Clone(s.Doors) // what it holds is replaced
 	for _, u := range s.Uses {
 		u.Leftover = maps.Clone(u.Leftover)
 	}

@@ -70,6 +70,7 @@ type folded struct {
 	Enforcers map[member.ID]Enforced `json:"enforcers,omitempty"`
 	Leased    time.Duration          `json:"leased,omitempty"` // how long leases are by the present fleet, 0: it has none
 	Former    *formerLease           `json:"former_lease,omitempty"`
+	Doors     map[string]*Treating   `json:"doors,omitempty"` // by door and slot
 }
 
 // NewState makes an empty state. Bind must be called before the first fact.
@@ -86,7 +87,7 @@ func (st *State) Name() string { return "failover" }
 // Knows reports the kinds of this package.
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
-	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer:
+	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindTold:
 		return true
 	default:
 		return false
@@ -95,7 +96,7 @@ func (st *State) Knows(kind consensus.FactKind) bool {
 
 // Check says why a command must be refused now.
 func (st *State) Check(f consensus.Fact) error {
-	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer {
+	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer && f.Command.Kind != KindTold {
 		if err := st.ledger.FromCouncil(f.Command); err != nil {
 			return err
 		}
@@ -131,6 +132,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkReport(f.Command.Proposer, p)
+	case KindTold:
+		p, err := consensus.DecodePayload[DoorsTold](f)
+		if err != nil {
+			return err
+		}
+		return st.checkTold(f.Command.Proposer, p)
 	case KindBrake:
 		p, err := consensus.DecodePayload[Brakes](f)
 		if now := st.s.Brake.Weighing; err == nil && p.Over != now {
@@ -177,6 +184,9 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindReport:
 		p, _ := consensus.DecodePayload[Report](f)
 		st.reported(f, p)
+	case KindTold:
+		p, _ := consensus.DecodePayload[DoorsTold](f)
+		st.told(f, p)
 	case KindBrake:
 		p, _ := consensus.DecodePayload[Brakes](f)
 		st.s.Brake = p
@@ -257,6 +267,7 @@ func (st *State) arrange(f consensus.Fact) {
 		}
 	}
 	st.s.Slots = slots
+	st.forgetDoors()
 }
 
 // place puts the first free member of the pool into a slot.

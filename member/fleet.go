@@ -122,12 +122,6 @@ type Actions struct {
 	Restart  string `json:"restart,omitempty"`
 }
 
-// Driver names something in the world that a failover has to tell.
-type Driver struct {
-	Kind string `json:"kind"`           // gateway
-	Port int    `json:"port,omitempty"` // where the occupants serve; the check's port if 0
-}
-
 // BrakePolicy holds the shares at which the brake takes hold (PROTOCOL 7).
 type BrakePolicy struct {
 	Guarded Threshold `json:"guarded"`

@@ -61,6 +61,7 @@ func (f *Fleet) Validate() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, f.validateDrivers(seen)...)
 	for _, m := range f.Members {
 		if m.Pool != "" && !pools[m.Pool] {
 			bad("members.%s.pool is %q, want the name of a pool", m.ID, m.Pool)

@@ -39,7 +39,16 @@ func TestEachMistakeOfAFleetIsNamed(t *testing.T) {
 		"2 slots, and 1 members in the pool":       func(f *Fleet) { f.Members[1].Pool = "" },
 		"2 slots, and 1 members in the pool: want": func(f *Fleet) { f.Members[1].Retired = true },
 		`pools.web.fence is "prayer"`:              func(f *Fleet) { f.Pools[0].Fence = []string{"self", "prayer"} },
-		`members.witness.pool is "db"`:             func(f *Fleet) { f.Members[2].Pool = "db" },
+		"haproxy stands there twice": func(f *Fleet) {
+			d := Driver{Kind: "haproxy", On: []ID{"witness"}}
+			f.Pools[0].Drivers = []Driver{d, d}
+		},
+		"dns names nobody who tells it":           func(f *Fleet) { f.Pools[0].Drivers = []Driver{{Kind: "dns"}} },
+		"dns is told by lb-1, want the name of a": func(f *Fleet) { f.Pools[0].Drivers = []Driver{{Kind: "dns", On: []ID{"lb-1"}}} },
+		"has a url with a user": func(f *Fleet) {
+			f.Pools[0].Drivers = []Driver{{Kind: "webhook", On: []ID{"witness"}, Webhook: &WebhookDriver{URL: "https://a:b@x/"}}}
+		},
+		`members.witness.pool is "db"`: func(f *Fleet) { f.Members[2].Pool = "db" },
 	} {
 		f := good()
 		spoil(f)

@@ -35,6 +35,18 @@ func (m *Mind) execute(effects []failover.ExecutorEffect) {
 	}
 }
 
+// tellDoors carries out what the teller says.
+func (m *Mind) tellDoors(effects []failover.TellerEffect) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case failover.TellDoor:
+			m.out = append(m.out, TellDoor{TellDoor: e})
+		case failover.SendTold:
+			m.want(failover.KindTold, e.ID, e.Told, 0)
+		}
+	}
+}
+
 // councilStep steps the council and carries out what it says.
 func (m *Mind) councilStep(ev consensus.CouncilEvent) {
 	if m.council == nil {

@@ -26,6 +26,7 @@ type Mind struct {
 	enforcer enforcer
 	relayed  relayed
 	asks     uint64 // the confirmation that the lessor waits for, 0: none
+	teller   *failover.Teller
 
 	now      time.Time
 	out      []Effect
@@ -57,6 +58,7 @@ func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
 	m.tally = consensus.NewTally(cfg.Tally, m.ledger, m.state.Checked)
 	m.executor = failover.NewExecutor(cfg.Self, m.state, boot.Holding, now)
 	m.lend()
+	m.teller = failover.NewTeller(cfg.Self, m.state, now)
 	founders := m.ledger.Founders()
 	if slices.Contains(founders, cfg.Self) && !boot.Follower {
 		c, err := consensus.NewCouncil(cfg.Council, cfg.Self, founders, boot.Raft, m.ledger.Raft(), now)
@@ -145,6 +147,8 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		m.enforcer.told(now, ev)
 	case SlotLapsed:
 		m.execute(m.executor.Step(now, failover.Lapsed(ev)))
+	case DoorTold:
+		m.tellDoors(m.teller.Step(now, ev.Answer))
 	case DoorHeard:
 		m.tallied(consensus.DoorAnswered{Subject: ev.Subject})
 	default:
@@ -177,6 +181,9 @@ func (m *Mind) due() {
 	m.renew()
 	m.confirm()
 	m.tellEnforcer()
+	if m.ledger.Blocked() == "" && !m.now.Before(m.teller.Wake()) {
+		m.tellDoors(m.teller.Step(m.now, failover.TellerWoken{}))
+	}
 	m.tellPresence()
 	m.handIn()
 	m.watchQuorum()
@@ -201,6 +208,7 @@ func (m *Mind) settle() {
 		m.tally.Anew(m.state.Brake().FallenDomain())
 		if m.ledger.Blocked() == "" {
 			m.execute(m.executor.Step(m.now, failover.ExecutorWoken{}))
+			m.tellDoors(m.teller.Step(m.now, failover.TellerWoken{}))
 			if m.conduct != nil {
 				m.conducted(failover.ConductorWoken{})
 			}
@@ -218,6 +226,7 @@ func (m *Mind) Wake() time.Time {
 	}
 	if m.ledger.Blocked() == "" { // else these three have stopped deciding
 		w = earliest(w, m.executor.Wake())
+		w = earliest(w, m.teller.Wake())
 		w = earliest(w, m.tally.Wake())
 		if m.conduct != nil {
 			w = earliest(w, m.conduct.Wake())

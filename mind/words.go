@@ -109,6 +109,9 @@ type EnforcerTold struct {
 // for the Nth time under this slot epoch.
 type SlotLapsed failover.Lapsed
 
+// DoorTold tells what came of a TellDoor.
+type DoorTold struct{ Answer failover.DoorAnswered }
+
 // DoorHeard tells that a gateway on this member had a good answer from
 // another member's service.
 type DoorHeard struct{ Subject member.ID }
@@ -131,6 +134,7 @@ func (LedgerFed) isEvent()     {}
 func (QuorumHeard) isEvent()   {}
 func (Submitted) isEvent()     {}
 func (StepEnded) isEvent()     {}
+func (DoorTold) isEvent()      {}
 func (DoorHeard) isEvent()     {}
 func (RenewalCame) isEvent()   {}
 func (GrantCame) isEvent()     {}
@@ -230,6 +234,10 @@ type KeepSnapshot struct {
 // DoStep asks for an installed action to be run on this member.
 type DoStep struct{ failover.DoStep }
 
+// TellDoor asks for a door of the fleet to be told how to treat a slot, answered
+// by DoorTold.
+type TellDoor struct{ failover.TellDoor }
+
 // Submit asks for a command to be handed to a councillor; it may be lost.
 type Submit struct {
 	To      member.ID
@@ -274,6 +282,7 @@ func (Persist) isEffect()       {}
 func (Keep) isEffect()          {}
 func (KeepSnapshot) isEffect()  {}
 func (DoStep) isEffect()        {}
+func (TellDoor) isEffect()      {}
 func (Submit) isEffect()        {}
 func (Applied) isEffect()       {}
 func (Led) isEffect()           {}

@@ -55,6 +55,7 @@ func (w *World) Unsettled() []Trouble {
 	}
 	l.dead()
 	named := l.slots()
+	l.doors()
 	l.views()
 	l.suspicions()
 	l.brake(named)

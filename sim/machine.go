@@ -263,6 +263,8 @@ func (m *machine) carryOut(e mind.Effect) {
 		m.keepSnapshot(e)
 	case mind.DoStep:
 		m.act(e)
+	case mind.TellDoor:
+		m.tellDoor(e)
 	case mind.Submit:
 		w.stream(m, e.To, recordBytes+len(e.Command), func(x *machine) { x.step(mind.Submitted{Command: e.Command}) })
 	case mind.Applied:

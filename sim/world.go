@@ -65,6 +65,7 @@ type World struct {
 	letters     letters
 	leases      posted
 	doors       []*door
+	proxies     proxies
 	folds       *consensus.Folds // what all agents fold, once
 	checker     *checker
 	rare        rare
@@ -98,7 +99,7 @@ func New(cfg Config) (*World, error) {
 	w := &World{
 		cfg: cfg, epoch: founding,
 		chance: newChance(cfg.Seed), index: map[member.ID]int{},
-		trace: fnv.New64a(),
+		trace: fnv.New64a(), proxies: proxies{},
 	}
 	if !w.apart() {
 		w.folds = consensus.NewFolds()

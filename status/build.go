@@ -59,6 +59,7 @@ func Build(in Input) Page {
 		Slots:     slotsOf(in),
 		Members:   membersOf(in),
 		Unlisted:  unlistedOf(in),
+		Doors:     doorsOf(in),
 		Cases:     casesOf(in),
 		Verdicts:  in.History.verdicts,
 		Facts:     in.History.lines,

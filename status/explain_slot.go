@@ -16,6 +16,13 @@ func (p Page) explainSlot(id member.SlotID) (Explanation, bool) {
 		if s.State == SlotStarting {
 			t.say(0, "%s has not said that its service is up: see 'step ended' in the log of its agent.", s.Occupant)
 		}
+		for _, d := range p.Doors {
+			for _, b := range d.Behind {
+				if b.Slot == id {
+					t.say(0, "Door %s does not treat it so, as far as is known: %s.", d.Name, b.Why)
+				}
+			}
+		}
 		for _, c := range p.Cases {
 			if c.Slot == s.ID && c.Subject != m.ID && c.Spare != m.ID {
 				t.say(0, "Case %s: lost with %s, %s.", c.ID, c.Subject, c.standing())

@@ -38,7 +38,8 @@ type Page struct {
 	Budget    Budget     `json:"budget"`
 	Pools     []Pool     `json:"pools"`
 	Slots     []Slot     `json:"slots"`
-	Members   []Member   `json:"members"` // those in trouble first, then by failure domain and name
+	Doors     []Door     `json:"doors,omitempty"` // that members tell of each change
+	Members   []Member   `json:"members"`         // those in trouble first, then by failure domain and name
 	Unlisted  []Unlisted `json:"unlisted,omitempty"`
 	Verdicts  []Verdict  `json:"verdicts"` // newest first, at most 100
 	Cases     []Case     `json:"cases"`    // open ones first, then newest first

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"moonwatch/internal/config"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -126,6 +127,9 @@ func poolItem(p member.Pool) item {
 		drivers[i] = d.Kind
 		if d.Port != 0 {
 			drivers[i] += ":" + strconv.Itoa(d.Port)
+		}
+		if d.Told() {
+			drivers[i] = "{" + config.DriverText(d) + "}"
 		}
 	}
 	return item{"pool " + p.Name, [][2]string{

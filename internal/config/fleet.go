@@ -86,6 +86,8 @@ type fleetReader struct {
 	roster strict.Place               // of the key members
 	lines  map[member.ID]strict.Place // of the members' pools
 	pools  map[string]object
+
+	tellers []tellers // of all drivers
 }
 
 func (r *fleetReader) read(root *strict.Value) {

@@ -14,6 +14,7 @@ func (r *fleetReader) crossCheck() {
 	r.checkMembersOfPools()
 	r.checkHosts()
 	r.checkSlots()
+	r.checkTellers()
 	r.warnOfFleet()
 	for _, p := range r.fleet.Pools {
 		r.warnOfPool(p)

@@ -181,32 +181,3 @@ func isPath(s string) bool {
 func isLine(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f })
 }
-
-func (r *fleetReader) drivers(pool object, p *member.Pool) {
-	v, ok := pool.Get("drivers", "a list such as [{kind: gateway}]")
-	if !ok {
-		return
-	}
-	if v.Shape != strict.List {
-		pool.Bad("drivers", v, "a list such as [{kind: gateway}]")
-		return
-	}
-	for i, e := range v.Items {
-		o := r.object(fmt.Sprintf("%s[%d]", pool.Join("drivers"), i), e, "kind", "port")
-		if e.Shape != strict.Mapping {
-			continue
-		}
-		d := member.Driver{Kind: o.Text("kind", "", "gateway", oneOf("gateway"))}
-		if !o.Has("kind") {
-			o.Missing("kind", "gateway")
-		}
-		d.Port = o.Integer("port", 0, 1, 65535)
-		if d.Kind == "gateway" && !o.Has("port") && (!pool.Has("checks") || p.Checks.Exec != nil) {
-			o.Missing("port", "where the occupants serve: the pool has no outside check whose port it could be")
-		}
-		if slices.ContainsFunc(p.Drivers, func(other member.Driver) bool { return d.Kind != "" && other.Kind == d.Kind }) {
-			r.Wrong(e.At, "%s is a second %s driver, want one", o.Path, d.Kind)
-		}
-		p.Drivers = append(p.Drivers, d)
-	}
-}

@@ -4,8 +4,10 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -25,6 +27,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"time":    strict.Short,
 	"share":   func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
 	"actions": flowActions,
+	"driver":  flowDriver,
 	"comment": comment,
 	"note": func(i int, text string) string { // a comment in the first pool explains all
 		if i > 0 {
@@ -159,4 +162,52 @@ func flowActions(a member.Actions) string {
 		return ""
 	}
 	return "{" + strings.Join(items, ", ") + "}"
+}
+
+func flowDriver(d member.Driver) string { return "{" + DriverText(d) + "}" }
+
+// DriverText is one driver with the keys of its kind, as fleet.yaml has it.
+func DriverText(d member.Driver) string {
+	items := []string{"kind: " + scalar(d.Kind)}
+	add := func(key, value string) {
+		if value != "" {
+			items = append(items, key+": "+scalar(value))
+		}
+	}
+	add("name", d.Name)
+	if d.On != nil {
+		items = append(items, "on: "+flowList(d.On))
+	}
+	if d.Port != 0 {
+		items = append(items, fmt.Sprintf("port: %d", d.Port))
+	}
+	switch {
+	case d.HAProxy != nil:
+		h := d.HAProxy
+		add("backend", h.Backend)
+		add("map", h.Map)
+		add("socket", h.Socket)
+		add("state_file", h.StateFile)
+		if h.Instances != nil {
+			var all []string
+			for _, name := range slices.Sorted(maps.Keys(h.Instances)) {
+				all = append(all, scalar(name)+": "+scalar(h.Instances[name]))
+			}
+			items = append(items, "instances: {"+strings.Join(all, ", ")+"}")
+		}
+		if h.KeepSessions {
+			items = append(items, "keep_sessions: true")
+		}
+	case d.DNS != nil:
+		add("server", d.DNS.Server)
+		add("zone", d.DNS.Zone)
+		add("record", d.DNS.Record)
+		add("key_file", d.DNS.KeyFile)
+		items = append(items, "ttl: "+strict.Short(d.DNS.TTL))
+	case d.Webhook != nil:
+		add("url", d.Webhook.URL)
+		add("secret_file", d.Webhook.SecretFile)
+		add("ca_file", d.Webhook.CAFile)
+	}
+	return strings.Join(items, ", ")
 }

@@ -108,25 +108,26 @@ type Daemon struct {
 	deeds   sync.WaitGroup
 	slots   chan struct{} // bounds the deeds under way
 
-	peers      peers
-	addresses  []string // of the others, as last kept; owned by join
-	flights    flights
-	feed       *feed
-	commands   commands
-	progress   atomic.Int64 // when the loop last finished a step, in ns of this process
-	page       atomic.Pointer[status.Page]
-	table      gateway.Table
-	ready      chan struct{}
-	readied    sync.Once
-	fatal      chan error
-	nonce      string
-	founding   atomic.Pointer[string] // what the founding waits for, for the page
-	duty       atomic.Pointer[duty]   // what this member should be serving
-	fleet      atomic.Pointer[fleetInForce]
-	joining    atomic.Pointer[error]     // how the last round of joining ended
-	clockAhead atomic.Int64              // ns, of this clock before the councillors' median
-	ownReport  atomic.Uint32             // agent.Report of the own check
-	diskFull   atomic.Pointer[time.Time] // since when, nil: it writes
+	peers       peers
+	addresses   []string // of the others, as last kept; owned by join
+	flights     flights
+	doorDrivers doorDrivers
+	feed        *feed
+	commands    commands
+	progress    atomic.Int64 // when the loop last finished a step, in ns of this process
+	page        atomic.Pointer[status.Page]
+	table       gateway.Table
+	ready       chan struct{}
+	readied     sync.Once
+	fatal       chan error
+	nonce       string
+	founding    atomic.Pointer[string] // what the founding waits for, for the page
+	duty        atomic.Pointer[duty]   // what this member should be serving
+	fleet       atomic.Pointer[fleetInForce]
+	joining     atomic.Pointer[error]     // how the last round of joining ended
+	clockAhead  atomic.Int64              // ns, of this clock before the councillors' median
+	ownReport   atomic.Uint32             // agent.Report of the own check
+	diskFull    atomic.Pointer[time.Time] // since when, nil: it writes
 }
 
 // Addresses are where the agent really listens, port 0 resolved.

@@ -71,6 +71,8 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 	case mind.DoStep:
 		d.doStep(ctx, e)
 		return true
+	case mind.TellDoor:
+		d.tellDoor(ctx, e)
 	case mind.Submit:
 		d.submitTo(ctx, e)
 	case mind.Applied:

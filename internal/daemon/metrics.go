@@ -15,6 +15,8 @@ type metrics struct {
 	facts, steps                                                                    *prometheus.CounterVec
 	mode                                                                            *prometheus.GaugeVec
 	head, openCases, freeSpares                                                     prometheus.Gauge
+
+	told doorMetrics
 }
 
 func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
@@ -51,6 +53,7 @@ func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
 		steps:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "moonwatch_daemon_steps_total", Help: "Steps done on this member."}, []string{"step", "outcome"}),
 		mode:        prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "moonwatch_daemon_mode", Help: "1 for the mode that holds now."}, []string{"mode"}),
 	}
+	m.told = newDoorMetrics(reg)
 	reg.MustRegister(m.facts, m.steps, m.mode,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "moonwatch_daemon_queue_length", Help: "Events that wait for the loop."},
 			func() float64 { return float64(len(d.events)) }))
@@ -72,6 +75,7 @@ func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
 var knownKinds = []consensus.FactKind{
 	consensus.KindGenesis, consensus.KindFleet, consensus.KindVerdict,
 	failover.KindCaseOpened, failover.KindCaseStep, failover.KindReport, failover.KindBrake, failover.KindReturned, failover.KindEnforcer,
+	failover.KindTold,
 }
 
 var modes = []failover.Mode{failover.Normal, failover.Guarded, failover.Cascade, failover.Isolated}
@@ -102,6 +106,7 @@ func (m *metrics) observe(d *Daemon, mode failover.Mode) {
 	}
 	m.head.Set(float64(d.mind.Ledger().Head()))
 	m.openCases.Set(float64(len(d.mind.State().OpenCases())))
+	m.told.observe(d.mind.State().Doors())
 }
 
 // stats are the numbers that the page shows about this agent itself.

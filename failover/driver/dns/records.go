@@ -136,6 +136,10 @@ func weigh(a aim, now records) (change, driver.Result) {
 	if answer.Outcome == driver.Refused || answer.Outcome == driver.Permanent {
 		return c, answer
 	}
+	if !a.address.IsValid() && want.Drained && now.marked { // nobody may know any more where a lost member was
+		a.address = now.markedFor
+		c.aim = a
+	}
 	if !a.address.IsValid() {
 		return c, driver.Permanent.Because("%s: nobody knows the address of %s", a.req, a.req.Member)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"moonwatch/failover/driver"
@@ -16,6 +17,7 @@ type look struct {
 	slot     slot
 	err      error // why the slot is not known
 	want     driver.Route
+	at       netip.AddrPort // where want is served
 	answer   driver.Result
 }
 
@@ -36,26 +38,30 @@ func (d *Driver) lookAt(ctx context.Context, in Instance, aim aim) look {
 		l.answer = outcome.Because("cannot be read: %v", l.err)
 		return l
 	}
-	l.want, l.answer = d.weigh(aim, l.slot)
+	l.at = aim.address
+	if !l.at.IsValid() && aim.req.Step == driver.StepDrain {
+		l.at = l.slot.address // it is left where it is, and gets nothing
+	}
+	l.want, l.answer = d.weigh(aim.req, l.at, l.slot)
 	return l
 }
 
 // weigh holds a slot against a request. The mark says what was begun, the server
 // what came of it.
-func (d *Driver) weigh(aim aim, s slot) (driver.Route, driver.Result) {
-	want, answer := driver.Compare(aim.req, s.route, s.marked)
+func (d *Driver) weigh(req driver.Request, at netip.AddrPort, s slot) (driver.Route, driver.Result) {
+	want, answer := driver.Compare(req, s.route, s.marked)
 	if answer.Outcome == driver.Refused || answer.Outcome == driver.Permanent {
 		return want, answer
 	}
-	if !aim.address.IsValid() {
-		return want, driver.Permanent.Because("nobody knows where %s serves", aim.req.Member)
+	if !at.IsValid() {
+		return want, driver.Permanent.Because("nobody knows where %s serves", req.Member)
 	}
-	there := s.has(want, aim.address, d.config.KeepSessions)
+	there := s.has(want, at, d.config.KeepSessions)
 	switch {
 	case answer.Outcome != driver.Done:
-		return want, driver.Retryable.Because("has %s, want %s at %s", s, want, aim.address)
+		return want, driver.Retryable.Because("has %s, want %s at %s", s, want, at)
 	case !there:
-		return want, driver.Unknown.Because("half-way: has %s, want %s at %s", s, want, aim.address)
+		return want, driver.Unknown.Because("half-way: has %s, want %s at %s", s, want, at)
 	case !want.Drained && !s.up:
 		return want, driver.InProgress.Because("has %s", s)
 	default:
@@ -72,7 +78,7 @@ func (d *Driver) bring(ctx context.Context, aim aim, l *look) {
 		l.answer = driver.Retryable.Because("not told: %v", l.err)
 		return
 	}
-	for _, command := range d.commands(l.slot, l.want, aim.address) {
+	for _, command := range d.commands(l.slot, l.want, l.at) {
 		answer, err := d.ask(ctx, l.instance, command)
 		if err == nil {
 			err = obeyed(answer)
@@ -152,7 +158,7 @@ func (d *Driver) plan(aim aim, looks []look) (string, error) {
 		if l.err != nil {
 			return "", fmt.Errorf("plan %s: %s: %w", aim.req, l.instance.Name, l.err)
 		}
-		plans = append(plans, l.instance.Name+": "+strings.Join(d.commands(l.slot, l.want, aim.address), ", "))
+		plans = append(plans, l.instance.Name+": "+strings.Join(d.commands(l.slot, l.want, l.at), ", "))
 	}
 	return strings.Join(plans, "; "), nil
 }

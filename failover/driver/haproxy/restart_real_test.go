@@ -128,7 +128,7 @@ func TestASetupThatDoesNotFitIsPermanentAndSaysWhatToDo(t *testing.T) {
 		{func(c *Config, r *driver.Request) { c.Map = "/nowhere" }, "name the map in a rule"},
 		{func(c *Config, r *driver.Request) { r.Slot = "web-99" }, "no server web-99"},
 		{func(c *Config, r *driver.Request) { r.Slot = "web-0;disable" }, "cannot be a server's"},
-		{func(c *Config, r *driver.Request) { r.Member, r.SlotEpoch = "web-77", 60 }, "nobody knows where web-77 serves"},
+		{func(c *Config, r *driver.Request) { r.Step, r.Member, r.SlotEpoch = driver.StepCutover, "web-77", 60 }, "nobody knows where web-77 serves"},
 		{func(c *Config, r *driver.Request) { r.Step = "fence" }, "a door knows drain, undrain and cutover"},
 	}
 	for _, tt := range tests {
@@ -147,4 +147,15 @@ func TestASetupThatDoesNotFitIsPermanentAndSaysWhatToDo(t *testing.T) {
 	weak := newProxy(t, "level admin", "level user")
 	wants(t, drives(t, weak, at, weak.instance("haproxy-1")).Apply(t.Context(), request(driver.StepDrain, "web-1", 42)),
 		driver.Permanent, `give the socket "level admin"`)
+}
+
+// Nobody may know any more where a lost member was, and it is drained all the same.
+func TestAnOccupantWhoseAddressIsForgottenIsDrained(t *testing.T) {
+	p, at := held(t)
+	d := drives(t, p, at, p.instance("haproxy-1"))
+	does(t, d, request(driver.StepUndrain, "web-1", 42))
+	delete(at, "web-1")
+	does(t, d, request(driver.StepDrain, "web-1", 42))
+	wants(t, d.Observe(t.Context(), request(driver.StepDrain, "web-1", 42)), driver.Done, "web-1 at slot epoch 42, drained", "in maintenance")
+	wants(t, d.Apply(t.Context(), request(driver.StepUndrain, "web-1", 42)), driver.Permanent, "nobody knows where web-1 serves")
 }

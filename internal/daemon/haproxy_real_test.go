@@ -1,0 +1,211 @@
+//go:build real
+
+package daemon
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"moonwatch/failover"
+	"moonwatch/member"
+	"moonwatch/status"
+)
+
+// proxy is a HAProxy that runs configs/haproxy/slots.cfg in a folder of its own.
+type proxy struct {
+	t     *testing.T
+	dir   string
+	front string // where clients ask
+	cmd   *exec.Cmd
+	log   bytes.Buffer
+}
+
+func newProxy(t *testing.T) *proxy {
+	t.Helper()
+	if _, err := exec.LookPath("haproxy"); err != nil {
+		t.Skip("haproxy is not installed")
+	}
+	dir, err := os.MkdirTemp("", "hap") //nolint:usetesting // t.TempDir is too long a path for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{t: t, dir: dir, front: l.Addr().String()}
+	l.Close()
+	text, err := os.ReadFile("../../configs/haproxy/slots.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("slots.cfg", strings.NewReplacer("/run/haproxy/", dir+"/", "/var/lib/haproxy/", dir+"/", "bind :80", "bind "+p.front).Replace(string(text)))
+	p.forget()
+	p.start()
+	return p
+}
+
+func (p *proxy) path(name string) string { return filepath.Join(p.dir, name) }
+
+func (p *proxy) write(name, text string) {
+	p.t.Helper()
+	if err := os.WriteFile(p.path(name), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// forget empties the files from which a new start takes what was set.
+func (p *proxy) forget() {
+	p.write("slots.state", "")
+	p.write("slots.map", "")
+}
+
+// start runs HAProxy as a service manager does: a master and its worker.
+func (p *proxy) start() {
+	p.t.Helper()
+	p.cmd = exec.Command("haproxy", "-Ws", "-f", p.path("slots.cfg"))
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	cmd := p.cmd
+	p.t.Cleanup(func() {
+		if p.cmd == cmd {
+			p.kill()
+		}
+		if p.t.Failed() {
+			p.t.Logf("haproxy said:\n%s", p.log.String())
+		}
+	})
+	for end := time.Now().Add(15 * time.Second); p.raw("show info") == ""; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatal("haproxy does not come")
+		}
+	}
+}
+
+func (p *proxy) kill() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	_ = p.cmd.Wait()
+	p.cmd = nil
+}
+
+func (p *proxy) reload() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *proxy) raw(command string) string {
+	conn, err := net.Dial("unix", p.path("admin.sock"))
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_, _ = io.WriteString(conn, command+"\n")
+	answer, _ := io.ReadAll(conn)
+	return string(answer)
+}
+
+// answers are who answers clients, each once, and what of their requests failed.
+func (p *proxy) answers(requests int) (who []string, failed int) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for range requests {
+		r, err := client.Get("http://" + p.front + "/")
+		if err != nil {
+			failed++
+			continue
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil || r.StatusCode != http.StatusOK {
+			failed++
+			continue
+		}
+		if !slices.Contains(who, string(body)) {
+			who = append(who, string(body))
+		}
+	}
+	slices.Sort(who)
+	return who, failed
+}
+
+// proxied is a fleet whose three slots are reached through a HAProxy on lb-1,
+// which has no other duty.
+func proxied(t *testing.T) (*fleet, *proxy) {
+	t.Helper()
+	f := newFleet(t, []member.ID{"web-1", "web-2", "web-3", "web-4", "web-5", "lb-1"})
+	p := newProxy(t)
+	fl := testFleet(f, 3)
+	last := len(fl.Members) - 1
+	fl.Members[last].Pool = ""
+	fl.Pools[0].Drivers = []member.Driver{{Kind: "haproxy", On: []member.ID{"lb-1"}, HAProxy: &member.HAProxyDriver{
+		Backend: "web", Map: p.path("slots.map"), Socket: p.path("admin.sock"), StateFile: p.path("slots.state"),
+	}}}
+	f.apply(fl)
+	f.until("web-2", "haproxy has its slots", 20*time.Second, allTold)
+	return f, p
+}
+
+// allTold reports that the ledger knows that every door treats every slot as it
+// should.
+func allTold(page status.Page) bool {
+	return len(page.Doors) == 1 && page.Doors[0].Slots == 3 && len(page.Doors[0].Behind) == 0
+}
+
+// A member is killed, and the real HAProxy of another member moves to the spare.
+func TestHAProxyMovesToTheSpareOfAKilledMember(t *testing.T) {
+	f, p := proxied(t)
+	if who, failed := p.answers(30); failed > 0 || !slices.Equal(who, []string{"web-1", "web-2", "web-3"}) {
+		t.Fatalf("before: %v answer, %d fail", who, failed)
+	}
+	f.stop("web-1")
+	f.unserve("web-1")
+	page := f.until("web-2", "served by a spare, and closed", 60*time.Second, func(page status.Page) bool {
+		return len(page.Cases) == 1 && !page.Cases[0].Open && allTold(page)
+	})
+	spare := string(page.Cases[0].Spare)
+	if who, failed := p.answers(50); failed > 0 || !slices.Equal(who, []string{"web-2", "web-3", spare}) {
+		t.Errorf("afterwards: %v answer, %d fail, want %s", who, failed, spare)
+	}
+	for _, step := range []string{"web-0 to web-1 at slot epoch 2, drained", "web-0 to " + spare + " at slot epoch "} {
+		if !slices.ContainsFunc(page.Facts, func(l status.FactLine) bool { return l.Kind == failover.KindTold && strings.Contains(l.Line, step) }) {
+			t.Errorf("no fact says that lb-1 told: %s", step)
+		}
+	}
+	if page.Cases[0].Outcome != failover.OutcomeReplaced {
+		t.Errorf("case: %+v", page.Cases[0])
+	}
+}
+
+// A HAProxy that lost its files and was started anew serves nobody. Nobody tells
+// its teller: it looks.
+func TestAHAProxyThatForgotIsToldAgain(t *testing.T) {
+	f, p := proxied(t)
+	p.kill()
+	p.forget()
+	p.start()
+	if who, _ := p.answers(5); len(who) > 0 {
+		t.Fatalf("it has not forgotten: %v answer", who)
+	}
+	page := f.until("web-2", "told again", 40*time.Second, func(page status.Page) bool {
+		return allTold(page) && slices.ContainsFunc(page.Facts, func(l status.FactLine) bool { return strings.Contains(l.Line, "was told again") })
+	})
+	if who, failed := p.answers(30); failed > 0 || !slices.Equal(who, []string{"web-1", "web-2", "web-3"}) {
+		t.Errorf("%v answer, %d fail; %+v", who, failed, page.Doors)
+	}
+}
