@@ -67,13 +67,15 @@ func TestAGrantWaitsForAConfirmationThatBeganAfterTheRenewalCame(t *testing.T) {
 }
 
 func TestNobodyIsGrantedALeaseThatIsNotItsOwn(t *testing.T) {
-	x := leased(t)
+	x, seq := leased(t), uint64(1<<30)
 	for name, r := range map[string]agent.Renewal{
-		"another slot's":     {Holder: "web-1", Seq: 1 << 30, Slot: "slot-1", Epoch: 2},
-		"another epoch's":    {Holder: "web-1", Seq: 1<<30 + 1, Slot: "slot-0", Epoch: 1},
-		"that of a spare":    {Holder: "web-6", Seq: 1 << 30, Slot: "slot-0", Epoch: 2},
-		"that of a stranger": {Holder: "nobody", Seq: 1 << 30, Slot: "slot-0", Epoch: 2},
+		"another slot's":     {Holder: "web-1", Slot: "slot-1", Epoch: 2},
+		"another epoch's":    {Holder: "web-1", Slot: "slot-0", Epoch: 1},
+		"that of a spare":    {Holder: "web-6", Slot: "slot-0", Epoch: 2},
+		"that of a stranger": {Holder: "nobody", Slot: "slot-0", Epoch: 2},
 	} {
+		seq++
+		r.Seq = seq // in whatever order a map gives them
 		asked, _ := rounds(x.lessor.Renewed(x.now, r))
 		if len(asked) != 1 {
 			t.Fatalf("%s: no confirmation", name)
