@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	processes "moonwatch/internal/keeper/group" // group is how commands are grouped here
 	"moonwatch/internal/keeper/unit"
 	"moonwatch/internal/keeper/watchdog"
+	"moonwatch/internal/program"
 	"moonwatch/member"
 )
 
@@ -191,7 +191,7 @@ func (a *app) keeperEnterCommand(socket *string) *cobra.Command {
 		Short: "Run a program as part of an exclusive slot",
 		Long: `Ask the keeper to own this process, then run PROGRAM in its place. The program runs
 only if the keeper holds a fresh lease of the slot and slot epoch; otherwise nothing
-is run and the exit code is 5.
+is run and the exit code is 75, which for an action means: ask again later.
 
 The agent starts the actions of exclusive pools this way. Where the keeper has no
 cgroup, a service that an action starts with setsid enters by itself:
@@ -214,10 +214,7 @@ MOONWATCH_SLOT and MOONWATCH_SLOT_EPOCH, which every action has, name the slot.`
 				return err
 			}
 			err = unit.Enter(c.Context(), path, member.SlotID(slot), member.SlotEpoch(n), args)
-			if errors.Is(err, door.ErrRefused) {
-				return withCode(exitRefused, err)
-			}
-			return err
+			return withCode(program.ExitRetry, err) // only the program itself could have come back with nil
 		},
 	}
 	c.Flags().StringVar(&slot, "slot", os.Getenv("MOONWATCH_SLOT"), "the slot that the program is of")

@@ -10,7 +10,7 @@ import (
 func TestWithoutAKeeperItsCommandsSaySo(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none.sock")
 	call(t, "keeper", "status", "--socket", none).wants(t, exitError, "no such file or directory")
-	call(t, "keeper", "enter", "--socket", none, "--slot", "db-0", "--slot-epoch", "3", "--", "true").wants(t, exitError, "enter slot db-0", "no such file or directory")
+	call(t, "keeper", "enter", "--socket", none, "--slot", "db-0", "--slot-epoch", "3", "--", "true").wants(t, 75, "enter slot db-0", "no such file or directory")
 	call(t, "keeper", "enter", "--socket", none, "--slot", "db-0", "--", "true").wants(t, exitUsage, "want the name of a slot and a whole number above 0")
 	call(t, "keeper", "enter", "--socket", none).wants(t, exitUsage, "PROGRAM is missing")
 	call(t, "keeper", "--watchdog", filepath.Join(t.TempDir(), "watchdog"), "--dir", t.TempDir(), "--socket", none).wants(t, exitError, "watchdog: stat")

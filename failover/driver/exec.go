@@ -18,6 +18,7 @@ type Exec struct {
 	action  string
 	undo    string
 	journal *Journal
+	behind  []string
 }
 
 var _ Driver = (*Exec)(nil)
@@ -27,6 +28,14 @@ var _ Driver = (*Exec)(nil)
 // agent share its journal.
 func NewExec(folder program.Folder, action, undo string, journal *Journal) *Exec {
 	return &Exec{folder: folder, action: action, undo: undo, journal: journal}
+}
+
+// Behind runs the action behind another program, which runs it in its own place
+// when it has done its part: the keeper's door to an exclusive slot. nil changes
+// nothing.
+func (e *Exec) Behind(argv []string) *Exec {
+	e.behind = argv
+	return e
 }
 
 // Observe tells what the journal knows of this very attempt. It runs nothing:
@@ -91,7 +100,7 @@ func (e *Exec) rehearse(ctx context.Context, path string, req Request) Result {
 }
 
 func (e *Exec) run(ctx context.Context, path string, req Request, begun func(program.Process)) Result {
-	end := program.Run(ctx, path, program.Call{
+	end := program.RunIn(ctx, e.behind, path, program.Call{
 		Case: req.Case, Step: req.Step, Attempt: req.Attempt, Member: req.Member, Pool: req.Pool,
 		Slot: req.Slot, SlotEpoch: req.SlotEpoch, Deadline: req.Deadline, DryRun: req.DryRun,
 	}, begun)

@@ -64,6 +64,9 @@ type Config struct {
 	// ActionsOfSelf lets actions belong to the agent's own user: the demo
 	// runs without root.
 	ActionsOfSelf bool
+	// Enter runs a program as part of an exclusive slot; empty: this program's own
+	// `keeper enter`.
+	Enter []string
 	// GatewayDebug names slot and occupant in the gateway's answers.
 	GatewayDebug bool
 
@@ -96,6 +99,7 @@ type Daemon struct {
 	journal *driver.Journal
 	heads   *audit.Memory // from begin on
 	actions program.Folder
+	keeper  *keeping // nil: this member has none, and runs no exclusive slot
 	checker *probe.Checker
 	gateway *gateway.Gateway // nil: this agent opens no door
 	web     *web.Server

@@ -54,7 +54,7 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 	case mind.PassLease:
 		d.send(e.To, e.Raw)
 	case mind.HandLease:
-		d.handLease(e)
+		d.handLease(ctx, e)
 	case mind.SendRaft:
 		frame, err := proto.Marshal(e.Message)
 		if err != nil {

@@ -53,6 +53,9 @@ func (d *Daemon) begin(ctx context.Context) error {
 	d.noteDuty()
 	d.deeds.Go(func() { d.presence(ctx) })
 	d.deeds.Go(func() { d.watchOwn(ctx) })
+	if d.keeper != nil {
+		d.deeds.Go(func() { d.watchKeeper(ctx) })
+	}
 	d.readied.Do(func() { close(d.ready) })
 	d.log.Info("agent decides", zap.Uint64("head", m.Ledger().Head()), zap.Bool("councillor", m.Councillor()))
 	return nil

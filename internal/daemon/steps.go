@@ -26,14 +26,14 @@ func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 	if k.Case != 0 {
 		req.Case = fmt.Sprintf("C-%d", k.Case)
 	}
-	var drv driver.Driver = driver.NewExec(d.actions, e.Action, "", d.journal)
-	if k.Step == failover.StepStop && k.Case != 0 {
-		drv = driver.NewSelfFence(drv, d.stopped(e))
-	}
+	drv := d.driverOf(e)
 	d.log.Info("step begins", zap.String("case", req.Case), zap.String("step", req.Step),
 		zap.String("slot", string(k.Slot)), zap.Uint64("slot_epoch", uint64(k.Epoch)), zap.String("action", e.Action))
 	d.deeds.Go(func() {
 		began := time.Now()
+		if d.keeper != nil {
+			d.keeper.settled(ctx) // the lease under which it begins is handed over first
+		}
 		r := drv.Apply(ctx, req)
 		for r.Outcome == driver.InProgress && ctx.Err() == nil && time.Now().Before(e.Deadline) {
 			select {
@@ -48,6 +48,20 @@ func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 		d.m.steps.WithLabelValues(req.Step, r.Outcome.String()).Inc()
 		d.tell(ctx, mind.StepEnded{Done: failover.StepDone{Key: k, Result: resultOf(r.Outcome), Detail: r.Detail, Took: took}})
 	})
+}
+
+// driverOf runs the step's action: as part of the slot where that is exclusive, and
+// with a proof where a stop has to be one.
+func (d *Daemon) driverOf(e mind.DoStep) driver.Driver {
+	pool, _ := d.mind.Ledger().Fleet().Pool(e.Pool)
+	action := driver.NewExec(d.actions, e.Action, "", d.journal).Behind(d.entering(pool, e.Key))
+	switch {
+	case e.Key.Step == failover.StepStop && pool.Exclusive && d.keeper != nil:
+		return driver.NewSelfFence(action, d.emptied(e.Key))
+	case e.Key.Step == failover.StepStop && e.Key.Case != 0:
+		return driver.NewSelfFence(action, d.stopped(e))
+	}
+	return action
 }
 
 func resultOf(o driver.Outcome) failover.StepResult {

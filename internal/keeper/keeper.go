@@ -38,7 +38,7 @@ type entry struct {
 func New(cfg Config, records []Record, unread []member.SlotID) *Keeper {
 	k := &Keeper{boot: cfg.Boot, slots: map[member.SlotID]*watch{}, entries: map[Ask]entry{}, dog: dog{present: cfg.Watchdog}}
 	for _, r := range records {
-		w := &watch{slot: r.Slot, highest: r.Highest, leaving: r.Released, state: Vacant, detail: "no lease since the keeper started"}
+		w := &watch{slot: r.Slot, highest: r.Highest, leaving: r.Released, stops: r.Stops, state: Vacant, detail: "no lease since the keeper started"}
 		if l := r.Lease; l != nil && l.Boot == cfg.Boot && l.Slot == r.Slot && l.Epoch == r.Highest && !r.Released && l.Timing.Validate() == nil {
 			w.lease, w.state, w.detail = l, Held, "lease of before the keeper started"
 		}

@@ -23,6 +23,7 @@ type watch struct {
 	lease    *Lease
 	state    State
 	stop     stop
+	stops    int  // under the present slot epoch, for want of a lease
 	leaving  bool // released: the present slot epoch gets no lease any more
 	running  int
 	seen     bool // a look has succeeded
@@ -40,7 +41,7 @@ type stop struct {
 }
 
 func (w *watch) standing(now time.Duration) Standing {
-	s := Standing{Slot: w.slot, Epoch: w.highest, State: w.state, Running: w.running, Detail: w.detail}
+	s := Standing{Slot: w.slot, Epoch: w.highest, State: w.state, Stops: w.stops, Running: w.running, Detail: w.detail}
 	if w.lease != nil {
 		s.Left = w.lease.Until() - now
 	}
@@ -57,6 +58,9 @@ func (w *watch) take(l Lease, out []Effect) []Effect {
 	if w.lease != nil && w.lease.Epoch == l.Epoch && l.Sent <= w.lease.Sent {
 		return out
 	}
+	if l.Epoch > w.highest {
+		w.stops = 0
+	}
 	w.highest, w.lease, w.leaving = l.Epoch, &l, false
 	if w.state == Vacant || w.state == Held {
 		w.state, w.detail = Held, ""
@@ -65,7 +69,7 @@ func (w *watch) take(l Lease, out []Effect) []Effect {
 }
 
 func (w *watch) record() Record {
-	return Record{Slot: w.slot, Highest: w.highest, Released: w.leaving, Lease: w.lease}
+	return Record{Slot: w.slot, Highest: w.highest, Released: w.leaving, Stops: w.stops, Lease: w.lease}
 }
 
 // release stops the slot in order, with the time of a stop from now on; a lease
@@ -155,12 +159,15 @@ func (w *watch) ended(now time.Duration, out []Effect) []Effect {
 	asks := w.stop.waiting
 	w.stop = stop{}
 	w.state, w.detail = Vacant, "stopped: "+w.detail
+	if !w.leaving {
+		w.stops++
+	}
 	if l := w.lease; !w.leaving && l != nil && now < l.Until() {
 		w.state = Held
 	} else {
 		w.lease = nil
-		out = append(out, Save{Record: w.record()})
 	}
+	out = append(out, Save{Record: w.record()})
 	for _, a := range asks {
 		out = append(out, Answer{Ask: a, Standing: w.standing(now)})
 	}

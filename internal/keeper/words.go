@@ -27,6 +27,7 @@ type Record struct {
 	Highest member.SlotEpoch `json:"highest_slot_epoch"` // leases of lower ones are refused
 	// Released says that the highest one was given back: it gets no lease again.
 	Released bool   `json:"released,omitempty"`
+	Stops    int    `json:"stops,omitempty"`
 	Lease    *Lease `json:"lease,omitempty"` // the newest; an older one on the disk only stops earlier
 }
 
@@ -43,12 +44,15 @@ const (
 
 // Standing tells about one slot.
 type Standing struct {
-	Slot    member.SlotID    `json:"slot"`
-	Epoch   member.SlotEpoch `json:"slot_epoch"`
-	State   State            `json:"state"`
-	Left    time.Duration    `json:"left,omitempty"` // until the stop begins; negative: since it should have
-	Running int              `json:"running"`        // processes of the slot at the last look
-	Detail  string           `json:"detail,omitempty"`
+	Slot  member.SlotID    `json:"slot"`
+	Epoch member.SlotEpoch `json:"slot_epoch"`
+	State State            `json:"state"`
+	// Stops counts how often the keeper ended the slot under this slot epoch because
+	// nobody had a lease for what ran.
+	Stops   int           `json:"stops,omitempty"`
+	Left    time.Duration `json:"left,omitempty"` // until the stop begins; negative: since it should have
+	Running int           `json:"running"`        // processes of the slot at the last look
+	Detail  string        `json:"detail,omitempty"`
 }
 
 // Ask is an id that the caller gives to what it wants answered.

@@ -57,7 +57,7 @@ func RunIn(ctx context.Context, argv []string, path string, call Call, begun fun
 		return End{Err: err}
 	}
 	return Command{
-		Argv: append(slices.Clone(argv), path), Input: input, Env: call.environment(), Deadline: call.Deadline,
+		Argv: append(slices.Clone(argv), path), Input: input, Env: call.environment(), Deadline: call.Deadline, Session: len(argv) > 0,
 	}.Run(ctx, begun)
 }
 
@@ -68,6 +68,7 @@ type Command struct {
 	Input    []byte    // its standard input
 	Env      []string  // all that it inherits
 	Deadline time.Time // when it is killed
+	Session  bool      // it begins a session of its own, and not a process group alone
 }
 
 // Environment is what a program inherits that needs nothing but its tools.
@@ -90,7 +91,7 @@ func (c Command) run(ctx context.Context, begun func(Process)) End {
 	cmd.Dir = "/" // hold no file system busy
 	cmd.Env = c.Env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(c.Input), &output, &complaint
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !c.Session, Setsid: c.Session} // a group of that number either way
 	cmd.Cancel = func() error { return killGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = waitDelay
 	if err := cmd.Start(); err != nil {
