@@ -97,6 +97,16 @@ func silence(votes []VoteCount) time.Duration {
 	return all[min(1, len(all)-1)]
 }
 
+// silentSince is when the silence began that these votes are about. It is zero if
+// one of them complains of something else: a member that loses most of what it is
+// sent gives a sign of life now and then, and is none the better for it.
+func silentSince(now time.Time, votes []VoteCount) time.Time {
+	if slices.ContainsFunc(votes, func(v VoteCount) bool { return v.Stance == agent.Down && v.Reason != agent.Silence }) {
+		return time.Time{}
+	}
+	return now.Add(-silence(votes))
+}
+
 // cutDomain names the failure domain that this cut takes out of reach as a
 // whole: every member of a domain of at least two, nobody elsewhere reaching
 // any of them, and all of them silent to the council.

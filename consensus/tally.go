@@ -93,6 +93,9 @@ type Looked struct {
 	// Agreed says that every observer that can speak has answered this very roll
 	// call, and that all of them said what the verdict on the subject says.
 	Agreed bool
+	// SilentSince is the subject's last sign of life as those know it who say that
+	// its agent is down; zero if it is not, or if they complain of more than silence.
+	SilentSince time.Time
 	// Alone says that there is only one observer left, that its fresh answer is that
 	// the service answers, and that no word stands against it.
 	Alone bool

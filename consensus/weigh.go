@@ -141,6 +141,7 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 	s.wanted, s.wantAll, s.lookedAt = false, false, time.Time{}
 	if l.Agent == agent.Down {
 		s.lookedAt = now
+		l.SilentSince = silentSince(now, t.spell(now, s, agent.OfAgent, nil).Votes)
 	}
 	out = append(out, l)
 	if st, ok := t.ledger.Standing(s.id); ok && t.withdraws(s, st, l) {

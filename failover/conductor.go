@@ -22,8 +22,11 @@ type SecondLook struct {
 	Agent   agent.Stance
 	Service agent.Stance
 	Called  time.Time
-	Alone   bool // the only observer that is left says that the service answers
-	Agreed  bool // every observer that can speak answered, and said what the verdict says
+	// SilentSince is the last sign of life of a subject that is down, zero if the
+	// observers complain of more than silence.
+	SilentSince time.Time
+	Alone       bool // the only observer that is left says that the service answers
+	Agreed      bool // every observer that can speak answered, and said what the verdict says
 }
 
 func (ConductorWoken) isConductorEvent() {}
@@ -248,12 +251,13 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		return c.step(now, x, Restarting, CaseStep{Detail: "restart in place"}, out)
 	}
 	t := c.st.timing()
-	silent := now.Sub(x.Silent)
+	since := c.silentSince(x)
+	silent := now.Sub(since)
 	if silent < t.ReplaceAfter-t.LookAhead {
 		return out
 	}
 	look, looked := c.looks[x.Subject]
-	fresh := looked && !look.Called.Before(x.Silent.Add(t.ReplaceAfter-t.LookAhead)) && now.Sub(look.Called) < 2*time.Second
+	fresh := looked && !look.Called.Before(since.Add(t.ReplaceAfter-t.LookAhead)) && now.Sub(look.Called) < 2*time.Second
 	if !fresh {
 		if asked := c.asked[x.Subject]; now.Sub(asked) < time.Second {
 			return out
@@ -268,7 +272,7 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		return append(out, LookAgain{Subject: x.Subject})
 	}
 	if silent < t.ReplaceAfter {
-		c.wake = earliest(c.wake, x.Silent.Add(t.ReplaceAfter))
+		c.wake = earliest(c.wake, since.Add(t.ReplaceAfter))
 		return out
 	}
 	// The gate first: a case that waits for the brake waits for the brake,

@@ -122,7 +122,8 @@ func (m *Mind) tallied(ev consensus.TallyEvent) {
 			m.want(consensus.KindVerdict, id, e.Verdict, 2*time.Second)
 		case consensus.Looked:
 			m.conducted(failover.SecondLook{
-				Subject: e.Subject, Agent: e.Agent, Service: e.Service, Called: e.At, Alone: e.Alone, Agreed: e.Agreed,
+				Subject: e.Subject, Agent: e.Agent, Service: e.Service, Called: e.At, SilentSince: e.SilentSince,
+				Alone: e.Alone, Agreed: e.Agreed,
 			})
 		}
 	}
