@@ -198,6 +198,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 		// Its service was only the first of it to be missed.
 		return c.step(now, x, Draining, CaseStep{Detail: "the member itself is down"}, out)
 	}
+	if why := c.st.lostSpare(x); why != "" && (x.State == Activating || x.State == Verifying) {
+		return c.step(now, x, Claiming, CaseStep{Detail: why}, out)
+	}
 	switch x.State {
 	case Draining, Held:
 		return c.begin(now, x, out)

@@ -106,3 +106,21 @@ func TestPeopleAreToldOfAFencedSlotThatWaitsForACascade(t *testing.T) {
 		t.Errorf("%s, want it to go on when the cascade is over", walk(c))
 	}
 }
+
+func TestASpareThatDiesInItsActivationIsNotWaitedFor(t *testing.T) {
+	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
+	x.results["web-6"] = neverEnds
+	x.judge(consensus.VerdictDown, "web-3")
+	x.run(4 * time.Second)
+	if c := x.theCase(); c.State != Activating || c.Spare != "web-6" {
+		t.Fatalf("%s, want web-6 activating", walk(c))
+	}
+	x.judge(consensus.VerdictDown, "web-6")
+	x.run(3 * time.Second)
+	if s := x.slot("slot-2"); s.Occupant != "web-7" {
+		t.Errorf("%s serves, want the next spare: %s", s.Occupant, walk(x.theCase()))
+	}
+	if u := x.state.Use("web-6"); u.Duty != Quarantined || u.Leftover["slot-2"] == 0 {
+		t.Errorf("web-6 is %+v, want it in quarantine with what it may have begun", u)
+	}
+}
