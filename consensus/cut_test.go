@@ -177,6 +177,19 @@ func TestADarkFailureDomainIsOneWord(t *testing.T) {
 	}
 }
 
+func TestADomainThatWasHeardAMomentAgoIsWaitedForUntilItIsSilent(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.dead["b1"], a.dead["b2"] = true, true
+	a.run(200 * time.Millisecond) // everybody is accused before the council can call anybody silent
+	a.all("b1", agent.Down)
+	a.all("b2", agent.Down)
+	a.run(4 * time.Second)
+	a.expect("b1 domain-cut, b2 domain-cut")
+	if d := a.decided[0]; d > 1300*time.Millisecond {
+		t.Errorf("decided after %v, want it as soon as they are silent for a second", d)
+	}
+}
+
 func TestADarkDomainsMembersGetNoDownOfTheirOwn(t *testing.T) {
 	a := newAssembly(t, 3, 2, 2)
 	a.dead["b1"], a.dead["b2"] = true, true

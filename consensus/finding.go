@@ -31,6 +31,9 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 		return Verdict{}
 	}
 	v.Domain = t.cutDomain(now, cut, v.Findings)
+	if v.Domain == "" && t.fallingSilent(now, cut, v.Findings) {
+		return Verdict{}
+	}
 	if v.Domain != "" {
 		for i := range v.Findings {
 			if t.memory.roster.Domain(v.Findings[i].Subject) == v.Domain {
@@ -120,6 +123,32 @@ func (t *Tally) cutDomain(now time.Time, cut []*subject, findings []Finding) mem
 		}
 	}
 	return ""
+}
+
+// fallingSilent reports that a failure domain lies in the cut as a whole, and that
+// some of its members were heard too lately for the council to call them silent, and
+// not since they are accused. That comes within the second, one way or the other, and
+// the cut waits for it: else a few milliseconds decide whether a rack that is gone is
+// told as one domain out of reach or as so many members that happened to die.
+func (t *Tally) fallingSilent(now time.Time, cut []*subject, findings []Finding) bool {
+	for _, d := range t.wholeDomains(cut) {
+		var until time.Time
+		for _, f := range findings {
+			e := &t.memory.entries[t.memory.place(f.Subject)]
+			switch {
+			case e.domain != d:
+			case f.Kind != VerdictDown || f.Agent.Ups > 0 || e.heard.After(e.subject.accusedAt):
+				return false // not out of reach, however long we wait
+			case e.heard.Add(t.cfg.Silent).After(until):
+				until = e.heard.Add(t.cfg.Silent)
+			}
+		}
+		if until.After(now) {
+			t.quiet = until
+			return true
+		}
+	}
+	return false
 }
 
 func (t *Tally) unheardFor(now time.Time, id member.ID) time.Duration {

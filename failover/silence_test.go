@@ -16,7 +16,7 @@ func fallen(t *testing.T, since func(now time.Time) time.Time) (c *Conductor, lo
 	x.judge(consensus.VerdictDown, "web-3")
 	x.run(100 * time.Millisecond)
 	now = x.theCase().Silent.Add(10 * time.Second)
-	c = NewConductor(x.state, 9, now.Add(-8*time.Second))
+	c = NewConductor(x.state, nil, 9, now.Add(-8*time.Second))
 	return c, SecondLook{Subject: "web-3", Agent: agent.Down, Called: now.Add(-100 * time.Millisecond), SilentSince: since(now)}, now
 }
 
