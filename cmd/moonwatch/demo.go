@@ -25,8 +25,15 @@ and what came of it is printed. Faults:
   agent              our agent dies, the service lives: no failover
   leader-and-victim  the council's leader crashes, and holds a slot
   two                two machines in two failure domains: both replaced
-  half               three of seven: cascade, nothing destructive is done
+  half               three of seven: cascade, nothing destructive is done, and all
+                     is as before when their power is back
+  rack               a failure domain of three: one verdict, cascade, the same
   quorum             most councillors: isolated, nothing is done
+  flap               a machine comes and goes: forgiven; stays away: replaced, once
+  spare-dies         the spare that is being activated crashes: the next one is taken
+  leader-in-case     the leader crashes while a spare is being activated: the case is
+                     finished once, and the leader's own slot is replaced, too
+  stall              every machine stands still once, for less than is replaced
   pause-agent        our agent stalls for 2 s: nothing is done
   restart-agent      our agent is started anew: nothing is done
 

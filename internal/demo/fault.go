@@ -32,11 +32,17 @@ func (l *launcher) tell(ctx context.Context, fault string, deadline time.Time) (
 		return nil, "", err
 	}
 	l.say("fault %s hits %s", fault, list(ids))
+	if slows(fault) {
+		l.say("the service takes %v to start from now on", slowStart)
+		if err := l.kit.slowDown(slowStart); err != nil {
+			return nil, "", err
+		}
+	}
 	undo, err := l.strike(fault, victims)
 	if err != nil {
 		return nil, "", err
 	}
-	s, lack, err = l.watch(ctx, deadline)
+	s, lack, err = l.watch(ctx, deadline, l.plot(fault, l.story))
 	return s, lack, errors.Join(err, undo())
 }
 
@@ -50,15 +56,18 @@ func (l *launcher) holdings(ids []member.ID) ([]victim, error) {
 		if err != nil {
 			return nil, err
 		}
-		service, err := c.service()
-		if err != nil {
-			return nil, err
-		}
+		v := victim{Member: id}
 		for _, s := range p.Slots {
-			if s.Occupant == id {
-				victims = append(victims, victim{Member: id, Slot: s.ID, Epoch: s.Epoch, PID: service.PID})
+			if s.Occupant != id {
+				continue
 			}
+			service, err := c.service()
+			if err != nil {
+				return nil, err
+			}
+			v.Slot, v.Epoch, v.PID = s.ID, s.Epoch, service.PID
 		}
+		victims = append(victims, v)
 	}
 	return victims, nil
 }
@@ -75,6 +84,10 @@ func (l *launcher) strike(fault string, victims []victim) (undo func() error, er
 	switch c := l.children[first]; fault {
 	case FaultStop:
 		return undo, l.each(victims, (*child).freeze)
+	case FaultStall, FaultFlap:
+		return undo, c.hit(syscall.SIGSTOP) // the plot goes on from here
+	case FaultRack, FaultHalf:
+		return undo, l.each(victims, l.powerOff)
 	case FaultService:
 		return undo, c.signalService(syscall.SIGKILL)
 	case FaultAgent:
@@ -140,13 +153,24 @@ func (c *child) signalService(s syscall.Signal) error {
 	return nil
 }
 
-// watch follows the story to its end.
-func (l *launcher) watch(ctx context.Context, deadline time.Time) (s *story, lack string, err error) {
+// watch follows the story to its end, while its plot is played. The plot ends with
+// the story.
+func (l *launcher) watch(ctx context.Context, deadline time.Time, p plot) (s *story, lack string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	played := make(chan error, 1)
+	s = l.story
+	go func() { played <- l.play(ctx, p, s) }()
+	over := false
+	defer func() {
+		cancel()
+		if !over {
+			<-played
+		}
+	}()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		l.mu.Lock()
-		s = l.story
 		lack, broken := s.missing(s.after(time.Now()))
 		l.mu.Unlock()
 		if lack == "" || broken {
@@ -160,6 +184,14 @@ func (l *launcher) watch(ctx context.Context, deadline time.Time) (s *story, lac
 			return s, lack, context.Cause(ctx)
 		case err := <-l.crashes:
 			return s, lack, err
+		case err := <-played:
+			over = true
+			if m, ok := errors.AsType[missed](err); ok {
+				return s, m.what, nil
+			}
+			if err != nil {
+				return s, lack, err
+			}
 		case <-tick.C:
 		}
 	}

@@ -136,8 +136,7 @@ func (k *kit) config(id member.ID) string {
 // actions installs the three scripts and what they share.
 func (k *kit) actions(p place) error {
 	dir := k.folder.memberDir(p.Name)
-	env := fmt.Sprintf("exe=%s\nlisten=%s\n", quote(k.folder.record.Exe), netip.AddrPortFrom(p.Addr, portService))
-	if err := os.WriteFile(filepath.Join(dir, "service.env"), []byte(env), 0o600); err != nil {
+	if err := k.service(p, 0); err != nil {
 		return err
 	}
 	if err := install("service.sh", filepath.Join(dir, "service.sh"), 0o600); err != nil {
@@ -149,6 +148,21 @@ func (k *kit) actions(p place) error {
 		}
 	}
 	return nil
+}
+
+// service writes what the actions have to know about the service: which program it
+// is, where it listens, and how long it takes to start.
+func (k *kit) service(p place, takes time.Duration) error {
+	env := fmt.Sprintf("exe=%s\nlisten=%s\ntakes=%.1f\n", quote(k.folder.record.Exe), netip.AddrPortFrom(p.Addr, portService), takes.Seconds())
+	return writeWhole(filepath.Join(k.folder.memberDir(p.Name), "service.env"), env)
+}
+
+// slowDown makes every start of the service take a while from now on.
+func (k *kit) slowDown(takes time.Duration) (err error) {
+	for _, p := range k.layout.places {
+		err = errors.Join(err, k.service(p, takes))
+	}
+	return err
 }
 
 func install(name, path string, mode os.FileMode) error {

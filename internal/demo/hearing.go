@@ -63,12 +63,12 @@ func (l *launcher) heardTable(at time.Time, t gateway.Table) {
 	l.tellChange()
 }
 
-func (l *launcher) heardAnswer(at time.Time, a answer) {
+func (l *launcher) heardAnswer(start, at time.Time, a answer) {
 	l.mu.Lock()
 	news := l.answers[a.Slot] != a
 	l.answers[a.Slot] = a
 	if l.story != nil {
-		l.story.Answer(at, a)
+		l.story.Answer(start, at, a)
 	}
 	l.mu.Unlock()
 	if news {

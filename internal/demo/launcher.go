@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/failover"
 	"moonwatch/member"
 	"moonwatch/shield/gateway"
 	"moonwatch/status"
@@ -20,6 +21,8 @@ type launcher struct {
 	kit      *kit
 	err      io.Writer // progress, for people
 	verbose  bool
+	fault    string          // of the story to be told, empty if it stays up
+	timing   failover.Timing // what the fleet's profile says about windows
 	begun    time.Time
 	children []*child
 	console  *console
@@ -52,7 +55,7 @@ func newLauncher(o Options) (*launcher, error) {
 		return nil, err
 	}
 	l := &launcher{
-		err: o.Err, verbose: o.Verbose, begun: begun,
+		err: o.Err, verbose: o.Verbose, fault: o.Fault, timing: failover.TimingOf(o.Profile), begun: begun,
 		changed: make(chan struct{}, 1), answers: map[member.SlotID]answer{},
 	}
 	where, err := drawLayout()
@@ -113,6 +116,10 @@ func (l *launcher) lead(ctx context.Context) error {
 	if err == nil {
 		c := l.present().Council
 		l.say("council of %d, %s leads in term %d", len(c.Councillors), c.Leader, c.Term)
+	}
+	if err == nil && l.fault == FaultRack && l.kit.layout.inLargest(l.present().Council.Leader) {
+		// Seen as soon as it can be: another cluster costs two seconds.
+		err = fmt.Errorf("pick the victims of %s: %w: the leader is in the failure domain of three", l.fault, errNoVictim)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package demo
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -82,6 +83,16 @@ func (l layout) council() []member.ID {
 		}
 	}
 	return ids
+}
+
+// inLargest reports whether a member is in the largest failure domain.
+func (l layout) inLargest(id member.ID) bool {
+	n := map[member.FailureDomain]int{}
+	for _, p := range l.places {
+		n[p.Domain]++
+	}
+	at := slices.IndexFunc(l.places, func(p place) bool { return p.Name == id })
+	return at >= 0 && n[l.places[at].Domain] == slices.Max(slices.Collect(maps.Values(n)))
 }
 
 // inOrder lists the members as fleet.yaml names them: those with a slot first.

@@ -23,7 +23,7 @@ type load struct {
 	url    string
 	every  time.Duration
 	client *http.Client
-	heard  func(at time.Time, a answer) // each good answer; must not block
+	heard  func(start, at time.Time, a answer) // each good answer; must not block
 
 	stop     context.CancelFunc
 	pacing   sync.WaitGroup
@@ -42,7 +42,7 @@ type failure struct {
 
 // startLoad begins at once and goes on until end, also after ctx: who counts
 // failures must not make them.
-func startLoad(ctx context.Context, url string, rate int, timeout time.Duration, heard func(time.Time, answer)) *load {
+func startLoad(ctx context.Context, url string, rate int, timeout time.Duration, heard func(start, at time.Time, a answer)) *load {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &load{
 		url: url, every: time.Second / time.Duration(rate), heard: heard, stop: stop,
@@ -87,7 +87,7 @@ func (l *load) one() {
 		l.mu.Unlock()
 		return
 	}
-	l.heard(time.Now(), a)
+	l.heard(start, time.Now(), a)
 }
 
 func (l *load) ask() (answer, error) {

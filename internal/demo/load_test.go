@@ -28,7 +28,7 @@ func TestTheLoadCountsEveryKindOfFailure(t *testing.T) {
 	}))
 	defer server.Close()
 	var good atomic.Int64
-	l := startLoad(t.Context(), server.URL, loadRate, time.Second, func(_ time.Time, a answer) {
+	l := startLoad(t.Context(), server.URL, loadRate, time.Second, func(_, _ time.Time, a answer) {
 		if a == (answer{Member: "vm-1", Slot: "web-0", Epoch: 2, PID: 9}) {
 			good.Add(1)
 		}
@@ -57,7 +57,7 @@ func TestAHangingRequestHoldsUpNoOther(t *testing.T) {
 	defer server.Close()
 	defer close(hang)
 	begun := time.Now()
-	l := startLoad(t.Context(), server.URL, loadRate, 300*time.Millisecond, func(time.Time, answer) {})
+	l := startLoad(t.Context(), server.URL, loadRate, 300*time.Millisecond, func(time.Time, time.Time, answer) {})
 	await(t, "others pass", func() bool { return n.Load() > 10 })
 	got := l.end()
 	if len(got.Failed) != 1 {

@@ -72,18 +72,21 @@ const endTime = 5 * time.Second
 // end kills every process of the folder: agents first, that they start nothing
 // new, then services, then whatever had no time yet to write a pid file. It
 // looks again until nothing is left.
-func (f *folder) end() error {
+func (f *folder) end() error { return f.endUnder(filepath.Join(f.path, "members")) }
+
+// endUnder does so with what belongs to one folder inside: all members or one.
+func (f *folder) endUnder(dir string) error {
 	for deadline := time.Now().Add(endTime); ; time.Sleep(10 * time.Millisecond) {
-		left := f.processes()
+		left := f.processesUnder(dir)
 		if len(left) == 0 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("end processes of %s: %d still run, the first is %d", f.path, len(left), left[0].PID)
+			return fmt.Errorf("end processes of %s: %d still run, the first is %d", dir, len(left), left[0].PID)
 		}
 		for _, p := range left {
 			if err := send(p, syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
-				return fmt.Errorf("end processes of %s: %w", f.path, err)
+				return fmt.Errorf("end processes of %s: %w", dir, err)
 			}
 		}
 	}
@@ -93,6 +96,10 @@ func (f *folder) end() error {
 // was started from it. It never guesses: a process that merely reads a file of
 // the folder is not in it.
 func (f *folder) processes() []program.Process {
+	return f.processesUnder(filepath.Join(f.path, "members"))
+}
+
+func (f *folder) processesUnder(dir string) []program.Process {
 	var found []program.Process
 	add := func(p program.Process) {
 		if p.Fate() == program.Runs && !slices.Contains(found, p) {
@@ -100,8 +107,8 @@ func (f *folder) processes() []program.Process {
 		}
 	}
 	for _, name := range []string{"agent.pid", "service.pid"} {
-		paths, _ := filepath.Glob(filepath.Join(f.path, "members", "*", name)) // the pattern is right
-		for _, path := range paths {
+		inside, _ := filepath.Glob(filepath.Join(dir, "*", name)) // the pattern is right
+		for _, path := range append(inside, filepath.Join(dir, name)) {
 			if p, err := readPID(path); err == nil {
 				add(p)
 			}
@@ -117,7 +124,7 @@ func (f *folder) processes() []program.Process {
 			continue
 		}
 		p := program.Identify(pid)
-		if line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline")); err == nil && f.started(line) {
+		if line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline")); err == nil && f.started(dir, line) {
 			add(p)
 		}
 	}
@@ -126,13 +133,13 @@ func (f *folder) processes() []program.Process {
 
 // started reports whether a command line is one that only the demo with this
 // folder gives: an agent or a service of ours, or the shell that runs one of
-// its actions.
-func (f *folder) started(cmdline []byte) bool {
+// its actions, of whatever belongs to dir.
+func (f *folder) started(dir string, cmdline []byte) bool {
 	var args []string
 	for arg := range bytes.SplitSeq(bytes.TrimSuffix(cmdline, []byte{0}), []byte{0}) {
 		args = append(args, string(arg))
 	}
-	inside := func(path string) bool { return strings.HasPrefix(path, filepath.Join(f.path, "members")+"/") }
+	inside := func(path string) bool { return strings.HasPrefix(path, dir+"/") }
 	after := func(flag string) string {
 		i := slices.Index(args, flag)
 		if i < 0 || i+1 == len(args) {

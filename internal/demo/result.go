@@ -57,7 +57,7 @@ func (s *story) result(ok bool, t tally) Result {
 	for _, v := range s.victims {
 		r.Members = append(r.Members, v.Member)
 	}
-	if want := expectations[s.fault]; want.quiet == 0 {
+	if want := expectations[s.fault]; want.quiet == 0 || want.back {
 		r.Serving = ms(s.servedAll()) // else no slot is expected to come back
 	}
 	if v := s.verdict; v != nil {

@@ -111,9 +111,10 @@ func Run(ctx context.Context, o Options) (exit int) {
 	}
 	begun := time.Now()
 	exit, err := o.once(ctx, begun.Add(storyTime))
-	if errors.Is(err, errNoVictim) && ctx.Err() == nil && time.Since(begun) < startTime {
-		// An election came between fleet.yaml and the fault. Another cluster is
-		// sooner there than another leader.
+	for errors.Is(err, errNoVictim) && ctx.Err() == nil && time.Since(begun) < startTime {
+		// The leader sits where the story does not want it, or an election came
+		// between fleet.yaml and the fault. Another cluster is sooner there than
+		// another leader.
 		fmt.Fprintln(o.Err, "moonwatch demo:", err, "- starting anew")
 		exit, err = o.once(ctx, begun.Add(storyTime))
 	}

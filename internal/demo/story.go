@@ -31,15 +31,21 @@ type story struct {
 
 	verdict   *found
 	condemned member.ID     // the first victim under a down verdict, "": none
+	played    time.Duration // all that the story consists of was done, 0: not yet
 	accused   time.Duration // of the first victim, 0: nobody
 	drained   time.Duration // all slots that the fault takes
 	served    map[member.SlotID]time.Duration
+	serves    map[member.SlotID]answer    // the newest one by slot epoch
+	since     map[member.SlotID]time.Time // its first answer came
+	relapsed  member.SlotID               // an older occupant answered a later request, "": none
 	cases     map[uint64]*caseOf
+	claims    []member.ID // spares that a case has claimed
 	promoted  []promotion
 	failovers int
 	restarts  int
 	deeds     int
-	mode      failover.Mode
+	mode      failover.Mode                   // the worst
+	present   failover.Mode                   // as the launcher's page says
 	modes     map[failover.Mode]time.Duration // when each was first seen
 	last      time.Duration                   // of the last fact
 	facts     []told
@@ -76,8 +82,8 @@ type told struct {
 
 func newStory(fault string, hit time.Time, victims []victim) *story {
 	return &story{
-		fault: fault, hit: hit, victims: victims, mode: failover.Normal,
-		served: map[member.SlotID]time.Duration{}, cases: map[uint64]*caseOf{}, modes: map[failover.Mode]time.Duration{},
+		fault: fault, hit: hit, victims: victims, mode: failover.Normal, present: failover.Normal,
+		served: map[member.SlotID]time.Duration{}, serves: map[member.SlotID]answer{}, since: map[member.SlotID]time.Time{}, cases: map[uint64]*caseOf{}, modes: map[failover.Mode]time.Duration{},
 	}
 }
 
@@ -179,6 +185,7 @@ func (s *story) stepped(f consensus.Fact, p failover.CaseStep) {
 		s.deeds++
 	case failover.Activating:
 		c.spare, c.epoch = p.Spare, member.SlotEpoch(f.Index)
+		s.claims = append(s.claims, p.Spare)
 		s.deeds++
 	case failover.Cutover:
 		s.promoted = append(s.promoted, promotion{Slot: c.slot, Member: c.spare, Epoch: c.epoch, MS: s.last.Milliseconds()})
@@ -189,7 +196,10 @@ func (s *story) stepped(f consensus.Fact, p failover.CaseStep) {
 
 // Page takes the launcher's own page: only it knows that the council is out of
 // reach.
-func (s *story) Page(at time.Time, p status.Page) { s.entered(p.Mode.Name, s.after(at)) }
+func (s *story) Page(at time.Time, p status.Page) {
+	s.present = p.Mode.Name
+	s.entered(p.Mode.Name, s.after(at))
+}
 
 func (s *story) entered(m failover.Mode, at time.Duration) {
 	if m == "" {
@@ -223,8 +233,15 @@ func open(t gateway.Table, v victim) bool {
 	return false
 }
 
-// Answer takes a good answer that came through the gateway.
-func (s *story) Answer(at time.Time, a answer) {
+// Answer takes a good answer that came through the gateway, to a request that was
+// sent at start.
+func (s *story) Answer(start, at time.Time, a answer) {
+	switch newest := s.serves[a.Slot]; {
+	case a.Epoch >= newest.Epoch && a != newest:
+		s.serves[a.Slot], s.since[a.Slot] = a, at
+	case a.Epoch < newest.Epoch && start.After(s.since[a.Slot]):
+		s.relapsed = a.Slot // one slot, two occupants that visitors reach
+	}
 	for _, v := range s.victims {
 		if a.Slot == v.Slot && a.PID != v.PID && s.served[v.Slot] == 0 && at.After(s.hit) {
 			s.served[v.Slot] = s.after(at)
@@ -232,9 +249,20 @@ func (s *story) Answer(at time.Time, a answer) {
 	}
 }
 
+// lost is how many slots the victims held. Spares hold none.
+func (s *story) lost() int {
+	n := 0
+	for _, v := range s.victims {
+		if v.Slot != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // servedAll is when the last lost slot served again, 0 while one does not.
 func (s *story) servedAll() time.Duration {
-	if len(s.served) < len(s.victims) {
+	if len(s.served) < max(1, s.lost()) {
 		return 0
 	}
 	return slices.Max(slices.Collect(maps.Values(s.served)))

@@ -26,7 +26,9 @@ type teller struct {
 
 func tellerOf(t *testing.T, fault string) *teller {
 	hit := time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
-	return &teller{t: t, index: 7, story: newStory(fault, hit, []victim{{Member: "vm-3", Slot: "web-2", Epoch: 2, PID: 100}})}
+	s := &teller{t: t, index: 7, story: newStory(fault, hit, []victim{{Member: "vm-3", Slot: "web-2", Epoch: 2, PID: 100}})}
+	s.played = 1 // the blow is all of it
+	return s
 }
 
 func (s *teller) at(ms int) time.Time { return s.hit.Add(time.Duration(ms) * time.Millisecond) }
@@ -60,7 +62,7 @@ func (s *teller) replace() {
 	s.commit(3000, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Fencing})
 	s.commit(3100, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Activating, Spare: "vm-4"})
 	s.commit(4000, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Cutover})
-	s.Answer(s.at(4050), answer{Member: "vm-4", Slot: "web-2", Epoch: 11, PID: 200})
+	s.Answer(s.at(4050), s.at(4050), answer{Member: "vm-4", Slot: "web-2", Epoch: 11, PID: 200})
 }
 
 func TestAKillEndsWithASpareInTheSlot(t *testing.T) {
@@ -118,10 +120,81 @@ func TestCascadeMustComeInTime(t *testing.T) {
 	for ms, want := range map[int]bool{2900: true, 3100: false} {
 		s := tellerOf(t, FaultHalf)
 		s.commit(ms, failover.KindBrake, brake)
+		s.comeBack(12000)
 		lack, broken := s.missing(20 * time.Second)
 		if got := lack == "" && !broken; got != want {
 			t.Errorf("cascade after %d ms: good %t (%s), want %t", ms, got, lack, want)
 		}
+	}
+}
+
+// comeBack tells of a victim that serves its slot again, as another process.
+func (s *teller) comeBack(ms int) {
+	s.Answer(s.at(ms), s.at(ms), answer{Member: "vm-3", Slot: "web-2", Epoch: 2, PID: 101})
+}
+
+func TestAfterACascadeEverythingIsAsBefore(t *testing.T) {
+	cascade := failover.Brakes{Modes: map[failover.Scope]failover.ScopeMode{failover.Fleet: {Mode: failover.Cascade}}}
+	answers := func(s *teller, a answer) { s.Answer(s.at(9000), s.at(9000), a) }
+	for name, tell := range map[string]func(*teller){
+		"the cascade stays": func(s *teller) {
+			s.Page(s.at(3000), status.Page{Mode: status.Mode{Name: failover.Cascade}})
+			s.comeBack(12000)
+		},
+		"nobody serves the slot":   func(*teller) {},
+		"somebody else serves it":  func(s *teller) { answers(s, answer{Member: "vm-4", Slot: "web-2", Epoch: 2, PID: 9}) },
+		"it serves at a later one": func(s *teller) { answers(s, answer{Member: "vm-3", Slot: "web-2", Epoch: 7, PID: 9}) },
+		"the power is still away":  func(s *teller) { s.comeBack(12000); s.played = 0 },
+	} {
+		s := tellerOf(t, FaultHalf)
+		s.commit(1500, failover.KindBrake, cascade)
+		tell(s)
+		if lack, _ := s.missing(20 * time.Second); lack == "" {
+			t.Errorf("%s: taken for the expected end", name)
+		}
+	}
+}
+
+func TestNoVisitorMayComeBackToAnOldOccupant(t *testing.T) {
+	s := tellerOf(t, FaultFlap)
+	s.verdict(1000, consensus.VerdictDown, 6)
+	s.replace() // vm-4 answers at 4.05 s
+	old := answer{Member: "vm-3", Slot: "web-2", Epoch: 2, PID: 100}
+	s.Answer(s.at(3900), s.at(4500), old) // was under way when the slot moved
+	if lack, broken := s.missing(6 * time.Second); lack != "" || broken {
+		t.Fatalf("missing %q, want the expected end", lack)
+	}
+	s.Answer(s.at(4600), s.at(4700), old)
+	if lack, broken := s.missing(6 * time.Second); !broken {
+		t.Errorf("missing %q, want it broken: the old occupant answered a new request", lack)
+	}
+}
+
+func TestASecondFailoverOfOneSlotBreaksTheStory(t *testing.T) {
+	for _, fault := range []string{FaultSpareDies, FaultFlap, FaultLeaderInCase} {
+		s := tellerOf(t, fault)
+		s.verdict(1000, consensus.VerdictDown, 6)
+		s.replace()
+		s.victims = append(s.victims, victim{Member: "vm-5"}) // a spare: it held nothing
+		if lack, broken := s.missing(6 * time.Second); lack != "" || broken {
+			t.Fatalf("%s: missing %q, want the expected end", fault, lack)
+		}
+		id := s.commit(7000, failover.KindCaseOpened, failover.CaseOpened{Slot: "web-2", Subject: "vm-4", Epoch: 11})
+		s.commit(7100, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Fencing})
+		if lack, broken := s.missing(8 * time.Second); !broken {
+			t.Errorf("%s: missing %q, want it broken: one slot was lost and two were replaced", fault, lack)
+		}
+	}
+}
+
+func TestAReplacementBreaksTheStoryOfStalls(t *testing.T) {
+	s := tellerOf(t, FaultStall)
+	if lack, _ := s.missing(4 * time.Second); lack != "" {
+		t.Fatalf("missing %q, want the expected end", lack)
+	}
+	s.replace()
+	if lack, broken := s.missing(5 * time.Second); !broken {
+		t.Errorf("missing %q, want it broken", lack)
 	}
 }
 
@@ -143,12 +216,12 @@ func TestARestartedServiceIsAnotherProcess(t *testing.T) {
 	s := tellerOf(t, FaultService)
 	s.verdict(900, consensus.VerdictServiceDown, 5)
 	id := s.commit(1000, failover.KindCaseOpened, failover.CaseOpened{Slot: "web-2", Subject: "vm-3", Epoch: 2})
-	s.Answer(s.at(1010), answer{Slot: "web-2", Epoch: 2, PID: 100}) // was under way
+	s.Answer(s.at(1010), s.at(1010), answer{Slot: "web-2", Epoch: 2, PID: 100}) // was under way
 	s.commit(1100, failover.KindCaseStep, failover.CaseStep{Case: id, To: failover.Restarting})
 	if lack, _ := s.missing(5 * time.Second); lack == "" {
 		t.Error("took an answer of the killed process for the restarted one")
 	}
-	s.Answer(s.at(1200), answer{Slot: "web-2", Epoch: 2, PID: 101})
+	s.Answer(s.at(1200), s.at(1200), answer{Slot: "web-2", Epoch: 2, PID: 101})
 	if lack, broken := s.missing(5 * time.Second); lack != "" || broken {
 		t.Errorf("missing %q, want the expected end", lack)
 	}

@@ -3,6 +3,7 @@ package demo
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -20,6 +21,11 @@ const (
 	FaultTwo             = "two"               // two members of different failure domains at once
 	FaultHalf            = "half"              // three of seven, the council keeps its quorum
 	FaultQuorum          = "quorum"            // as many councillors as it takes to lose the quorum
+	FaultRack            = "rack"              // a whole failure domain of three loses its power
+	FaultFlap            = "flap"              // one member comes and goes, and stays away at last
+	FaultSpareDies       = "spare-dies"        // the spare that is being activated ends
+	FaultLeaderInCase    = "leader-in-case"    // the member that leads ends while a spare is being activated
+	FaultStall           = "stall"             // every member stands still once, one after the other
 	FaultPauseAgent      = "pause-agent"       // our agent stalls for 2 s and goes on
 	FaultRestartAgent    = "restart-agent"     // our agent ends and is started at once
 )
@@ -27,8 +33,8 @@ const (
 // Faults lists all faults in the order in which they are documented.
 func Faults() []string {
 	return []string{
-		FaultKill, FaultStop, FaultService, FaultAgent, FaultLeaderAndVictim, FaultTwo, FaultHalf, FaultQuorum,
-		FaultPauseAgent, FaultRestartAgent,
+		FaultKill, FaultStop, FaultService, FaultAgent, FaultLeaderAndVictim, FaultTwo, FaultHalf, FaultRack, FaultQuorum,
+		FaultFlap, FaultSpareDies, FaultLeaderInCase, FaultStall, FaultPauseAgent, FaultRestartAgent,
 	}
 }
 
@@ -61,6 +67,26 @@ func pick(fault string, p status.Page, chance *rand.Rand) ([]member.ID, error) {
 			// A whole failure domain would be another story: domain-cut.
 			return c.serves(m) && !leads(m) && councillors(m) < c.quorumLoss() && !c.wholeDomain(m)
 		}
+	case FaultRack:
+		size = largest(p.Members)
+		fits = func(m []status.Member) bool {
+			return oneDomain(m) && !leads(m) && councillors(m) < c.quorumLoss() && !c.troubled(m)
+		}
+	case FaultStall:
+		size = len(p.Members)
+		fits = func(m []status.Member) bool { return !c.troubled(m) }
+	case FaultSpareDies:
+		// Two of one failure domain would be another story: half of it, or all.
+		fits = func(m []status.Member) bool {
+			return c.serves(m) && !leads(m) && !slices.ContainsFunc(c.without(c.slots), func(spare status.Member) bool {
+				return spare.Leader || spare.Domain == m[0].Domain
+			})
+		}
+	case FaultLeaderInCase:
+		fits = func(m []status.Member) bool {
+			leader := c.leader()
+			return c.serves(m) && len(leader) == 1 && c.serves(leader) && leader[0].Domain != m[0].Domain
+		}
 	case FaultQuorum:
 		size = c.quorumLoss()
 		fits = func(m []status.Member) bool { return councillors(m) == len(m) && c.serves(m) }
@@ -87,6 +113,32 @@ type cast struct {
 
 func (c cast) serves(m []status.Member) bool {
 	return !slices.ContainsFunc(m, func(x status.Member) bool { return !c.slots[x.ID] || x.Verdict != "" })
+}
+
+func (c cast) troubled(m []status.Member) bool {
+	return slices.ContainsFunc(m, func(x status.Member) bool { return x.Verdict != "" })
+}
+
+// without are the members that are not in a set.
+func (c cast) without(set map[member.ID]bool) []status.Member {
+	return slices.DeleteFunc(slices.Clone(c.page.Members), func(x status.Member) bool { return set[x.ID] })
+}
+
+func (c cast) leader() []status.Member {
+	return slices.DeleteFunc(slices.Clone(c.page.Members), func(x status.Member) bool { return !x.Leader })
+}
+
+func oneDomain(m []status.Member) bool {
+	return !slices.ContainsFunc(m, func(x status.Member) bool { return x.Domain != m[0].Domain })
+}
+
+// largest is the size of the largest failure domain.
+func largest(members []status.Member) int {
+	n := map[member.FailureDomain]int{}
+	for _, m := range members {
+		n[m.Domain]++
+	}
+	return slices.Max(slices.Collect(maps.Values(n)))
 }
 
 // quorumLoss is how many councillors must be lost for the quorum to be lost.

@@ -48,7 +48,7 @@ func everyLeader(t *testing.T, fault string, claim func(p status.Page, m []statu
 }
 
 func TestOneVictimHoldsASlotAndDoesNotLead(t *testing.T) {
-	for _, fault := range []string{FaultKill, FaultStop, FaultService, FaultAgent, FaultPauseAgent, FaultRestartAgent} {
+	for _, fault := range []string{FaultKill, FaultStop, FaultService, FaultAgent, FaultFlap, FaultPauseAgent, FaultRestartAgent} {
 		everyLeader(t, fault, func(_ status.Page, m []status.Member) bool {
 			return len(m) == 1 && m[0].Slot != "" && !m[0].Leader
 		})
@@ -72,6 +72,37 @@ func TestHalfKeepsTheCouncilQuorumAndEveryDomain(t *testing.T) {
 		c := cast{page: p}
 		return len(m) == 3 && councillors(m) <= 2 && !c.wholeDomain(m)
 	})
+}
+
+func TestARackIsAWholeFailureDomainOfThreeWithoutTheLeader(t *testing.T) {
+	chance := rand.New(rand.NewPCG(1, 2))
+	for _, leader := range newLayout([2]byte{}).council() {
+		p := led(leader)
+		ids, err := pick(FaultRack, p, chance)
+		if newLayout([2]byte{}).inLargest(leader) {
+			if !errors.Is(err, errNoVictim) {
+				t.Errorf("leader %s: picks %v, want that nobody fits: the rack holds the leader", leader, ids)
+			}
+			continue
+		}
+		if want := []member.ID{"vm-1", "vm-2", "vm-3"}; err != nil || !slices.Equal(ids, want) {
+			t.Errorf("leader %s: picks %v (%v), want failure domain a: %v", leader, ids, err, want)
+		}
+	}
+}
+
+func TestTheSecondBlowFallsInAnotherFailureDomain(t *testing.T) {
+	everyLeader(t, FaultSpareDies, func(p status.Page, m []status.Member) bool {
+		beside := slices.ContainsFunc(p.Members, func(x status.Member) bool { return x.Slot == "" && x.Domain == m[0].Domain })
+		return len(m) == 1 && m[0].Slot != "" && !m[0].Leader && !beside
+	})
+	everyLeader(t, FaultLeaderInCase, func(p status.Page, m []status.Member) bool {
+		return len(m) == 1 && m[0].Slot != "" && cast{page: p}.leader()[0].Domain != m[0].Domain
+	})
+}
+
+func TestEverybodyStalls(t *testing.T) {
+	everyLeader(t, FaultStall, func(_ status.Page, m []status.Member) bool { return len(m) == 7 })
 }
 
 func TestQuorumTakesJustEnoughCouncillors(t *testing.T) {

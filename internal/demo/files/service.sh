@@ -1,5 +1,5 @@
 # What the three actions of a member share. $here is the member's folder.
-. "$here/service.env" # exe, listen
+. "$here/service.env" # exe, listen, takes
 pidfile=$here/service.pid
 
 # running reads who the pid file names, and fails if that process is gone: a
@@ -47,6 +47,7 @@ end() {
 # so that it outlives action and agent. The service writes its pid file when it
 # listens.
 begin() {
+	[ "$takes" = 0.0 ] || sleep "$takes" # a service that is slow to start, in stories that need one
 	setsid "$exe" demo-service --listen "$listen" --member "$MOONWATCH_MEMBER" \
 		--slot "$MOONWATCH_SLOT" --epoch "$MOONWATCH_SLOT_EPOCH" --pid-file "$pidfile" \
 		</dev/null >>"$here/service.log" 2>&1 &
