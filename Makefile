@@ -128,6 +128,11 @@ bench-sim: ## Time worlds of 1,000 members for 10 virtual minutes and of 10,000 
 bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30.
 	@scripts/bench-demo.sh
 
+.PHONY: bench-haproxy
+bench-haproxy: ## Replace a crashed slot behind two real HAProxies at 1,000 requests a second: RUNS=5.
+	@MOONWATCH_RUNS=$(or $(RUNS),5) go test -count=1 -timeout 20m -tags real -v \
+		-run '^TestACrashedSlotIsReplacedAtAThousandRequestsASecond$$' ./internal/daemon | grep -E 'requests|^(ok|FAIL|---)'
+
 .PHONY: bench-idle
 bench-idle: build ## Measure an idle agent against its promises: SECONDS_IDLE=30.
 	@scripts/bench-idle.sh

@@ -50,8 +50,11 @@ func toldLine(by member.ID, p failover.DoorsTold) string {
 		if r.Drained {
 			text += ", drained"
 		}
-		if r.Result != failover.ToldDone {
+		switch {
+		case r.Result != failover.ToldDone:
 			text += ": " + string(r.Result)
+		case r.Took > 0:
+			text += ", in " + r.Took.Round(100*time.Microsecond).String()
 		}
 		if r.Result != failover.ToldDone && r.Detail != "" || strings.HasPrefix(r.Detail, "had changed by itself") {
 			text += ": " + r.Detail
