@@ -38,11 +38,13 @@ type fleet struct {
 	web     map[member.ID]*http.Server
 	port    int
 	council []member.ID
+	enter   []string                          // how exclusive slots are entered; nil: nobody has a keeper
+	keepers func(n member.ID) (socket string) // of a member
 }
 
 const cluster = "test"
 
-func newFleet(t *testing.T, names []member.ID) *fleet {
+func newFleet(t *testing.T, names []member.ID, adjust ...func(*fleet)) *fleet {
 	t.Helper()
 	f := &fleet{
 		t: t, dir: t.TempDir(), names: names, addrs: map[member.ID]netip.Addr{}, agents: map[member.ID]*Daemon{},
@@ -80,6 +82,9 @@ func newFleet(t *testing.T, names []member.ID) *fleet {
 	must(err)
 	f.port = l.Addr().(*net.TCPAddr).Port
 	must(l.Close())
+	for _, a := range adjust {
+		a(f)
+	}
 	for _, n := range names {
 		f.serve(n)
 		f.start(n)
@@ -130,6 +135,9 @@ func (f *fleet) config(n member.ID) *config.Agent {
 	a.ActionsDir, a.ChecksDir = filepath.Join(f.dir, "actions.d"), filepath.Join(f.dir, "checks.d")
 	a.HTTP, a.Debug = netip.AddrPortFrom(f.addrs[n], 0).String(), netip.AddrPortFrom(f.addrs[n], 0).String()
 	a.ExpectCouncillors = f.council
+	if f.keepers != nil {
+		a.KeeperSocket = f.keepers(n)
+	}
 	for _, x := range f.names {
 		a.Join = append(a.Join, netip.AddrPortFrom(f.addrs[x], 7946).String())
 	}
@@ -142,7 +150,7 @@ func (f *fleet) start(n member.ID) {
 	if os.Getenv("MOONWATCH_TEST_LOG") != "" {
 		log = zaptest.NewLogger(f.t, zaptest.Level(zapcore.InfoLevel)).Named(string(n))
 	}
-	d, err := New(Config{Agent: f.config(n), Log: log, ActionsOfSelf: true})
+	d, err := New(Config{Agent: f.config(n), Log: log, ActionsOfSelf: true, Enter: f.enter})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,6 +30,7 @@ type keeping struct {
 	enter  []string // runs a program as part of a slot
 	lapses *lapses
 	ask    chan struct{} // ask it now
+	works  atomic.Bool   // it was seen to work in this life of the agent, or to hold a slot already
 
 	mu      sync.Mutex
 	pending *keeper.Lease // the newest that was not handed over yet
@@ -63,11 +66,12 @@ func (d *Daemon) openKeeping() error {
 }
 
 // sendRenewal stamps a renewal with the machine's own clock at the last moment
-// before it leaves, signs and sends it. Without a keeper no lease is asked for:
-// nobody would end it.
+// before it leaves, signs and sends it. Without a keeper that was seen to work no
+// first lease is asked for: nobody would end it. Who has one keeps it: a self-test
+// that fails later makes the lease no proof, and is no reason to stop what serves.
 func (d *Daemon) sendRenewal(e mind.SendRenewal) {
-	if d.keeper == nil {
-		d.log.Debug("no keeper on this member: no lease is asked for", zap.String("slot", string(e.Renewal.Slot)))
+	if d.keeper == nil || !d.keeper.works.Load() {
+		d.log.Debug("no keeper that works on this member: no lease is asked for", zap.String("slot", string(e.Renewal.Slot)))
 		return
 	}
 	r := e.Renewal
@@ -219,6 +223,7 @@ func (d *Daemon) watchKeeper(ctx context.Context) {
 		switch {
 		case err == nil:
 			heard = time.Now()
+			k.seen(st)
 			d.tell(ctx, enforcerOf(st))
 			d.tellLapses(ctx, st)
 		case time.Since(heard) >= keeperPatience:
@@ -230,6 +235,14 @@ func (d *Daemon) watchKeeper(ctx context.Context) {
 		case <-tick.C:
 		case <-k.ask:
 		}
+	}
+}
+
+// seen notes that the keeper works, or holds what an earlier life of the agent had.
+func (k *keeping) seen(st door.Status) {
+	holds := slices.ContainsFunc(st.Slots, func(s keeper.Standing) bool { return s.State == keeper.Held })
+	if holds || st.Enforces(boottime.Now()) == nil {
+		k.works.Store(true)
 	}
 }
 

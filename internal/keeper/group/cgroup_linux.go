@@ -129,7 +129,7 @@ func (g *cgroups) Admit(slot member.SlotID, pid int) error {
 	if pid <= 0 {
 		return errors.New("its process id is not known here: it is of another pid namespace")
 	}
-	if err := os.Mkdir(g.at(slot), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.MkdirAll(g.at(slot), 0o755); err != nil { // somebody may have tidied up the empty ones
 		return fmt.Errorf("make cgroup: %w", err)
 	}
 	if err := put(filepath.Join(g.at(slot), "cgroup.procs"), strconv.Itoa(pid)); err != nil {
@@ -286,6 +286,8 @@ func (g *cgroups) Forget(slot member.SlotID) error {
 	}
 	return nil
 }
+
+func (g *cgroups) Close() { _ = os.Remove(g.dir) } // one that is not empty stays
 
 // put writes one word into a file of the kernel's.
 func put(path, word string) error {

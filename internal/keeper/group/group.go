@@ -35,6 +35,8 @@ type Group interface {
 	Slots() ([]member.SlotID, error)
 	// Forget clears away what is left of a slot without processes.
 	Forget(slot member.SlotID) error
+	// Close clears away the place itself if no slot is left in it.
+	Close()
 }
 
 // The words that Open takes in the place of a path.

@@ -205,6 +205,8 @@ func (g *sessions) Forget(slot member.SlotID) error {
 	return nil
 }
 
+func (g *sessions) Close() {} // its folder is the keeper's
+
 // status is what the kernel tells about a process.
 type status struct {
 	pid     int

@@ -132,6 +132,9 @@ func (u *Unit) close() error {
 	if u.server != nil {
 		errs = append(errs, u.server.Close())
 	}
+	if u.groups != nil {
+		u.groups.Close()
+	}
 	if u.timer != nil {
 		errs = append(errs, u.timer.Close())
 	}
