@@ -223,13 +223,8 @@ func (l *Ledger) check(f Fact) error {
 }
 
 func (l *Ledger) checkFleet(f Fact) error {
-	if l.s.Genesis == nil {
-		return errors.New("fleet: no cluster yet")
-	}
-	if !l.s.Genesis.Unsigned {
-		if err := checkWarrant(l.s.Genesis.Cluster, l.s.Genesis.Root, f.Command); err != nil {
-			return err
-		}
+	if err := l.FromOperator(f.Command); err != nil {
+		return err
 	}
 	fl, err := decode[member.Fleet](f)
 	if err != nil {

@@ -78,6 +78,19 @@ func (l *Ledger) FromCouncil(c Command) error {
 	return fmt.Errorf("%s %s: proposed by %s, which is no councillor", c.Kind, c.ID, c.Proposer)
 }
 
+// FromOperator refuses a command that only people may give and that no operator
+// of this cluster has signed.
+func (l *Ledger) FromOperator(c Command) error {
+	switch {
+	case l.s.Genesis == nil:
+		return fmt.Errorf("%s %s: no cluster yet", c.Kind, c.ID)
+	case l.s.Genesis.Unsigned:
+		return nil
+	default:
+		return checkWarrant(l.s.Genesis.Cluster, l.s.Genesis.Root, c)
+	}
+}
+
 // Standing is the verdict under which a member stands; false if it is up.
 func (l *Ledger) Standing(id member.ID) (Standing, bool) {
 	s, ok := l.s.Standing[id]

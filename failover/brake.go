@@ -244,9 +244,11 @@ func (b *Brake) scopes() []scope {
 // last minute.
 func (b *Brake) open(now time.Time, accused []member.ID) []member.ID {
 	for _, id := range accused {
-		b.opened[id] = now
+		if !b.st.Attended(now, id) {
+			b.opened[id] = now
+		}
 	}
-	for _, id := range b.st.Unsettled() {
+	for _, id := range b.st.Unsettled(now) {
 		b.opened[id] = now
 	}
 	memory := b.st.timing().OpenMemory
@@ -338,11 +340,12 @@ func (b *Brake) ends(m Mode, sc scope) string {
 }
 
 // Unsettled lists the members under a verdict whose trouble is not settled:
-// their slot's case is closed, or they hold no slot and are set aside.
-func (st *State) Unsettled() []member.ID {
+// their slot's case is closed, or they hold no slot and are set aside, or people
+// have put them under a hold.
+func (st *State) Unsettled(now time.Time) []member.ID {
 	var out []member.ID
 	for _, id := range st.ledger.Condemned() {
-		if st.settled(id) {
+		if st.settled(id) || st.Attended(now, id) {
 			continue
 		}
 		out = append(out, id)

@@ -163,12 +163,12 @@ func TestTheCondemnedCountUntilTheyAreSettled(t *testing.T) {
 func TestASlowlyBornPartialIsForgottenByTheBrake(t *testing.T) {
 	x := newTale(t, webFleet(5, 3, 2, 2))
 	x.judge(consensus.VerdictPartial, "web-1")
-	if n := len(x.state.Unsettled()); n != 1 {
+	if n := len(x.state.Unsettled(x.now)); n != 1 {
 		t.Errorf("%d unsettled, want 1", n)
 	}
 	x.now = x.now.Add(2 * time.Minute)
 	x.commit(KindBrake, "web-1", Brakes{}) // ledger time goes on with facts
-	if n := len(x.state.Unsettled()); n != 0 {
+	if n := len(x.state.Unsettled(x.now)); n != 0 {
 		t.Errorf("%d unsettled after 2 min: nobody will act on a partial verdict", n)
 	}
 }

@@ -39,10 +39,15 @@ type HeldReason string
 const (
 	HeldBrake     HeldReason = "brake"
 	HeldBudget    HeldReason = "budget"
-	HeldDisarmed  HeldReason = "disarmed"
+	HeldDisarmed  HeldReason = "disarmed" // by fleet.yaml, or by somebody's command
 	HeldPoolEmpty HeldReason = "pool-empty"
 	HeldEvidence  HeldReason = "stale-evidence" // the second look was not clear
 	HeldFence     HeldReason = "no-fence-proof"
+
+	// People forbid it.
+	HeldHold        HeldReason = "hold"
+	HeldMaintenance HeldReason = "maintenance"
+	HeldDryRun      HeldReason = "dry-run"
 )
 
 // Outcome is how a case was closed.
@@ -52,7 +57,8 @@ type Outcome string
 const (
 	OutcomeReplaced  Outcome = "replaced"
 	OutcomeRestarted Outcome = "restarted"
-	OutcomeAborted   Outcome = "aborted" // the verdict was withdrawn before anything irreversible
+	OutcomeAborted   Outcome = "aborted" // the verdict was withdrawn before anything irreversible, or a switchover was given up
+	OutcomeSwitched  Outcome = "switched-over"
 )
 
 // Case is the durable record of one failover. Whoever leads next continues it.
@@ -82,6 +88,9 @@ type Case struct {
 	Proof      string           `json:"proof,omitempty"` // of the fence
 	Outcome    Outcome          `json:"outcome,omitempty"`
 	History    []Passage        `json:"history"`
+
+	Planned bool   `json:"planned,omitempty"` // a switchover, as long as its occupant is well
+	Order   *Order `json:"order,omitempty"`   // of the people who wanted it
 }
 
 // Passage is one state that a case went through.

@@ -243,6 +243,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 
 // begin decides between restart, replace and hold.
 func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	if x.Planned {
+		return c.beginPlanned(now, x, out)
+	}
 	v, _ := c.st.ledger.Standing(x.Subject)
 	if v.Kind == consensus.VerdictServiceDown && c.st.Restartable(now, x) {
 		if reason, why := c.st.RestartGate(now, x); reason != "" {
@@ -340,7 +343,10 @@ const claimPatience = time.Minute
 
 // claim gives the case the best free spare, or tells people that there is none.
 func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
-	if reason, why := c.st.brakeGate(x, true); reason != "" {
+	if out, done := c.claimPlanned(now, x, out); done {
+		return out
+	}
+	if reason, why := c.st.brakeGate(now, x, true); reason != "" {
 		// The fence stands; the claim waits for the cascade to end. That of one
 		// failure domain may need people to end it, so they are told.
 		told := x.Since.Add(claimPatience)
@@ -353,7 +359,7 @@ func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []Condu
 		}
 		return out
 	}
-	if x.State == Fenced && x.Proof == noProof && x.Since.Before(c.from) && !c.stillLost(now, x) {
+	if x.State == Fenced && x.Proof == noProof && !x.Planned && x.Since.Before(c.from) && !c.stillLost(now, x) {
 		// An earlier leader's step, perhaps one that was committed long after
 		// it was proposed: what it saw then is not enough for us.
 		if now.Sub(c.asked[x.Subject]) >= time.Second {

@@ -127,6 +127,9 @@ func (e *Executor) Step(now time.Time, ev ExecutorEvent) []ExecutorEffect {
 		panic(fmt.Sprintf("failover: unknown event %T", ev))
 	}
 	e.wake = now.Add(executorBeat)
+	if t := e.st.Use(e.self).LetGo; now.Before(t) {
+		e.wake = earliest(e.wake, t)
+	}
 	for _, d := range e.due(now) {
 		out = e.start(now, d, out)
 	}
@@ -153,12 +156,16 @@ func (e *Executor) due(now time.Time) []DoStep {
 	t := e.st.timing()
 	// What runs here without being wanted is stopped first.
 	for _, slot := range slices.Sorted(maps.Keys(e.holding)) {
-		if e.outdated(slot, e.holding[slot]) {
+		if e.outdated(slot, e.holding[slot]) && !e.lingers(now) {
 			due = append(due, e.want(StepKey{Step: StepStop, Slot: slot, Epoch: e.holding[slot]}, now.Add(t.Stop)))
 		}
 	}
 	for _, c := range e.st.OpenCases() {
 		executor, step, epoch, ok := c.Step()
+		if ok && executor == e.self && step == StepStop && c.Planned && c.Drained && now.Before(c.Since.Add(Linger)) {
+			e.wake = earliest(e.wake, c.Since.Add(Linger))
+			continue
+		}
 		if ok && executor == e.self {
 			due = append(due, e.want(StepKey{Case: c.ID, Attempt: c.Attempt, Step: step, Slot: c.Slot, Epoch: epoch}, c.Deadline))
 		}
@@ -176,6 +183,12 @@ func (e *Executor) due(now time.Time) []DoStep {
 		}
 	}
 	return due
+}
+
+// lingers reports that people have moved the slot away from this member while it
+// was well: what it still serves may come to its end.
+func (e *Executor) lingers(now time.Time) bool {
+	return now.Before(e.st.Use(e.self).LetGo)
 }
 
 // outdated reports that a slot that was started here at epoch is no longer

@@ -16,6 +16,9 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 	if !ok {
 		return HeldDisarmed, "the pool is gone"
 	}
+	if reason, why := st.holdGate(now, c); reason != "" {
+		return reason, why
+	}
 	if !pool.Armed {
 		return HeldDisarmed, "would replace " + string(c.Subject) + ", but the pool is not armed"
 	}
@@ -32,13 +35,17 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 	if reason, why := st.fenceGate(c, pool, v.Kind); reason != "" {
 		return reason, why
 	}
-	if reason, why := st.brakeGate(c, false); reason != "" {
+	if reason, why := st.brakeGate(now, c, false); reason != "" {
 		return reason, why
 	}
-	if len(st.FreeSpares(now, c)) == 0 {
+	free := st.FreeSpares(now, c)
+	if len(free) == 0 {
 		return HeldPoolEmpty, "no free spare in pool " + c.Pool
 	}
-	return st.budgetGate(now)
+	if reason, why := st.budgetGate(now); reason != "" {
+		return reason, why
+	}
+	return st.dryRunGate(now, c, fmt.Sprintf("replace %s by %s", c.Subject, free[0]))
 }
 
 // fenceGate asks whether the proof that the pool wants can be had at all: a
@@ -64,7 +71,7 @@ func (st *State) fenceGate(c *Case, pool member.Pool, kind consensus.VerdictKind
 
 // brakeGate asks the committed modes and, because a leader may be the last to
 // know, the verdicts in this ledger as well.
-func (st *State) brakeGate(c *Case, begun bool) (HeldReason, string) {
+func (st *State) brakeGate(now time.Time, c *Case, begun bool) (HeldReason, string) {
 	at, m := st.s.Brake.Worst(Fleet, InDomain(st.ledger.Roster().Domain(c.Subject)), InPool(c.Pool))
 	if m.Mode == Cascade {
 		return HeldBrake, fmt.Sprintf("%s is in cascade: %s", at, m.Why)
@@ -73,7 +80,7 @@ func (st *State) brakeGate(c *Case, begun bool) (HeldReason, string) {
 	if f := st.ledger.Fleet(); f != nil {
 		policy = f.Brake
 	}
-	unsettled := st.Unsettled()
+	unsettled := st.Unsettled(now)
 	n := len(unsettled)
 	if st.s.Brake.Fallen.covers(unsettled) {
 		n = 0
@@ -129,6 +136,9 @@ func (st *State) Restartable(now time.Time, c *Case) bool {
 // RestartGate says what keeps a case from a restart in place. A restart is
 // destructive: a shared database that fails must not restart forty services.
 func (st *State) RestartGate(now time.Time, c *Case) (HeldReason, string) {
+	if reason, why := st.holdGate(now, c); reason != "" {
+		return reason, why
+	}
 	pool, ok := st.ledger.Fleet().Pool(c.Pool)
 	switch {
 	case !ok || !pool.Armed:
@@ -139,7 +149,7 @@ func (st *State) RestartGate(now time.Time, c *Case) (HeldReason, string) {
 		return HeldBudget, fmt.Sprintf("no restart is left: at most %d in %v",
 			RestartsPerSlot, st.timing().RestartWindow)
 	}
-	if reason, why := st.brakeGate(c, false); reason != "" {
+	if reason, why := st.brakeGate(now, c, false); reason != "" {
 		return reason, why
 	}
 	n := 0
@@ -151,5 +161,5 @@ func (st *State) RestartGate(now time.Time, c *Case) (HeldReason, string) {
 	if limit := max(1, len(pool.Slots)*10/100); n >= limit {
 		return HeldBudget, fmt.Sprintf("%d restarts under way in pool %s, at most %d", n, c.Pool, limit)
 	}
-	return "", ""
+	return st.dryRunGate(now, c, "restart "+string(c.Slot))
 }

@@ -88,7 +88,7 @@ func (st *State) fallObstacle(now time.Time, d member.FailureDomain, lost []memb
 func (st *State) freeOutside(now time.Time, pool string, d member.FailureDomain) int {
 	n := 0
 	for _, m := range st.ledger.Roster().Members {
-		if m.Pool == pool && m.Domain != d && st.claimable(now, m.ID) == nil {
+		if m.Pool == pool && m.Domain != d && st.claimable(now, m.ID) == nil && st.spared(now, m.ID, false) == nil {
 			n++
 		}
 	}
@@ -105,7 +105,7 @@ func (st *State) checkFallen(now time.Time, p Brakes) error {
 	switch {
 	case !one || d != p.Fallen.Domain:
 		return fmt.Errorf("brake: %v are not all of failure domain %s", p.Fallen.Members, p.Fallen.Domain)
-	case !p.Fallen.covers(st.Unsettled()):
+	case !p.Fallen.covers(st.Unsettled(now)):
 		return fmt.Errorf("brake: others than failure domain %s are condemned and not settled", d)
 	}
 	if why := st.fallObstacle(now, d, p.Fallen.Members); why != "" {

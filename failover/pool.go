@@ -22,9 +22,12 @@ func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 	}
 	var free []member.ID
 	for _, m := range roster.Members {
-		if m.Pool == c.Pool && st.claimable(now, m.ID) == nil {
+		if m.Pool == c.Pool && st.claimable(now, m.ID) == nil && st.spared(now, m.ID, c.Proof != "") == nil {
 			free = append(free, m.ID)
 		}
+	}
+	if c.Planned && c.Order.To != "" { // this one, and no other
+		free = slices.DeleteFunc(free, func(id member.ID) bool { return id != c.Order.To })
 	}
 	victim := roster.Domain(c.Subject)
 	slices.SortFunc(free, func(a, b member.ID) int {
@@ -76,6 +79,9 @@ func (st *State) checkClaim(now time.Time, c *Case, spare member.ID) error {
 	}
 	if err := st.claimable(now, spare); err != nil {
 		return fmt.Errorf("case %s: claim: %w", c.Name(), err)
+	}
+	if h := st.spared(now, spare, c.Proof != ""); h != nil {
+		return fmt.Errorf("case %s: claim %s: %s", c.Name(), spare, h.why())
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func (st *State) own() {
 // clone copies everything that Apply changes in place. Lists that it only
 // replaces, as those of times and the brake, are shared.
 func (s folded) clone() folded {
-	s.Slots, s.Uses, s.Cases = copied(s.Slots), copied(s.Uses), copied(s.Cases)
+	s.Slots, s.Uses, s.Cases, s.Holds = copied(s.Slots), copied(s.Uses), copied(s.Cases), copied(s.Holds)
 	s.Enforcers = maps.Clone(s.Enforcers)
 	s.Doors = maps.Clone(s.Doors) // what it holds is replaced
 	for _, u := range s.Uses {

@@ -24,6 +24,7 @@ type Slot struct {
 	Case     uint64           `json:"case,omitempty"` // the open one
 	Restarts []time.Time      `json:"restarts,omitempty"`
 	LiveAt   time.Time        `json:"live_at,omitzero"` // when a replacement went live in it
+	Away     *Order           `json:"away,omitempty"`   // people took its traffic away; never changed in place
 }
 
 // Duty is what a member is used for.
@@ -49,6 +50,8 @@ type Use struct {
 	// member is a spare again.
 	Leftover map[member.SlotID]member.SlotEpoch `json:"leftover,omitempty"`
 	LastUsed time.Time                          `json:"last_used,omitzero"`
+	// LetGo is until when it goes on serving a slot that people moved away from it.
+	LetGo time.Time `json:"let_go,omitzero"`
 }
 
 // State is the fold of all facts of this package. It is read by everybody and
@@ -66,6 +69,7 @@ type folded struct {
 	Spent []time.Time             `json:"spent,omitempty"` // fencings within the budget window
 	Dead  []time.Time             `json:"dead,omitempty"`  // replacements that died soon after going live
 	Brake Brakes                  `json:"brake"`
+	Holds map[string]*Hold        `json:"holds,omitempty"` // by the id of their command
 
 	Enforcers map[member.ID]Enforced `json:"enforcers,omitempty"`
 	Leased    time.Duration          `json:"leased,omitempty"` // how long leases are by the present fleet, 0: it has none
@@ -90,12 +94,15 @@ func (st *State) Knows(kind consensus.FactKind) bool {
 	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindTold:
 		return true
 	default:
-		return false
+		return ofPeople(kind)
 	}
 }
 
 // Check says why a command must be refused now.
 func (st *State) Check(f consensus.Fact) error {
+	if ofPeople(f.Command.Kind) {
+		return st.checkOrder(f)
+	}
 	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer && f.Command.Kind != KindTold {
 		if err := st.ledger.FromCouncil(f.Command); err != nil {
 			return err
@@ -167,6 +174,10 @@ func (st *State) Check(f consensus.Fact) error {
 // Apply takes an accepted fact into the state.
 func (st *State) Apply(f consensus.Fact) {
 	st.own()
+	if ofPeople(f.Command.Kind) {
+		st.order(f)
+		return
+	}
 	switch f.Command.Kind {
 	case consensus.KindFleet:
 		st.arrange(f)
@@ -277,7 +288,7 @@ func (st *State) place(f consensus.Fact, members []member.Member, s *Slot) {
 		if u == nil || u.Duty != Spare || m.Pool != s.Pool {
 			continue
 		}
-		if _, condemned := st.ledger.Standing(m.ID); condemned {
+		if _, condemned := st.ledger.Standing(m.ID); condemned || st.spared(f.Time, m.ID, true) != nil {
 			continue
 		}
 		s.Occupant, s.Epoch, s.Since, s.Started = m.ID, member.SlotEpoch(f.Index), f.Time, false
@@ -300,12 +311,20 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 			u.Duty, u.Since = Quarantined, f.Time
 			st.strike(u, f.Time)
 		}
+		for _, c := range st.OpenCases() {
+			if c.Planned && c.Subject == x.Subject && replaceable(x.Kind) && c.State != Settling {
+				st.fell(f, c, x)
+			}
+		}
 		return
 	}
 	if u != nil && u.Duty == Quarantined {
 		u.Duty, u.Since = BurnIn, f.Time
 	}
 	for _, c := range st.OpenCases() {
+		if c.Planned {
+			continue // of a member that is well
+		}
 		if c.Subject == x.Subject && (c.abortable() || st.stranded(c)) {
 			c.enter(Aborting, f, "the verdict was withdrawn")
 			st.close(c, f, OutcomeAborted, "")
@@ -325,7 +344,7 @@ func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {
 	c.Outcome = o
 	if s := st.s.Slots[c.Slot]; s != nil && s.Case == c.ID {
 		s.Case = 0
-		s.Drained = false
+		s.Drained = s.Away != nil
 	}
 	st.trim()
 }

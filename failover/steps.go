@@ -46,7 +46,12 @@ func (st *State) open(f consensus.Fact, p CaseOpened) {
 	st.s.Cases[c.ID] = c
 	s.Case = c.ID
 	detail := "traffic stays: the drain would take the pool below its floor"
-	if st.mayDrain(s) {
+	if s.Away != nil {
+		c.Drained = true
+		detail = "people had taken its traffic away"
+	} else if h := st.stilled(f.Time, p.Subject, s.Pool); h != nil {
+		detail = "traffic stays: " + h.why()
+	} else if st.mayDrain(s) {
 		s.Drained, c.Drained = true, true
 		detail = "traffic goes elsewhere"
 	}
@@ -87,13 +92,17 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 			return fmt.Errorf("case %s: restart held: %s: %s", c.Name(), reason, why)
 		}
 	case Fencing:
-		if reason, why := st.ReplaceGate(now, c); reason != "" {
+		gate := st.ReplaceGate
+		if c.Planned {
+			gate = st.PlannedGate
+		}
+		if reason, why := gate(now, c); reason != "" {
 			return fmt.Errorf("case %s: replace held: %s: %s", c.Name(), reason, why)
 		}
 	case Fenced:
 		return st.checkProof(c, p.Proof)
 	case Activating:
-		if reason, why := st.brakeGate(c, true); reason != "" {
+		if reason, why := st.brakeGate(now, c, true); reason != "" {
 			return fmt.Errorf("case %s: activation held: %s: %s", c.Name(), reason, why)
 		}
 		return st.checkClaim(now, c, p.Spare)
@@ -127,7 +136,7 @@ func (c *Case) leadsTo(to CaseState) bool {
 	case Cutover:
 		return !c.Restart && from == Verifying
 	case Closed:
-		return from == Settling || c.Restart && from == Verifying
+		return from == Settling || c.Restart && from == Verifying || c.givenUp()
 	default:
 		return false
 	}
@@ -172,6 +181,14 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 			st.close(c, f, OutcomeRestarted, p.Detail)
 			return
 		}
+		if c.Planned {
+			outcome := OutcomeSwitched
+			if c.State != Settling {
+				outcome = OutcomeAborted
+			}
+			st.close(c, f, outcome, p.Detail)
+			return
+		}
 		st.close(c, f, OutcomeReplaced, p.Detail)
 	default: // leadsTo lets nothing else through
 	}
@@ -179,7 +196,9 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 
 // fence spends the budget and asks for the proof that the pool wants.
 func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
-	st.s.Spent = append(within(st.s.Spent, f.Time, t.BudgetWindow), f.Time)
+	if !c.Planned {
+		st.s.Spent = append(within(st.s.Spent, f.Time, t.BudgetWindow), f.Time)
+	}
 	c.Restart = false
 	c.enter(Ready, f, p.Detail)
 	c.enter(Fencing, f, "")
@@ -191,6 +210,9 @@ func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 		return
 	}
 	c.Deadline = f.Time.Add(t.Stop)
+	if s := st.s.Slots[c.Slot]; c.Planned && !s.Drained && st.mayDrain(s) {
+		s.Drained, c.Drained = true, true // its occupant is about to stop, and answers until then
+	}
 }
 
 // claim gives a spare to the case. The index of this fact is the slot epoch
@@ -246,10 +268,17 @@ func (st *State) cutover(f consensus.Fact, c *Case) {
 	if u := st.s.Uses[c.Subject]; u != nil {
 		u.Duty, u.Since, u.Slot, u.Case = Quarantined, f.Time, "", 0
 		u.left(c.Slot, c.Epoch)
-		st.strike(u, f.Time)
+		switch {
+		case !c.Planned:
+			st.strike(u, f.Time)
+		case c.Proof == noProof:
+			u.LetGo = f.Time.Add(Linger)
+		default:
+			u.LetGo = f.Time // it is well, and has stopped
+		}
 	}
 	s.Occupant, s.Epoch, s.Since, s.LiveAt = c.Spare, c.NewEpoch, f.Time, f.Time
-	s.Started, s.Drained = true, false
+	s.Started, s.Drained, s.Away = true, false, nil
 	u := st.s.Uses[c.Spare]
 	u.Duty, u.Slot, u.Since, u.Case = Occupant, c.Slot, f.Time, 0
 	c.enter(Cutover, f, fmt.Sprintf("%s serves %s", c.Spare, c.Slot))
@@ -327,6 +356,10 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 	case !p.Done:
 	case p.Step == StepStop && u.Leftover[p.Slot] <= p.Epoch:
 		delete(u.Leftover, p.Slot)
+		if _, condemned := st.ledger.Standing(by); !condemned && u.Duty == Quarantined && len(u.Leftover) == 0 && !u.LetGo.IsZero() {
+			u.Duty, u.Since, u.LetGo = Spare, f.Time, time.Time{} // people moved its slot away: it was well all along
+			return
+		}
 		// A spare that an activation failed on is under no verdict that could
 		// be lifted: its own word that nothing runs there begins the way back.
 		if _, condemned := st.ledger.Standing(by); u.Duty == Quarantined && len(u.Leftover) == 0 && !condemned {

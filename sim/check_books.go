@@ -19,9 +19,12 @@ type books struct {
 	claims  map[member.ID]uint64        // spare to the case that has it
 	dirty   map[member.ID]member.SlotID // may still run a slot that it lost
 	aside   map[member.ID]bool          // quarantined or in burn-in: no spare yet
+	well    map[member.ID]bool          // people moved its slot away
+	away    map[member.SlotID]bool      // people took its traffic away
 	verdict map[member.ID]judgement
 	modes   map[failover.Scope]failover.Mode
-	fallen  []member.ID // of a lost failure domain: they hold up nobody
+	fallen  []member.ID                   // of a lost failure domain: they hold up nobody
+	held    map[string]failover.HoldGiven // by the id of the command
 	fences  []time.Time
 	effects map[string]member.ID // steps that were begun
 	moved   []move               // by the present fact
@@ -46,6 +49,7 @@ type caseBook struct {
 	epoch     member.SlotEpoch
 	state     failover.CaseState
 	restarts  bool // the present round is a restart in place
+	planned   bool // its occupant is well
 	attempt   int
 	spare     member.ID
 	claimedAt member.SlotEpoch // of the present attempt
@@ -104,8 +108,9 @@ func newBooks() books {
 	return books{
 		pools: map[member.ID]string{}, slots: map[member.SlotID]*slotBook{}, seats: map[member.ID]member.SlotID{},
 		cases: map[uint64]*caseBook{}, claims: map[member.ID]uint64{}, dirty: map[member.ID]member.SlotID{},
+		well: map[member.ID]bool{}, away: map[member.SlotID]bool{},
 		aside: map[member.ID]bool{}, verdict: map[member.ID]judgement{}, effects: map[string]member.ID{},
-		modes: map[failover.Scope]failover.Mode{},
+		modes: map[failover.Scope]failover.Mode{}, held: map[string]failover.HoldGiven{},
 	}
 }
 
@@ -119,7 +124,7 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 	case consensus.KindVerdict:
 		v := payload[consensus.Verdict](f)
 		for _, x := range v.Findings {
-			b.judged(x)
+			b.judged(f, x)
 		}
 	case failover.KindCaseOpened:
 		p := payload[failover.CaseOpened](f)
@@ -140,6 +145,18 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		}
 	case failover.KindReturned:
 		err = b.returned(payload[failover.Returned](f).Member)
+	case failover.KindHold:
+		b.held[f.Command.ID] = payload[failover.HoldGiven](f)
+	case failover.KindSwitchover:
+		p := payload[failover.SwitchoverOrdered](f)
+		b.cases[f.Index] = &caseBook{slot: p.Slot, subject: p.Subject, epoch: p.Epoch, state: failover.Draining, planned: true, executor: map[int]order{}}
+		b.move(move{what: touched, slot: p.Slot})
+	case failover.KindDrain:
+		p := payload[failover.DrainOrdered](f)
+		b.away[p.Slot] = !p.Back
+		b.move(move{what: touched, slot: p.Slot})
+	case failover.KindHoldLifted:
+		delete(b.held, payload[failover.HoldLifted](f).Hold)
 	default: // changes nothing that is booked
 	}
 	return b.moved, err
@@ -179,7 +196,7 @@ func (b *books) fleet(f consensus.Fact, fl member.Fleet) {
 func (b *books) place(f consensus.Fact, members []member.Member, slot member.SlotID) {
 	for _, m := range members {
 		_, condemned := b.verdict[m.ID]
-		if m.Pool == b.slots[slot].pool && !m.Retired && !condemned && b.free(m.ID) {
+		if m.Pool == b.slots[slot].pool && !m.Retired && !condemned && b.free(m.ID) && !b.heldAt(f.Time, false, failover.HoldOf(m.ID)) {
 			epoch := member.SlotEpoch(f.Index)
 			b.move(move{what: given, who: m.ID, slot: slot, epoch: epoch})
 			b.seat(m.ID, slot, epoch)
@@ -203,19 +220,37 @@ func (b *books) seat(id member.ID, slot member.SlotID, epoch member.SlotEpoch) {
 	b.seats[id] = slot
 }
 
-func (b *books) judged(x consensus.Finding) {
+func (b *books) judged(f consensus.Fact, x consensus.Finding) {
 	b.move(move{what: judged, who: x.Subject, slot: b.seats[x.Subject]})
 	if x.Kind != consensus.VerdictUp {
 		b.verdict[x.Subject] = judgement{x.Kind, x.Incarnation}
 		if x.Kind == consensus.VerdictDown && b.free(x.Subject) {
 			b.aside[x.Subject] = true
 		}
+		b.fell(f, x)
 		return
 	}
 	delete(b.verdict, x.Subject)
 	for _, c := range b.cases {
-		if c.subject == x.Subject && c.spare == "" && c.cutovers == 0 {
+		if !c.planned && c.subject == x.Subject && c.spare == "" && c.cutovers == 0 {
 			c.state, c.restarts = failover.Closed, false // aborted, unless it goes on below
+		}
+	}
+}
+
+// fell makes failovers of the switchovers whose occupant was condemned before it
+// was relieved.
+func (b *books) fell(f consensus.Fact, x consensus.Finding) {
+	if x.Kind != consensus.VerdictDown && x.Kind != consensus.VerdictServiceDown {
+		return
+	}
+	for _, c := range b.cases {
+		if c.planned && c.subject == x.Subject && c.cutovers == 0 && c.state != failover.Closed {
+			c.planned = false
+			if c.flies() {
+				b.fences = append(b.fences, f.Time)
+			}
+			b.move(move{what: touched, slot: c.slot})
 		}
 	}
 }
@@ -239,7 +274,9 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) *breach {
 	case failover.Fencing:
 		c.restarts = false
 		c.fence = order{c.subject, failover.StepStop, c.epoch}
-		b.fences = append(b.fences, f.Time)
+		if !c.planned {
+			b.fences = append(b.fences, f.Time)
+		}
 	case failover.Activating:
 		return b.claim(f, c, p)
 	case failover.Claiming:
@@ -288,6 +325,7 @@ func (b *books) cutover(c *caseBook, id uint64) *breach {
 	b.move(move{what: seated, who: c.spare, slot: c.slot, from: s.epoch, epoch: epoch})
 	delete(b.claims, c.spare)
 	b.dirty[c.subject], b.aside[c.subject] = c.slot, true
+	b.well[c.subject], b.away[c.slot] = c.planned, false
 	b.seat(c.spare, c.slot, epoch)
 	return nil
 }
@@ -311,6 +349,10 @@ func (b *books) reported(by member.ID, p failover.Report) {
 	switch {
 	case p.Case == 0 && p.Step == failover.StepStop && p.Done && b.dirty[by] == p.Slot && p.Slot != "":
 		delete(b.dirty, by)
+		if _, condemned := b.verdict[by]; b.well[by] && !condemned {
+			delete(b.aside, by) // it lost its slot to people, not to a failure
+		}
+		delete(b.well, by)
 		b.move(move{what: cleaned, who: by, slot: p.Slot, epoch: p.Epoch})
 	case p.Case == 0 || c == nil:
 	case p.Done && p.Step == failover.StepActivate:

@@ -310,6 +310,14 @@ var canaries = []struct {
 	{"promise 7", "occupant-that-stops-itself", "which is its own", func(w *World) {
 		w.machine("web-3").carryOut(act(0, failover.StepStop, "web-3", w.checker.books.slots["web-3"].epoch))
 	}},
+	{"hold", "fence-under-a-hold", "which people hold", func(w *World) {
+		accept(w, failover.KindHold, failover.HoldGiven{Kind: failover.HoldOnly, Scope: failover.InPool("web"), Until: w.time().Add(time.Hour)})
+		advance(w, open(w, "web-3"), failover.Fencing, "")
+	}},
+	{"hold", "claim-of-a-held-spare", "claims spare-0, which people hold", func(w *World) {
+		accept(w, failover.KindHold, failover.HoldGiven{Kind: failover.Disarm, Scope: failover.HoldOf("spare-0")})
+		advance(w, open(w, "web-3"), failover.Activating, "spare-0")
+	}},
 	{"promise 9", "drain-below-the-floor", "at least", func(w *World) {
 		for _, id := range []member.SlotID{"web-0", "web-1", "web-2"} {
 			w.checker.books.slots[id].drained = true

@@ -18,35 +18,81 @@ func (c *checker) caseStep(f consensus.Fact, k call, p failover.CaseStep) {
 	}
 	switch p.To {
 	case failover.Restarting:
-		c.calm(p, x)
+		c.calm(f, p, x)
+		c.allowed(f, p, x)
 		c.restart(f, p, x)
 		c.meant(f, k, p, x)
 	case failover.Fencing:
-		c.calm(p, x)
+		c.calm(f, p, x)
+		c.allowed(f, p, x)
 		c.replace(f, p, x)
-		c.meant(f, k, p, x)
+		if !x.planned {
+			c.meant(f, k, p, x)
+		}
 	case failover.Activating:
-		c.calm(p, x)
+		c.calm(f, p, x)
+		c.look(ruleHeld)
+		if c.books.heldAt(f.Time, false, failover.HoldOf(p.Spare)) {
+			c.fail(ruleHeld, "C-%d claims %s, which people hold", p.Case, p.Spare)
+		}
 	case failover.Fenced:
 		c.leaseOver(k, p, x)
 	case failover.Cutover:
-		c.counts.Replaced++
+		if x.planned {
+			c.counts.Switched++
+		} else {
+			c.counts.Replaced++
+		}
 	default: // can be undone
 	}
 }
 
 // calm checks that nothing destructive begins in a cascade, neither in one that
 // was declared nor in one that anybody can count.
-func (c *checker) calm(p failover.CaseStep, x *caseBook) {
+func (c *checker) calm(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 	c.look(ruleBudget)
 	for _, s := range c.scopes(x) {
 		if c.books.modes[s] == failover.Cascade {
 			c.fail(ruleBudget, "C-%d goes to %s while %s is in cascade", p.Case, p.To, s)
 		}
 	}
-	if n, limit := c.books.unsettled(), c.cascadeAt(); n >= limit {
+	if n, limit := c.unsettled(f.Time), c.cascadeAt(); n >= limit {
 		c.fail(ruleBudget, "C-%d goes to %s with %d members condemned, cascade from %d", p.Case, p.To, n, limit)
 	}
+}
+
+// allowed checks that people hold nothing that a case is about to touch.
+func (c *checker) allowed(f consensus.Fact, p failover.CaseStep, x *caseBook) {
+	c.look(ruleHeld)
+	s := c.scopes(x)
+	if c.books.heldAt(f.Time, x.planned, append(s[:], failover.HoldOf(x.subject))...) {
+		c.fail(ruleHeld, "C-%d goes to %s against %s, which people hold", p.Case, p.To, x.subject)
+	}
+}
+
+// heldAt reports that a hold binds one of some scopes. What people planned, they
+// may do where they work.
+func (b *books) heldAt(now time.Time, planned bool, scopes ...failover.Scope) bool {
+	for _, h := range b.held {
+		if binds(h, now) && (!planned || h.Kind != failover.Maintenance) && slices.Contains(scopes, h.Scope) {
+			return true
+		}
+	}
+	return false
+}
+
+func binds(h failover.HoldGiven, now time.Time) bool { return h.Until.IsZero() || now.Before(h.Until) }
+
+// attended reports that people hold this very member, or work in its failure
+// domain: they know of it.
+func (c *checker) attended(now time.Time, id member.ID) bool {
+	for _, h := range c.books.held {
+		domain := h.Kind == failover.Maintenance && h.Scope == failover.InDomain(c.fold.Roster().Domain(id))
+		if binds(h, now) && h.Kind != failover.DryRun && (domain || h.Scope == failover.HoldOf(id)) {
+			return true
+		}
+	}
+	return false
 }
 
 // scopes are those of the brake that bind a case.
@@ -68,7 +114,7 @@ func (c *checker) cascadeAt() int {
 func (c *checker) replace(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 	window := c.timing().BudgetWindow
 	n, flying := len(c.books.pools), c.books.inFlight()
-	if spent := inWindow(c.books.fences, f.Time, window); spent >= max(2, n/10) {
+	if spent := inWindow(c.books.fences, f.Time, window); !x.planned && spent >= max(2, n/10) {
 		c.fail(ruleBudget, "replacement %d within %v, at most %d", spent+1, window, max(2, n/10))
 	}
 	if flying >= max(1, n/20) {
@@ -135,11 +181,14 @@ func (c *checker) meant(f consensus.Fact, k call, p failover.CaseStep, x *caseBo
 	c.fail(r, "C-%d goes to %s against %s, which is well and serves slot %s", p.Case, p.To, x.subject, x.slot)
 }
 
-// unsettled counts the members that are condemned and still hold a slot, none if
-// all of them are of a failure domain that has fallen.
-func (b *books) unsettled() int {
-	n, others := 0, 0
+// unsettled counts the members that are condemned, still hold a slot, and are not
+// known to people; none if all of them are of a failure domain that has fallen.
+func (c *checker) unsettled(now time.Time) int {
+	n, others, b := 0, 0, &c.books
 	for id, j := range b.verdict {
+		if c.attended(now, id) {
+			continue
+		}
 		switch j.kind {
 		case consensus.VerdictDown, consensus.VerdictServiceDown, consensus.VerdictDomainCut:
 			if _, sits := b.seats[id]; sits {
@@ -161,15 +210,32 @@ func (b *books) unsettled() int {
 func (b *books) inFlight() int {
 	n := 0
 	for _, c := range b.cases {
-		switch c.state {
-		case failover.Fencing, failover.Fenced, failover.Activating, failover.Claiming, failover.Verifying:
-			if !c.restarts {
-				n++
-			}
-		default: // not begun, or served
+		if c.flies() {
+			n++
 		}
 	}
 	return n
+}
+
+func (c *caseBook) flies() bool {
+	switch c.state {
+	case failover.Fencing, failover.Fenced, failover.Activating, failover.Claiming, failover.Verifying:
+		return !c.restarts
+	default: // not begun, or served
+		return false
+	}
+}
+
+// drainOrdered checks promise 9 where people take traffic away.
+func (c *checker) drainOrdered(p failover.DrainOrdered) {
+	if p.Back {
+		return
+	}
+	c.look(ruleDrain)
+	n, serving := c.books.serving(c.books.slots[p.Slot].pool, p.Slot)
+	if floor := max(1, (n+1)/2); serving < floor {
+		c.fail(ruleDrain, "the drain of %s that people ordered leaves %d serving, at least %d", p.Slot, serving, floor)
+	}
 }
 
 // drain checks promise 9 before a case takes traffic away.

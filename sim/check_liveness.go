@@ -113,7 +113,7 @@ func (l *look) slots() map[member.SlotID]bool {
 			l.add("L2", "slot %s is vacant, and nobody says why", s.ID)
 		case !l.w.machine(s.Occupant).serves(s.ID) && !l.told(s.Occupant):
 			l.add("L2", "slot %s of %s is not served, and nobody says why", s.ID, s.Occupant)
-		case s.Drained && s.Case == 0:
+		case s.Drained && s.Case == 0 && !l.w.checker.books.away[s.ID]:
 			l.add("L6", "slot %s of %s is drained without a case", s.ID, s.Occupant)
 		}
 	}

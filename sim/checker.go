@@ -188,6 +188,8 @@ func (c *checker) fact(f consensus.Fact) []move {
 	case failover.KindCaseOpened:
 		c.counts.Cases++
 		c.drain(payload[failover.CaseOpened](f))
+	case failover.KindDrain:
+		c.drainOrdered(payload[failover.DrainOrdered](f))
 	case consensus.KindFleet:
 		c.holds = nil // scopes may be gone, and their modes with them
 	case failover.KindBrake:

@@ -150,6 +150,15 @@ var kinds = []KindRule{
 	{Lie, "the agent's statements say down about everybody", fields(FieldWhom), nil, true, Range{}},
 	{Defame, "the agent's statements say down about other", fields(FieldWhom, FieldOther), nil, true, Range{}},
 	{Forge, "the agent hands in verdicts and reports that are not its to give, and answers the leader in councillors' names; a councillor keeps quiet", fields(FieldWhom), nil, true, Range{}},
+	{OrderHold, "people forbid whatever is destructive there: of the fleet, a failure domain or a pool if whom is exactly that, else of each member; mend lifts it", fields(FieldWhom), nil, true, Range{}},
+	{OrderFreeze, "people forbid drains as well", fields(FieldWhom), nil, true, Range{}},
+	{OrderDisarm, "people forbid all action until they arm again", fields(FieldWhom), nil, true, Range{}},
+	{OrderMaintenance, "people work there: nothing destructive, and the brake does not count what falls there", fields(FieldWhom), nil, true, Range{}},
+	{OrderDryRun, "people want to know what would be done, and nothing is", fields(FieldWhom), nil, true, Range{}},
+
+	{OrderDrain, "people take the traffic of these occupants away; mend gives it back", fields(FieldWhom), nil, true, Range{}},
+	{OrderSwitchover, "people move the slots of these occupants to spares", fields(FieldWhom), nil, false, Range{}},
+
 	{Flood, "share times as many requests come for host", fields(FieldHost, FieldShare), nil, true, aFactor},
 }
 

@@ -19,7 +19,7 @@ func (b *Broken) Error() string {
 
 // Promise is something that a world checks for as long as it runs.
 type Promise struct {
-	Name string // S1 to S12, or the promise of DESIGN 1 that none of these covers
+	Name string // S1 to S12, the promise of DESIGN 1 that none of these covers, or hold (PROTOCOL 8)
 	Says string // one sentence
 }
 
@@ -41,6 +41,7 @@ const (
 	ruleOnce                 // promise 5
 	ruleOrders               // promise 7
 	ruleDrain                // promise 9
+	ruleHeld                 // hold
 	ruleCount
 )
 
@@ -60,6 +61,7 @@ var promises = [ruleCount]Promise{
 	ruleAudit:    {"S12", "the audit chain holds, and all facts applied again give the same state"},
 	ruleOnce:     {"promise 5", "a failover happens once: one cutover per case, no step begun twice"},
 	ruleOrders:   {"promise 7", "a member does only what the ledger orders it to do, at the slot epoch of the order"},
+	ruleHeld:     {"hold", "where people hold, nothing destructive begins: no restart, no fence, no claim of a held spare"},
 	ruleDrain:    {"promise 9", "a drain leaves half of the pool serving, and never takes the last serving occupant"},
 }
 
@@ -83,6 +85,7 @@ type Counts struct {
 	Destructive int // actions that began: activations, restarts, stops
 	Cases       int // failovers that were opened
 	Replaced    int // of these, that gave a slot to a spare
+	Switched    int // slots that people moved to a spare
 }
 
 // Counted gives the counts so far. False verdicts are counted by what is really

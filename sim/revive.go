@@ -172,7 +172,7 @@ func (c *checker) open(r *revival) error {
 			b.seat(s.Occupant, s.ID, s.Epoch)
 			c.past.begin(move{what: given, who: s.Occupant, slot: s.ID, epoch: s.Epoch})
 		}
-		b.slots[s.ID].drained = s.Drained
+		b.slots[s.ID].drained, b.away[s.ID] = s.Drained, s.Away != nil
 	}
 	for _, m := range l.Roster().Members {
 		b.pools[m.ID] = m.Pool
@@ -181,6 +181,7 @@ func (c *checker) open(r *revival) error {
 		}
 		u := c.state.Use(m.ID)
 		b.aside[m.ID] = u.Duty == failover.Quarantined || u.Duty == failover.BurnIn
+		b.well[m.ID] = !u.LetGo.IsZero()
 		for slot, epoch := range u.Leftover {
 			b.dirty[m.ID] = slot
 			c.past.begin(move{what: given, who: m.ID, slot: slot, epoch: epoch}, move{what: unseated, who: m.ID, slot: slot, epoch: epoch})
@@ -196,13 +197,16 @@ func (c *checker) open(r *revival) error {
 	for s, m := range c.state.Brake().Modes {
 		b.modes[s] = m.Mode
 	}
+	for _, h := range c.state.Holds(l.Time()) {
+		b.held[h.ID] = h.HoldGiven
+	}
 	return nil
 }
 
 // caseBookOf books a case that was opened before the world began.
 func caseBookOf(k *failover.Case) *caseBook {
 	x := &caseBook{
-		slot: k.Slot, subject: k.Subject, epoch: k.Epoch, state: k.State, restarts: k.Restart && k.Open(),
+		slot: k.Slot, subject: k.Subject, epoch: k.Epoch, state: k.State, planned: k.Planned, restarts: k.Restart && k.Open(),
 		attempt: k.Attempt, spare: k.Spare, claimedAt: k.NewEpoch, executor: map[int]order{},
 		fence: order{k.Subject, failover.StepStop, k.Epoch},
 	}

@@ -64,6 +64,7 @@ var rarities = []Rarity{
 	{"held-by-budget", "the budget held a case"},
 	{"held-by-brake", "the brake held a case"},
 	{"held-by-evidence", "a second look held a case"},
+	{"held-by-people", "an order of people held a case"},
 	{"escalated", "a case was handed to people"},
 	{"guarded-entered", "the fleet became guarded"},
 	{"cascade-entered", "the fleet went into cascade"},
@@ -324,6 +325,8 @@ func (w *World) noticeStep(f consensus.Fact, p failover.CaseStep) {
 			w.seldom("pool-empty")
 		case failover.HeldEvidence:
 			w.seldom("held-by-evidence")
+		case failover.HeldHold, failover.HeldMaintenance, failover.HeldDryRun:
+			w.seldom("held-by-people")
 		case failover.HeldDisarmed, failover.HeldFence: // the fleet's own choice
 		}
 	case failover.Restarting:

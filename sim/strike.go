@@ -68,7 +68,9 @@ func (w *World) begin(f Fault) {
 	w.tell(Happening{What: FaultBegan, Fault: &f})
 	for _, m := range w.those(f.Whom) {
 		w.note(m.i, string(f.Do))
-		m.ail()
+		if !f.Do.isOrder() {
+			m.ail()
+		}
 	}
 	switch f.Do {
 	case Weather:
@@ -78,6 +80,12 @@ func (w *World) begin(f Fault) {
 		w.strikeLinks(f)
 	case Flood:
 		w.flood(f.Host, f.Share)
+	case OrderHold, OrderFreeze, OrderDisarm, OrderMaintenance, OrderDryRun:
+		w.orderHold(f)
+	case OrderDrain:
+		w.orderDrain(f, false)
+	case OrderSwitchover:
+		w.orderSwitchover(f)
 	default:
 		for _, m := range w.those(f.Whom) {
 			m.struck(f, length)
@@ -152,7 +160,9 @@ func (w *World) end(f Fault) {
 	w.tell(Happening{What: FaultEnded, Fault: &f})
 	for _, m := range w.those(f.Whom) {
 		w.note(m.i, "end of "+string(f.Do))
-		m.ail()
+		if !f.Do.isOrder() {
+			m.ail()
+		}
 	}
 	switch f.Do {
 	case Weather:
@@ -162,6 +172,10 @@ func (w *World) end(f Fault) {
 		w.healLinks(f)
 	case Flood:
 		w.flood(f.Host, 1/f.Share)
+	case OrderHold, OrderFreeze, OrderDisarm, OrderMaintenance, OrderDryRun:
+		w.orderLift(f)
+	case OrderDrain:
+		w.orderDrain(f, true)
 	default:
 		for _, m := range w.those(f.Whom) {
 			m.mended(f)

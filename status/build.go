@@ -56,6 +56,7 @@ func Build(in Input) Page {
 		Council:   Council{Councillors: append([]member.ID{}, l.Founders()...), Leader: in.Leader, Term: in.Term, Quorum: in.Quorum},
 		Knowledge: knowledgeOf(in),
 		Budget:    budgetOf(in),
+		Holds:     holdsOf(in),
 		Slots:     slotsOf(in),
 		Members:   membersOf(in),
 		Unlisted:  unlistedOf(in),

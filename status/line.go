@@ -47,6 +47,10 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.DoorsTold) string { return toldLine(f.Command.Proposer, p) })
 	case failover.KindBrake:
 		return worded(f, brakeLine)
+	case failover.KindHold:
+		return worded(f, func(p failover.HoldGiven) string { return holdLine(f, p) })
+	case failover.KindHoldLifted:
+		return worded(f, func(p failover.HoldLifted) string { return liftedLine(f, p) })
 	case failover.KindReturned:
 		return worded(f, func(p failover.Returned) string { return fmt.Sprintf("%s is a spare again", p.Member) })
 	case failover.KindEnforcer:

@@ -36,6 +36,7 @@ type Page struct {
 	Council   Council    `json:"council"`
 	Knowledge Knowledge  `json:"knowledge"`
 	Budget    Budget     `json:"budget"`
+	Holds     []Hold     `json:"holds"` // what people forbid, oldest first
 	Pools     []Pool     `json:"pools"`
 	Slots     []Slot     `json:"slots"`
 	Doors     []Door     `json:"doors,omitempty"` // that members tell of each change
@@ -107,6 +108,21 @@ type Budget struct {
 	Spent         int     `json:"spent"` // within the window
 	MaySpend      int     `json:"may_spend"`
 	WindowSeconds float64 `json:"window_seconds"`
+}
+
+// Hold is an order of people to leave a scope alone.
+type Hold struct {
+	ID     string            `json:"id"`
+	Key    string            `json:"key"` // what a command that lifts it names
+	Kind   failover.HoldKind `json:"kind"`
+	Means  string            `json:"means"`
+	Scope  failover.Scope    `json:"scope"`
+	Reason string            `json:"reason"`
+	By     string            `json:"by"`
+	Signed bool              `json:"signed"` // by an operator's key
+	Given  time.Time         `json:"given"`
+	Until  time.Time         `json:"until,omitzero"`
+	Fact   uint64            `json:"fact,omitempty"` // 0: the council does not have it yet
 }
 
 // Pool is one pool with its spares.

@@ -100,7 +100,13 @@ func heldBy(r failover.HeldReason) string {
 	case failover.HeldBudget:
 		return "the budget is spent: it waits until the window allows one more"
 	case failover.HeldDisarmed:
-		return "the pool is not armed: this is what would have been done"
+		return "nothing is armed here, by fleet.yaml or by somebody's order: this is what would have been done"
+	case failover.HeldHold:
+		return "people hold it: it waits until the hold ends or is lifted (moonwatch resume)"
+	case failover.HeldMaintenance:
+		return "people work there: it waits until the maintenance ends or is lifted (moonwatch resume)"
+	case failover.HeldDryRun:
+		return "all gates are open and people only want to know: this is what would have been done"
 	case failover.HeldPoolEmpty:
 		return "no spare is free: it waits for a member to come back or to be added"
 	case failover.HeldEvidence:

@@ -3,11 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,25 +156,11 @@ func (x *application) show(p plan) {
 
 // operatorKey finds and reads the key.
 func (x *application) operatorKey(file string) (*pki.OperatorKey, error) {
-	path := x.key
-	if path == "" {
-		path = os.Getenv("MOONWATCH_OPERATOR_KEY")
+	key, err := loadOperatorKey(x.key, filepath.Dir(file))
+	if err == nil && key == nil {
+		return nil, errNoKey
 	}
-	if path == "" {
-		beside := filepath.Join(filepath.Dir(file), "operator.key")
-		if _, err := os.Stat(beside); errors.Is(err, fs.ErrNotExist) {
-			return nil, usage("who signs this? Want an operator's key: --operator-key FILE or MOONWATCH_OPERATOR_KEY")
-		}
-		path = beside
-	}
-	key, err := pki.LoadOperatorKey(path)
-	if err != nil {
-		return nil, err
-	}
-	if len(key.Grant) == 0 {
-		return nil, fmt.Errorf("operator key %s: it carries no grant of a CA: use the one that 'moonwatch init' wrote", path)
-	}
-	return key, nil
+	return key, err
 }
 
 // confirm asks whoever sits at the terminal.
@@ -209,17 +192,7 @@ func (x *application) confirm(ctx context.Context) error {
 // signFleet puts a fleet into a command of this cluster that an operator
 // stands behind.
 func signFleet(page *status.Page, fleet *member.Fleet, key *pki.OperatorKey, now time.Time) (consensus.Command, error) {
-	id := make([]byte, 8)
-	_, _ = rand.Read(id) // it crashes the process rather than fail
-	c, err := consensus.NewCommand(consensus.KindFleet, "fleet-"+hex.EncodeToString(id), page.Self.Name, now, fleet)
-	if err != nil {
-		return consensus.Command{}, err
-	}
-	c.Warrant = &consensus.Warrant{
-		Operator: key.Name, Key: key.PublicKey(), Grant: key.Grant,
-		Signature: key.Sign(consensus.SignedText(page.Cluster, c)),
-	}
-	return c, nil
+	return signed(page, consensus.KindFleet, fleet, key, now)
 }
 
 // commit hands the command in and waits for the council.

@@ -100,6 +100,13 @@ func printStatus(p *printer, page status.Page) {
 	for _, s := range m.Scopes {
 		more("", fmt.Sprintf("%s: %s, because %s", s.Scope, s.Name, s.Why))
 	}
+	for i, h := range page.Holds {
+		if i == 0 {
+			add("Holds", cell{h.Line(), warn})
+		} else {
+			more("", h.Line())
+		}
+	}
 	add("Cluster", word(page.Cluster))
 	more("", page.Headline)
 	add("Council", councilLine(page.Council))

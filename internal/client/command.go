@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/failover"
 )
 
 // pollEvery is how often Wait asks. A command is committed within a few
@@ -96,4 +97,31 @@ func (c *Client) Wait(ctx context.Context, id string) (Outcome, error) {
 			return Outcome{State: Pending}, fmt.Errorf("wait for command %s: %w", id, err)
 		}
 	}
+}
+
+// Hold has the agent give a hold in its own name, which needs no operator's key:
+// it can only stop things. What came of it is asked for by the id.
+func (c *Client) Hold(ctx context.Context, h failover.HoldGiven) (id string, err error) {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return "", fmt.Errorf("hold: %w", err)
+	}
+	const path = "/api/v1/holds"
+	a, err := c.ask(ctx, http.MethodPost, path, b)
+	if err != nil {
+		return "", err
+	}
+	if a.code != http.StatusAccepted {
+		if err = c.refused(path, a); errors.Is(err, ErrNotOffered) {
+			return "", fmt.Errorf("%w: a hold goes through the agent's unix socket, named with --agent unix:PATH", err)
+		}
+		return "", err
+	}
+	var said struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(a.body, &said); err != nil || said.ID == "" {
+		return "", fmt.Errorf("ask the agent at %s for %s: %w", c.address, path, ErrNotAgent)
+	}
+	return said.ID, nil
 }

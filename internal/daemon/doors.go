@@ -40,7 +40,7 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 		x.listeners = append(x.listeners, l)
 		x.servers = append(x.servers, &http.Server{
 			Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-			ErrorLog: zap.NewStdLog(d.log.Named(what)),
+			ErrorLog: zap.NewStdLog(d.log.Named(what)), ConnContext: withPeer,
 		})
 		return l.Addr(), nil
 	}
@@ -132,12 +132,13 @@ func (d *Daemon) pageHandler() http.Handler {
 }
 
 // socketHandler adds to the page's API what only the machine's own people may
-// do: hand in commands that an operator signed.
+// do: hand in commands that an operator signed, and hold.
 func (d *Daemon) socketHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", d.web)
 	mux.HandleFunc("POST /api/v1/commands", d.serveSubmit)
 	mux.HandleFunc("GET /api/v1/commands/{id...}", d.serveCommand)
+	mux.HandleFunc("POST /api/v1/holds", d.serveHold)
 	mux.HandleFunc("GET /api/v1/fleet", d.serveFleet)
 	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
 	mux.HandleFunc("GET /api/v1/audit/heads", d.serveHeads)

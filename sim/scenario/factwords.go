@@ -17,6 +17,10 @@ import (
 func (t *teller) agreed(f *consensus.Fact) {
 	e := Event{Lane: LaneCase, Raw: string(f.Command.Kind)}
 	switch {
+	case !f.Accepted && (f.Command.Kind == failover.KindDrain || f.Command.Kind == failover.KindSwitchover || f.Command.Kind == failover.KindHold):
+		e.Text = fmt.Sprintf("people are refused: %s", f.Reason)
+		t.tell(e)
+		return
 	case !f.Accepted:
 		e.Text, e.Raw = status.Line(*f), rawRefused
 		t.tell(e)
@@ -35,7 +39,11 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.cases = append(t.cases, f.Index)
 		e.Text = fmt.Sprintf("C-%d: slot %s has lost %s, its traffic goes elsewhere", f.Index, p.Slot, p.Subject)
 		if s, ok := t.w.State().Slot(p.Slot); ok && !s.Drained {
-			e.Text = fmt.Sprintf("C-%d: slot %s has lost %s, and keeps its traffic: too few would be left", f.Index, p.Slot, p.Subject)
+			why := "too few would be left"
+			if _, by, frozen := strings.Cut(t.drainOf(f.Index), "traffic stays: "); frozen && !strings.HasPrefix(by, "the drain") {
+				why = plainly(by)
+			}
+			e.Text = fmt.Sprintf("C-%d: slot %s has lost %s, and keeps its traffic: %s", f.Index, p.Slot, p.Subject, why)
 		}
 		t.tell(e)
 	case f.Command.Kind == failover.KindCaseStep:
@@ -57,12 +65,41 @@ func (t *teller) agreed(f *consensus.Fact) {
 		p := payload[failover.Returned](f)
 		e.Lane, e.Member, e.Text = LanePool, p.Member, fmt.Sprintf("%s is a spare again", p.Member)
 		t.tell(e)
+	case f.Command.Kind == failover.KindHold:
+		p := payload[failover.HoldGiven](f)
+		e.Lane, e.Text = LaneCouncil, fmt.Sprintf("H-%d: %s of %s", f.Index, p.Kind, p.Scope)
+		t.tell(e)
+	case f.Command.Kind == failover.KindSwitchover:
+		p := payload[failover.SwitchoverOrdered](f)
+		e.Member, e.State, e.Case = p.Subject, string(failover.Draining), f.Index
+		t.cases = append(t.cases, f.Index)
+		e.Text = fmt.Sprintf("C-%d: slot %s is to move away from %s", f.Index, p.Slot, p.Subject)
+		t.tell(e)
+	case f.Command.Kind == failover.KindDrain:
+		p := payload[failover.DrainOrdered](f)
+		e.Member, e.Text = p.Subject, fmt.Sprintf("the traffic of slot %s goes elsewhere", p.Slot)
+		if p.Back {
+			e.Text = fmt.Sprintf("slot %s has its traffic again", p.Slot)
+		}
+		t.tell(e)
+	case f.Command.Kind == failover.KindHoldLifted:
+		e.Lane, e.Text = LaneCouncil, "a hold is lifted"
+		t.tell(e)
 	default:
 		e.Text = status.Line(*f)
 		t.tell(e)
 	}
 	t.closed()
 	t.duties()
+}
+
+// drainOf is what the ledger says of the drain of a case that was just opened.
+func (t *teller) drainOf(id uint64) string {
+	c, ok := t.w.State().Case(id)
+	if !ok {
+		return ""
+	}
+	return c.History[len(c.History)-1].Detail
 }
 
 // inventory counts what a fleet consists of: a witness has no pool, and so is
@@ -184,6 +221,9 @@ func (t *teller) step(p failover.CaseStep) string {
 	case failover.Restarting:
 		return fmt.Sprintf("%s restarts the service of %s", c.subject, c.slot)
 	case failover.Fencing:
+		if x, ok := t.w.State().Case(p.Case); ok && x.Planned {
+			return fmt.Sprintf("a spare will be put in for %s%s", c.subject, detail)
+		}
 		return fmt.Sprintf("%s will be replaced%s", c.subject, detail)
 	case failover.Activating:
 		return fmt.Sprintf("spare %s activates slot %s", spare, c.slot)

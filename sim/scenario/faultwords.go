@@ -54,10 +54,18 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.LyingActions:   {"{whom}: actions say done and do nothing", "{whom}: actions do what they say"},
 	sim.UnknownActions: {"{whom}: actions are done, and their answers are lost", "{whom}: actions answer again"},
 
-	sim.Lie:    {"{whom}: the agent says down about everybody", "{whom}: the agent says the truth again"},
-	sim.Defame: {"{whom}: the agent says down about {other}", "{whom}: the agent says the truth again"},
-	sim.Forge:  {"{whom}: the agent hands in what is not its to decide", "{whom}: the agent keeps to its own again"},
-	sim.Flood:  {"{host}: {times} as many requests come", "{host}: as many requests come as before"},
+	sim.Lie:              {"{whom}: the agent says down about everybody", "{whom}: the agent says the truth again"},
+	sim.Defame:           {"{whom}: the agent says down about {other}", "{whom}: the agent says the truth again"},
+	sim.Forge:            {"{whom}: the agent hands in what is not its to decide", "{whom}: the agent keeps to its own again"},
+	sim.OrderHold:        {"people hold {whom}", "the hold of {whom} ends"},
+	sim.OrderFreeze:      {"people freeze {whom}", "the freeze of {whom} ends"},
+	sim.OrderDisarm:      {"people disarm {whom}", "{whom}: armed again"},
+	sim.OrderMaintenance: {"people begin to work at {whom}", "the work at {whom} is done"},
+	sim.OrderDrain:       {"people drain {whom}", "people give {whom} its traffic back"},
+	sim.OrderSwitchover:  {"people move the slot of {whom}", ""},
+	sim.OrderDryRun:      {"people want only to know what would be done with {whom}", "the dry run of {whom} ends"},
+
+	sim.Flood: {"{host}: {times} as many requests come", "{host}: as many requests come as before"},
 }
 
 // faultWords is what to say when a fault begins, and when it ends. A kind that

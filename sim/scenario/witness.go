@@ -129,12 +129,17 @@ func (x *witness) agreed(h sim.Happening) {
 	case failover.KindCaseOpened:
 		p := payload[failover.CaseOpened](f)
 		x.cases[f.Index] = caseOf{p.Subject, p.Slot}
+	case failover.KindSwitchover:
+		p := payload[failover.SwitchoverOrdered](f)
+		x.cases[f.Index] = caseOf{p.Subject, p.Slot}
 	case failover.KindCaseStep:
 		p := payload[failover.CaseStep](f)
 		x.stale[x.cases[p.Case].slot] = true
 		switch p.To {
 		case failover.Cutover:
-			x.failovers++
+			if c, ok := x.w.State().Case(p.Case); !ok || !c.Planned {
+				x.failovers++
+			}
 		case failover.Restarting:
 			x.restarts++
 		default: // counted by their beginning
