@@ -68,6 +68,62 @@ var stories = map[string]story{
 			{sim.Fault{At: 110 * s, Do: sim.Sicken, Whom: ids("web-3"), For: 30 * s}, 5 * s},
 		},
 	},
+	"leased": {
+		about: "occupants of leased slots are cut off, lose their agent, or stand still",
+		fleet: leased, storm: 250 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Isolate, Whom: ids("web-4"), For: 40 * s}, 5 * s},
+			{sim.Fault{At: 130 * s, Do: sim.KillAgent, Whom: ids("web-3"), For: 40 * s}, 5 * s},
+			{sim.Fault{At: 200 * s, Do: sim.Pause, Whom: ids("web-2"), For: 30 * s}, 5 * s},
+		},
+	},
+	"fast-leader": {
+		about: "the councillors' clocks are as fast as the protocol bears, and an occupant is lost",
+		fleet: leased, storm: 80 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.ClockDrift, Whom: ids("web-0", "web-1", "web-2", "web-3", "web-4"), Share: 0.01, For: 55 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("spare-0", "web-4"), For: 40 * s}, 5 * s},
+		},
+	},
+	"deaf-to-its-observers": {
+		about: "an occupant hears nobody, and goes on asking for its lease",
+		fleet: leased, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Deafen, Whom: ids("web-4"), For: 45 * s}, 5 * s},
+		},
+	},
+	"cut-off-with-the-leader": {
+		about: "two councillors are cut off together, one of them may lead, both occupy a slot",
+		fleet: leased, storm: 100 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Isolate, Whom: ids("web-0", "web-4"), For: 50 * s}, 5 * s},
+		},
+	},
+	"office-handed-over": {
+		about: "councillors whose clocks are off hand over their office just when an occupant is lost",
+		fleet: leased, storm: 120 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.ClockJump, Whom: ids("web-0", "web-1"), Delay: 10 * s, For: 80 * s}, 0},
+			{sim.Fault{At: 31 * s, Do: sim.Isolate, Whom: ids("web-4"), For: 50 * s}, 4 * s},
+		},
+	},
+	"voter-restarts": {
+		about: "of three councillors one leads and dies, one restarts, and one has not heard of the leader for a while",
+		fleet: leasedByThree, storm: 100 * s,
+		faults: []fault{
+			{sim.Fault{At: 28 * s, Do: sim.Cut, Whom: ids("m-000"), Other: ids("m-002"), For: 60 * s}, 0},
+			{sim.Fault{At: 31 * s, Do: sim.Crash, Whom: ids("m-000"), For: 50 * s}, 500 * ms},
+			{sim.Fault{At: 31 * s, Do: sim.KillAgent, Whom: ids("m-001"), For: 10 * ms}, 500 * ms},
+		},
+	},
+	"spares-do-not-answer": {
+		about: "the spares start the service, and nobody hears of it",
+		fleet: leased, storm: 200 * s,
+		faults: []fault{
+			{sim.Fault{At: 25 * s, Do: sim.UnknownActions, Whom: ids("spare-0", "spare-1"), For: 120 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 100 * s}, 5 * s},
+		},
+	},
 	"two-cases-one-spare": {
 		about: "two occupants of a fleet that may replace two at once die together, and one spare is left",
 		fleet: oneSpareForSixty, storm: 90 * s,
@@ -286,6 +342,15 @@ func exclusive() sim.Config {
 	cfg := demo()
 	cfg.Fleet.Pools[0].Exclusive = true
 	cfg.Fleet.Pools[0].Fence = []string{"self"}
+	return cfg
+}
+
+// leased is a fleet whose slots are exclusive, each with a keeper that ends its lease.
+func leased() sim.Config { return sim.Exclusive(demo()) }
+
+func leasedByThree() sim.Config {
+	cfg := sim.Exclusive(sim.Fleet(6))
+	cfg.Fleet.Profile = "demo"
 	return cfg
 }
 
