@@ -244,7 +244,7 @@ func (e *Executor) start(now time.Time, d DoStep, out []ExecutorEffect) []Execut
 		return out // the next grant wakes it
 	}
 	delete(e.retryAt, d.Key)
-	if d.Action == "" {
+	if d.Action == "" && !e.keeperStops(d.Key) {
 		// A pool without this action has nothing to run; the step is done.
 		return e.finished(now, StepDone{Key: d.Key, Result: ResultDone, Detail: "no action installed for it"}, out)
 	}

@@ -25,6 +25,8 @@ func (e *Executor) again(now time.Time, due []DoStep) []DoStep {
 		switch {
 		case s == nil || s.ID != slot || s.Epoch != l.Epoch:
 			continue // no longer its own; what may be left over is stopped anyway
+		case !e.st.exclusive(slot):
+			continue // nobody ends a replicated one
 		case s.Case != 0 && e.st.s.Cases[s.Case].stepping():
 			continue
 		}
@@ -50,6 +52,16 @@ func (e *Executor) mayRun(now time.Time, k StepKey) bool {
 	if k.Step == StepStop {
 		return true
 	}
-	pool, ok := e.st.ledger.Fleet().PoolOfSlot(k.Slot)
-	return !ok || !pool.Exclusive || e.leased != nil && e.leased(now, k.Slot, k.Epoch)
+	return !e.st.exclusive(k.Slot) || e.leased != nil && e.leased(now, k.Slot, k.Epoch)
+}
+
+// keeperStops reports a stop that is more than an action: an exclusive slot's
+// enforcer ends it, whether or not the pool brings a program for that.
+func (e *Executor) keeperStops(k StepKey) bool {
+	return k.Step == StepStop && e.st.exclusive(k.Slot)
+}
+
+func (st *State) exclusive(slot member.SlotID) bool {
+	pool, ok := st.ledger.Fleet().PoolOfSlot(slot)
+	return ok && pool.Exclusive
 }

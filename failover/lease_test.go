@@ -247,6 +247,26 @@ func TestOnlyAMemberSpeaksOfItsOwnEnforcer(t *testing.T) {
 	}
 }
 
+// A pool may bring no program that stops its service: the keeper ends an exclusive
+// slot all the same, and a word that nothing had to be done would be a proof of nothing.
+func TestTheStopOfAnExclusiveSlotIsAskedForEvenWithoutAProgram(t *testing.T) {
+	for exclusive, want := range map[bool]int{true: 1, false: 0} {
+		f := webFleet(5, 3, 2, 2)
+		f.Pools[0].Exclusive, f.Pools[0].Actions.Stop = exclusive, ""
+		x := newTale(t, f)
+		e := NewExecutor("web-6", x.state, Holding{"slot-0": 1}, x.now)
+		steps := 0
+		for _, out := range e.Step(x.now, ExecutorWoken{}) {
+			if s, ok := out.(DoStep); ok && s.Key.Step == StepStop {
+				steps++
+			}
+		}
+		if steps != want {
+			t.Errorf("exclusive %v: %d stops are asked for, want %d", exclusive, steps, want)
+		}
+	}
+}
+
 // An occupant whose service the enforcer stopped starts it again under a new lease,
 // and without one it does nothing.
 func TestWhatALeaseEndedIsStartedUnderTheNextOne(t *testing.T) {

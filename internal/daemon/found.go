@@ -44,6 +44,9 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ledger.db in %s: %w: move that file away, and no other, and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
 	}
+	if err := d.checkLeases(m); err != nil {
+		return err
+	}
 	d.restoreFeed(m)
 	if fl := m.Ledger().Fleet(); fl != nil {
 		d.fleet.Store(&fleetInForce{Fact: m.Ledger().FleetIndex(), Fleet: fl})

@@ -56,6 +56,8 @@ func (d *Daemon) driverOf(e mind.DoStep) driver.Driver {
 	pool, _ := d.mind.Ledger().Fleet().Pool(e.Pool)
 	action := driver.NewExec(d.actions, e.Action, "", d.journal).Behind(d.entering(pool, e.Key))
 	switch {
+	case e.Key.Step == failover.StepStop && pool.Exclusive && d.keeper != nil && e.Action == "":
+		return driver.NewSelfFence(noAction{action}, d.emptied(e.Key))
 	case e.Key.Step == failover.StepStop && pool.Exclusive && d.keeper != nil:
 		return driver.NewSelfFence(action, d.emptied(e.Key))
 	case e.Key.Step == failover.StepStop && e.Key.Case != 0:
