@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "demo-service":
 			os.Exit(RunService(context.Background(), os.Args[2:], os.Stderr))
+		case "demo-witnessed":
+			os.Exit(runWitnessed(os.Args[2:]))
 		case "agent":
 			time.Sleep(time.Minute)
 			return

@@ -1,0 +1,259 @@
+//go:build real
+
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/internal/program"
+	"moonwatch/member"
+	"moonwatch/status"
+)
+
+// sole is a running cluster whose slots are exclusive, each member with a keeper.
+type sole struct {
+	*launcher
+
+	witness *witness
+	keepers map[member.ID]program.Process
+}
+
+// startSole brings the demo's cluster up with exclusive slots.
+func startSole(t *testing.T, ctx context.Context) *sole {
+	t.Helper()
+	ownTemp(t)
+	exe, err := moonwatch()
+	must(t, err)
+	l, err := newLauncher(Options{Err: os.Stderr, Exe: exe, Profile: "demo"})
+	must(t, err)
+	s := &sole{launcher: l, witness: newWitness(t), keepers: map[member.ID]program.Process{}}
+	t.Cleanup(func() { must(t, l.close(t.Failed())) })
+	enforced := map[member.ID]bool{}
+	l.onFact = func(f consensus.Fact) {
+		if p, err := consensus.DecodePayload[failover.Enforcer](f); f.Command.Kind == failover.KindEnforcer && err == nil && p.Kind != "" {
+			enforced[f.Command.Proposer] = true
+		}
+	}
+	for _, c := range l.children {
+		s.equip(t, exe, c)
+	}
+	must(t, s.up(ctx, func() bool { return len(enforced) == len(l.children) }))
+	return s
+}
+
+// equip gives a member a keeper, and a service that enters it.
+func (s *sole) equip(t *testing.T, exe string, c *child) {
+	t.Helper()
+	socket := filepath.Join(c.dir, "keeper.sock")
+	path := filepath.Join(c.dir, "agent.yaml")
+	text, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, append(text, fmt.Sprintf("keeper_socket: %q\n", socket)...), 0o600))
+
+	path = filepath.Join(c.dir, "service.sh")
+	text, err = os.ReadFile(path)
+	must(t, err)
+	begin := strings.Replace(string(text), `setsid "$exe" demo-service`,
+		fmt.Sprintf("MOONWATCH_WITNESS=%s setsid \"$exe\" keeper enter --socket %s -- %s demo-witnessed",
+			s.witness.conn.LocalAddr(), quote(socket), quote(testExe(t))), 1)
+	if begin == string(text) {
+		t.Fatal("service.sh does not start the service as it did")
+	}
+	must(t, os.WriteFile(path, []byte(begin), 0o600))
+
+	log, err := os.Create(filepath.Join(c.dir, "keeper.log"))
+	must(t, err)
+	defer log.Close() //nolint:errcheck // the keeper has its own handle
+	cmd := exec.Command(exe, "keeper", "--socket", socket, "--dir", filepath.Join(c.dir, "keeper"))
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	must(t, cmd.Start())
+	s.keepers[c.Name] = program.Identify(cmd.Process.Pid)
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // gone is what is wanted
+		_ = cmd.Wait()
+	})
+}
+
+// up starts the agents, applies the fleet and waits until it serves and every keeper
+// is known.
+func (s *sole) up(ctx context.Context, enforced func() bool) error {
+	l := s.launcher
+	if err := becomeSubreaper(); err != nil {
+		return err
+	}
+	background, quit := context.WithCancel(context.WithoutCancel(ctx))
+	l.quit = quit
+	l.background.Go(func() { l.reap(background) })
+	for _, c := range l.children {
+		if err := c.start(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if l.console, err = openConsole(ctx, l.kit, ears{fact: l.heardFact, page: l.heardPage, table: l.heardTable}); err != nil {
+		return err
+	}
+	if err := l.lead(ctx); err != nil {
+		return err
+	}
+	fleet, err := l.kit.fleet(l.present().Council.Leader)
+	if err != nil {
+		return err
+	}
+	fleet.Pools[0].Exclusive, fleet.Pools[0].Fence = true, []string{"self", "lease"}
+	command, err := l.kit.signed(fleet, time.Now())
+	if err == nil {
+		err = l.console.submit(ctx, command)
+	}
+	if err != nil {
+		return err
+	}
+	err = l.until(ctx, "not every slot is served, or not every keeper tested", func(p status.Page) bool {
+		n := 0
+		for _, x := range p.Slots {
+			if x.State == status.SlotServing {
+				n++
+			}
+		}
+		return n == slots && enforced()
+	})
+	l.say("%d exclusive slots are served, each under a lease", slots)
+	return err
+}
+
+// occupant of a slot that is not the leader, or the leader.
+func (s *sole) occupant(leads bool) (*child, member.SlotID, error) {
+	p := s.present()
+	for _, x := range p.Slots {
+		if (x.Occupant == p.Council.Leader) == leads {
+			c, err := s.child(x.Occupant)
+			return c, x.ID, err
+		}
+	}
+	return nil, "", errors.New("no such occupant")
+}
+
+// member is all that runs on one: keeper first, as the kernel would run it no later
+// than the others.
+func (s *sole) member(c *child) []program.Process {
+	all := []program.Process{s.keepers[c.Name]}
+	if p, err := c.service(); err == nil {
+		all = append(all, p)
+	}
+	return append(all, c.process)
+}
+
+func (s *sole) signal(c *child, sig syscall.Signal) error {
+	var failed error
+	for _, p := range s.member(c) {
+		failed = errors.Join(failed, send(p, sig))
+	}
+	return failed
+}
+
+// lose lets the occupant of a slot be lost, waits until another one serves, brings the
+// first one back 60 s after its loss, and says what the witness saw.
+func (s *sole) lose(t *testing.T, ctx context.Context, fault string, leads bool) (took time.Duration) {
+	t.Helper()
+	c, slot, err := s.occupant(leads)
+	must(t, err)
+	before := s.witness.of(slot)
+	lost := time.Now()
+	switch fault {
+	case "isolate":
+		must(t, s.isolate(c, true))
+	case "kill-agent":
+		must(t, c.signal(syscall.SIGKILL))
+	case "freeze":
+		must(t, s.signal(c, syscall.SIGSTOP))
+	}
+	must(t, s.until(ctx, fault+" of "+string(c.Name)+": nobody else serves "+string(slot), func(p status.Page) bool {
+		for _, x := range p.Slots {
+			if x.ID == slot {
+				return x.Occupant != c.Name && x.State == status.SlotServing
+			}
+		}
+		return false
+	}))
+	took = time.Since(lost)
+	s.say("%s of %s: %s is served by another one after %.1f s", fault, c.Name, slot, took.Seconds())
+	time.Sleep(time.Until(lost.Add(sixty())))
+	switch fault {
+	case "isolate":
+		must(t, s.isolate(c, false))
+	case "kill-agent":
+		must(t, c.restart())
+	case "freeze":
+		must(t, s.signal(c, syscall.SIGCONT))
+	}
+	time.Sleep(3 * time.Second) // it sees what has become of its slot
+	after := s.witness.of(slot)
+	if len(after) <= len(before) {
+		t.Fatalf("the witness heard nobody new: %+v", after)
+	}
+	old, next := after[len(before)-1], after[len(after)-1]
+	s.say("the witness: %s wrote until %.3f s before %s began; %d late writes of %d", old.by, (next.first - old.last).Seconds(), next.by, old.late, old.writes)
+	if fault != "freeze" && old.late > 0 || fault == "freeze" && old.late > lateWrites {
+		t.Errorf("%s of %s: %d writes at slot epoch %d came while %s wrote at %d: %+v", fault, c.Name, old.late, old.epoch, next.by, next.epoch, after)
+	}
+	return took
+}
+
+// lateWrites is what a service may manage to write between its own waking and its
+// keeper's, when a whole member is stopped and goes on: they carry an older slot
+// epoch, and a receiver that looks at that refuses them (docs/adr/015).
+const lateWrites = 20
+
+// sixty is how long a member is lost: 60 s, or MOONWATCH_LOST.
+func sixty() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("MOONWATCH_LOST")); err == nil {
+		return d
+	}
+	return time.Minute
+}
+
+// TestAnExclusiveSlotIsNeverServedTwice loses the occupant of an exclusive slot in
+// three ways, MOONWATCH_RUNS (1) times each, every time in a new cluster, with a
+// witness that all occupants write to.
+func TestAnExclusiveSlotIsNeverServedTwice(t *testing.T) {
+	runs := 1
+	if n, err := strconv.Atoi(os.Getenv("MOONWATCH_RUNS")); err == nil {
+		runs = n
+	}
+	for _, fault := range []string{"isolate", "kill-agent", "freeze"} {
+		for i := range runs {
+			t.Run(fmt.Sprintf("%s-%d", fault, i+1), func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+				defer cancel()
+				s := startSole(t, ctx)
+				took := s.lose(t, ctx, fault, false)
+				t.Logf("%s: served again after %v", fault, took.Round(10*time.Millisecond))
+				if took < 5*time.Second {
+					t.Errorf("served after %v: nobody waited for the lease", took)
+				}
+			})
+		}
+	}
+}
+
+func TestTheLeaderDyingWithItsExclusiveSlotIsServedAgain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	s := startSole(t, ctx)
+	took := s.lose(t, ctx, "freeze", true)
+	t.Logf("the leader too: served again after %v", took.Round(10*time.Millisecond))
+}
