@@ -31,7 +31,7 @@ type sole struct {
 }
 
 // startSole brings the demo's cluster up with exclusive slots.
-func startSole(t *testing.T, ctx context.Context) *sole {
+func startSole(ctx context.Context, t *testing.T) *sole {
 	t.Helper()
 	ownTemp(t)
 	exe, err := moonwatch()
@@ -75,7 +75,7 @@ func (s *sole) equip(t *testing.T, exe string, c *child) {
 
 	log, err := os.Create(filepath.Join(c.dir, "keeper.log"))
 	must(t, err)
-	defer log.Close() //nolint:errcheck // the keeper has its own handle
+	defer log.Close()
 	cmd := exec.Command(exe, "keeper", "--socket", socket, "--dir", filepath.Join(c.dir, "keeper"))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = environment()
@@ -167,7 +167,7 @@ func (s *sole) signal(c *child, sig syscall.Signal) error {
 
 // lose lets the occupant of a slot be lost, waits until another one serves, brings the
 // first one back 60 s after its loss, and says what the witness saw.
-func (s *sole) lose(t *testing.T, ctx context.Context, fault string, leads bool) (took time.Duration) {
+func (s *sole) lose(ctx context.Context, t *testing.T, fault string, leads bool) (took time.Duration) {
 	t.Helper()
 	c, slot, err := s.occupant(leads)
 	must(t, err)
@@ -239,8 +239,8 @@ func TestAnExclusiveSlotIsNeverServedTwice(t *testing.T) {
 			t.Run(fmt.Sprintf("%s-%d", fault, i+1), func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 				defer cancel()
-				s := startSole(t, ctx)
-				took := s.lose(t, ctx, fault, false)
+				s := startSole(ctx, t)
+				took := s.lose(ctx, t, fault, false)
 				t.Logf("%s: served again after %v", fault, took.Round(10*time.Millisecond))
 				if took < 5*time.Second {
 					t.Errorf("served after %v: nobody waited for the lease", took)
@@ -253,7 +253,7 @@ func TestAnExclusiveSlotIsNeverServedTwice(t *testing.T) {
 func TestTheLeaderDyingWithItsExclusiveSlotIsServedAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	s := startSole(t, ctx)
-	took := s.lose(t, ctx, "freeze", true)
+	s := startSole(ctx, t)
+	took := s.lose(ctx, t, "freeze", true)
 	t.Logf("the leader too: served again after %v", took.Round(10*time.Millisecond))
 }
