@@ -164,7 +164,7 @@ func (l *launcher) watch(ctx context.Context, deadline time.Time, p plot) (s *st
 	defer func() {
 		cancel()
 		if !over {
-			<-played // it was told to end
+			<-played //nolint:errcheck // it was told to end
 		}
 	}()
 	tick := time.NewTicker(50 * time.Millisecond)
