@@ -14,6 +14,7 @@ import (
 const (
 	sentOver          = 10 * time.Second
 	calmBytes         = 10_000
+	calmBytesEach     = 300 // of the leader, for each exclusive slot: a grant a second, and its part in what confirms it
 	stormBytes        = 500_000
 	stormBytesEach    = 10_000 // for each member
 	stormMessages     = 1_000
@@ -67,10 +68,25 @@ func (c *checker) sent() {
 		b, n := m.sentBytes-t.bytes[i], m.sentMessages-t.messages[i]
 		t.bytes[i], t.messages[i] = m.sentBytes, m.sentMessages
 		if !first && m.mind != nil {
-			c.sends(m, perSecond(b, over), bytes, perSecond(n, over), messages)
+			most := bytes
+			if bytes == calmBytes && m.id == w.Leader() {
+				most += calmBytesEach * c.soleSlots()
+			}
+			c.sends(m, perSecond(b, over), most, perSecond(n, over), messages)
 		}
 	}
 	t.at, t.facts = w.now, len(w.facts)
+}
+
+// soleSlots counts the slots that are held by lease.
+func (c *checker) soleSlots() int {
+	n := 0
+	for _, s := range c.books.slots {
+		if s.sole {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *checker) sends(m *machine, bytes, mostBytes, messages, mostMessages int) {
