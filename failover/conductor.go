@@ -65,7 +65,8 @@ type Conductor struct {
 	asked    map[member.ID]time.Time
 	proposed map[string]time.Time
 	sights   sights
-	lessor   *Lessor // nil: no lease is a proof
+	accused  []member.ID // of this Step
+	lessor   *Lessor     // nil: no lease is a proof
 	wake     time.Time
 }
 
@@ -104,6 +105,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	default:
 		panic(fmt.Sprintf("failover: unknown event %T", ev))
 	}
+	c.accused = accused
 	c.sights.look(now, c.st)
 	c.wake = now.Add(calmBeat)
 	if len(accused) > 0 || len(c.st.OpenCases()) > 0 || len(c.st.ledger.Condemned()) > 0 {
@@ -375,7 +377,7 @@ func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []Condu
 		}
 		return c.step(now, x, Escalated, CaseStep{Detail: "no free spare in pool " + x.Pool}, out)
 	}
-	return c.step(now, x, Activating, CaseStep{Spare: free[0]}, out)
+	return c.step(now, x, Activating, CaseStep{Spare: c.unaccused(free)}, out)
 }
 
 // verify waits until the observers of the one who shall serve say that its

@@ -93,6 +93,7 @@ type Executor struct {
 	done    map[StepKey]bool
 	retryAt map[StepKey]time.Time
 	tries   map[StepKey]int
+	prover  prover
 	lapsed  map[member.SlotID]Lapsed
 	leased  func(now time.Time, slot member.SlotID, epoch member.SlotEpoch) bool
 	wake    time.Time
@@ -120,6 +121,10 @@ func (e *Executor) Step(now time.Time, ev ExecutorEvent) []ExecutorEffect {
 	switch ev := ev.(type) {
 	case ExecutorWoken:
 	case StepDone:
+		if ev.Key.Step == StepTest {
+			out = e.proven(ev, out)
+			break
+		}
 		out = e.finished(now, ev, out)
 	case Lapsed:
 		e.lapsed[ev.Slot] = ev
@@ -129,6 +134,9 @@ func (e *Executor) Step(now time.Time, ev ExecutorEvent) []ExecutorEffect {
 	e.wake = now.Add(executorBeat)
 	if t := e.st.Use(e.self).LetGo; now.Before(t) {
 		e.wake = earliest(e.wake, t)
+	}
+	if d, due := e.test(now); due {
+		out = append(out, d)
 	}
 	for _, d := range e.due(now) {
 		out = e.start(now, d, out)
@@ -223,6 +231,7 @@ func (e *Executor) want(k StepKey, deadline time.Time) DoStep {
 			d.Action = pool.Actions.Restart
 		case StepStop:
 			d.Action = pool.Actions.Stop
+		case StepTest: // no action
 		}
 	}
 	return d

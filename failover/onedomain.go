@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"moonwatch/agent"
 	"moonwatch/consensus"
 	"moonwatch/member"
 )
@@ -150,6 +151,7 @@ type vigil struct {
 	since  time.Time               // nothing has changed since
 	agreed map[member.ID]time.Time // when everybody said that this one is lost
 	asked  map[member.ID]time.Time
+	told   bool // everybody agreed once: what speaks against the fall is for people to know
 }
 
 // watch keeps the vigil: it begins when one failure domain alone is open and
@@ -214,12 +216,12 @@ func (b *Brake) fall(now time.Time) (f *Fallen, obstacle string) {
 		return nil, ""
 	}
 	round := 2*rollAgain + time.Duration(len(v.open))*rollPause // a larger domain takes longer to be asked about
+	lost := v.lost(now, round)
+	v.told = v.told || lost
 	switch {
-	case !v.lost(now, rollCalm+round):
-		return nil, ""
-	case b.obstacle(now) != "":
+	case v.told && b.obstacle(now) != "": // it is not taken back while nothing changes
 		return nil, b.obstacle(now)
-	case !v.lost(now, round):
+	case !lost:
 		return nil, ""
 	default:
 		return &Fallen{Domain: v.domain, Members: v.open, Since: now}, ""
@@ -256,9 +258,11 @@ func (b *Brake) Looked(l SecondLook) {
 	if v == nil || !slices.Contains(v.open, l.Subject) {
 		return
 	}
-	delete(v.agreed, l.Subject)
-	if l.Agreed && !l.Called.Before(v.since) {
+	switch {
+	case l.Agreed && !l.Called.Before(v.since):
 		v.agreed[l.Subject] = l.Called
+	case l.Agent != agent.Down && l.Service != agent.Down:
+		delete(v.agreed, l.Subject)
 	}
 }
 

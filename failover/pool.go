@@ -10,11 +10,17 @@ import (
 )
 
 // FreeSpares lists the spares that a case may claim, best first: in another failure
-// domain than the victim's, which may be about to follow it, then in one with few
-// occupants of the pool, then the one that was used longest ago.
+// domain than the victim's, which may be about to follow it, then in one where nobody
+// else is condemned, then in one with few occupants of the pool, then the one that
+// failed least, then the one that was used longest ago.
 func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 	roster := st.ledger.Roster()
-	occupants := map[member.FailureDomain]int{}
+	occupants, troubled := map[member.FailureDomain]int{}, map[member.FailureDomain]int{}
+	for _, id := range st.Unsettled(now) {
+		if id != c.Subject {
+			troubled[roster.Domain(id)] = 1
+		}
+	}
 	for _, s := range st.s.Slots {
 		if s.Pool == c.Pool && s.Occupant != "" && s.Occupant != c.Subject {
 			occupants[roster.Domain(s.Occupant)]++
@@ -34,6 +40,7 @@ func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 		da, db := roster.Domain(a), roster.Domain(b)
 		return cmp.Or(
 			cmp.Compare(count(da == victim), count(db == victim)),
+			cmp.Compare(troubled[da], troubled[db]),
 			cmp.Compare(occupants[da], occupants[db]),
 			cmp.Compare(st.Strikes(now, a), st.Strikes(now, b)),
 			st.s.Uses[a].LastUsed.Compare(st.s.Uses[b].LastUsed),
@@ -57,6 +64,9 @@ func (st *State) claimable(now time.Time, id member.ID) error {
 		return fmt.Errorf("%s is no spare", id)
 	}
 	if err := st.enforceable(now, id); err != nil {
+		return err
+	}
+	if err := st.Ready(now, id); err != nil {
 		return err
 	}
 	if v, stands := st.ledger.Standing(id); stands {
@@ -84,4 +94,15 @@ func (st *State) checkClaim(now time.Time, c *Case, spare member.ID) error {
 		return fmt.Errorf("case %s: claim %s: %s", c.Name(), spare, h.why())
 	}
 	return nil
+}
+
+// unaccused is the first spare that its observers reach just now: two accusers are
+// not a verdict yet, and enough to prefer another one. If all are accused, the first.
+func (c *Conductor) unaccused(free []member.ID) member.ID {
+	for _, id := range free {
+		if !slices.Contains(c.accused, id) {
+			return id
+		}
+	}
+	return free[0]
 }

@@ -46,6 +46,7 @@ type Use struct {
 	Case   uint64        `json:"case,omitempty"`
 	Since  time.Time     `json:"since"`
 	Struck []time.Time   `json:"struck,omitempty"` // when it failed, within the strike window
+	Proof  *Proof        `json:"proof,omitempty"`  // its last word about its own readiness
 	// Leftover is what may still run here and must be seen stopped before the
 	// member is a spare again.
 	Leftover map[member.SlotID]member.SlotEpoch `json:"leftover,omitempty"`
@@ -204,7 +205,7 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindReturned:
 		p, _ := consensus.DecodePayload[Returned](f)
 		u := st.s.Uses[p.Member]
-		*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, LastUsed: u.LastUsed}
+		*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, Proof: u.Proof, LastUsed: u.LastUsed}
 	case KindEnforcer:
 		p, _ := consensus.DecodePayload[Enforcer](f)
 		st.enforcerSaid(f, p)

@@ -353,6 +353,8 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 	by := f.Command.Proposer
 	u := st.s.Uses[by]
 	switch {
+	case p.Step == StepTest:
+		u.Proof = &Proof{At: f.Time, Good: p.Done, Says: p.Detail}
 	case !p.Done:
 	case p.Step == StepStop && u.Leftover[p.Slot] <= p.Epoch:
 		delete(u.Leftover, p.Slot)

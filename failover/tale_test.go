@@ -27,11 +27,13 @@ type tale struct {
 	executors map[member.ID]*Executor
 	accused   []member.ID
 
-	looks   map[member.ID][2]agent.Stance // what a roll call would say: agent, service
-	results map[member.ID]StepResult      // of steps done there; ResultUnknown+1: never ends
-	due     []later
-	note    func(string)
-	stepped map[member.ID]int
+	looks    map[member.ID][2]agent.Stance // what a roll call would say: agent, service
+	results  map[member.ID]StepResult      // of steps done there; ResultUnknown+1: never ends
+	tests    map[member.ID]StepResult      // of a member's tests of itself
+	findings map[member.ID]string
+	due      []later
+	note     func(string)
+	stepped  map[member.ID]int
 }
 
 type later struct {
@@ -70,7 +72,7 @@ func newTale(t testing.TB, fleet member.Fleet) *tale {
 	t.Helper()
 	x := &tale{
 		t: t, now: noon, raft: 1, state: NewState(), executors: map[member.ID]*Executor{}, note: func(string) {},
-		looks: map[member.ID][2]agent.Stance{}, results: map[member.ID]StepResult{}, stepped: map[member.ID]int{},
+		looks: map[member.ID][2]agent.Stance{}, results: map[member.ID]StepResult{}, tests: map[member.ID]StepResult{}, findings: map[member.ID]string{}, stepped: map[member.ID]int{},
 	}
 	x.ledger = consensus.NewLedger(x.state)
 	x.state.Bind(x.ledger)
@@ -84,6 +86,9 @@ func newTale(t testing.TB, fleet member.Fleet) *tale {
 		e := NewExecutor(m.ID, x.state, nil, x.now)
 		e.Leased(func(time.Time, member.SlotID, member.SlotEpoch) bool { return true })
 		x.executors[m.ID] = e
+		if u := x.state.s.Uses[m.ID]; u != nil {
+			u.Proof = &Proof{At: x.now, Good: true}
+		}
 	}
 	x.lessor = NewLessor(x.state)
 	x.lessor.Lead(x.now)
@@ -185,6 +190,12 @@ func (x *tale) execute(id member.ID, effects []ExecutorEffect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case DoStep:
+			if e.Key.Step == StepTest {
+				x.after(0, func() {
+					x.execute(id, x.executors[id].Step(x.now, StepDone{Key: e.Key, Result: x.tests[id], Detail: x.findings[id]}))
+				})
+				continue
+			}
 			x.stepped[id]++
 			x.note(fmt.Sprintf("%s runs %s for %s at slot epoch %d", id, e.Action, e.Key.Slot, e.Key.Epoch))
 			if r := x.results[id]; r != neverEnds {

@@ -179,6 +179,16 @@ func membersOf(in Input) []Member {
 			Leftover:  slices.Sorted(maps.Keys(u.Leftover)),
 			Observers: l.Overlay().ObserversOf(m.ID),
 		}
+		if u.Duty != "" && u.Duty != failover.Occupant {
+			err := in.State.Ready(in.Now, m.ID)
+			if x.Ready = err == nil; err != nil {
+				x.NotReady = strings.TrimPrefix(err.Error(), string(m.ID)+" ")
+			}
+			if u.Proof != nil {
+				x.Proven = u.Proof.At
+			}
+			x.LastUsed = u.LastUsed
+		}
 		if v, stands := l.Standing(m.ID); stands {
 			x.Verdict, x.VerdictID, x.Since = v.Kind, verdictID(v.Index), v.Since
 		}
@@ -263,9 +273,12 @@ func poolsOf(in Input, p Page) []Pool {
 func (p *Pool) count(m Member) {
 	switch m.Duty {
 	case failover.Spare:
-		if m.Verdict != "" {
+		switch {
+		case m.Verdict != "":
 			p.Condemned++
-		} else {
+		case !m.Ready:
+			p.Unready++
+		default:
 			p.Free++
 		}
 	case failover.Claimed:

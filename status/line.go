@@ -160,6 +160,12 @@ func stepLine(p failover.CaseStep) string {
 }
 
 func reportLine(by member.ID, p failover.Report) string {
+	if p.Step == failover.StepTest {
+		if p.Done {
+			return fmt.Sprintf("%s says: it is ready", by)
+		}
+		return fmt.Sprintf("%s says: it is not ready: %s", by, p.Detail)
+	}
 	text := fmt.Sprintf("%s says: %s of %s at slot epoch %d", by, p.Step, p.Slot, p.Epoch)
 	if p.Case != 0 {
 		text = caseID(p.Case) + " " + text

@@ -132,9 +132,10 @@ type Pool struct {
 	Armed       bool   `json:"armed"` // false: everything is recorded as "would have"
 	Slots       int    `json:"slots"`
 	Serving     int    `json:"serving"`
-	Free        int    `json:"free"`      // spares that a case could claim, as far as verdicts tell
-	Claimed     int    `json:"claimed"`   // spares that a case is putting in
-	Condemned   int    `json:"condemned"` // spares under a verdict
+	Free        int    `json:"free"`              // spares that a case could claim, as far as verdicts and proofs tell
+	Claimed     int    `json:"claimed"`           // spares that a case is putting in
+	Condemned   int    `json:"condemned"`         // spares under a verdict
+	Unready     int    `json:"unready,omitempty"` // spares that have not proven lately that they are ready
 	Quarantined int    `json:"quarantined"`
 	BurnIn      int    `json:"burn_in"`
 	Floor       int    `json:"floor"` // below this many free spares people are told
@@ -185,8 +186,12 @@ type Member struct {
 	Addr       string                `json:"addr,omitempty"`
 	Councillor bool                  `json:"councillor,omitempty"`
 	Leader     bool                  `json:"leader,omitempty"`
-	Falls      int                   `json:"falls,omitempty"`    // graver verdicts since the last quiet day
-	Strikes    int                   `json:"strikes,omitempty"`  // how often it failed lately
+	Falls      int                   `json:"falls,omitempty"`   // graver verdicts since the last quiet day
+	Strikes    int                   `json:"strikes,omitempty"` // how often it failed lately
+	Ready      bool                  `json:"ready,omitempty"`   // proven, and the proof is young enough
+	NotReady   string                `json:"not_ready,omitempty"`
+	Proven     time.Time             `json:"proven,omitzero"` // when it last spoke about its own readiness
+	LastUsed   time.Time             `json:"last_used,omitzero"`
 	Leftover   []member.SlotID       `json:"leftover,omitempty"` // what may still run here and must be seen stopped
 	Observers  []member.ID           `json:"observers,omitempty"`
 }

@@ -41,8 +41,8 @@ func newStory(t *testing.T) *story {
 	return s
 }
 
-// serving has every occupant's service up, as if the facts that say so lay
-// before the story: it begins with fact 3.
+// serving has every occupant's service up and every spare proven, as if the facts
+// that say so lay before the story: it begins with fact 3.
 func (s *story) serving() {
 	s.t.Helper()
 	b, err := s.state.Snapshot()
@@ -55,6 +55,9 @@ func (s *story) serving() {
 	}
 	for _, slot := range x["slots"].(map[string]any) {
 		slot.(map[string]any)["started"] = true
+	}
+	for _, use := range x["uses"].(map[string]any) {
+		use.(map[string]any)["proof"] = map[string]any{"at": s.now, "good": true, "says": "ready"}
 	}
 	if b, err = json.Marshal(x); err != nil {
 		s.t.Fatal(err)

@@ -26,7 +26,7 @@ func TestReadCommandsPrintTables(t *testing.T) {
 		agent := agentWith(t, page, nil)
 		var b strings.Builder
 		for _, line := range []string{
-			"status", "members", "members -o wide", "slots -o wide", "verdicts", "verdicts -o wide", "failovers", "failovers -o wide",
+			"status", "members", "members -o wide", "slots -o wide", "spares -o wide", "verdicts", "verdicts -o wide", "failovers", "failovers -o wide",
 		} {
 			r := call(t, append(strings.Fields(line), "--agent", agent)...)
 			b.WriteString("$ moonwatch " + line + "\n" + r.out)

@@ -19,6 +19,10 @@ const pollEvery = time.Second
 // doStep runs an installed action for the mind and tells how it ended.
 func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 	k := e.Key
+	if k.Step == failover.StepTest {
+		d.testItself(ctx, e)
+		return
+	}
 	req := driver.Request{
 		Case: "-", Step: string(k.Step), Attempt: k.Attempt*1000 + e.Try, Member: d.self, Pool: e.Pool,
 		Slot: k.Slot, SlotEpoch: k.Epoch, Deadline: e.Deadline,

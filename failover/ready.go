@@ -1,0 +1,97 @@
+package failover
+
+import (
+	"fmt"
+	"time"
+
+	"moonwatch/member"
+)
+
+// A spare is worth what it is proven to be. Its observers prove all the time that it
+// can be reached: they probe it as they probe everybody, and a verdict or two
+// accusers rule it out. What only it can see it tests itself, and reports: that the
+// pool's actions are installed and safe to run, that its disk takes a write, that its
+// clock agrees with the councillors'. The report is a fact, so that every ledger
+// refuses to give a slot to a member without a proof, or with one that has expired.
+
+// StepTest is a member's test of itself. It changes nothing in the world.
+const StepTest StepKind = "self-test"
+
+// The times of a proof.
+const (
+	// ProofLife is how long a proof is good for. An agent that has stopped deciding
+	// (it met a fact of a later version) proves nothing any more, and so expires.
+	ProofLife = 15 * time.Minute
+	// proofRenew is the age at which a proof is renewed: two attempts may fail.
+	proofRenew = 5 * time.Minute
+	// testEvery is how often a member that is no occupant tests itself. What it
+	// finds is a fact only if it is news.
+	testEvery = time.Minute
+	// TestDeadline bounds one test. A disk that needs longer is no disk to serve from.
+	TestDeadline = 5 * time.Second
+)
+
+// Proof is a member's last word about its own readiness.
+type Proof struct {
+	At   time.Time `json:"at"`
+	Good bool      `json:"good"`
+	Says string    `json:"says,omitempty"` // what is wrong, or the version that tested itself
+}
+
+// Ready says what keeps a member from taking a slot as far as proofs tell, nil if
+// nothing does.
+func (st *State) Ready(now time.Time, id member.ID) error {
+	u := st.s.Uses[id]
+	switch {
+	case u == nil:
+		return fmt.Errorf("%s has no duty", id)
+	case u.Proof == nil:
+		return fmt.Errorf("%s has not proven yet that it is ready", id)
+	case !u.Proof.Good:
+		return fmt.Errorf("%s is not ready: %s", id, u.Proof.Says)
+	case now.Sub(u.Proof.At) >= ProofLife:
+		return fmt.Errorf("%s proved that it is ready %v ago, which is good for %v", id, now.Sub(u.Proof.At).Round(time.Second), ProofLife)
+	default:
+		return nil
+	}
+}
+
+// prover is when an executor tests its own member.
+type prover struct {
+	busy  bool
+	began time.Time
+	n     int
+}
+
+// test is the test that is due now, if one is.
+func (e *Executor) test(now time.Time) (DoStep, bool) {
+	u, p := e.st.Use(e.self), &e.prover
+	ago := now.Sub(p.began)
+	switch {
+	case u.Duty != Spare && u.Duty != Quarantined && u.Duty != BurnIn:
+		return DoStep{}, false
+	case p.busy && ago < 2*TestDeadline: // an end that never comes is asked for again
+		return DoStep{}, false
+	case !p.began.IsZero() && (ago < TestDeadline || u.Proof != nil && ago < testEvery):
+		return DoStep{}, false
+	}
+	p.busy, p.began = true, now
+	p.n++
+	m, _ := e.st.ledger.Roster().Member(e.self)
+	return DoStep{
+		Key:  StepKey{Step: StepTest, Attempt: p.n, Epoch: member.SlotEpoch(now.UnixMilli())},
+		Pool: m.Pool, Deadline: now.Add(TestDeadline),
+	}, true
+}
+
+// proven reports what a test has found, if it is news or the last proof grows old.
+func (e *Executor) proven(ev StepDone, out []ExecutorEffect) []ExecutorEffect {
+	e.prover.busy = false
+	old := e.st.Use(e.self).Proof
+	good := ev.Result == ResultDone
+	if old != nil && old.Good == good && old.Says == ev.Detail &&
+		max(e.st.ledger.Time().Sub(old.At), e.prover.began.Sub(old.At)) < proofRenew {
+		return out
+	}
+	return append(out, e.report(ev, ""))
+}
