@@ -20,7 +20,7 @@ told = $(call packages_with,'MOONWATCH_REWRITE')
 busy = $(shell go list ./... | grep -E '^moonwatch/[a-z]+/')
 
 SEEDS ?= 100
-export RUNS FAULTS FUZZTIME SECONDS_IDLE
+export RUNS FAULTS PROFILES FUZZTIME SECONDS_IDLE
 
 ##@ Every day
 
@@ -90,6 +90,10 @@ sim: build ## Play SEEDS (100) seeds of the swarm: 30 members, 5 virtual minutes
 sim-gate: build ## Play what a change of a decision has to pass: 300 seeds of 60 members, 10 virtual minutes.
 	@bin/moonwatch sim campaign --seeds 300 --members 60 --minutes 10
 
+.PHONY: sim-fast
+sim-fast: build ## Play SEEDS (100) seeds of every basic fault in profile fast.
+	@for f in sim/testdata/fast-*.yaml; do echo "== $$f"; bin/moonwatch sim campaign $$f --seeds $(SEEDS); done
+
 .PHONY: mutants
 mutants: ## Hunt every planted fault for at most SEEDS (500) seeds: MUTANT=name hunts one.
 	@MOONWATCH_SEEDS=$(if $(filter file,$(origin SEEDS)),500,$(SEEDS)) MOONWATCH_MUTANT=$(MUTANT) \
@@ -125,7 +129,7 @@ bench-sim: ## Time worlds of 1,000 members for 10 virtual minutes and of 10,000 
 	@GOGC=400 bin/sim.test -test.run '^$$' -test.bench '^BenchmarkTenThousandMembers$$' -test.benchtime 1x -test.timeout 20m
 
 .PHONY: bench-demo
-bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30.
+bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30 PROFILES="demo fast".
 	@scripts/bench-demo.sh
 
 .PHONY: bench-haproxy

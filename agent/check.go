@@ -80,6 +80,15 @@ func (o *Observer) checked(now time.Time, c Checked) {
 	}
 }
 
+// voidCheck forgets what a check said of a machine that was silent as a whole, once it
+// is back: it asked nobody, and neither has one that is still under way. Else the service of a machine that stood still for a moment
+// would stay accused alone, and be restarted.
+func (e *edge) voidCheck(now time.Time) {
+	if k := &e.check; k.flying != 0 || k.fails > 0 && k.last.Silent {
+		k.accused, k.fails, k.flying, k.next = false, 0, 0, now
+	}
+}
+
 // clearWeather is the loss below which a single silent check says something: a
 // quorum of them lost by chance is rarer than one in 10,000.
 const clearWeather = 0.05

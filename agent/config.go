@@ -38,6 +38,7 @@ type Config struct {
 	NewEdgeMax    time.Duration // a new edge abstains until its first answer, at most this long
 	FlapCount     int           // new incarnations
 	FlapWindow    time.Duration // within this window accuse
+	VoidChecks    bool          // what checks said of a machine that was silent as a whole is forgotten when it is back
 	CheckInterval time.Duration // service checks in calm
 	CheckRetry    time.Duration // second look after a failed check
 	CheckTimeout  time.Duration // upper bound of one check; a roll call waits for it

@@ -166,8 +166,11 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 		e.goodRun++
 	}
 	e.life(now, a.Incarnation, &o.cfg)
-	if e.goodRun >= o.cfg.ClearAnswers {
+	if e.goodRun >= o.cfg.ClearAnswers && e.silence {
 		e.silence = false
+		if o.cfg.VoidChecks {
+			e.voidCheck(now)
+		}
 	}
 	if a.Report == ServiceBad && e.Service && e.Calm && e.check.flying == 0 && e.check.lastGood {
 		e.check.next = now // the subject itself complains: look at once

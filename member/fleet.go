@@ -11,7 +11,7 @@ type Fleet struct {
 	Pools     []Pool      `json:"pools"`   // sorted by name
 	Brake     BrakePolicy `json:"brake"`
 	NeverStop []string    `json:"never_stop,omitempty"`
-	Profile   string      `json:"profile,omitempty"` // timing profile of the fleet: lan (default) or demo
+	Profile   string      `json:"profile,omitempty"` // timing profile of the fleet: lan (default), fast or demo
 	Lease     LeaseTerms  `json:"lease,omitzero"`    // of exclusive slots; see Leases
 }
 

@@ -18,6 +18,9 @@ func (f *Fleet) Validate() error {
 	if f.Version != 1 {
 		bad("version is %d, want 1", f.Version)
 	}
+	if err := f.checkProfile(); err != nil {
+		errs = append(errs, err)
+	}
 	seen := map[ID]bool{}
 	inPool := map[string]int{}
 	for _, m := range f.Members {

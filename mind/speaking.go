@@ -118,6 +118,9 @@ func (m *Mind) tallied(ev consensus.TallyEvent) {
 				m.observe(agent.RollCalled{Call: e.Call})
 			}
 		case consensus.Decided:
+			// The brake first: it counts who is in trouble and not yet condemned, and
+			// between its looks a quick verdict could settle those who hold no slot.
+			m.conducted(failover.ConductorWoken{})
 			id := fmt.Sprintf("verdict/%d/%d", e.Verdict.Term, m.now.UnixNano())
 			m.want(consensus.KindVerdict, id, e.Verdict, 2*time.Second)
 		case consensus.Looked:

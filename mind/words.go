@@ -322,6 +322,13 @@ func Default(self member.ID, life member.Incarnation) Config {
 	}
 }
 
+// ForProfile is the same in a timing profile (PROTOCOL 10).
+func ForProfile(profile string, self member.ID, life member.Incarnation) Config {
+	c := Default(self, life)
+	c.Agent, c.Tally = agent.ForProfile(profile), consensus.TallyForProfile(profile)
+	return c
+}
+
 // Boot is what an agent starts with: what its disk held, or the genesis of a
 // cluster that it founds.
 type Boot struct {

@@ -77,7 +77,7 @@ func (m *machine) start(after time.Duration) {
 		}
 		m.life++
 		m.born = m.nextLife()
-		cfg := mind.Default(m.id, m.born)
+		cfg := mind.ForProfile(m.w.cfg.Fleet.Profile, m.id, m.born)
 		cfg.Folds = m.w.folds
 		if m.w.cfg.Mind != nil {
 			cfg = m.w.cfg.Mind(cfg)

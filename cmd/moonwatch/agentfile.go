@@ -37,7 +37,7 @@ var overrides = []struct{ key, help string }{
 	{"gossip_key_file", "file of the gossip keys"},
 	{"join", "host:port of some members' gossip, with commas"},
 	{"expect_councillors", "names of the founding council, with commas"},
-	{"profile", "lan or demo (cloud and wan are of a later version)"},
+	{"profile", "lan, fast (own hardware, at most 32 members) or demo (cloud and wan are of a later version); as in fleet.yaml"},
 	{"actions_dir", "folder of the programs that steps run"},
 	{"checks_dir", "folder of the programs that checks run"},
 	{"http", "host:port of page and API, \"\" for none"},

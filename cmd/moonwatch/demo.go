@@ -9,6 +9,7 @@ import (
 
 func (a *app) demoCommand() *cobra.Command {
 	fault := oneOf{value: demo.FaultKill, words: demo.Faults(), name: "FAULT"}
+	profile := oneOf{words: demo.Profiles(), name: "PROFILE"}
 	var o demo.Options
 	c := &cobra.Command{
 		Use:   "demo",
@@ -41,6 +42,7 @@ Exit codes: 0 the story went as it should, 3 it did not.`,
 		Example: `  moonwatch demo
   moonwatch demo --once --fault kill
   moonwatch demo --once --fault half --json
+  moonwatch demo --once --fault kill --profile fast
   moonwatch demo kill vm-2         # from a second terminal`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -55,6 +57,7 @@ Exit codes: 0 the story went as it should, 3 it did not.`,
 			case c.Flags().Changed("fault"), o.JSON:
 				return usage("--fault and --json go with --once; a demo that stays up is broken with 'moonwatch demo kill MEMBER'")
 			}
+			o.Profile = profile.value
 			o.Out, o.Err = a.out, a.errw
 			return ended(a.parts.demo(c.Context(), o))
 		},
@@ -64,6 +67,7 @@ Exit codes: 0 the story went as it should, 3 it did not.`,
 	f.Var(&fault, "fault", "what to break, with --once")
 	f.BoolVar(&o.JSON, "json", false, "print the story as one JSON object, with --once")
 	f.BoolVar(&o.Full, "full", false, "run production windows: slower, and as real as it gets")
+	f.Var(&profile, "profile", "timing profile of the fleet: demo, lan (as --full), fast")
 	f.BoolVar(&o.Verbose, "verbose", false, "tell each fact as it comes, and let the agents log more")
 	f.StringVar(&o.Dir, "dir", "", "the demo's folder, new or empty (default: a temporary one)")
 	for _, v := range []struct{ verb, short string }{

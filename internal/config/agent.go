@@ -23,7 +23,7 @@ type Agent struct {
 
 	Join              []string    // host:port of some members' gossip
 	ExpectCouncillors []member.ID // the founding council; empty: this agent founds nothing
-	Profile           string      // lan, cloud, wan or demo
+	Profile           string      // lan, fast, cloud, wan or demo
 
 	ActionsDir string
 	ChecksDir  string

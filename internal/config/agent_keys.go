@@ -114,8 +114,11 @@ var agentKeys = []key{
 		},
 	},
 	{
-		path: "profile", want: "lan, cloud, wan or demo",
-		set: func(a *Agent, v []string) bool { a.Profile = v[0]; return oneOf("lan", "cloud", "wan", "demo")(v[0]) },
+		path: "profile", want: "lan, fast, cloud, wan or demo",
+		set: func(a *Agent, v []string) bool {
+			a.Profile = v[0]
+			return oneOf("lan", "fast", "cloud", "wan", "demo")(v[0])
+		},
 		get: func(a *Agent) string { return a.Profile },
 	},
 	{

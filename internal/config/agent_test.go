@@ -97,7 +97,7 @@ func TestWrongOverridesAreNamedByVariableAndFlag(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	want := strings.Join([]string{
-		`agent.yaml:9:10: profile is "fast", want lan, cloud, wan or demo`,
+		`agent.yaml:9:10: profile is "fast", want lan, fast, cloud, wan or demo`,
 		`MOONWATCH_BIND: bind is "web-1", want address:port of gossip, such as 0.0.0.0:7946`,
 		`MOONWATCH_DATADIR: unknown variable, did you mean MOONWATCH_DATA_DIR?`,
 		`--colour: unknown flag, want one of name, cluster, failure-domain, bind, advertise, link, data-dir, tls-cert, tls-key, tls-ca, gossip-key-file, join, expect-councillors, profile, actions-dir, checks-dir, http, debug, gateway, socket, keeper-socket, log-level or log-format`,

@@ -1,8 +1,11 @@
 package daemon
 
 import (
+	"cmp"
 	"net/http"
 	"time"
+
+	"go.uber.org/zap"
 
 	"moonwatch/consensus"
 	"moonwatch/member"
@@ -25,6 +28,10 @@ func (d *Daemon) noteFleet(f consensus.Fact) {
 		return // the ledger has accepted it, so it is readable
 	}
 	d.fleet.Store(&fleetInForce{Fact: f.Index, At: f.Time, Fleet: &fl})
+	if mine, theirs := d.cfg.Agent.Profile, cmp.Or(fl.Profile, member.ProfileLAN); mine != theirs {
+		d.log.Warn("agent.yaml and fleet.yaml differ in their profile: this agent observes by the one and replaces by the other",
+			zap.String("agent", mine), zap.String("fleet", theirs))
+	}
 }
 
 func (d *Daemon) serveFleet(w http.ResponseWriter, _ *http.Request) {

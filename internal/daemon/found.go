@@ -39,7 +39,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 		// promised in raft is forgotten for good, not for one life.
 		b.Follower = len(d.feed.founded()) == 0
 	}
-	cfg := mind.Default(d.self, d.life)
+	cfg := mind.ForProfile(d.cfg.Agent.Profile, d.self, d.life)
 	m, err := mind.New(cfg, b, time.Now())
 	if err != nil {
 		return fmt.Errorf("ledger.db in %s: %w: move that file away, and no other, and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)

@@ -39,7 +39,7 @@ const Version = "0.1.0"
 func (d *Daemon) open() error {
 	a := d.cfg.Agent
 	if a.Profile == "cloud" || a.Profile == "wan" {
-		return fmt.Errorf("profile is %q: its timings are not in this version, want lan or demo", a.Profile)
+		return fmt.Errorf("profile is %q: its timings are not in this version, want lan, fast or demo", a.Profile)
 	}
 	var err error
 	files := pki.Files{Cert: a.TLS.Cert, Key: a.TLS.Key, CA: a.TLS.CA}

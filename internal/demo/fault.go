@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"moonwatch/agent"
 	"moonwatch/member"
 )
 
@@ -78,7 +79,7 @@ func (l *launcher) holdings(ids []member.ID) ([]victim, error) {
 func (l *launcher) strike(fault string, victims []victim) (undo func() error, err error) {
 	undo = func() error { return nil }
 	l.mu.Lock()
-	l.story = newStory(fault, time.Now(), victims)
+	l.story = newStory(fault, agent.ForProfile(l.kit.profile).Patience, time.Now(), victims)
 	l.mu.Unlock()
 	first := slices.IndexFunc(l.children, func(c *child) bool { return c.Name == victims[0].Member })
 	switch c := l.children[first]; fault {

@@ -5,13 +5,22 @@ import (
 	"fmt"
 	"syscall"
 	"time"
+
+	"moonwatch/member"
 )
 
 // pause is how long a machine stands still in a story about a stall that must be
 // forgiven: five sixths of the silence after which it would be replaced, which is
 // 2.5 s in production. What is left covers that its last sign of life was up to a
 // probe interval earlier, and that its observers have to hear from it again.
-func (l *launcher) pause() time.Duration { return l.timing.ReplaceAfter * 5 / 6 }
+// Profile fast keeps such a margin in its replace_after itself: its promise is about
+// stalls below a second.
+func (l *launcher) pause() time.Duration {
+	if l.kit.profile == member.ProfileFast {
+		return 950 * time.Millisecond
+	}
+	return l.timing.ReplaceAfter * 5 / 6
+}
 
 // between is how long a machine goes on before the next one, or itself, stands still
 // again.

@@ -33,11 +33,14 @@ type Options struct {
 	Full    bool   // production windows: profile lan
 	Verbose bool   // each fact as it comes, and agents that log what they think
 	Dir     string // the demo's folder, new or empty; empty: a temporary one
-	Profile string // of the fleet: demo or lan; empty: what Full says
+	Profile string // of the fleet, one of Profiles; empty: what Full says
 	Out     io.Writer
 	Err     io.Writer // progress, for people
 	Exe     string    // the moonwatch binary; empty: this one
 }
+
+// Profiles lists the timing profiles that a demo runs with.
+func Profiles() []string { return []string{"demo", "lan", "fast"} }
 
 // complete fills in what was left open and lists what is wrong.
 func (o *Options) complete() error {
@@ -59,8 +62,11 @@ func (o *Options) complete() error {
 			o.Profile = "lan"
 		}
 	}
-	if o.Profile != "demo" && o.Profile != "lan" {
-		mistakes = append(mistakes, fmt.Errorf("profile is %q, want demo or lan", o.Profile))
+	if !slices.Contains(Profiles(), o.Profile) {
+		mistakes = append(mistakes, fmt.Errorf("--profile is %q, want %s", o.Profile, strings.Join(Profiles(), ", ")))
+	}
+	if o.Full && o.Profile != "lan" {
+		mistakes = append(mistakes, errors.New("--full is --profile lan: want one of them"))
 	}
 	if o.Exe == "" {
 		exe, err := os.Executable()

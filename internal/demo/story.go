@@ -25,9 +25,10 @@ type victim struct {
 // answers, each with the moment at which the launcher got it, and keeps what
 // the result and the expectation need. It has one owner and asks no clock.
 type story struct {
-	fault   string
-	hit     time.Time // with a monotonic reading; wall time for what agents measured
-	victims []victim
+	fault    string
+	patience time.Duration // silence before an observer accuses
+	hit      time.Time     // with a monotonic reading; wall time for what agents measured
+	victims  []victim
 
 	verdict   *found
 	condemned member.ID     // the first victim under a down verdict, "": none
@@ -80,9 +81,9 @@ type told struct {
 	Line  string `json:"line"`
 }
 
-func newStory(fault string, hit time.Time, victims []victim) *story {
+func newStory(fault string, patience time.Duration, hit time.Time, victims []victim) *story {
 	return &story{
-		fault: fault, hit: hit, victims: victims, mode: failover.Normal, present: failover.Normal,
+		fault: fault, patience: patience, hit: hit, victims: victims, mode: failover.Normal, present: failover.Normal,
 		served: map[member.SlotID]time.Duration{}, serves: map[member.SlotID]answer{}, since: map[member.SlotID]time.Time{}, cases: map[uint64]*caseOf{}, modes: map[failover.Mode]time.Duration{},
 	}
 }
@@ -165,7 +166,7 @@ func (s *story) firstAccusation(x consensus.Finding, c consensus.Count) time.Dur
 	}
 	slices.Sort(silent)
 	earliest := x.SilentSince.Add(silent[len(silent)/2] - silent[len(silent)-1])
-	return min(max(1, earliest.Add(agent.Default().Patience).Sub(s.hit.Round(0))), s.last)
+	return min(max(1, earliest.Add(s.patience).Sub(s.hit.Round(0))), s.last)
 }
 
 // stepped counts what is destructive (CONTRACTS, Actions): restart, fence,

@@ -26,7 +26,7 @@ type teller struct {
 
 func tellerOf(t *testing.T, fault string) *teller {
 	hit := time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
-	s := &teller{t: t, index: 7, story: newStory(fault, hit, []victim{{Member: "vm-3", Slot: "web-2", Epoch: 2, PID: 100}})}
+	s := &teller{t: t, index: 7, story: newStory(fault, agent.Default().Patience, hit, []victim{{Member: "vm-3", Slot: "web-2", Epoch: 2, PID: 100}})}
 	s.played = 1 // the blow is all of it
 	return s
 }

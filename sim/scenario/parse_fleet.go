@@ -44,7 +44,7 @@ func named(v *strict.Value) bool {
 func (r *reader) shaped(v *strict.Value) {
 	before := len(r.Mistakes)
 	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed")
-	s := layout{profile: o.word("profile", "lan", "demo")}
+	s := layout{profile: o.word("profile", "lan", "demo", "fast")}
 	if o.Has("pools") {
 		r.shapedPools(o, &s)
 		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed"} {
@@ -133,7 +133,7 @@ func (r *reader) pool(o object, p *poolShape) {
 func (r *reader) writtenOut(v *strict.Value) {
 	before := len(r.Mistakes)
 	o := r.object("fleet", v, "members", "pools", "profile")
-	f := member.Fleet{Version: 1, Profile: o.word("profile", "lan", "demo")}
+	f := member.Fleet{Version: 1, Profile: o.word("profile", "lan", "demo", "fast")}
 	s := layout{}
 	if !o.Has("pools") {
 		o.Missing("pools", "pools by name")
