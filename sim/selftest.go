@@ -16,7 +16,8 @@ const clockWarn = time.Second
 const streamTest stream = 200
 
 // testItself is what the daemon finds when its member tests itself: a disk that is
-// full or stands still, a clock that is off. Actions are always installed here.
+// full or stands still, a clock that is off. Actions are always installed here: that
+// one which is missing makes a member unfit is for the daemon's own test to show.
 func (m *machine) testItself(e mind.DoStep) {
 	d := failover.StepDone{Key: e.Key, Result: failover.ResultDone, Detail: "ready"}
 	fail := func(why string) { d.Result, d.Detail = failover.ResultFailed, why }
