@@ -16,7 +16,8 @@ import (
 // ends with the machine's power; what it knows is on its disk. It counts on the
 // machine's steady clock, which goes on while the machine stands still.
 type keeper struct {
-	slots map[member.SlotID]*tenancy
+	slots   map[member.SlotID]*tenancy
+	receipt bool // planted: it counts from when a lease came
 }
 
 // tenancy is one slot as the keeper knows it.
@@ -55,6 +56,9 @@ func (m *machine) leased(slot member.SlotID, epoch member.SlotEpoch) bool {
 // handed takes a lease from the agent, unless the slot has moved on or the lease is
 // not younger than the one that it has. One from the future is nobody's.
 func (m *machine) handed(l agent.Lease) {
+	if m.keeper.receipt {
+		l.Sent = m.steady()
+	}
 	t := m.keeper.slots[l.Slot]
 	switch {
 	case t != nil && l.Epoch < t.epoch, l.Sent > m.steady():
