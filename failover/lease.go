@@ -104,7 +104,9 @@ func (st *State) Tenure(id member.ID) (slot member.SlotID, epoch member.SlotEpoc
 	c := st.s.Cases[s.Case]
 	switch u.Duty {
 	case Occupant:
-		return u.Slot, s.Epoch, c == nil || c.FenceEpoch != s.Epoch
+		// Not while the case fences a spare either: the next one may be claimed
+		// at any moment, and the slot is its own until the case is closed.
+		return u.Slot, s.Epoch, c == nil || c.FenceEpoch == 0
 	case Claimed:
 		if c == nil || c.Spare != id || c.State != Activating && c.State != Verifying {
 			return "", 0, false

@@ -90,6 +90,26 @@ func TestNobodyIsGrantedALeaseThatIsNotItsOwn(t *testing.T) {
 	}
 }
 
+// A case fences the spare that failed it as well, and the next one may be claimed
+// at any moment: the old occupant is granted nothing before the case is closed
+// (campaign seed 90191).
+func TestTheOldOccupantIsGrantedNothingWhileASpareIsFenced(t *testing.T) {
+	x := leased(t)
+	x.results["web-3"] = neverEnds
+	x.results["web-6"], x.results["web-7"] = ResultFailed, ResultFailed
+	x.judge(consensus.VerdictDown, "web-3")
+	for range 600 {
+		if c := x.theCase(); c.Fencee != "" && c.Fencee != "web-3" {
+			if x.grant("web-3") {
+				t.Fatalf("granted while %s is fenced: %s", c.Fencee, walk(c))
+			}
+			return
+		}
+		x.run(100 * time.Millisecond)
+	}
+	t.Fatalf("no spare was fenced: %s", walk(x.theCase()))
+}
+
 // From the moment when FENCING stands in the leader's ledger nothing is granted, and
 // the wait is L(1+d) from the last grant.
 func TestFencingEndsGrantsAndTheWaitCountsFromTheLastOne(t *testing.T) {

@@ -89,7 +89,7 @@ func TestAFlagGoesBeforeAVariableBeforeTheFileBeforeTheDefault(t *testing.T) {
 }
 
 func TestWrongOverridesAreNamedByVariableAndFlag(t *testing.T) {
-	_, err := ParseAgent("agent.yaml", []byte(small+"profile: fast\n"),
+	_, err := ParseAgent("agent.yaml", []byte(small+"profile: faster\n"),
 		[]string{"MOONWATCH_DATADIR=/srv", "MOONWATCH_BIND=web-1", "MOONWATCH_EXPECT_COUNCILLORS=a,b,a"},
 		map[string]string{"profil": "lan", "gossip_key_file": strings.Repeat("0f", 32), "colour": "red"})
 	var mistakes strict.Mistakes
@@ -97,7 +97,7 @@ func TestWrongOverridesAreNamedByVariableAndFlag(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	want := strings.Join([]string{
-		`agent.yaml:9:10: profile is "fast", want lan, fast, cloud, wan or demo`,
+		`agent.yaml:9:10: profile is "faster", want lan, fast, cloud, wan or demo`,
 		`MOONWATCH_BIND: bind is "web-1", want address:port of gossip, such as 0.0.0.0:7946`,
 		`MOONWATCH_DATADIR: unknown variable, did you mean MOONWATCH_DATA_DIR?`,
 		`--colour: unknown flag, want one of name, cluster, failure-domain, bind, advertise, link, data-dir, tls-cert, tls-key, tls-ca, gossip-key-file, join, expect-councillors, profile, actions-dir, checks-dir, http, debug, gateway, socket, keeper-socket, log-level or log-format`,
