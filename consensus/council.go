@@ -71,6 +71,7 @@ type Council struct {
 	open    map[string]bool // commands that stand in this leader's own log of this term and are not agreed yet
 	confs   *raftpb.ConfState
 	applied uint64           // raft's index of the last entry that was emitted
+	answers answers          // to heartbeats, while it leads
 	rounds  []raft.ReadState // confirmed, and not yet emitted: the ledger is behind them
 	called  uint64           // the term in which another leader asked this one to take over
 	turn    int              // who is offered the leadership next
@@ -85,7 +86,7 @@ func NewCouncil(cfg CouncilConfig, self member.ID, founders []member.ID, saved S
 	if id == 0 {
 		return nil, fmt.Errorf("council: %s is not one of its founders %v", self, founders)
 	}
-	c := &Council{cfg: cfg, self: self, members: founders, store: raft.NewMemoryStorage(), notes: &notes{}, open: map[string]bool{}}
+	c := &Council{cfg: cfg, self: self, members: founders, store: raft.NewMemoryStorage(), notes: &notes{}, open: map[string]bool{}, answers: answers{last: map[uint64]time.Time{}}}
 	if err := c.load(saved, applied); err != nil {
 		return nil, fmt.Errorf("council: saved state: %w", err)
 	}
@@ -226,6 +227,9 @@ func standsForElection(m *raftpb.Message) bool {
 
 func (c *Council) receive(now time.Time, m *raftpb.Message) {
 	if standsForElection(m) && now.Before(c.silent) || c.barred && m.GetType() == raftpb.MsgTimeoutNow {
+		return
+	}
+	if c.belated(m) {
 		return
 	}
 	if m.GetType() == raftpb.MsgProp && c.Leads() {

@@ -42,6 +42,9 @@ func (w *wants) anew(now time.Time) {
 // leader proposes is worked out anew when it is lost, and dies with its
 // leadership.
 func (m *Mind) want(kind consensus.FactKind, id string, payload any, life time.Duration) {
+	if m.ledger.Repeats(id) {
+		return // it stands there already, and would never be told as a new fact
+	}
 	if slices.ContainsFunc(m.wants.list, func(w want) bool { return w.id == id }) {
 		return
 	}

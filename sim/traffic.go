@@ -17,6 +17,7 @@ const (
 	calmBytesEach     = 300 // of the leader, for each exclusive slot: a grant a second, and its part in what confirms it
 	stormBytes        = 500_000
 	stormBytesEach    = 10_000 // for each member
+	stormBytesLease   = 10_000 // for each exclusive slot: who is not granted asks all councillors four times a second
 	stormMessages     = 1_000
 	stormMessagesEach = 100
 )
@@ -60,7 +61,7 @@ func (c *checker) sent() {
 	if first {
 		t.bytes, t.messages = make([]uint64, len(w.machines)), make([]uint64, len(w.machines))
 	}
-	bytes, messages := stormBytes+stormBytesEach*len(w.machines), stormMessages+stormMessagesEach*len(w.machines)
+	bytes, messages := stormBytes+stormBytesEach*len(w.machines)+stormBytesLease*c.soleSlots(), stormMessages+stormMessagesEach*len(w.machines)
 	if c.calmWeather() {
 		bytes = calmBytes
 	}
