@@ -104,9 +104,10 @@ func (st *State) Tenure(id member.ID) (slot member.SlotID, epoch member.SlotEpoc
 	c := st.s.Cases[s.Case]
 	switch u.Duty {
 	case Occupant:
-		// Not while the case fences a spare either: the next one may be claimed
-		// at any moment, and the slot is its own until the case is closed.
-		return u.Slot, s.Epoch, c == nil || c.FenceEpoch == 0
+		// Not while the case fences a spare either: the next one may be claimed at
+		// any moment. From the cutover on the occupant is another one, at a slot
+		// epoch of its own.
+		return u.Slot, s.Epoch, c == nil || c.FenceEpoch == 0 || c.Epoch != s.Epoch
 	case Claimed:
 		if c == nil || c.Spare != id || c.State != Activating && c.State != Verifying {
 			return "", 0, false

@@ -21,7 +21,7 @@ var ofLease = []Mutant{
 		Breaks: "a leader grants leases of a slot that is being fenced, and waits for none of them",
 		Ought:  "S4",
 		Story:  "deaf-to-its-observers",
-		Edits:  []Edit{{"failover/lease.go", "return u.Slot, s.Epoch, c == nil || c.FenceEpoch != s.Epoch", "return u.Slot, s.Epoch, c == nil || c.ID > 0"}},
+		Edits:  []Edit{{"failover/lease.go", "return u.Slot, s.Epoch, c == nil || c.FenceEpoch == 0 || c.Epoch != s.Epoch", "return u.Slot, s.Epoch, c == nil || c.ID > 0"}},
 	},
 	{
 		Name:   "granted-without-a-quorum",

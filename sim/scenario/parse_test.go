@@ -110,7 +110,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"fleet: {members: 7, spares: 7}", "x.yaml:1:29: fleet.spares is the number 7, want a whole number from 0 to 6"},
 		{"fleet: {members: 7, council: 4}", "x.yaml:1:30: fleet.council is 4, want an odd number: an even one survives no more losses"},
 		{"fleet: {members: 7, failure_domains: 8}", "x.yaml:1:38: fleet.failure_domains is the number 8, want a whole number from 1 to 7"},
-		{"fleet: {members: 7, profile: fast}", `x.yaml:1:30: fleet.profile is "fast", want lan or demo`},
+		{"fleet: {members: 7, profile: faster}", `x.yaml:1:30: fleet.profile is "faster", did you mean fast?`},
 		{"fleet: {pools: {web: {slots: 5, spares: 2}}, members: 9}", "x.yaml:1:55: fleet.members is 9, and its pools have 7 slots and spares: want the same, or leave it out"},
 		{
 			"fleet: {members: {a: {failure_domain: x, pool: wbe, council: allowed}, b: {failure_domain: y}}, pools: {web: {slots: 1}}}",
