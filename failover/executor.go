@@ -67,6 +67,7 @@ type DoStep struct {
 	Try      int // grows when an attempt that did not succeed is made again
 	Pool     string
 	Action   string
+	Unit     string // of systemd, in place of an action
 	Deadline time.Time
 }
 
@@ -223,7 +224,7 @@ func (e *Executor) outdated(slot member.SlotID, epoch member.SlotEpoch) bool {
 func (e *Executor) want(k StepKey, deadline time.Time) DoStep {
 	d := DoStep{Key: k, Deadline: deadline}
 	if pool, ok := e.st.ledger.Fleet().PoolOfSlot(k.Slot); ok {
-		d.Pool = pool.Name
+		d.Pool, d.Unit = pool.Name, pool.Unit(k.Slot)
 		switch k.Step {
 		case StepActivate:
 			d.Action = pool.Actions.Activate
@@ -253,7 +254,7 @@ func (e *Executor) start(now time.Time, d DoStep, out []ExecutorEffect) []Execut
 		return out // the next grant wakes it
 	}
 	delete(e.retryAt, d.Key)
-	if d.Action == "" && !e.keeperStops(d.Key) {
+	if d.Action == "" && d.Unit == "" && !e.keeperStops(d.Key) {
 		// A pool without this action has nothing to run; the step is done.
 		return e.finished(now, StepDone{Key: d.Key, Result: ResultDone, Detail: "no action installed for it"}, out)
 	}

@@ -129,7 +129,7 @@ const RestartsPerSlot = 3
 func (st *State) Restartable(now time.Time, c *Case) bool {
 	pool, ok := st.ledger.Fleet().Pool(c.Pool)
 	s := st.s.Slots[c.Slot]
-	return ok && s != nil && c.Kind == consensus.VerdictServiceDown && pool.Actions.Restart != "" &&
+	return ok && s != nil && c.Kind == consensus.VerdictServiceDown && (pool.Actions.Restart != "" || pool.Unit(c.Slot) != "") &&
 		len(within(s.Restarts, now, st.timing().RestartWindow)) < RestartsPerSlot
 }
 

@@ -200,3 +200,17 @@ func TestAPassingTroubleOfADoorIsNoFact(t *testing.T) {
 		t.Errorf("said after %v", since)
 	}
 }
+
+// A pool whose services are units of systemd has no actions, and steps all the same.
+func TestAUnitTakesThePlaceOfAnAction(t *testing.T) {
+	f := webFleet(1, 2, 1)
+	f.Pools[0].Actions = member.Actions{}
+	f.Pools[0].Drivers = []member.Driver{{Kind: "systemd", Systemd: &member.SystemdDriver{Unit: "web@{slot}.service"}}}
+	x := newTale(t, f)
+	for _, e := range x.executors["web-1"].Step(x.now, ExecutorWoken{}) {
+		if d, ok := e.(DoStep); ok && d.Unit == "web@slot-0.service" && d.Key.Step == StepActivate {
+			return
+		}
+	}
+	t.Error("the unit of slot-0 is not activated")
+}

@@ -11,7 +11,7 @@ import (
 // which clients reach the slots of a pool. What it needs to know stands under
 // its kind; secrets stand in files on the members that use them, and never here.
 type Driver struct {
-	Kind string `json:"kind"`           // gateway, haproxy, dns, webhook
+	Kind string `json:"kind"`           // gateway, haproxy, dns, webhook, systemd
 	Name string `json:"name,omitempty"` // tells two of one kind apart; the kind if empty
 	Port int    `json:"port,omitempty"` // where the occupants serve; the check's port if 0
 	On   []ID   `json:"on,omitempty"`   // the members that tell it; none for a gateway
@@ -19,6 +19,7 @@ type Driver struct {
 	HAProxy *HAProxyDriver `json:"haproxy,omitempty"`
 	DNS     *DNSDriver     `json:"dns,omitempty"`
 	Webhook *WebhookDriver `json:"webhook,omitempty"`
+	Systemd *SystemdDriver `json:"systemd,omitempty"`
 }
 
 // HAProxyDriver says which HAProxy serves the slots, and as what. Either each
@@ -48,6 +49,23 @@ type WebhookDriver struct {
 	CAFile     string `json:"ca_file,omitempty"` // whom to trust, if not whom the system trusts
 }
 
+// SystemdDriver says which unit runs a slot's service. It is no door: it takes the
+// place of installed actions on whoever holds the slot.
+type SystemdDriver struct {
+	Unit string `json:"unit"` // {slot} stands for the slot's name
+}
+
+// Unit is the systemd unit of a slot's service; empty if it is started by
+// installed actions.
+func (p Pool) Unit(slot SlotID) string {
+	for _, d := range p.Drivers {
+		if d.Systemd != nil {
+			return strings.ReplaceAll(d.Systemd.Unit, "{slot}", string(slot))
+		}
+	}
+	return ""
+}
+
 // Door is the driver's name within its pool.
 func (d Driver) Door() string {
 	if d.Name != "" {
@@ -57,8 +75,8 @@ func (d Driver) Door() string {
 }
 
 // Told reports whether members have to tell it of each change. A gateway reads
-// the ledger itself.
-func (d Driver) Told() bool { return d.Kind != "gateway" }
+// the ledger itself, and units are the business of those that hold the slots.
+func (d Driver) Told() bool { return d.Kind != "gateway" && d.Kind != "systemd" }
 
 // Own reports whether each member of On has a target of its own.
 func (d Driver) Own() bool { return d.HAProxy != nil && d.HAProxy.Socket != "" }

@@ -21,9 +21,10 @@ var driverKeys = map[string][]string{
 	"haproxy": {"name", "on", "port", "backend", "map", "socket", "state_file", "instances", "keep_sessions"},
 	"dns":     {"name", "on", "server", "zone", "record", "key_file", "ttl"},
 	"webhook": {"name", "on", "url", "secret_file", "ca_file"},
+	"systemd": {"unit"},
 }
 
-var driverKinds = []string{"gateway", "haproxy", "dns", "webhook"}
+var driverKinds = []string{"gateway", "haproxy", "dns", "webhook", "systemd"}
 
 // defaultTTL is how long a resolver may keep an address, unless fleet.yaml says
 // otherwise.
@@ -62,7 +63,7 @@ func (r *fleetReader) drivers(pool object, p *member.Pool) {
 		}
 		r.driver(o, pool, p, &d)
 		if slices.ContainsFunc(p.Drivers, func(other member.Driver) bool { return other.Door() == d.Door() }) {
-			if d.Kind == "gateway" {
+			if !d.Told() {
 				r.Wrong(e.At, "%s is a second %s driver, want one", o.Path, d.Kind)
 			} else {
 				r.Wrong(e.At, "%s is a second driver %s, want a name of its own", o.Path, d.Door())
@@ -87,7 +88,11 @@ func (r *fleetReader) driver(o, pool object, p *member.Pool, d *member.Driver) {
 	if (d.Kind == "gateway" || d.Kind == "haproxy") && !o.Has("port") && (!pool.Has("checks") || p.Checks.Exec != nil) {
 		o.Missing("port", "where the occupants serve: the pool has no outside check whose port it could be")
 	}
-	if d.Kind == "gateway" {
+	switch d.Kind {
+	case "gateway":
+		return
+	case "systemd":
+		d.Systemd = r.systemd(o, pool, p)
 		return
 	}
 	d.Name = o.Text("name", "", "a name that tells it from the pool's other drivers", isName)
@@ -199,6 +204,23 @@ func (r *fleetReader) dns(o object) *member.DNSDriver {
 	}
 	if d.TTL%time.Second != 0 {
 		r.Wrong(o.Where("ttl"), "%s is %v, want whole seconds", o.Join("ttl"), d.TTL)
+	}
+	return d
+}
+
+// unitName is what systemd takes for a service, {slot} taken out.
+var unitName = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]+\.service$`)
+
+// systemd runs the slots' services, so nothing else may.
+func (r *fleetReader) systemd(o, pool object, p *member.Pool) *member.SystemdDriver {
+	d := &member.SystemdDriver{Unit: o.must("unit", "the name of a service, such as web.service or web@{slot}.service", func(s string) bool {
+		return unitName.MatchString(strings.ReplaceAll(s, "{slot}", "x"))
+	})}
+	if p.Actions != (member.Actions{}) {
+		r.Wrong(pool.Where("actions"), "%s stand beside a systemd driver, which does the same: want one of them", pool.Join("actions"))
+	}
+	if p.Exclusive {
+		r.Wrong(o.At, "%s is a systemd driver of an exclusive pool: its keeper has to own the service's processes to end them, want actions", o.Path)
 	}
 	return d
 }

@@ -204,6 +204,8 @@ func DriverText(d member.Driver) string {
 		add("record", d.DNS.Record)
 		add("key_file", d.DNS.KeyFile)
 		items = append(items, "ttl: "+strict.Short(d.DNS.TTL))
+	case d.Systemd != nil:
+		add("unit", d.Systemd.Unit)
 	case d.Webhook != nil:
 		add("url", d.Webhook.URL)
 		add("secret_file", d.Webhook.SecretFile)

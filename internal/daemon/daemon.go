@@ -40,6 +40,7 @@ import (
 	"moonwatch/consensus/disk"
 	"moonwatch/consensus/link"
 	"moonwatch/failover/driver"
+	"moonwatch/failover/driver/systemd"
 	"moonwatch/internal/audit"
 	"moonwatch/internal/config"
 	"moonwatch/internal/pki"
@@ -67,6 +68,8 @@ type Config struct {
 	// Enter runs a program as part of an exclusive slot; empty: this program's own
 	// `keeper enter`.
 	Enter []string
+	// Systemd is where the units of this machine are driven; nil: its own systemd.
+	Systemd *systemd.Config
 	// GatewayDebug names slot and occupant in the gateway's answers.
 	GatewayDebug bool
 

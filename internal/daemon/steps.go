@@ -30,9 +30,12 @@ func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 	if k.Case != 0 {
 		req.Case = fmt.Sprintf("C-%d", k.Case)
 	}
-	drv := d.driverOf(e)
+	drv, err := d.driverOf(e)
+	if err != nil {
+		drv = broken{err}
+	}
 	d.log.Info("step begins", zap.String("case", req.Case), zap.String("step", req.Step),
-		zap.String("slot", string(k.Slot)), zap.Uint64("slot_epoch", uint64(k.Epoch)), zap.String("action", e.Action))
+		zap.String("slot", string(k.Slot)), zap.Uint64("slot_epoch", uint64(k.Epoch)), zap.String("action", e.Action), zap.String("unit", e.Unit))
 	d.deeds.Go(func() {
 		began := time.Now()
 		if d.keeper != nil {
@@ -56,18 +59,21 @@ func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 
 // driverOf runs the step's action: as part of the slot where that is exclusive, and
 // with a proof where a stop has to be one.
-func (d *Daemon) driverOf(e mind.DoStep) driver.Driver {
+func (d *Daemon) driverOf(e mind.DoStep) (driver.Driver, error) {
 	pool, _ := d.mind.Ledger().Fleet().Pool(e.Pool)
+	if e.Unit != "" {
+		return d.unitDriver(e)
+	}
 	action := driver.NewExec(d.actions, e.Action, "", d.journal).Behind(d.entering(pool, e.Key))
 	switch {
 	case e.Key.Step == failover.StepStop && pool.Exclusive && d.keeper != nil && e.Action == "":
 		return driver.NewSelfFence(noAction{action}, d.emptied(e.Key))
 	case e.Key.Step == failover.StepStop && pool.Exclusive && d.keeper != nil:
-		return driver.NewSelfFence(action, d.emptied(e.Key))
+		return driver.NewSelfFence(action, d.emptied(e.Key)), nil
 	case e.Key.Step == failover.StepStop && e.Key.Case != 0:
-		return driver.NewSelfFence(action, d.stopped(e))
+		return driver.NewSelfFence(action, d.stopped(e)), nil
 	}
-	return action
+	return action, nil
 }
 
 func resultOf(o driver.Outcome) failover.StepResult {

@@ -1,0 +1,203 @@
+//go:build real
+
+package systemd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"moonwatch/failover/driver"
+	"moonwatch/failover/driver/conform"
+	"moonwatch/member"
+)
+
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(relayed); socket != "" {
+		fmt.Fprintln(os.Stderr, relay(socket))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestSystemdConforms(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", sleeper)
+	next := 0
+	req := func(step string, who member.ID, epoch member.SlotEpoch) driver.Request {
+		return driver.Request{Case: "C-12", Step: step, Attempt: 1, Member: who, Pool: "web", SlotEpoch: epoch}
+	}
+	conform.Run(t, conform.Subject{
+		Fresh: func(t *testing.T) *conform.Target {
+			slot := member.SlotID(fmt.Sprintf("web-%d", next))
+			next++
+			wire := conform.NewWire(t, "unix", m.socket())
+			unit := fmt.Sprintf("web@%s.service", slot)
+			return &conform.Target{
+				Slot: slot,
+				Open: func() driver.Driver { return m.drives(wire.Address()) },
+				State: func() string {
+					n, _, err := m.drives("").readMark(unit)
+					must(t, err)
+					return m.show(unit, "ActiveState") + " " + n.Mark
+				},
+				Wire: wire,
+			}
+		},
+		Steps: []conform.Step{
+			{Request: req(StepActivate, "web-1", 42), Words: []string{"42/web-1"}},
+			{Before: []driver.Request{req(StepActivate, "web-1", 42)}, Request: req(StepStop, "web-1", 42), Words: []string{"drained"}},
+		},
+		Nonsense: []string{"OK\r\n", "REJECTED EXTERNAL\r\n", "OK 1234deadbeef\r\nERROR\r\n", "OK 1234deadbeef\r\n" + strings.Repeat("l\x02\x01\x01", 40)},
+	})
+}
+
+func TestTheServiceKnowsItsSlotEpoch(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", "[Service]\nExecStart=/bin/sh -c 'echo $MOONWATCH_SLOT at $MOONWATCH_SLOT_EPOCH > /run/said; exec sleep infinity'\n")
+	d := m.drives("")
+	for _, epoch := range []member.SlotEpoch{42, 57} { // at a newer one it is started anew
+		does(t, d, request(StepActivate, "web-1", epoch))
+		want := fmt.Sprintf("web-0 at %d\n", epoch)
+		m.wait(want, func() bool { said, _ := os.ReadFile(m.root + "/run/said"); return string(said) == want })
+	}
+}
+
+func TestARestartHappensOncePerAttempt(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", sleeper)
+	d, unit := m.drives(""), "web@web-0.service"
+	does(t, d, request(StepActivate, "web-1", 42))
+	first := m.show(unit, "InvocationID")
+	req := request(StepRestart, "web-1", 42)
+	wants(t, d.Observe(t.Context(), req), driver.Retryable)
+	does(t, d, req)
+	second := m.show(unit, "InvocationID")
+	does(t, m.drives(""), req) // another life of the agent repeats it
+	if again := m.show(unit, "InvocationID"); first == second || again != second {
+		t.Errorf("invocations %s, %s, %s: want the second other than the first, and the third as the second", first, second, again)
+	}
+	wants(t, d.Observe(t.Context(), req), driver.Done)
+	req.Attempt++
+	wants(t, d.Observe(t.Context(), req), driver.Retryable)
+	does(t, d, req)
+	if m.show(unit, "InvocationID") == second {
+		t.Error("a further attempt has no effect")
+	}
+}
+
+// A restart was begun and nobody knows how it ended: the unit tells.
+func TestARestartThatWasCutOffIsFoundOut(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", sleeper)
+	d := m.drives("")
+	does(t, d, request(StepActivate, "web-1", 42))
+	req := request(StepRestart, "web-1", 42)
+	a, err := d.aim(req)
+	must(t, err)
+	now, err := d.look(t.Context(), a.unit)
+	must(t, err)
+	must(t, d.mark(a.unit, a.note(now))) // and then the agent died
+	wants(t, d.Observe(t.Context(), req), driver.Unknown, "begun")
+	does(t, d, req)
+	if id := strings.ReplaceAll(m.show(a.unit, "InvocationID"), "-", ""); id == now.invocation || now.invocation == "" {
+		t.Errorf("invocation was %s and is %s: it was not restarted", now.invocation, id)
+	}
+}
+
+func TestWhatRunsAlreadyIsTakenOverAsItIs(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", sleeper)
+	unit := "web@web-0.service"
+	m.run("systemctl", "start", unit)
+	before := m.show(unit, "InvocationID")
+	does(t, m.drives(""), request(StepActivate, "web-1", 42))
+	if m.show(unit, "InvocationID") != before {
+		t.Error("a service that ran was restarted")
+	}
+	wants(t, m.drives("").Apply(t.Context(), request(StepActivate, "web-2", 41)), driver.Refused)
+}
+
+func TestAUnitThatFailsIsAFailedStep(t *testing.T) {
+	m := newManager(t)
+	for text, says := range map[string]string{
+		"[Service]\nType=notify\nExecStart=/bin/false\n":                             "'journalctl -u web@web-0.service' says why",
+		"[Service]\nType=notify\nExecStart=/nowhere/web\n":                           "result exit-code",
+		"[Service]\nType=notify\nTimeoutStartSec=1\nExecStart=/bin/sleep infinity\n": "result timeout",
+		"[Service]\nType=notify\n":                                                   "is bad-setting: install it",
+	} {
+		m.unit("web@.service", text)
+		wants(t, m.drives("").Apply(t.Context(), request(StepActivate, "web-1", 42)), driver.Permanent, says)
+		must(t, os.RemoveAll(m.folder()+"/web@web-0.service.d"))
+		m.run("systemctl", "stop", "web@web-0.service")
+		m.run("systemctl", "reset-failed")
+	}
+	must(t, os.Remove(m.folder()+"/web@.service"))
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "reset-failed")
+	wants(t, m.drives("").Apply(t.Context(), request(StepActivate, "web-1", 57)), driver.Permanent, "is not-found: install it")
+	does(t, m.drives(""), request(StepStop, "web-1", 57)) // what is not there does not run
+}
+
+// The word that a stop was done proves nothing while a process is left.
+func TestAStopLeavesNoProcess(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", "[Service]\nKillMode=process\nExecStart=/bin/sh -c '(trap \"\" TERM; sleep 1000) & exec sleep 1000'\n")
+	d := m.drives("")
+	does(t, d, request(StepActivate, "web-1", 42))
+	m.wait("a second process", func() bool { n, _ := d.processes(m.show("web@web-0.service", "ControlGroup")); return n > 1 })
+	stop := request(StepStop, "web-1", 42)
+	wants(t, d.Apply(t.Context(), stop), driver.Unknown, "of its processes are left")
+	m.run("systemctl", "kill", "-s", "KILL", "web@web-0.service")
+	m.wait("nothing left", func() bool { return d.Observe(t.Context(), stop).Outcome == driver.Done })
+}
+
+func TestAStartThatTakesLongGoesOn(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 2; systemd-notify --ready; exec sleep infinity'\n")
+	d := m.drives("")
+	req := request(StepActivate, "web-1", 42)
+	req.Deadline = time.Now().Add(700 * time.Millisecond)
+	wants(t, d.Apply(t.Context(), req), driver.InProgress)
+	req.Deadline = time.Now().Add(20 * time.Second)
+	does(t, d, req)
+}
+
+func TestASystemdThatIsReexecutedInTheMiddleIsAskedAgain(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 1; systemd-notify --ready; exec sleep infinity'\n")
+	again := make(chan struct{})
+	go func() {
+		defer close(again)
+		time.Sleep(300 * time.Millisecond)
+		m.run("systemctl", "daemon-reexec")
+	}()
+	req := request(StepActivate, "web-1", 42)
+	for ; ; req.Attempt++ {
+		switch result := m.drives("").Apply(t.Context(), req); result.Outcome {
+		case driver.Done:
+			<-again
+			return
+		case driver.Unknown, driver.InProgress, driver.Retryable: // it was cut off, and no lie was told
+		default:
+			t.Fatalf("%v (%s)", result.Outcome, result.Detail)
+		}
+	}
+}
+
+func TestAStepThatNobodyWaitsForEnds(t *testing.T) {
+	m := newManager(t)
+	m.unit("web@.service", sleeper)
+	d := m.drives("")
+	unlock, err := d.lock(t.Context(), "web@web-0.service")
+	must(t, err)
+	defer unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	wants(t, d.Apply(ctx, request(StepActivate, "web-1", 42)), driver.Retryable, "another step of web@web-0.service holds it")
+}
