@@ -34,13 +34,20 @@ func (d *Daemon) unitDriver(e mind.DoStep) (driver.Driver, error) {
 // broken is a step that cannot be done on this member, and why.
 type broken struct{ err error }
 
+// Observe says why.
 func (b broken) Observe(context.Context, driver.Request) driver.Result {
 	return driver.Permanent.Because("%v", b.err)
 }
+
+// Plan fails.
 func (b broken) Plan(driver.Request) (string, error) { return "", b.err }
+
+// Apply begins nothing.
 func (b broken) Apply(context.Context, driver.Request) driver.Result {
 	return driver.Permanent.Because("%v", b.err)
 }
+
+// Compensate has nothing to take back.
 func (b broken) Compensate(context.Context, driver.Request) driver.Result {
 	return driver.Permanent.Because("%v", b.err)
 }

@@ -176,11 +176,11 @@ func (m *manager) run(args ...string) string {
 	return string(out)
 }
 
-// unit installs a unit. It depends on nothing: what a unit depends on by default
+// unit installs web@.service. It depends on nothing: what a unit depends on by default
 // boots a machine.
-func (m *manager) unit(name, text string) {
+func (m *manager) unit(text string) {
 	m.t.Helper()
-	must(m.t, os.WriteFile(filepath.Join(m.folder(), name), []byte("[Unit]\nDefaultDependencies=no\n"+text), 0o644))
+	must(m.t, os.WriteFile(filepath.Join(m.folder(), "web@.service"), []byte("[Unit]\nDefaultDependencies=no\n"+text), 0o644))
 	m.run("systemctl", "daemon-reload")
 }
 
@@ -219,11 +219,9 @@ func request(step string, who member.ID, epoch member.SlotEpoch) driver.Request 
 	}
 }
 
-func does(t *testing.T, d driver.Driver, req driver.Request) driver.Result {
+func does(t *testing.T, d driver.Driver, req driver.Request) {
 	t.Helper()
-	result := d.Apply(context.Background(), req)
-	wants(t, result, driver.Done)
-	return result
+	wants(t, d.Apply(context.Background(), req), driver.Done)
 }
 
 func wants(t *testing.T, got driver.Result, want driver.Outcome, says ...string) {

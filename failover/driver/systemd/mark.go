@@ -86,15 +86,15 @@ func (d *Driver) lock(ctx context.Context, unit string) (unlock func(), err erro
 	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return func() { file.Close() }, nil
+			return func() { _ = file.Close() }, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			file.Close()
+			_ = file.Close()
 			return nil, fmt.Errorf("lock unit: %w", err)
 		}
 		select {
 		case <-ctx.Done():
-			file.Close()
+			_ = file.Close()
 			return nil, fmt.Errorf("lock unit: another step of %s holds it: %w", unit, ctx.Err())
 		case <-time.After(lockAgain):
 		}

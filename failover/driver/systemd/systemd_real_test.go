@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func TestSystemdConforms(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", sleeper)
+	m.unit(sleeper)
 	next := 0
 	req := func(step string, who member.ID, epoch member.SlotEpoch) driver.Request {
 		return driver.Request{Case: "C-12", Step: step, Attempt: 1, Member: who, Pool: "web", SlotEpoch: epoch}
@@ -59,7 +59,7 @@ func TestSystemdConforms(t *testing.T) {
 
 func TestTheServiceKnowsItsSlotEpoch(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", "[Service]\nExecStart=/bin/sh -c 'echo $MOONWATCH_SLOT at $MOONWATCH_SLOT_EPOCH > /run/said; exec sleep infinity'\n")
+	m.unit("[Service]\nExecStart=/bin/sh -c 'echo $MOONWATCH_SLOT at $MOONWATCH_SLOT_EPOCH > /run/said; exec sleep infinity'\n")
 	d := m.drives("")
 	for _, epoch := range []member.SlotEpoch{42, 57} { // at a newer one it is started anew
 		does(t, d, request(StepActivate, "web-1", epoch))
@@ -70,7 +70,7 @@ func TestTheServiceKnowsItsSlotEpoch(t *testing.T) {
 
 func TestARestartHappensOncePerAttempt(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", sleeper)
+	m.unit(sleeper)
 	d, unit := m.drives(""), "web@web-0.service"
 	does(t, d, request(StepActivate, "web-1", 42))
 	first := m.show(unit, "InvocationID")
@@ -94,7 +94,7 @@ func TestARestartHappensOncePerAttempt(t *testing.T) {
 // A restart was begun and nobody knows how it ended: the unit tells.
 func TestARestartThatWasCutOffIsFoundOut(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", sleeper)
+	m.unit(sleeper)
 	d := m.drives("")
 	does(t, d, request(StepActivate, "web-1", 42))
 	req := request(StepRestart, "web-1", 42)
@@ -112,7 +112,7 @@ func TestARestartThatWasCutOffIsFoundOut(t *testing.T) {
 
 func TestWhatRunsAlreadyIsTakenOverAsItIs(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", sleeper)
+	m.unit(sleeper)
 	unit := "web@web-0.service"
 	m.run("systemctl", "start", unit)
 	before := m.show(unit, "InvocationID")
@@ -131,7 +131,7 @@ func TestAUnitThatFailsIsAFailedStep(t *testing.T) {
 		"[Service]\nType=notify\nTimeoutStartSec=1\nExecStart=/bin/sleep infinity\n": "result timeout",
 		"[Service]\nType=notify\n":                                                   "is bad-setting: install it",
 	} {
-		m.unit("web@.service", text)
+		m.unit(text)
 		wants(t, m.drives("").Apply(t.Context(), request(StepActivate, "web-1", 42)), driver.Permanent, says)
 		must(t, os.RemoveAll(m.folder()+"/web@web-0.service.d"))
 		m.run("systemctl", "stop", "web@web-0.service")
@@ -147,7 +147,7 @@ func TestAUnitThatFailsIsAFailedStep(t *testing.T) {
 // The word that a stop was done proves nothing while a process is left.
 func TestAStopLeavesNoProcess(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", "[Service]\nKillMode=process\nExecStart=/bin/sh -c '(trap \"\" TERM; sleep 1000) & exec sleep 1000'\n")
+	m.unit("[Service]\nKillMode=process\nExecStart=/bin/sh -c '(trap \"\" TERM; sleep 1000) & exec sleep 1000'\n")
 	d := m.drives("")
 	does(t, d, request(StepActivate, "web-1", 42))
 	m.wait("a second process", func() bool { n, _ := d.processes(m.show("web@web-0.service", "ControlGroup")); return n > 1 })
@@ -159,7 +159,7 @@ func TestAStopLeavesNoProcess(t *testing.T) {
 
 func TestAStartThatTakesLongGoesOn(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 2; systemd-notify --ready; exec sleep infinity'\n")
+	m.unit("[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 2; systemd-notify --ready; exec sleep infinity'\n")
 	d := m.drives("")
 	req := request(StepActivate, "web-1", 42)
 	req.Deadline = time.Now().Add(700 * time.Millisecond)
@@ -170,7 +170,7 @@ func TestAStartThatTakesLongGoesOn(t *testing.T) {
 
 func TestASystemdThatIsReexecutedInTheMiddleIsAskedAgain(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 1; systemd-notify --ready; exec sleep infinity'\n")
+	m.unit("[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 1; systemd-notify --ready; exec sleep infinity'\n")
 	again := make(chan struct{})
 	go func() {
 		defer close(again)
@@ -192,7 +192,7 @@ func TestASystemdThatIsReexecutedInTheMiddleIsAskedAgain(t *testing.T) {
 
 func TestAStepThatNobodyWaitsForEnds(t *testing.T) {
 	m := newManager(t)
-	m.unit("web@.service", sleeper)
+	m.unit(sleeper)
 	d := m.drives("")
 	unlock, err := d.lock(t.Context(), "web@web-0.service")
 	must(t, err)

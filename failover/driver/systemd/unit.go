@@ -150,10 +150,10 @@ func (d *Driver) dial(ctx context.Context) (*dbus.Conn, error) {
 		return nil, fmt.Errorf("connect %s: %w", d.config.Address, err)
 	}
 	// A handshake knows no context.
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	if err := conn.Auth(nil); err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, fmt.Errorf("connect %s: %w", d.config.Address, because(ctx, err))
 	}
 	return conn, nil
