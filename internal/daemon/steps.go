@@ -67,7 +67,7 @@ func (d *Daemon) driverOf(e mind.DoStep) (driver.Driver, error) {
 	action := driver.NewExec(d.actions, e.Action, "", d.journal).Behind(d.entering(pool, e.Key))
 	switch {
 	case e.Key.Step == failover.StepStop && pool.Exclusive && d.keeper != nil && e.Action == "":
-		return driver.NewSelfFence(noAction{action}, d.emptied(e.Key))
+		return driver.NewSelfFence(noAction{action}, d.emptied(e.Key)), nil
 	case e.Key.Step == failover.StepStop && pool.Exclusive && d.keeper != nil:
 		return driver.NewSelfFence(action, d.emptied(e.Key)), nil
 	case e.Key.Step == failover.StepStop && e.Key.Case != 0:
