@@ -225,3 +225,28 @@ func TestADrainNeverTakesTheLastServingOccupant(t *testing.T) {
 		t.Errorf("under a freeze: %v %s", f.Accepted, f.Reason)
 	}
 }
+
+func TestARehearsalSaysWhatWouldBeDoneAndDoesNothing(t *testing.T) {
+	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
+	s := x.slot("slot-2")
+	p := SwitchoverOrdered{Slot: s.ID, Subject: s.Occupant, Epoch: s.Epoch, Reason: "r"}
+	head := x.ledger.Head()
+	r := x.state.RehearseSwitchover(x.now, p)
+	if r.Refused != "" || len(r.Steps) != 5 || !strings.HasPrefix(r.Steps[0], "spare web-6 is claimed") || !strings.Contains(r.Steps[4], "web-3 stops slot slot-2 by stop after 3s") {
+		t.Errorf("%+v", r)
+	}
+	d := DrainOrdered{Slot: s.ID, Subject: s.Occupant, Epoch: s.Epoch, Reason: "r"}
+	if r := x.state.RehearseDrain(x.now, d); r.Refused != "" || r.Steps[1] != "4 of 5 slots of pool web go on serving" {
+		t.Errorf("%+v", r)
+	}
+	if x.ledger.Head() != head || x.slot("slot-2").Drained || len(x.state.Cases()) != 0 {
+		t.Error("it has done something")
+	}
+	x.hold(Freeze, Fleet, time.Hour)
+	if r := x.state.RehearseSwitchover(x.now, p); !strings.Contains(r.Refused, "I am looking") {
+		t.Errorf("%+v", r)
+	}
+	if r := x.state.RehearseDrain(x.now, d); !strings.Contains(r.Refused, "I am looking") {
+		t.Errorf("%+v", r)
+	}
+}

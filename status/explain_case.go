@@ -9,9 +9,15 @@ import (
 // explainCase tells each step of a case, what it is held by, which gates and
 // what budget it meets, and what comes next until when.
 func (p Page) explainCase(c Case) Explanation {
-	e := Explanation{ID: c.ID, Case: &c, See: []string{c.Verdict, string(c.Subject)}}
+	e := Explanation{ID: c.ID, Case: &c, See: []string{string(c.Subject)}}
 	var t lines
-	t.say(0, "%s is about slot %s of pool %s, lost with %s because of %s (%s).", c.ID, c.Slot, c.Pool, c.Subject, c.Verdict, c.Kind)
+	if c.Order != nil {
+		t.say(0, "%s moves slot %s of pool %s away from %s: ordered by %s: %s.", c.ID, c.Slot, c.Pool, c.Subject, c.Order.By, c.Order.Reason)
+	}
+	if c.Verdict != "" {
+		e.See = []string{c.Verdict, string(c.Subject)}
+		t.say(0, "%s is about slot %s of pool %s, lost with %s because of %s (%s).", c.ID, c.Slot, c.Pool, c.Subject, c.Verdict, c.Kind)
+	}
 	t.say(0, "%s", c.now())
 	if c.Held != "" {
 		t.say(0, "Held by %s: %s.", c.Held, c.HeldBy)
@@ -19,9 +25,12 @@ func (p Page) explainCase(c Case) Explanation {
 	if c.Why != "" {
 		t.say(0, "Why: %s.", c.Why)
 	}
-	if c.Drained {
+	switch {
+	case c.Order != nil && !c.Drained:
+		t.say(0, "Traffic stays on %s until the spare serves.", c.Subject)
+	case c.Drained:
 		t.say(0, "Traffic was taken away from %s at once.", c.Subject)
-	} else {
+	default:
 		t.say(0, "Traffic was left on %s: the drain would have taken pool %s below its floor.", c.Subject, c.Pool)
 	}
 	p.tellGates(&t, c)

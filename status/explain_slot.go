@@ -13,6 +13,9 @@ func (p Page) explainSlot(id member.SlotID) (Explanation, bool) {
 		e := p.explainMember(m)
 		var t lines
 		t.say(0, "Slot %s of pool %s is %s; %s holds it since %s, at slot epoch %d.", s.ID, s.Pool, s.State, s.Occupant, moment(s.Since), s.Epoch)
+		if s.Away != nil {
+			t.say(0, "%s took its traffic away at %s: %s. 'moonwatch undrain %s' gives it back.", s.Away.By, moment(s.Away.At), s.Away.Reason, s.ID)
+		}
 		if s.State == SlotStarting {
 			t.say(0, "%s has not said that its service is up: see 'step ended' in the log of its agent.", s.Occupant)
 		}

@@ -49,6 +49,17 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, brakeLine)
 	case failover.KindHold:
 		return worded(f, func(p failover.HoldGiven) string { return holdLine(f, p) })
+	case failover.KindDrain:
+		return worded(f, func(p failover.DrainOrdered) string {
+			if p.Back {
+				return fmt.Sprintf("slot %s of %s has its traffic again, by %s", p.Slot, p.Subject, proposer(f))
+			}
+			return fmt.Sprintf("slot %s of %s drained by %s: %s", p.Slot, p.Subject, proposer(f), p.Reason)
+		})
+	case failover.KindSwitchover:
+		return worded(f, func(p failover.SwitchoverOrdered) string {
+			return fmt.Sprintf("%s switchover of slot %s away from %s by %s: %s", caseID(f.Index), p.Slot, p.Subject, proposer(f), p.Reason)
+		})
 	case failover.KindHoldLifted:
 		return worded(f, func(p failover.HoldLifted) string { return liftedLine(f, p) })
 	case failover.KindReturned:

@@ -167,6 +167,7 @@ type Slot struct {
 	Epoch    member.SlotEpoch `json:"slot_epoch"`
 	Since    time.Time        `json:"since,omitzero"` // of the occupant
 	Drained  bool             `json:"drained"`
+	Away     *failover.Order  `json:"away,omitempty"` // people took its traffic away
 	Case     string           `json:"case,omitempty"` // the open one
 }
 
@@ -276,6 +277,8 @@ type Case struct {
 	Step     failover.StepKind     `json:"step,omitempty"`
 	Proof    string                `json:"proof,omitempty"` // of the fence
 	Outcome  failover.Outcome      `json:"outcome,omitempty"`
+	Planned  bool                  `json:"planned,omitempty"` // a switchover whose occupant is well
+	Order    *failover.Order       `json:"order,omitempty"`   // of the people who wanted it
 	Next     string                `json:"next"`
 	Passages []Passage             `json:"passages"`
 }

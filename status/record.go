@@ -79,12 +79,20 @@ func caseOf(in Input, c *failover.Case) Case {
 		Open: c.Open(), Held: c.Held, Why: oneLine(c.Why), Drained: c.Drained,
 		Epoch: c.Epoch, Spare: c.Spare, NewEpoch: c.NewEpoch, Attempt: c.Attempt,
 		Executor: executor, Step: step, Proof: c.Proof, Outcome: c.Outcome, Next: next(c, executor),
+		Planned: c.Planned, Order: c.Order,
+	}
+	if c.Verdict == 0 {
+		x.Verdict = ""
 	}
 	if c.Held != "" {
 		x.HeldBy = heldBy(c.Held)
 	}
 	if c.State == failover.Draining || c.State == failover.Held {
-		if reason, why := in.State.ReplaceGate(in.Now, c); reason != "" {
+		gate := in.State.ReplaceGate
+		if c.Planned {
+			gate = in.State.PlannedGate
+		}
+		if reason, why := gate(in.Now, c); reason != "" {
 			x.Gate = string(reason) + ": " + why
 		}
 	}

@@ -122,6 +122,9 @@ func heldBy(r failover.HeldReason) string {
 func next(c *failover.Case, executor member.ID) string {
 	switch c.State {
 	case failover.Opened, failover.Draining:
+		if c.Planned {
+			return "its gates, and then a spare is put in"
+		}
 		if c.Kind == consensus.VerdictServiceDown {
 			return "a restart in place, or a replacement if restarts are used up"
 		}

@@ -87,7 +87,7 @@ func printFailovers(p *printer, page status.Page) {
 		{title: "STATE", of: caseState},
 		{title: "SLOT", of: func(c status.Case) cell { return word(c.Slot) }},
 		{title: "SUBJECT", of: func(c status.Case) cell { return word(c.Subject) }},
-		{title: "KIND", of: func(c status.Case) cell { return word(c.Kind) }},
+		{title: "KIND", of: caseKind},
 		{title: "SPARE", of: func(c status.Case) cell { return word(c.Spare) }},
 		{title: "SINCE", of: func(c status.Case) cell { return since(page.Now, c.Since) }},
 		{title: "VERDICT", wide: true, of: func(c status.Case) cell { return word(c.Verdict) }},
@@ -115,6 +115,14 @@ func printFailovers(p *printer, page status.Page) {
 			}
 		}},
 	})
+}
+
+// caseKind is the verdict behind a case, or that people ordered it.
+func caseKind(c status.Case) cell {
+	if c.Kind == "" && c.Order != nil {
+		return text("switchover")
+	}
+	return word(c.Kind)
 }
 
 func caseState(c status.Case) cell {

@@ -125,3 +125,28 @@ func (c *Client) Hold(ctx context.Context, h failover.HoldGiven) (id string, err
 	}
 	return said.ID, nil
 }
+
+// Rehearse asks what an order ("drain", "switchover") would lead to. It hands in
+// nothing and needs no signature.
+func (c *Client) Rehearse(ctx context.Context, what string, order any) (failover.Rehearsal, error) {
+	b, err := json.Marshal(order)
+	if err != nil {
+		return failover.Rehearsal{}, fmt.Errorf("rehearse: %w", err)
+	}
+	path := "/api/v1/rehearse/" + what
+	a, err := c.ask(ctx, http.MethodPost, path, b)
+	if err != nil {
+		return failover.Rehearsal{}, err
+	}
+	if a.code != http.StatusOK {
+		if err = c.refused(path, a); errors.Is(err, ErrNotOffered) {
+			return failover.Rehearsal{}, fmt.Errorf("%w: it is asked at the agent's unix socket, named with --agent unix:PATH", err)
+		}
+		return failover.Rehearsal{}, err
+	}
+	var r failover.Rehearsal
+	if err := json.Unmarshal(a.body, &r); err != nil {
+		return failover.Rehearsal{}, fmt.Errorf("ask the agent at %s for %s: %w: %w", c.address, path, ErrNotAgent, err)
+	}
+	return r, nil
+}

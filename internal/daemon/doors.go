@@ -139,6 +139,7 @@ func (d *Daemon) socketHandler() http.Handler {
 	mux.HandleFunc("POST /api/v1/commands", d.serveSubmit)
 	mux.HandleFunc("GET /api/v1/commands/{id...}", d.serveCommand)
 	mux.HandleFunc("POST /api/v1/holds", d.serveHold)
+	mux.HandleFunc("POST /api/v1/rehearse/{what}", d.serveRehearsal)
 	mux.HandleFunc("GET /api/v1/fleet", d.serveFleet)
 	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
 	mux.HandleFunc("GET /api/v1/audit/heads", d.serveHeads)

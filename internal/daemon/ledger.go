@@ -26,11 +26,12 @@ type ledgerCopy struct {
 // more, from what followers are fed with: the loop that owns the living one is
 // not kept waiting.
 func (d *Daemon) serveLedger(w http.ResponseWriter, _ *http.Request) {
-	l, err := d.feed.folded()
+	st, err := d.feed.folded()
 	if err != nil {
 		http.Error(w, "fold the ledger: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
+	l := st.Ledger()
 	b, err := l.Snapshot()
 	if err != nil {
 		http.Error(w, "fold the ledger: "+err.Error(), http.StatusInternalServerError)
@@ -44,7 +45,7 @@ func (d *Daemon) serveLedger(w http.ResponseWriter, _ *http.Request) {
 }
 
 // folded builds the ledger up from the last snapshot and the facts after it.
-func (f *feed) folded() (*consensus.Ledger, error) {
+func (f *feed) folded() (*failover.State, error) {
 	st := failover.NewState()
 	l := consensus.NewLedger(st)
 	st.Bind(l)
@@ -66,5 +67,5 @@ func (f *feed) folded() (*consensus.Ledger, error) {
 			return nil, err
 		}
 	}
-	return l, nil
+	return st, nil
 }
