@@ -67,6 +67,7 @@ type Conductor struct {
 	sights   sights
 	accused  []member.ID // of this Step
 	lessor   *Lessor     // nil: no lease is a proof
+	heard    []*Hold     // unconfirmed
 	wake     time.Time
 }
 
@@ -245,6 +246,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 
 // begin decides between restart, replace and hold.
 func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	if reason, why := c.heardGate(now, x); reason != "" {
+		return c.hold(now, x, reason, why, out)
+	}
 	if x.Planned {
 		return c.beginPlanned(now, x, out)
 	}

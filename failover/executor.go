@@ -98,6 +98,7 @@ type Executor struct {
 	lapsed  map[member.SlotID]Lapsed
 	leased  func(now time.Time, slot member.SlotID, epoch member.SlotEpoch) bool
 	wake    time.Time
+	heard   []*Hold // unconfirmed
 }
 
 // NewExecutor makes the executor of self. Holding is what the journal on disk
@@ -244,7 +245,7 @@ func (e *Executor) start(now time.Time, d DoStep, out []ExecutorEffect) []Execut
 	if _, busy := e.doing[d.Key.Slot]; busy || e.done[d.Key] {
 		return out
 	}
-	if t, waits := e.retryAt[d.Key]; waits && now.Before(t) {
+	if t, waits := e.retryAt[d.Key]; waits && now.Before(t) || e.bound(now, d.Key, d.Pool) {
 		return out
 	}
 	if d.Key.Case != 0 && !now.Before(d.Deadline) {

@@ -350,3 +350,30 @@ func (st *State) order(f consensus.Fact) {
 		delete(st.s.Holds, p.Hold)
 	}
 }
+
+// Bound tells the conductor of holds that this agent has heard of and that are no
+// facts yet.
+func (c *Conductor) Bound(holds []*Hold) { c.heard = holds }
+
+// heardGate says which unconfirmed hold keeps a leader from proposing what cannot be
+// undone.
+func (c *Conductor) heardGate(now time.Time, x *Case) (HeldReason, string) {
+	if h := Bound(c.heard, now, c.st.scopesOf(x.Subject, x.Pool)...); h != nil {
+		return h.Kind.reason(), h.why() + " (not confirmed by the council)"
+	}
+	return "", ""
+}
+
+// Bound tells the executor of holds that this agent has heard of and that are no
+// facts yet.
+func (e *Executor) Bound(holds []*Hold) { e.heard = holds }
+
+// bound reports that an order of people keeps this member from beginning a step that
+// the ledger shows: a restart, or the first start of a slot. What stops a slot, or
+// belongs to a case past its fence, is never kept back.
+func (e *Executor) bound(now time.Time, k StepKey, pool string) bool {
+	if k.Step != StepRestart && (k.Step != StepActivate || k.Case != 0) {
+		return false
+	}
+	return Bound(slices.Concat(e.st.Holds(now), e.heard), now, e.st.scopesOf(e.self, pool)...) != nil
+}

@@ -94,6 +94,7 @@ func (m *Mind) elected(l consensus.Led) {
 		// Their clocks may be fast, and so less may have passed than this one says.
 		m.lessor.Lead(m.now.Add(-member.Faster(m.council.Quiet())))
 		m.conduct = failover.NewConductor(m.state, m.lessor, l.Term, m.now)
+		m.conduct.Bound(m.Unconfirmed())
 	case !leads && was:
 		m.tally.Step(m.now, consensus.Deposed{})
 		m.lessor.Depose()

@@ -37,6 +37,7 @@ type Mind struct {
 	snapAt   uint64
 	watched  uint64 // ledger head at which the observer was last told whom to watch
 	wants    wants
+	orders   orders
 	passed   passed      // to the present leader
 	heard    []member.ID // since the last presence
 	presence time.Time
@@ -137,6 +138,10 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		m.councilStep(consensus.ClockJudged{Good: ev.Ahead.Abs() <= m.cfg.ClockMax})
 	case Submitted:
 		m.submitted(ev.Command)
+	case HoldCame:
+		if m.hear(ev.From, ev.Command, ev.Raw) {
+			m.submitted(ev.Command)
+		}
 	case StepEnded:
 		m.execute(m.executor.Step(now, ev.Done))
 	case RenewalCame:
@@ -185,6 +190,7 @@ func (m *Mind) due() {
 		m.tellDoors(m.teller.Step(m.now, failover.TellerWoken{}))
 	}
 	m.tellPresence()
+	m.passOn()
 	m.handIn()
 	m.watchQuorum()
 }
@@ -232,7 +238,7 @@ func (m *Mind) Wake() time.Time {
 			w = earliest(w, m.conduct.Wake())
 		}
 	}
-	return earliest(earliest(w, m.holder.Wake()), m.wants.wake())
+	return earliest(earliest(w, m.holder.Wake()), earliest(m.wants.wake(), m.orders.wake()))
 }
 
 func earliest(a, b time.Time) time.Time {

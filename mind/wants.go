@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/failover"
 	"moonwatch/member"
 )
 
@@ -83,7 +84,15 @@ func (m *Mind) submitted(b []byte) {
 	if len(m.wants.list) >= maxWants || slices.ContainsFunc(m.wants.list, func(w want) bool { return w.id == c.ID }) {
 		return
 	}
-	m.wants.list = append(m.wants.list, want{id: c.ID, command: b, next: m.now, until: m.now.Add(submittedFor)})
+	until := m.now.Add(submittedFor)
+	if c.Kind == failover.KindHold {
+		m.hear(m.cfg.Self, b, nil)
+		until = m.now.Add(unconfirmedFor) // it binds here as long
+		if c.Warrant == nil && c.Proposer != m.cfg.Self && m.council == nil {
+			return // nobody takes it from anybody but its proposer
+		}
+	}
+	m.wants.list = append(m.wants.list, want{id: c.ID, command: b, next: m.now, until: until})
 }
 
 // submittedFor is how long somebody else's command is handed in again.

@@ -78,6 +78,14 @@ type QuorumHeard struct {
 // another agent's for the council.
 type Submitted struct{ Command []byte }
 
+// HoldCame brings a hold that another agent gossips. From is who signed the
+// datagram, Raw the datagram for passing it on unchanged.
+type HoldCame struct {
+	From    member.ID
+	Command []byte
+	Raw     []byte
+}
+
 // StepEnded tells how an action ended.
 type StepEnded struct{ Done failover.StepDone }
 
@@ -134,6 +142,7 @@ func (LedgerFed) isEvent()     {}
 func (QuorumHeard) isEvent()   {}
 func (Submitted) isEvent()     {}
 func (StepEnded) isEvent()     {}
+func (HoldCame) isEvent()      {}
 func (DoorTold) isEvent()      {}
 func (DoorHeard) isEvent()     {}
 func (RenewalCame) isEvent()   {}
@@ -244,6 +253,15 @@ type Submit struct {
 	Command []byte
 }
 
+// SendHold asks for a hold that the council has not confirmed to be gossiped: as
+// this agent's own datagram, or Raw unchanged. From is who signed that.
+type SendHold struct {
+	To      []member.ID
+	From    member.ID
+	Command []byte
+	Raw     []byte
+}
+
 // Applied tells which facts are new in this agent's ledger, with their
 // outcome.
 type Applied struct{ Facts []consensus.Fact }
@@ -285,6 +303,7 @@ func (DoStep) isEffect()        {}
 func (TellDoor) isEffect()      {}
 func (Submit) isEffect()        {}
 func (Applied) isEffect()       {}
+func (SendHold) isEffect()      {}
 func (Led) isEffect()           {}
 func (Noted) isEffect()         {}
 func (Broken) isEffect()        {}

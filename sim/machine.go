@@ -242,6 +242,12 @@ func (m *machine) carryOut(e mind.Effect) {
 				}
 			})
 		}
+	case mind.SendHold:
+		for _, id := range e.To {
+			w.datagram(m, id, sealBytes+headBytes+len(e.From)+signBytes+len(e.Command), func(x *machine) {
+				x.step(mind.HoldCame{From: e.From, Command: e.Command, Raw: e.Command})
+			})
+		}
 	case mind.SendRenewal:
 		m.renewed(e)
 	case mind.SendGrant:

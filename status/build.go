@@ -32,6 +32,8 @@ type Input struct {
 	Quorum    bool
 	Accused   []member.ID // in trouble and under no verdict yet; known to the leader only
 
+	Unconfirmed []*failover.Hold // heard of, and no facts
+
 	View  []Seen
 	Stats []Stat
 }

@@ -34,6 +34,11 @@ func holdsOf(in Input) []Hold {
 	for _, h := range in.State.Holds(in.Now) {
 		out = append(out, holdOf(h))
 	}
+	for _, h := range in.Unconfirmed {
+		if h.Binds(in.Now) {
+			out = append(out, holdOf(h))
+		}
+	}
 	return out
 }
 
@@ -69,6 +74,9 @@ func (h Hold) Line() string {
 		by += " (not signed)"
 	}
 	text := fmt.Sprintf("%s %s of %s by %s", h.ID, h.Kind, h.Scope, by)
+	if h.Fact == 0 {
+		text += ", not confirmed by the council,"
+	}
 	if !h.Until.IsZero() {
 		text += " until " + moment(h.Until)
 	}

@@ -60,6 +60,10 @@ func (d *Daemon) packet(p gossip.Packet) {
 		if d.verified(msg) {
 			d.offer(mind.GrantCame{From: msg.From, Grant: msg.Grant, Raw: msg.Raw})
 		}
+	case wire.Hold:
+		if d.verified(msg) {
+			d.offer(mind.HoldCame{From: msg.From, Command: msg.Command, Raw: msg.Raw})
+		}
 	case wire.Presence:
 		d.offer(mind.PresenceTold{Members: msg.Members})
 	}

@@ -46,6 +46,9 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 		for _, b := range parts {
 			d.sendAll(e.To, "roll call", b, nil)
 		}
+	case mind.SendHold:
+		d.sendHold(e)
+		return true
 	case mind.SendRenewal:
 		d.sendRenewal(e)
 	case mind.SendGrant:

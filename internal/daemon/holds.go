@@ -13,6 +13,7 @@ import (
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/mind"
 )
 
 // serveHold takes a hold that nobody signed: who may use this machine's socket
@@ -59,3 +60,14 @@ func newID(what string) string {
 }
 
 var errNoPeer = errors.New("the kernel does not say who is at the other end")
+
+// sendHold gossips a hold that the council has not confirmed: one that was given
+// here in this agent's own datagram, another one's as it came.
+func (d *Daemon) sendHold(e mind.SendHold) {
+	if len(e.Raw) > 0 {
+		d.sendAll(e.To, "hold", e.Raw, nil)
+		return
+	}
+	b, err := d.signer.EncodeHold(e.Command)
+	d.sendAll(e.To, "hold", b, err)
+}

@@ -59,7 +59,7 @@ func (d *Daemon) show(now time.Time) {
 	p := status.Build(status.Input{
 		Now: now, Self: d.self, Console: d.cfg.Console, Version: Version, Ledger: d.mind.Ledger(), State: d.mind.State(), History: d.history,
 		Mode: mode, ModeSince: since, Leader: led.Leader, Term: led.Term, Quorum: led.Quorum,
-		Accused: d.mind.Accused(), View: d.peers.seen(), Stats: d.stats(),
+		Accused: d.mind.Accused(), Unconfirmed: d.mind.Unconfirmed(), View: d.peers.seen(), Stats: d.stats(),
 	})
 	p.Knowledge = d.knowledge(p.Knowledge, d.mind.Councillor())
 	d.page.Store(&p)

@@ -44,6 +44,8 @@ func Decode(b []byte) (Message, error) {
 		m = Presence{From: from, Members: d.places()}
 	case kindRenewal:
 		m = d.renewal(from, b)
+	case kindHold:
+		m = d.hold(from, b)
 	case kindGrant:
 		m = d.grant(from, b)
 	default:

@@ -26,7 +26,7 @@ var (
 )
 
 // Signed is a message that carries its sender's signature. The set is closed:
-// Statement, RollCall, Renewal and Grant.
+// Statement, RollCall, Renewal, Grant and Hold.
 type Signed interface {
 	Message
 	signed() []byte

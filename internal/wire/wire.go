@@ -63,6 +63,7 @@ const (
 	kindPresence    kind = 7
 	kindRenewal     kind = 8
 	kindGrant       kind = 9
+	kindHold        kind = 10
 )
 
 func (k kind) String() string {
@@ -83,6 +84,8 @@ func (k kind) String() string {
 		return "presence"
 	case kindRenewal:
 		return "renewal"
+	case kindHold:
+		return "hold"
 	case kindGrant:
 		return "grant"
 	default:

@@ -475,6 +475,9 @@ func FuzzDecode(f *testing.F) {
 		case Grant:
 			_ = Verify(cluster, keyOf, m)
 			return
+		case Hold:
+			_ = Verify(cluster, keyOf, m)
+			return
 		}
 		if err != nil {
 			t.Fatalf("encode %+v: %v", m, err)
