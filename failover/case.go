@@ -85,7 +85,8 @@ type Case struct {
 	Fencee   member.ID             `json:"fencee,omitempty"`         // who is, or was, fenced: the subject, or the spare of an attempt that failed
 	// FenceEpoch is the fencee's slot epoch: from FENCING on nobody may run it.
 	FenceEpoch member.SlotEpoch `json:"fence_slot_epoch,omitempty"`
-	Proof      string           `json:"proof,omitempty"` // of the fence
+	Proof      string           `json:"proof,omitempty"`   // of the fence
+	Outside    *Outside         `json:"outside,omitempty"` // the newest order to fence from outside
 	Outcome    Outcome          `json:"outcome,omitempty"`
 	History    []Passage        `json:"history"`
 
@@ -129,7 +130,7 @@ func (c *Case) abortable() bool {
 	case Opened, Draining, Held, Ready:
 		return true
 	case Fencing: // the second and later fences are against spares
-		return c.Fencee == c.Subject
+		return c.Fencee == c.Subject && c.Outside == nil // who was told to switch it off may have done so
 	case Restarting, Verifying:
 		return c.Restart
 	case Fenced: // without a proof, and nobody claimed, it is a word and no deed

@@ -212,6 +212,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 			return c.step(now, x, Draining, CaseStep{Detail: "restart: no word within " + c.st.timing().Restart.String()}, out)
 		}
 	case Fencing:
+		if told := c.orderFence(now, x, out); len(told) > len(out) {
+			return told
+		}
 		if ended, wait := c.leaseEnded(now, x); ended {
 			return c.step(now, x, Fenced, CaseStep{Proof: proofLease, Detail: "its lease has surely ended"}, out)
 		} else if !wait.IsZero() {
@@ -223,6 +226,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 	case Fenced, Claiming:
 		return c.claim(now, x, out)
 	case Escalated:
+		if told := c.orderFence(now, x, out); len(told) > len(out) {
+			return told
+		}
 		if ended, _ := c.leaseEnded(now, x); ended {
 			return c.step(now, x, Fenced, CaseStep{Proof: proofLease, Detail: "its lease has surely ended"}, out)
 		}

@@ -66,8 +66,9 @@ type DoStep struct {
 	Key      StepKey
 	Try      int // grows when an attempt that did not succeed is made again
 	Pool     string
-	Action   string
-	Unit     string // of systemd, in place of an action
+	Action   string    // of a fence from outside: its level
+	Unit     string    // of systemd, in place of an action
+	Subject  member.ID // whom a fence from outside is against; empty: this member
 	Deadline time.Time
 }
 
@@ -183,7 +184,7 @@ func (e *Executor) due(now time.Time) []DoStep {
 	if s := e.st.slotOf(e.self); s != nil && s.Case == 0 && !s.Started {
 		due = append(due, e.want(StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch}, now.Add(t.Activate)))
 	}
-	due = e.again(now, due)
+	due = e.outsideDue(e.again(now, due))
 	// Leftovers that the journal does not know any more are reported, so
 	// that the member may become a spare again.
 	u := e.st.Use(e.self)
@@ -290,6 +291,7 @@ func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []
 			return append(out, e.report(ev, "/failed"))
 		}
 		return out
+	case ev.Result == ResultDone && k.Step == StepFence: // nothing runs here by it
 	case ev.Result == ResultDone && k.Step == StepStop:
 		if e.holding[k.Slot] <= k.Epoch {
 			delete(e.holding, k.Slot)

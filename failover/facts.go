@@ -15,6 +15,8 @@ const (
 	KindBrake      consensus.FactKind = "brake"
 	KindReturned   consensus.FactKind = "member-returned"
 	KindEnforcer   consensus.FactKind = "enforcer"
+	KindFencer     consensus.FactKind = "fencer"
+	KindFenceOrder consensus.FactKind = "fence-order"
 )
 
 // CaseOpened begins a case: the occupant of a slot stands under a verdict.
@@ -46,6 +48,7 @@ const (
 	StepActivate StepKind = "activate"
 	StepRestart  StepKind = "restart"
 	StepStop     StepKind = "stop"
+	StepFence    StepKind = "fence" // another member, from outside
 )
 
 // Report is an executor's own word about a step of its own. Nobody else's

@@ -59,6 +59,9 @@ func (st *State) fenceGate(c *Case, pool member.Pool, kind consensus.VerdictKind
 			return "", ""
 		}
 	}
+	if st.fencedOutside(pool, c.Subject) != "" {
+		return "", ""
+	}
 	if ok, _ := byLease(pool); ok {
 		err := st.leaseProof(c, pool)
 		if err == nil {

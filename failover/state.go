@@ -73,6 +73,7 @@ type folded struct {
 	Holds map[string]*Hold        `json:"holds,omitempty"` // by the id of their command
 
 	Enforcers map[member.ID]Enforced `json:"enforcers,omitempty"`
+	Fencers   map[member.ID]Fencer   `json:"fencers,omitempty"`
 	Leased    time.Duration          `json:"leased,omitempty"` // how long leases are by the present fleet, 0: it has none
 	Former    *formerLease           `json:"former_lease,omitempty"`
 	Doors     map[string]*Treating   `json:"doors,omitempty"` // by door and slot
@@ -92,7 +93,7 @@ func (st *State) Name() string { return "failover" }
 // Knows reports the kinds of this package.
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
-	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindTold:
+	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold:
 		return true
 	default:
 		return ofPeople(kind)
@@ -104,7 +105,7 @@ func (st *State) Check(f consensus.Fact) error {
 	if ofPeople(f.Command.Kind) {
 		return st.checkOrder(f)
 	}
-	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer && f.Command.Kind != KindTold {
+	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer && f.Command.Kind != KindFencer && f.Command.Kind != KindTold {
 		if err := st.ledger.FromCouncil(f.Command); err != nil {
 			return err
 		}
@@ -167,6 +168,18 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkEnforcer(f.Command.Proposer, p)
+	case KindFencer:
+		p, err := consensus.DecodePayload[Fencer](f)
+		if err != nil {
+			return err
+		}
+		return st.checkFencer(f.Command.Proposer, p)
+	case KindFenceOrder:
+		p, err := consensus.DecodePayload[FenceOrder](f)
+		if err != nil {
+			return err
+		}
+		return st.checkFenceOrder(f.Time, p)
 	default:
 		return nil
 	}
@@ -209,6 +222,12 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindEnforcer:
 		p, _ := consensus.DecodePayload[Enforcer](f)
 		st.enforcerSaid(f, p)
+	case KindFencer:
+		p, _ := consensus.DecodePayload[Fencer](f)
+		st.fencerSaid(f, p)
+	case KindFenceOrder:
+		p, _ := consensus.DecodePayload[FenceOrder](f)
+		st.orderFence(f, p)
 	default: // of other packages
 	}
 }
@@ -337,7 +356,7 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 // has been given anything, and who is back may have it again.
 func (st *State) stranded(c *Case) bool {
 	s := st.s.Slots[c.Slot]
-	return c.State == Escalated && c.Spare == "" && c.Fencee == c.Subject && s != nil && s.Occupant == c.Subject && s.Epoch == c.Epoch
+	return c.State == Escalated && c.Spare == "" && c.Outside == nil && c.Fencee == c.Subject && s != nil && s.Occupant == c.Subject && s.Epoch == c.Epoch
 }
 
 func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {

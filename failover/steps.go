@@ -202,7 +202,7 @@ func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 	c.Restart = false
 	c.enter(Ready, f, p.Detail)
 	c.enter(Fencing, f, "")
-	c.Fencee, c.FenceEpoch = c.Subject, c.Epoch
+	c.Fencee, c.FenceEpoch, c.Outside = c.Subject, c.Epoch, nil
 	pool, _ := st.ledger.Fleet().Pool(c.Pool)
 	if !pool.Exclusive && (len(pool.Fence) == 0 || pool.Fence[0] == "none") {
 		c.Proof = noProof
@@ -249,7 +249,7 @@ func (st *State) giveUp(f consensus.Fact, c *Case, detail string) {
 	if pool, _ := st.ledger.Fleet().Pool(c.Pool); !pool.Exclusive {
 		return
 	}
-	c.Proof, c.Fencee, c.FenceEpoch = "", spare, epoch
+	c.Proof, c.Fencee, c.FenceEpoch, c.Outside = "", spare, epoch, nil
 	c.enter(Fencing, f, fmt.Sprintf("%s may run it at slot epoch %d", spare, epoch))
 	c.Deadline = f.Time.Add(st.timing().Stop)
 }
@@ -298,6 +298,9 @@ func (st *State) checkReport(by member.ID, p Report) error {
 	if !ok {
 		return fmt.Errorf("report of %s: no case C-%d", by, p.Case)
 	}
+	if p.Step == StepFence {
+		return c.checkOutside(by, p)
+	}
 	executor, step, epoch, due := c.Step()
 	if !due || by != executor || p.Step != step || p.Attempt != c.Attempt || p.Epoch != epoch {
 		return fmt.Errorf("report of %s on %s of %s: not the step that the case waits for", by, p.Step, c.Name())
@@ -328,6 +331,10 @@ func (st *State) reported(f consensus.Fact, p Report) {
 	c := st.s.Cases[p.Case]
 	c.Version++
 	switch {
+	case p.Step == StepFence:
+		st.switchedOff(f, c, p)
+	case c.State == Fencing && p.Done && !st.takesOwnWord(c):
+		c.Why = string(c.Fencee) + " says that it stopped, and the pool wants more than its word"
 	case c.State == Fencing && p.Done:
 		c.Proof = "self"
 		c.enter(Fenced, f, p.Detail)

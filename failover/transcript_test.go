@@ -112,6 +112,13 @@ func perform(t *testing.T, script string) string {
 					}
 					x.commit(KindEnforcer, member.ID(id), e)
 				}
+			case "fencer": // who can switch off whom, at a level
+				begin()
+				can := Fencer{Can: map[member.ID][]string{}}
+				for _, id := range f[3:] {
+					can.Can[member.ID(id)] = []string{f[2]}
+				}
+				x.commit(KindFencer, member.ID(f[1]), can)
 			case "granted": // a lease, just now
 				begin()
 				x.grant(member.ID(f[1]))

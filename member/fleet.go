@@ -20,7 +20,7 @@ type Pool struct {
 	Name      string   `json:"name"`
 	Hosts     []string `json:"hosts,omitempty"` // what gateway and shield match: www.example.com, *.example.com
 	Exclusive bool     `json:"exclusive,omitempty"`
-	Fence     []string `json:"fence"` // levels in order: none, self, lease, watchdog, power
+	Fence     []string `json:"fence"` // levels in order: none, self, lease, watchdog, power, network
 	Slots     []SlotID `json:"slots"` // web-0, web-1, ...
 	Spares    Spares   `json:"spares"`
 	Checks    Checks   `json:"checks"`

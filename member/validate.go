@@ -53,9 +53,9 @@ func (f *Fleet) Validate() error {
 		}
 		for _, level := range p.Fence {
 			switch level {
-			case "none", "self", "lease", "watchdog", "power":
+			case "none", "self", "lease", "watchdog", "power", "network":
 			default:
-				bad("pools.%s.fence is %q, want none, self, lease, watchdog or power", p.Name, level)
+				bad("pools.%s.fence is %q, want none, self, lease, watchdog, power or network", p.Name, level)
 			}
 		}
 	}

@@ -66,6 +66,12 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.Returned) string { return fmt.Sprintf("%s is a spare again", p.Member) })
 	case failover.KindEnforcer:
 		return worded(f, func(p failover.Enforcer) string { return enforcerLine(f.Command.Proposer, p) })
+	case failover.KindFencer:
+		return worded(f, func(p failover.Fencer) string { return fencerLine(f.Command.Proposer, p) })
+	case failover.KindFenceOrder:
+		return worded(f, func(p failover.FenceOrder) string {
+			return fmt.Sprintf("C-%d %s is told to fence by %s", p.Case, p.By, p.Level)
+		})
 	default:
 		return fmt.Sprintf("fact of kind %s, which this agent does not know", f.Command.Kind), nil
 	}
@@ -218,4 +224,15 @@ func enforcerLine(by member.ID, p failover.Enforcer) string {
 	default:
 		return fmt.Sprintf("%s: %s ends its leases, tested %v before", by, p.Kind, p.Age.Round(time.Second))
 	}
+}
+
+func fencerLine(by member.ID, p failover.Fencer) string {
+	if len(p.Can) == 0 {
+		return fmt.Sprintf("%s can fence nobody", by)
+	}
+	var whom []string
+	for _, id := range slices.Sorted(maps.Keys(p.Can)) {
+		whom = append(whom, fmt.Sprintf("%s by %s", id, strings.Join(p.Can[id], " and ")))
+	}
+	return fmt.Sprintf("%s can fence %s", by, strings.Join(whom, ", "))
 }

@@ -12,7 +12,7 @@ import (
 
 // fences are the levels of proof, in the order in which they are usually
 // written.
-var fences = []string{"none", "self", "lease", "watchdog", "power"}
+var fences = []string{"none", "self", "lease", "watchdog", "power", "network"}
 
 func (r *fleetReader) pool(p strict.Pair) member.Pool {
 	o := r.object("pools."+p.Key, p.Value,
