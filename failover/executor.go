@@ -234,7 +234,7 @@ func (e *Executor) want(k StepKey, deadline time.Time) DoStep {
 			d.Action = pool.Actions.Restart
 		case StepStop:
 			d.Action = pool.Actions.Stop
-		case StepTest: // no action
+		case StepTest, StepFence: // no action of the pool
 		}
 	}
 	return d
