@@ -24,6 +24,7 @@ type Mind struct {
 	holder   *agent.Holder
 	lessor   *failover.Lessor
 	enforcer enforcer
+	fencer   fencer
 	relayed  relayed
 	asks     uint64 // the confirmation that the lessor waits for, 0: none
 	teller   *failover.Teller
@@ -150,6 +151,8 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		m.grant(ev)
 	case EnforcerTold:
 		m.enforcer.told(now, ev)
+	case FencerTold:
+		m.fencer = fencer{can: ev.Can, heard: true}
 	case SlotLapsed:
 		m.execute(m.executor.Step(now, failover.Lapsed(ev)))
 	case DoorTold:
@@ -186,6 +189,7 @@ func (m *Mind) due() {
 	m.renew()
 	m.confirm()
 	m.tellEnforcer()
+	m.tellFencer()
 	if m.ledger.Blocked() == "" && !m.now.Before(m.teller.Wake()) {
 		m.tellDoors(m.teller.Step(m.now, failover.TellerWoken{}))
 	}

@@ -45,6 +45,8 @@ var overrides = []struct{ key, help string }{
 	{"gateway", "host:port of the front door, \"\" for none"},
 	{"socket", "path of the operator's socket, \"\" for none"},
 	{"keeper_socket", "path of the keeper's socket, \"\" for no keeper"},
+	{"fences_file", "path of fences.yaml, \"\" for none"},
+	{"fence_agents_dir", "folder of the fence agents"},
 	{"log.level", "debug, info, warn or error"},
 	{"log.format", "text or json"},
 }

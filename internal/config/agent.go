@@ -33,6 +33,9 @@ type Agent struct {
 	Gateway string // host:port of the front door; empty: none
 	Socket  string // path of the operator's unix socket; empty: none
 
+	FencesFile     string // how this machine switches others off; empty: it cannot
+	FenceAgentsDir string // where the programs are that do it
+
 	KeeperSocket string // where this machine's keeper listens; empty: it has none, and runs no exclusive slot
 
 	Log Log
@@ -57,7 +60,8 @@ func DefaultAgent() Agent {
 		Link: ":7947", HTTP: "127.0.0.1:7980", Debug: "127.0.0.1:7981",
 		DataDir: "/var/lib/moonwatch", Socket: "/run/moonwatch/agent.sock",
 		ActionsDir: "/etc/moonwatch/actions.d", ChecksDir: "/etc/moonwatch/checks.d",
-		Profile: "lan", Log: Log{Level: "info", Format: "text"},
+		FenceAgentsDir: "/usr/sbin",
+		Profile:        "lan", Log: Log{Level: "info", Format: "text"},
 	}
 }
 

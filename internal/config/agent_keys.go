@@ -140,6 +140,16 @@ var agentKeys = []key{
 		get: func(a *Agent) string { return a.Socket },
 	},
 	{
+		path: "fences_file", want: "the path of a fences.yaml, or \"\" for none", isPath: true,
+		set: func(a *Agent, v []string) bool { a.FencesFile = v[0]; return true },
+		get: func(a *Agent) string { return a.FencesFile },
+	},
+	{
+		path: "fence_agents_dir", want: "the path of a folder", isPath: true,
+		set: func(a *Agent, v []string) bool { a.FenceAgentsDir = v[0]; return v[0] != "" },
+		get: func(a *Agent) string { return a.FenceAgentsDir },
+	},
+	{
 		path: "keeper_socket", want: fmt.Sprintf("a path of at most %d bytes, or \"\" for no keeper", maxSocket), isPath: true,
 		set: func(a *Agent, v []string) bool { a.KeeperSocket = v[0]; return len(v[0]) <= maxSocket },
 		get: func(a *Agent) string { return a.KeeperSocket },

@@ -100,7 +100,7 @@ func TestWrongOverridesAreNamedByVariableAndFlag(t *testing.T) {
 		`agent.yaml:9:10: profile is "faster", want lan, fast, cloud, wan or demo`,
 		`MOONWATCH_BIND: bind is "web-1", want address:port of gossip, such as 0.0.0.0:7946`,
 		`MOONWATCH_DATADIR: unknown variable, did you mean MOONWATCH_DATA_DIR?`,
-		`--colour: unknown flag, want one of name, cluster, failure-domain, bind, advertise, link, data-dir, tls-cert, tls-key, tls-ca, gossip-key-file, join, expect-councillors, profile, actions-dir, checks-dir, http, debug, gateway, socket, keeper-socket, log-level or log-format`,
+		`--colour: unknown flag, want one of name, cluster, failure-domain, bind, advertise, link, data-dir, tls-cert, tls-key, tls-ca, gossip-key-file, join, expect-councillors, profile, actions-dir, checks-dir, http, debug, gateway, socket, fences-file, fence-agents-dir, keeper-socket, log-level or log-format`,
 		`--gossip-key-file: gossip_key_file is a secret, want the path of the file that init wrote, not the key itself`,
 		`--profil: unknown flag, did you mean --profile?`,
 		`MOONWATCH_EXPECT_COUNCILLORS: expect_councillors names somebody twice`,
@@ -187,7 +187,7 @@ func TestARenderedAgentComesBack(t *testing.T) {
 		a := sampleAgent()
 		a.Name, a.Cluster = member.ID(name.Draw(t, "name")), name.Draw(t, "cluster")
 		a.FailureDomain = member.FailureDomain(name.Draw(t, "domain"))
-		for _, p := range []*string{&a.DataDir, &a.TLS.Cert, &a.TLS.Key, &a.TLS.CA, &a.GossipKeyFile, &a.ActionsDir, &a.ChecksDir, &a.Socket, &a.KeeperSocket} {
+		for _, p := range []*string{&a.DataDir, &a.TLS.Cert, &a.TLS.Key, &a.TLS.CA, &a.GossipKeyFile, &a.ActionsDir, &a.ChecksDir, &a.Socket, &a.KeeperSocket, &a.FencesFile, &a.FenceAgentsDir} {
 			*p = filepath.Clean(path.Filter(func(s string) bool { return !strict.Secret(s) && !rawKey(s) }).Draw(t, "path"))
 		}
 		a.Gateway = rapid.SampledFrom([]string{"", ":8080", "[::1]:0", "localhost:80"}).Draw(t, "gateway")

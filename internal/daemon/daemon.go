@@ -102,6 +102,7 @@ type Daemon struct {
 	journal *driver.Journal
 	heads   *audit.Memory // from begin on
 	actions program.Folder
+	fencing fencing
 	keeper  *keeping // nil: this member has none, and runs no exclusive slot
 	checker *probe.Checker
 	gateway *gateway.Gateway // nil: this agent opens no door

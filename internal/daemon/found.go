@@ -56,6 +56,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	d.noteDuty()
 	d.deeds.Go(func() { d.presence(ctx) })
 	d.deeds.Go(func() { d.watchOwn(ctx) })
+	d.deeds.Go(func() { d.watchFences(ctx) })
 	if d.keeper != nil {
 		d.deeds.Go(func() { d.watchKeeper(ctx) })
 	}

@@ -79,7 +79,7 @@ func (d *Daemon) open() error {
 	d.checker = probe.New(probe.Config{
 		Dial: d.dial, Programs: program.Folder{Path: a.ChecksDir, Owners: owners}, Registerer: d.reg,
 	})
-	return errors.Join(d.openKeeping(), d.openNetwork(), d.openDoors())
+	return errors.Join(d.openFencing(owners), d.openKeeping(), d.openNetwork(), d.openDoors())
 }
 
 func (d *Daemon) openNetwork() error {

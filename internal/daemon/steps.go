@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -24,7 +25,7 @@ func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 		return
 	}
 	req := driver.Request{
-		Case: "-", Step: string(k.Step), Attempt: k.Attempt*1000 + e.Try, Member: d.self, Pool: e.Pool,
+		Case: "-", Step: string(k.Step), Attempt: k.Attempt*1000 + e.Try, Member: cmp.Or(e.Subject, d.self), Pool: e.Pool,
 		Slot: k.Slot, SlotEpoch: k.Epoch, Deadline: e.Deadline,
 	}
 	if k.Case != 0 {
@@ -60,6 +61,9 @@ func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 // driverOf runs the step's action: as part of the slot where that is exclusive, and
 // with a proof where a stop has to be one.
 func (d *Daemon) driverOf(e mind.DoStep) (driver.Driver, error) {
+	if e.Key.Step == failover.StepFence {
+		return d.fence(e), nil
+	}
 	pool, _ := d.mind.Ledger().Fleet().Pool(e.Pool)
 	if e.Unit != "" {
 		return d.unitDriver(e)
