@@ -39,6 +39,9 @@ func TestEachMistakeOfAFleetIsNamed(t *testing.T) {
 		"2 slots, and 1 members in the pool":       func(f *Fleet) { f.Members[1].Pool = "" },
 		"2 slots, and 1 members in the pool: want": func(f *Fleet) { f.Members[1].Retired = true },
 		`pools.web.fence is "prayer"`:              func(f *Fleet) { f.Pools[0].Fence = []string{"self", "prayer"} },
+		"pools.web is exclusive and run by a systemd driver": func(f *Fleet) {
+			f.Pools[0].Exclusive, f.Pools[0].Drivers = true, []Driver{{Kind: "systemd", Systemd: &SystemdDriver{Unit: "web@{slot}.service"}}}
+		},
 		"haproxy stands there twice": func(f *Fleet) {
 			d := Driver{Kind: "haproxy", On: []ID{"witness"}}
 			f.Pools[0].Drivers = []Driver{d, d}
