@@ -22,12 +22,21 @@ type disk struct {
 	raftSnap *raftpb.Snapshot
 	journal  journal
 	life     member.Incarnation // of the last start
-	emptied  bool               // people emptied it: whoever sat in the council with it follows from now on
+	emptied  bool               // its ledger was lost once: whoever sat in the council with it follows from now on
 	flipped  bool               // a record's checksum is wrong: the store refuses to open
 	seen     bool
 }
 
 func newDisk() *disk { return &disk{journal: newJournal()} }
+
+// loseLedger is what people do with a ledger that is damaged: they move its file
+// away, and no other. A councillor's votes go with it; the journal of steps, the
+// last incarnation and what else lies beside it stay.
+func (d *disk) loseLedger() {
+	old := *d
+	*d = *newDisk()
+	d.emptied, d.journal, d.life = true, old.journal, old.life
+}
 
 // boot is what an agent finds at its start.
 func (d *disk) boot() mind.Boot {

@@ -121,7 +121,7 @@ var kinds = []KindRule{
 	{FullDisk, "writes fail", fields(FieldWhom), nil, true, Range{}},
 	{TornTail, "a crash in the middle of a write: the last record on the disk is half there; what was synced stays", fields(FieldWhom), fields(FieldServe), true, Range{}},
 	{LostTail, "a crash that loses everything not yet synced, as a crash of the machine does and one of the agent alone does not", fields(FieldWhom), fields(FieldServe), true, Range{}},
-	{BitFlip, "a bit of a stored record flips and the agent restarts: it refuses to start and names the file, until people empty its disk at the end", fields(FieldWhom), nil, true, Range{}},
+	{BitFlip, "a bit of a stored record flips and the agent restarts: it refuses to start and names the file, until people move that file away at the end", fields(FieldWhom), nil, true, Range{}},
 
 	{Lossy, "a share of the datagrams on these members' links is lost, each way", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},
 	{LossyIn, "a share of the datagrams to these members is lost; what they send arrives", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},

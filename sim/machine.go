@@ -118,7 +118,7 @@ func (m *machine) opens() bool {
 	}
 	switch {
 	case m.disk.flipped:
-		refuse("open ledger of " + string(m.id) + ": ledger.db: damaged: move the folder away and start again: the agent fetches the ledger from the others")
+		refuse("open ledger of " + string(m.id) + ": ledger.db: damaged: move that file away, and no other, and start again: the agent fetches the ledger from the others")
 		return false
 	case m.w.now < m.writer.full, m.w.now < m.writer.stalled:
 		refuse("write incarnation: no space, or the disk does not answer")

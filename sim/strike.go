@@ -190,7 +190,7 @@ func (m *machine) mended(f Fault) {
 		m.boot(f.Serve)
 	case BitFlip:
 		if m.mind == nil {
-			m.empty()
+			m.disk.loseLedger()
 			m.start(100 * time.Millisecond)
 		}
 	case KillAgent:

@@ -28,7 +28,7 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.FullDisk:  {"{whom}: the disk is full", "{whom}: the disk has room again"},
 	sim.TornTail:  {"{whom}: the power is gone in the middle of a write", "{whom}: the power is back"},
 	sim.LostTail:  {"{whom}: the power is gone, and what was not synced", "{whom}: the power is back"},
-	sim.BitFlip:   {"{whom}: a bit flips on the disk", "{whom}: people have emptied the disk"},
+	sim.BitFlip:   {"{whom}: a bit flips on the disk", "{whom}: people have moved the damaged ledger away"},
 
 	sim.Lossy:     {"{whom}: {share} of all datagrams are lost{to}", "{whom}: no more datagrams are lost"},
 	sim.LossyIn:   {"{whom}: {share} of what it is sent is lost{to}", "{whom}: no more datagrams are lost"},
