@@ -12,13 +12,15 @@
 package consensus
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+	"google.golang.org/protobuf/proto"
 
 	"moonwatch/member"
 )
@@ -42,9 +44,18 @@ func DefaultCouncil() CouncilConfig {
 // Saved is what a councillor finds on its disk. All is empty on a founding
 // councillor.
 type Saved struct {
+	Seat     uint64 // whose raft this is, 0: a founder's, of a build that knew no others
 	Hard     *raftpb.HardState
 	Snapshot *raftpb.Snapshot
 	Entries  []*raftpb.Entry
+}
+
+// last is the index of the last entry that is there.
+func (s Saved) last() uint64 {
+	if n := len(s.Entries); n > 0 {
+		return s.Entries[n-1].GetIndex()
+	}
+	return s.Snapshot.GetMetadata().GetIndex()
 }
 
 // Council is one councillor's part in the agreement: a raft RawNode with its
@@ -56,9 +67,11 @@ type Saved struct {
 type Council struct {
 	cfg     CouncilConfig
 	self    member.ID
-	members []member.ID // by raft id - 1
+	seat    Seat
+	seats   Seats
+	members map[uint64]member.ID // by seat, also those that were
 	node    *raft.RawNode
-	store   *raft.MemoryStorage
+	store   *storage
 	notes   *notes
 
 	tickAt  time.Time
@@ -68,6 +81,9 @@ type Council struct {
 	now     time.Time       // of this step
 	seq     uint64          // of the last Persist
 	said    Led             // the last one emitted
+	anew    bool            // began empty, and nothing of it is written yet
+	reform  *raft.Ready     // whose next entry waits for Reformed
+	next    int             // entry of it
 	open    map[string]bool // commands that stand in this leader's own log of this term and are not agreed yet
 	confs   *raftpb.ConfState
 	applied uint64           // raft's index of the last entry that was emitted
@@ -78,18 +94,53 @@ type Council struct {
 	barred  bool             // from leading: the clock is off
 }
 
-// NewCouncil makes the councillor self among founders (sorted). Applied is the
-// raft index up to which its ledger stands. It refuses what raft would panic
-// about; the error says which part of the saved state is wrong.
-func NewCouncil(cfg CouncilConfig, self member.ID, founders []member.ID, saved Saved, applied uint64, now time.Time) (*Council, error) {
-	id := slices.Index(founders, self) + 1
-	if id == 0 {
-		return nil, fmt.Errorf("council: %s is not one of its founders %v", self, founders)
+// storage is raft's log in memory. The council in force when raft starts is the
+// ledger's, which may be ahead of the last snapshot.
+type storage struct {
+	*raft.MemoryStorage
+	confs *raftpb.ConfState
+}
+
+// InitialState is what raft begins with.
+func (s *storage) InitialState() (*raftpb.HardState, *raftpb.ConfState, error) {
+	hard, _, err := s.MemoryStorage.InitialState()
+	return hard, s.confs, err
+}
+
+// NewCouncil makes the holder of a seat. Founders are the first councillors, sorted,
+// seats the council in force at applied, the raft index up to which the ledger stands.
+// It refuses what raft would panic about; the error says which part of the saved
+// state is wrong. A seat that is not a founder's and has nothing saved begins empty:
+// it waits for the leader's snapshot.
+func NewCouncil(cfg CouncilConfig, seat Seat, founders []member.ID, seats Seats, saved Saved, applied uint64, now time.Time) (*Council, error) {
+	founding := seat.Disk == ""
+	if founding && (seat.ID == 0 || seat.ID > uint64(len(founders)) || founders[seat.ID-1] != seat.Member) {
+		return nil, fmt.Errorf("council: %s is not one of its founders %v", seat.Member, founders)
 	}
-	c := &Council{cfg: cfg, self: self, members: founders, store: raft.NewMemoryStorage(), notes: &notes{}, open: map[string]bool{}, answers: answers{last: map[uint64]time.Time{}}}
-	if err := c.load(saved, applied); err != nil {
-		return nil, fmt.Errorf("council: saved state: %w", err)
+	if saved.Seat != seat.ID && (saved.Seat != 0 || !founding) {
+		saved = Saved{} // what another seat promised does not bind this one
 	}
+	c := &Council{
+		cfg: cfg, self: seat.Member, seat: seat, seats: seats, members: map[uint64]member.ID{},
+		store: &storage{MemoryStorage: raft.NewMemoryStorage(), confs: seats.State()}, notes: &notes{}, open: map[string]bool{},
+		answers: answers{last: map[uint64]time.Time{}},
+	}
+	c.Know(seats)
+	empty := saved.Hard == nil && raft.IsEmptySnap(saved.Snapshot) && len(saved.Entries) == 0
+	if !founding && !empty && applied > saved.last() {
+		// The feed had brought the ledger further than raft was when it was seated:
+		// raft begins with its own snapshot, and brings again what is known.
+		applied = saved.Snapshot.GetMetadata().GetIndex()
+		c.store.confs = saved.Snapshot.GetMetadata().GetConfState()
+	}
+	if founding || !empty {
+		if err := c.load(len(founders), saved, applied); err != nil {
+			return nil, fmt.Errorf("council: saved state: %w", err)
+		}
+	} else {
+		applied, c.store.confs, c.anew = 0, &raftpb.ConfState{}, true
+	}
+	c.confs = c.store.confs
 	restarted := saved.Hard != nil || len(saved.Entries) > 0
 	if restarted {
 		// PreVote and CheckQuorum protect a leader only from voters that
@@ -97,7 +148,7 @@ func NewCouncil(cfg CouncilConfig, self member.ID, founders []member.ID, saved S
 		c.silent = now.Add(time.Duration(cfg.ElectionTicks) * cfg.Tick)
 	}
 	node, err := raft.NewRawNode(&raft.Config{
-		ID: uint64(id), ElectionTick: cfg.ElectionTicks, HeartbeatTick: heartbeatTicks,
+		ID: seat.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: heartbeatTicks,
 		Storage: c.store, Applied: applied,
 		MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 256, MaxUncommittedEntriesSize: 64 << 20,
 		PreVote: true, CheckQuorum: true, Logger: c.notes,
@@ -106,14 +157,22 @@ func NewCouncil(cfg CouncilConfig, self member.ID, founders []member.ID, saved S
 		return nil, fmt.Errorf("council: %w", err)
 	}
 	c.node, c.applied = node, applied
-	c.tickAt = now.Add(phase(self, cfg.Tick))
+	c.tickAt = now.Add(phase(seat.Member, cfg.Tick))
 	return c, nil
+}
+
+// Know learns who holds which seat.
+func (c *Council) Know(s Seats) {
+	c.seats = s
+	for _, x := range s.All() {
+		c.members[x.ID] = x.Member
+	}
 }
 
 // load fills raft's storage from what was saved, or with the founding state
 // that all founders share.
-func (c *Council) load(saved Saved, applied uint64) error {
-	voters := make([]uint64, len(c.members))
+func (c *Council) load(founders int, saved Saved, applied uint64) error {
+	voters := make([]uint64, founders)
 	for i := range voters {
 		voters[i] = uint64(i + 1)
 	}
@@ -124,7 +183,6 @@ func (c *Council) load(saved Saved, applied uint64) error {
 			Index: &one, Term: &one, ConfState: &raftpb.ConfState{Voters: voters},
 		}}
 	}
-	c.confs = snap.GetMetadata().GetConfState()
 	base := snap.GetMetadata().GetIndex()
 	if err := c.store.ApplySnapshot(snap); err != nil {
 		return fmt.Errorf("snapshot at raft index %d: %w", base, err)
@@ -178,6 +236,8 @@ func (c *Council) Step(now time.Time, ev CouncilEvent) []CouncilEffect {
 		c.receive(now, ev.Message)
 	case Persisted:
 		return c.persisted(ev)
+	case Reformed:
+		return c.reformed(ev)
 	case ClockJudged:
 		c.barred = !ev.Good
 		c.giveUpOffice()
@@ -212,11 +272,11 @@ func (c *Council) giveUpOffice() {
 	if !c.barred || !c.Leads() {
 		return
 	}
-	self := slices.Index(c.members, c.self)
+	voters := c.seats.Voters
+	self := seatAt(voters, c.seat.ID)
 	c.turn++
-	to := (self + 1 + c.turn%max(1, len(c.members)-1)) % len(c.members)
-	if to != self {
-		c.node.TransferLeader(uint64(to + 1))
+	if n := len(voters); n > 1 {
+		c.node.TransferLeader(voters[(self+1+c.turn%(n-1))%n].ID)
 	}
 }
 
@@ -226,6 +286,9 @@ func standsForElection(m *raftpb.Message) bool {
 }
 
 func (c *Council) receive(now time.Time, m *raftpb.Message) {
+	if m.GetTo() != c.seat.ID {
+		return // it is for a seat that this member had, or is about to have
+	}
 	if standsForElection(m) && now.Before(c.silent) || c.barred && m.GetType() == raftpb.MsgTimeoutNow {
 		return
 	}
@@ -254,6 +317,16 @@ func (c *Council) propose(command []byte) {
 	if leads && c.open[string(command)] {
 		return
 	}
+	if leads && bytes.Contains(command, reformMark) {
+		if r, ok := reformOf(command); ok {
+			cc := r.change()
+			cc.Context = command
+			// Raft refuses a change before the last one has ended, and says so by an
+			// empty entry: it is proposed again.
+			_ = c.node.ProposeConfChange(cc)
+			return
+		}
+	}
 	// A dropped proposal is repeated by whoever wants it.
 	if err := c.node.Propose(command); err == nil && leads {
 		c.open[string(command)] = true
@@ -272,7 +345,7 @@ func (c *Council) persisted(ev Persisted) []CouncilEffect {
 
 // ready takes what raft wants done. At most one write is under way.
 func (c *Council) ready(out []CouncilEffect) []CouncilEffect {
-	for c.writing == nil && c.node.HasReady() {
+	for c.writing == nil && c.reform == nil && c.node.HasReady() {
 		rd := c.node.Ready()
 		c.rounds = append(c.rounds, rd.ReadStates...)
 		if raft.IsEmptyHardState(rd.HardState) && len(rd.Entries) == 0 && raft.IsEmptySnap(rd.Snapshot) {
@@ -282,7 +355,8 @@ func (c *Council) ready(out []CouncilEffect) []CouncilEffect {
 		c.remember(rd)
 		c.seq++
 		c.writing, c.asked = &rd, c.now
-		p := Persist{Seq: c.seq, Entries: rd.Entries, Sync: rd.MustSync || !raft.IsEmptySnap(rd.Snapshot)}
+		p := Persist{Seq: c.seq, Seat: c.seat.ID, Anew: c.anew, Entries: rd.Entries, Sync: rd.MustSync || !raft.IsEmptySnap(rd.Snapshot)}
+		c.anew = false
 		if !raft.IsEmptyHardState(rd.HardState) {
 			p.Hard = rd.HardState
 		}
@@ -320,8 +394,9 @@ func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 		if c.barred && standsForElection(m) {
 			continue // it only finds out that it has no leader
 		}
-		if to := m.GetTo(); to >= 1 && to <= uint64(len(c.members)) {
-			out = append(out, SendRaft{To: c.members[to-1], Message: m})
+		to := m.GetTo()
+		if id, known := c.members[to]; known {
+			out = append(out, SendRaft{To: id, Message: m})
 			if m.GetType() == raftpb.MsgSnap {
 				// The stream is reliable or gone; if it is gone, raft finds
 				// out by probing.
@@ -329,15 +404,64 @@ func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 			}
 		}
 	}
-	for _, e := range rd.CommittedEntries {
+	return c.commit(rd, 0, out)
+}
+
+// commit emits what was agreed, from one entry on. At a reform it stops until the
+// ledger has said what becomes of it: raft must not go on with the old council.
+func (c *Council) commit(rd raft.Ready, from int, out []CouncilEffect) []CouncilEffect {
+	for i, e := range rd.CommittedEntries[from:] {
 		c.applied = max(c.applied, e.GetIndex())
-		if e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0 {
+		switch {
+		case e.GetType() == raftpb.EntryConfChangeV2:
+			if command := contextOf(e); command != nil {
+				c.reform, c.next = &rd, from+i+1
+				return append(out, Committed{Raft: e.GetIndex(), Command: command, Reforms: true})
+			}
+		case e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0:
 			delete(c.open, string(e.GetData()))
 			out = append(out, Committed{Raft: e.GetIndex(), Command: e.GetData()})
 		}
 	}
 	c.node.Advance(rd)
 	return out
+}
+
+// reformed goes on where a reform had stopped.
+func (c *Council) reformed(ev Reformed) []CouncilEffect {
+	if c.reform == nil {
+		return nil
+	}
+	rd := *c.reform
+	c.reform = nil
+	if ev.Accepted {
+		c.confs = c.node.ApplyConfChange(ev.Reform.change())
+		c.Know(ev.Seats)
+	}
+	return c.ready(c.commit(rd, c.next, nil))
+}
+
+// contextOf is the command in a change of the council.
+func contextOf(e *raftpb.Entry) []byte {
+	var cc raftpb.ConfChangeV2
+	if proto.Unmarshal(e.GetData(), &cc) != nil {
+		return nil
+	}
+	return cc.GetContext()
+}
+
+// reformMark stands in every command of that kind, and in few others.
+var reformMark = []byte(`"kind":"council"`)
+
+// reformOf reads the reform in a command; false if it is another kind's. Only a
+// leader puts commands into the log, so a reform never travels as anything else.
+func reformOf(command []byte) (Reform, bool) {
+	cmd, err := DecodeCommand(command)
+	if err != nil || cmd.Kind != KindCouncil {
+		return Reform{}, false
+	}
+	r, err := decode[Reform](Fact{Command: cmd})
+	return r, err == nil
 }
 
 // led emits a change of leader.
@@ -361,9 +485,7 @@ func (c *Council) noted(out []CouncilEffect) []CouncilEffect {
 func (c *Council) Leader() Led {
 	s := c.node.BasicStatus()
 	l := Led{Term: s.HardState.GetTerm()}
-	if s.Lead >= 1 && s.Lead <= uint64(len(c.members)) {
-		l.Leader = c.members[s.Lead-1]
-	}
+	l.Leader = c.members[s.Lead] // nobody, if there is none
 	return l
 }
 
@@ -377,6 +499,16 @@ func (c *Council) Writing(now time.Time) time.Duration {
 		return 0
 	}
 	return now.Sub(c.asked)
+}
+
+// Seat is the one that this council member holds.
+func (c *Council) Seat() Seat { return c.seat }
+
+// Warmth is how far the others are, as a leader knows it.
+func (c *Council) Warmth() Warmth {
+	w := Warmth{Agreed: c.node.BasicStatus().HardState.GetCommit(), Has: map[uint64]uint64{}}
+	c.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) { w.Has[id] = pr.Match })
+	return w
 }
 
 // Compact lets raft forget its log up to applied, whose state is ledger. The

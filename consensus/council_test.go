@@ -44,7 +44,7 @@ func newChamber(t testing.TB, names ...member.ID) *chamber {
 	t.Helper()
 	c := &chamber{t: t, now: noon, names: names, seats: map[member.ID]*seat{}}
 	for _, id := range names {
-		council, err := NewCouncil(DefaultCouncil(), id, names, Saved{}, 1, noon)
+		council, err := newCouncillor(id, names, Saved{}, 1, noon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func (c *chamber) restart(id member.ID) {
 	c.t.Helper()
 	s := c.seats[id]
 	c.waiting = slices.DeleteFunc(c.waiting, func(x delivery) bool { return x.to == id })
-	council, err := NewCouncil(DefaultCouncil(), id, c.names, Saved{Hard: s.hard, Snapshot: s.snapshot, Entries: s.entries}, s.applied, c.now)
+	council, err := newCouncillor(id, c.names, Saved{Hard: s.hard, Snapshot: s.snapshot, Entries: s.entries}, s.applied, c.now)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -498,7 +498,7 @@ func TestASpoiledDiskIsARefusalToStart(t *testing.T) {
 		"ledger ahead of the log":      {Saved{Hard: hard(3), Entries: entries(2, 3)}, 9, "the ledger stands at raft entry 9, the log ends with 3"},
 		"ledger behind the log":        {Saved{Hard: hard(9), Snapshot: snapshot(8), Entries: entries(9)}, 5, "the ledger stands at raft entry 5, the log begins after 8"},
 	} {
-		_, err := NewCouncil(DefaultCouncil(), "a", founders, c.saved, c.applied, noon)
+		_, err := newCouncillor("a", founders, c.saved, c.applied, noon)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -506,7 +506,13 @@ func TestASpoiledDiskIsARefusalToStart(t *testing.T) {
 			t.Errorf("%s: want %q, got %v", name, c.want, err)
 		}
 	}
-	if _, err := NewCouncil(DefaultCouncil(), "x", founders, Saved{}, 1, noon); err == nil || !strings.Contains(err.Error(), "x is not one of its founders") {
+	if _, err := newCouncillor("x", founders, Saved{}, 1, noon); err == nil || !strings.Contains(err.Error(), "x is not one of its founders") {
 		t.Errorf("a stranger in the council: %v", err)
 	}
+}
+
+// newCouncillor is one of the founders, under the founding council.
+func newCouncillor(id member.ID, founders []member.ID, saved Saved, applied uint64, now time.Time) (*Council, error) {
+	seat := Seat{ID: uint64(slices.Index(founders, id) + 1), Member: id}
+	return NewCouncil(DefaultCouncil(), seat, founders, *foundingSeats(Genesis{Council: founders}), saved, applied, now)
 }

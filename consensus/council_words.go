@@ -30,8 +30,18 @@ type ClockJudged struct{ Good bool }
 // It may come to nothing; whoever needs it asks again.
 type Confirm struct{ Round uint64 }
 
-func (Confirm) isCouncilEvent()      {}
+func (Confirm) isCouncilEvent() {}
+
+// Reformed answers a Committed that Reforms: whether the ledger accepted it, and
+// the council that is in force after it. The council waits for it.
+type Reformed struct {
+	Accepted bool
+	Reform   Reform
+	Seats    Seats
+}
+
 func (ClockJudged) isCouncilEvent()  {}
+func (Reformed) isCouncilEvent()     {}
 func (CouncilWoken) isCouncilEvent() {}
 func (RaftReceived) isCouncilEvent() {}
 func (Persisted) isCouncilEvent()    {}
@@ -46,6 +56,8 @@ type CouncilEffect interface{ isCouncilEffect() }
 // be flushed for it.
 type Persist struct {
 	Seq      uint64
+	Seat     uint64            // whose raft this is: what is stored of another seat goes
+	Anew     bool              // the first of a seat that begins empty: what is stored of raft goes
 	Hard     *raftpb.HardState // nil: unchanged
 	Entries  []*raftpb.Entry   // replace what is stored from the first one's index on
 	Snapshot *raftpb.Snapshot  // nil: none; replaces the log
@@ -63,6 +75,7 @@ type SendRaft struct {
 type Committed struct {
 	Raft    uint64
 	Command []byte
+	Reforms bool // the council: it is answered by Reformed before anything else
 }
 
 // Installed brings a whole ledger: this councillor was too far behind.

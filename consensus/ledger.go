@@ -41,7 +41,8 @@ type Genesis struct {
 type Standing struct {
 	Kind        VerdictKind          `json:"kind"`
 	Index       uint64               `json:"index"` // of the verdict's fact
-	Since       time.Time            `json:"since"`
+	Since       time.Time            `json:"since"` // of the first of the verdicts that follow each other
+	At          time.Time            `json:"at,omitzero"`
 	SilentSince time.Time            `json:"silent_since,omitzero"`
 	Incarnation member.Incarnation   `json:"incarnation,omitempty"`
 	Domain      member.FailureDomain `json:"domain,omitempty"` // of a domain-cut
@@ -83,6 +84,8 @@ type state struct {
 	Records   map[member.ID]Record   `json:"records,omitempty"`
 	Commands  []string               `json:"commands,omitempty"` // ids of the last commands, oldest first
 	Operators map[string]int         `json:"operators,omitempty"`
+	Seats     *Seats                 `json:"seats,omitempty"` // never changed in place
+	Disks     map[member.ID]Disk     `json:"disks,omitempty"`
 }
 
 // rememberedCommands is how many command ids a ledger remembers: a command is
@@ -206,6 +209,14 @@ func (l *Ledger) check(f Fact) error {
 		if err := l.checkVerdict(f); err != nil {
 			return err
 		}
+	case KindCouncil:
+		if err := l.checkReform(f); err != nil {
+			return err
+		}
+	case KindDisk:
+		if err := l.checkDisk(f); err != nil {
+			return err
+		}
 	default:
 		known = false
 	}
@@ -266,7 +277,7 @@ func (l *Ledger) applyOwn(f Fact) {
 	switch f.Command.Kind {
 	case KindGenesis:
 		g, _ := decode[Genesis](f)
-		l.s.Genesis = &g
+		l.s.Genesis, l.s.Seats = &g, foundingSeats(g)
 	case KindFleet:
 		fl, _ := decode[member.Fleet](f)
 		l.s.Fleet, l.s.FleetAt = &fl, f.Index
@@ -278,6 +289,16 @@ func (l *Ledger) applyOwn(f Fact) {
 		for _, x := range v.Findings {
 			l.stand(f, v, x)
 		}
+	case KindCouncil:
+		r, _ := decode[Reform](f)
+		l.s.Seats = l.s.Seats.after(f, r)
+	case KindDisk:
+		d, _ := decode[Disk](f)
+		l.s.Disks = maps.Clone(l.s.Disks)
+		if l.s.Disks == nil {
+			l.s.Disks = map[member.ID]Disk{}
+		}
+		l.s.Disks[f.Command.Proposer] = Disk{ID: d.ID, Since: f.Time}
 	}
 }
 
@@ -295,7 +316,7 @@ func (l *Ledger) stand(f Fact, v Verdict, x Finding) {
 		since = old.Since
 	}
 	l.s.Standing[x.Subject] = Standing{
-		Kind: x.Kind, Index: f.Index, Since: since, SilentSince: x.SilentSince,
+		Kind: x.Kind, Index: f.Index, Since: since, At: f.Time, SilentSince: x.SilentSince,
 		Incarnation: x.Incarnation, Domain: v.Domain,
 	}
 	// A member of a lost failure domain that is voted on anew has fallen once.

@@ -50,8 +50,7 @@ func (l *Ledger) Cluster() string {
 	return l.s.Genesis.Cluster
 }
 
-// Founders are the councillors of the first council, sorted. Raft knows them
-// by their place in this list, from 1.
+// Founders are the councillors of the first council, sorted.
 func (l *Ledger) Founders() []member.ID {
 	if l.s.Genesis == nil {
 		return nil
@@ -59,13 +58,14 @@ func (l *Ledger) Founders() []member.ID {
 	return l.s.Genesis.Council
 }
 
-// Councillor reports whether a member sits in the council.
-func (l *Ledger) Councillor(id member.ID) bool { return slices.Contains(l.Founders(), id) }
+// Councillor reports whether a member sits in the council and votes there.
+func (l *Ledger) Councillor(id member.ID) bool {
+	return slices.ContainsFunc(l.Seats().Voters, func(s Seat) bool { return s.Member == id })
+}
 
-// SpeaksAs reports whether a member is the councillor with this raft id.
+// SpeaksAs reports whether a member holds the seat with this number in raft.
 func (l *Ledger) SpeaksAs(id member.ID, raft uint64) bool {
-	f := l.Founders()
-	return raft >= 1 && raft <= uint64(len(f)) && f[raft-1] == id
+	return slices.ContainsFunc(l.Seats().All(), func(s Seat) bool { return s.ID == raft && s.Member == id })
 }
 
 // FromCouncil refuses a command that only a councillor may propose: what the
@@ -169,6 +169,9 @@ func (l *Ledger) Restore(b []byte) error {
 	l.shared, l.taken = false, nil
 	if l.s.Standing == nil {
 		l.s.Standing = map[member.ID]Standing{}
+	}
+	if l.s.Seats == nil && l.s.Genesis != nil { // of a build that knew the founding council only
+		l.s.Seats = foundingSeats(*l.s.Genesis)
 	}
 	if l.s.Records == nil {
 		l.s.Records = map[member.ID]Record{}

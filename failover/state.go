@@ -123,6 +123,8 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkAnew(v)
+	case consensus.KindCouncil:
+		return st.checkSwap(f)
 	case KindCaseOpened:
 		p, err := consensus.DecodePayload[CaseOpened](f)
 		if err != nil {

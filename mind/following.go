@@ -10,10 +10,13 @@ import (
 
 // fed takes facts from the feed.
 func (m *Mind) fed(facts []consensus.Fact) {
-	if m.council != nil {
+	if m.council != nil && !m.overhear(facts, nil) {
 		return // a councillor has them from raft, and only from there
 	}
 	for _, f := range facts {
+		if seat, seated := m.seatIn(m.ledger); seated && seat.Disk != "" {
+			return // what follows comes from raft
+		}
 		f, fresh, err := m.ledger.Follow(f)
 		switch {
 		case errors.Is(err, consensus.ErrGap):
@@ -41,6 +44,7 @@ func (m *Mind) replaceLedger(b []byte) {
 		return
 	}
 	m.snapAt = m.ledger.Head()
+	m.reseat()
 	// A command that came with the whole ledger never comes as a fact.
 	m.wants.list = slices.DeleteFunc(m.wants.list, func(w want) bool { return m.ledger.Repeats(w.id) })
 	m.out = append(m.out, KeepSnapshot{Head: m.ledger.Head(), Ledger: b, Whole: true})
@@ -54,9 +58,12 @@ func (m *Mind) fail(err error) {
 // snapshot writes the whole ledger now and then, so that a restart is quick
 // and raft's log stays short.
 func (m *Mind) snapshot() {
-	if m.ledger.Head() < m.snapAt+m.cfg.SnapshotEvery {
-		return
+	if m.ledger.Head() >= m.snapAt+m.cfg.SnapshotEvery {
+		m.snapshotNow()
 	}
+}
+
+func (m *Mind) snapshotNow() {
 	b, err := m.ledger.Snapshot()
 	if err != nil {
 		m.fail(err)

@@ -52,6 +52,7 @@ func (m *Mind) councilStep(ev consensus.CouncilEvent) {
 	if m.council == nil {
 		return
 	}
+	var reform *consensus.Committed
 	for _, e := range m.council.Step(m.now, ev) {
 		switch e := e.(type) {
 		case consensus.Persist:
@@ -60,8 +61,11 @@ func (m *Mind) councilStep(ev consensus.CouncilEvent) {
 			m.out = append(m.out, SendRaft{To: e.To, Message: e.Message})
 		case consensus.Committed:
 			m.commit(e)
+			if e.Reforms {
+				reform = &e
+			}
 		case consensus.Installed:
-			m.replaceLedger(e.Ledger)
+			m.installed(e.Ledger)
 		case consensus.Led:
 			m.elected(e)
 		case consensus.Confirmed:
@@ -69,6 +73,17 @@ func (m *Mind) councilStep(ev consensus.CouncilEvent) {
 		case consensus.Noted:
 			m.out = append(m.out, Noted{Text: e.Text})
 		}
+	}
+	if reform != nil {
+		m.reformed(*reform)
+	}
+}
+
+// installed takes the whole ledger that raft brought.
+func (m *Mind) installed(b []byte) {
+	m.replaceLedger(b)
+	if m.council != nil && !m.broken {
+		m.council.Know(m.ledger.Seats())
 	}
 }
 
@@ -129,6 +144,9 @@ func (m *Mind) watchQuorum() {
 	if m.council != nil {
 		l := m.led
 		l.Stuck = m.council.Writing(m.now) >= stuckAfter
+		if m.forlorn() && !m.Councillor() {
+			l.Leader = ""
+		}
 		m.lead(l)
 	}
 	if m.council != nil && m.led.Leader != "" {

@@ -26,7 +26,7 @@ func (m *Mind) lend() {
 func (m *Mind) tenant() {
 	var t agent.Tenancy
 	if slot, epoch, ok := m.state.Tenure(m.cfg.Self); ok && m.ledger.Blocked() == "" {
-		t = agent.Tenancy{Slot: slot, Epoch: epoch, Terms: m.state.Terms(), Councillors: m.ledger.Founders(), Leader: m.led.Leader}
+		t = agent.Tenancy{Slot: slot, Epoch: epoch, Terms: m.state.Terms(), Councillors: m.ledger.Councillors(), Leader: m.led.Leader}
 	}
 	m.held(m.holder.Tell(m.now, t))
 }
@@ -93,7 +93,7 @@ func (m *Mind) confirm() {
 func (m *Mind) sendGrant(g agent.Grant) {
 	to := []member.ID{g.Renewal.Holder}
 	if g.Renewal.Wide {
-		for _, id := range m.ledger.Founders() {
+		for _, id := range m.ledger.Councillors() {
 			if id != g.Renewal.Holder {
 				to = append(to, id)
 			}

@@ -2,7 +2,6 @@ package mind
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"moonwatch/agent"
@@ -17,7 +16,13 @@ type Mind struct {
 	ledger   *consensus.Ledger
 	state    *failover.State
 	observer *agent.Observer
-	council  *consensus.Council // nil on an agent that is no councillor
+	council  *consensus.Council // nil on an agent that has no seat in the council
+	founder  bool               // it still has the disk with which it founded
+	saved    consensus.Saved    // what the disk held of raft
+	raftAt   time.Time          // when raft last heard anything
+	care     care
+	left     uint64            // the last seat that it had to leave
+	aside    *consensus.Ledger // of a councillor that hears no leader: what others say has become of the council
 	tally    *consensus.Tally
 	conduct  *failover.Conductor // nil unless this agent leads
 	executor *failover.Executor
@@ -48,7 +53,7 @@ type Mind struct {
 // New makes a mind from what the agent starts with. An error names what is
 // wrong with it.
 func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
-	m := &Mind{cfg: cfg, now: now, quorumAt: now, presence: now, passed: passed{}}
+	m := &Mind{cfg: cfg, now: now, quorumAt: now, raftAt: now, presence: now, passed: passed{}}
 	m.state = failover.NewState()
 	m.ledger = consensus.NewLedger(m.state)
 	m.state.Bind(m.ledger)
@@ -61,13 +66,9 @@ func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
 	m.executor = failover.NewExecutor(cfg.Self, m.state, boot.Holding, now)
 	m.lend()
 	m.teller = failover.NewTeller(cfg.Self, m.state, now)
-	founders := m.ledger.Founders()
-	if slices.Contains(founders, cfg.Self) && !boot.Follower {
-		c, err := consensus.NewCouncil(cfg.Council, cfg.Self, founders, boot.Raft, m.ledger.Raft(), now)
-		if err != nil {
-			return nil, err
-		}
-		m.council = c
+	m.founder, m.saved = !boot.Follower, boot.Raft
+	if err := m.takeSeat(); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
@@ -121,18 +122,23 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 			m.observe(agent.RollCalled{Call: ev.Call})
 		}
 	case RaftCame:
-		if m.ledger.SpeaksAs(ev.From, ev.Message.GetFrom()) {
+		if m.isForMe(ev) {
+			m.raftAt = now
 			m.councilStep(consensus.RaftReceived{Message: ev.Message})
+			m.hears()
 		}
 	case DiskDone:
 		m.councilStep(consensus.Persisted{Seq: ev.Seq})
 	case FactsFed:
 		m.fed(ev.Facts)
 	case LedgerFed:
-		m.replaceLedger(ev.Snapshot)
+		if m.council == nil || m.overhear(nil, ev.Snapshot) {
+			m.replaceLedger(ev.Snapshot)
+		}
 	case QuorumHeard:
 		if m.council == nil {
 			m.quorumAt = now
+			m.volunteer()
 			m.lead(Led{Leader: ev.Leader, Term: ev.Term, Quorum: true})
 		}
 	case ClockMeasured:
@@ -195,6 +201,7 @@ func (m *Mind) due() {
 	}
 	m.tellPresence()
 	m.passOn()
+	m.lookAfterCouncil()
 	m.handIn()
 	m.watchQuorum()
 }
@@ -205,6 +212,7 @@ func (m *Mind) settle() {
 	const rounds = 64 // far more than any chain of consequences
 	for range rounds {
 		m.rewatch()
+		m.reseat()
 		if len(m.applied) == 0 {
 			return
 		}

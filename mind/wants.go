@@ -23,6 +23,7 @@ type want struct {
 	pause   time.Duration // after the next time
 	until   time.Time     // zero: until it stands
 	term    uint64        // of the leadership that worked it out; 0: anybody may want it
+	reforms bool          // the council
 }
 
 // handed notes that the want was handed in, and when it is next: each time twice
@@ -134,7 +135,7 @@ func (m *Mind) councillor() member.ID {
 		m.wants.turn++
 		return m.led.Leader
 	}
-	all := m.ledger.Founders()
+	all := m.ledger.Councillors()
 	if len(all) == 0 {
 		return ""
 	}

@@ -18,7 +18,7 @@ func (m *Mind) rewatch() {
 	}
 	m.watched = m.ledger.Head()
 	overlay := m.ledger.Overlay()
-	w := agent.Watch{Roster: m.ledger.Roster(), Councillors: m.ledger.Founders()}
+	w := agent.Watch{Roster: m.ledger.Roster(), Councillors: m.ledger.Councillors()}
 	if m.ledger.Roster().Index(m.cfg.Self) < 0 {
 		// Unlisted: it probes nothing and votes nowhere.
 		w.Councillors = nil
@@ -72,8 +72,14 @@ func (m *Mind) Awaits(seq uint64) bool { return m.observer.Awaits(seq) }
 // this agent knows.
 func (m *Mind) Leading() Led { return m.led }
 
-// Councillor reports whether this agent sits in the council.
-func (m *Mind) Councillor() bool { return m.council != nil }
+// Councillor reports whether this agent sits in the council and votes there.
+func (m *Mind) Councillor() bool {
+	if m.council == nil {
+		return false
+	}
+	id := m.council.Seat().ID
+	return slices.ContainsFunc(m.ledger.Seats().Voters, func(s consensus.Seat) bool { return s.ID == id })
+}
 
 // Mode is how much is allowed now, as this agent sees it, and since when the
 // council has been out of reach if it is.

@@ -311,6 +311,7 @@ func (Broken) isEffect()        {}
 // Config holds the parts' numbers and a few of its own.
 type Config struct {
 	Self          member.ID
+	Disk          string // tells this agent's disk from one that was emptied; empty: it never sits in a new seat
 	Incarnation   member.Incarnation
 	Agent         agent.Config
 	Council       consensus.CouncilConfig
@@ -356,5 +357,5 @@ type Boot struct {
 	Raft     consensus.Saved
 	Genesis  *consensus.Genesis // set by a founding councillor with an empty disk
 	Holding  failover.Holding
-	Follower bool // never a councillor, even if it was a founder: its disk was emptied
+	Follower bool // it has no founder's seat, even if it was a founder: its disk was emptied
 }

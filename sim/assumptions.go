@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"moonwatch/member"
@@ -13,12 +12,12 @@ import (
 // shows.
 type assumptions struct {
 	left    string // the first one that was left, and when
-	emptied map[member.ID]bool
+	emptied map[uint64]bool
 	liars   map[member.ID]int // by how many faults
 }
 
 func newAssumptions() assumptions {
-	return assumptions{emptied: map[member.ID]bool{}, liars: map[member.ID]int{}}
+	return assumptions{emptied: map[uint64]bool{}, liars: map[member.ID]int{}}
 }
 
 // worstRate is the error of a clock's rate that the protocol stands.
@@ -43,13 +42,13 @@ func (w *World) assume(h Happening) {
 	began, f, a := h.What == FaultBegan, h.Fault, &w.assumptions
 	switch f.Do {
 	case Wipe, BitFlip:
-		for _, id := range f.Whom {
-			if slices.Contains(w.cfg.Council, id) {
-				a.emptied[id] = true
+		for _, s := range w.seats().All() {
+			if slices.Contains(f.Whom, s.Member) && w.holds(s) {
+				a.emptied[s.ID] = true
 			}
 		}
-		if n, all := len(a.emptied), len(w.cfg.Council); 2*n >= all {
-			w.leave("%d of %d councillors' disks lost what they had synced: %v", n, all, slices.Sorted(maps.Keys(a.emptied)))
+		if gone, all := w.forgotten(), len(w.seats().Voters); 2*len(gone) >= all {
+			w.leave("%d of %d councillors' disks lost what they had synced: %v", len(gone), all, gone)
 		}
 	case ClockDrift:
 		if began && (f.Share > worstRate || f.Share < -worstRate) {

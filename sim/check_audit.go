@@ -20,7 +20,7 @@ func (w *World) Audit() error {
 	if w.Void() == "" {
 		for _, f := range w.facts {
 			c.look(ruleKept)
-			if n, all := c.onDisks(f), len(w.cfg.Council); f.Command.Kind != consensus.KindGenesis && c.forgettable(n) {
+			if n, all := c.onDisks(f); f.Command.Kind != consensus.KindGenesis && c.forgettable(n, all) {
 				c.fail(ruleKept, "fact %d was agreed and is left on %d of %d councillors' disks", f.Index, n, all)
 			}
 		}

@@ -80,7 +80,7 @@ func (c *checker) kept() {
 	if f.Command.Kind == consensus.KindGenesis {
 		return
 	}
-	if n, all := c.onDisks(f), len(w.cfg.Council); c.forgettable(n) && w.Void() == "" {
+	if n, all := c.onDisks(f); c.forgettable(n, all) && w.Void() == "" {
 		c.fail(ruleKept, "fact %d was agreed and is left on %d of %d councillors' disks", f.Index, n, all)
 	}
 }
@@ -88,7 +88,6 @@ func (c *checker) kept() {
 // forgettable reports that the councillors without a fact that n of them have on
 // disk could elect a leader. Those whose disk was emptied vote no more, so a
 // fact may be on fewer than most disks and safe all the same.
-func (c *checker) forgettable(n int) bool {
-	all := len(c.w.cfg.Council)
-	return 2*(all-len(c.w.assumptions.emptied)-n) > all
+func (c *checker) forgettable(n, all int) bool {
+	return 2*(all-len(c.w.forgotten())-n) > all
 }

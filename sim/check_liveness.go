@@ -153,7 +153,7 @@ func (l *look) views() {
 // inTouch reports that facts can come to an agent: it is a councillor among most
 // of them, or it reaches one of those.
 func (l *look) inTouch(m *machine) bool {
-	for _, id := range l.w.cfg.Council {
+	for _, id := range l.w.councillors() {
 		x := l.w.machine(id)
 		if l.w.commands(x, l.w.severed) && (x == m || m.reaches(x)) {
 			return true

@@ -29,10 +29,10 @@ func (c *checker) abandoned() {
 // hearsCouncil reports that something of a councillor can come to a machine. A
 // council of one is its own quorum and needs nobody's word.
 func (w *World) hearsCouncil(m *machine) bool {
-	if len(w.cfg.Council) == 1 && w.cfg.Council[0] == m.id {
+	if ids := w.councillors(); len(ids) == 1 && ids[0] == m.id {
 		return true
 	}
-	for _, id := range w.cfg.Council {
+	for _, id := range w.councillors() {
 		if x := w.machine(id); x != m && x.up() && !w.severed(x.i, m.i) {
 			return true
 		}

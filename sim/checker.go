@@ -40,6 +40,8 @@ type checker struct {
 	stood   map[string]uint64           // commands, by id: their fact
 	unheard map[member.ID]time.Duration // since when nothing of the council comes to an agent
 
+	before []consensus.Seat // the voters before the last change of the council
+
 	counts    Counts
 	acted     time.Duration // when a case's step last began
 	Verdicts  int           // that condemned somebody
@@ -109,7 +111,11 @@ func (c *checker) applied(m *machine, f consensus.Fact) {
 	c.chain(f)
 	c.aged(f)
 	c.once(f)
+	old := c.w.seats()
 	g, _, err := c.fold.Follow(f)
+	if c.fold.Seats().Changed != old.Changed {
+		c.seated(f, old)
+	}
 	c.look(ruleAudit)
 	switch {
 	case err != nil:
@@ -134,7 +140,7 @@ func (c *checker) agreed(f consensus.Fact) {
 		return // every founder writes it for itself
 	}
 	c.look(ruleMinority)
-	if n, all := c.onDisks(f), len(c.w.cfg.Council); 2*n <= all {
+	if enough, n, all := c.w.most(func(s consensus.Seat) bool { return c.w.hasFact(s, f) }); !enough && !c.agreedBefore(f) {
 		c.fail(ruleMinority, "fact %d is on %d of %d councillors' disks", f.Index, n, all)
 	}
 	if since, lost := c.quorumLost(); lost && c.w.now-since > grace {
@@ -143,14 +149,32 @@ func (c *checker) agreed(f consensus.Fact) {
 }
 
 // onDisks counts the councillors' disks that have a fact.
-func (c *checker) onDisks(f consensus.Fact) int {
+func (c *checker) onDisks(f consensus.Fact) (n, all int) {
+	for _, s := range c.w.seats().Voters {
+		if c.w.hasFact(s, f) {
+			n++
+		}
+		all++
+	}
+	return n, all
+}
+
+// agreedBefore reports that the council that was in force before the last change has
+// a fact on most of its disks: raft agrees on what stands behind a change in its log
+// with the council that it had before it came to the change.
+func (c *checker) agreedBefore(f consensus.Fact) bool {
 	n := 0
-	for _, id := range c.w.cfg.Council {
-		if c.w.machine(id).disk.has(f.Raft, f.Bytes) {
+	for _, s := range c.before {
+		if c.w.hasFact(s, f) {
 			n++
 		}
 	}
-	return n
+	return 2*n > len(c.before)
+}
+
+// hasFact reports that the disk to which a seat belongs has a fact.
+func (w *World) hasFact(s consensus.Seat, f consensus.Fact) bool {
+	return w.holds(s) && w.machine(s.Member).disk.has(f.Raft, f.Bytes)
 }
 
 // chain computes the audit chain once more (S12).

@@ -147,7 +147,7 @@ func (m *machine) watchClock(life uint64, after time.Duration) {
 func (m *machine) measureClock() (ahead time.Duration, ok bool) {
 	w := m.w
 	offsets := []time.Duration{0}
-	for _, id := range w.cfg.Council {
+	for _, id := range w.councillors() {
 		x := w.machine(id)
 		if x == m || !x.up() || !m.knows(x) {
 			continue

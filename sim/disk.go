@@ -13,6 +13,8 @@ import (
 // disk is one member's disk: what survives the end of the agent. Everything
 // that waits to be written, and everything about faults, is in writer.
 type disk struct {
+	id       string             // of the ledger's file
+	seat     uint64             // whose raft it holds
 	genesis  *consensus.Genesis // until the first start has written it
 	snapshot []byte
 	base     uint64 // facts up to this one are in the snapshot only
@@ -42,7 +44,7 @@ func (d *disk) loseLedger() {
 func (d *disk) boot() mind.Boot {
 	b := mind.Boot{
 		Snapshot: d.snapshot, Facts: d.facts, Holding: d.journal.holding, Follower: d.emptied,
-		Raft: consensus.Saved{Hard: d.hard, Snapshot: d.raftSnap, Entries: d.entries},
+		Raft: consensus.Saved{Seat: d.seat, Hard: d.hard, Snapshot: d.raftSnap, Entries: d.entries},
 	}
 	if !d.seen && d.genesis != nil {
 		b.Genesis = d.genesis
@@ -52,12 +54,20 @@ func (d *disk) boot() mind.Boot {
 
 // persist writes raft's state.
 func (d *disk) persist(p consensus.Persist) {
+	if p.Anew || p.Seat != d.seat && d.seat != 0 {
+		d.hard, d.raftSnap, d.entries = nil, nil, nil
+	}
+	d.seat = p.Seat
 	if p.Hard != nil {
 		d.hard = p.Hard
 	}
 	if p.Snapshot != nil {
 		d.raftSnap = p.Snapshot
 		d.entries = nil
+		// One transaction: a ledger that is behind raft's log could not go on.
+		if head, err := consensus.SnapshotHead(p.Snapshot.GetData()); err == nil && head > d.base+uint64(len(d.facts)) {
+			d.snapshot, d.facts, d.base, d.seen = p.Snapshot.GetData(), nil, head, true
+		}
 	}
 	if len(p.Entries) > 0 {
 		first := p.Entries[0].GetIndex()
@@ -106,7 +116,7 @@ func (d *disk) has(index uint64, content []byte) bool {
 	}
 	for i := len(d.entries) - 1; i >= 0; i-- {
 		if e := d.entries[i]; e.GetIndex() == index {
-			return bytes.Equal(e.GetData(), content)
+			return bytes.Contains(e.GetData(), content) // a change of the council carries it
 		}
 	}
 	return false

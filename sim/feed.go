@@ -42,7 +42,7 @@ func (m *machine) follow(life uint64) {
 	if m.life != life || m.mind == nil {
 		return
 	}
-	if m.up() && !m.mind.Councillor() {
+	if m.up() && m.mind.Listens() {
 		m.ask()
 	}
 	m.w.after(time.Second, func() { m.follow(life) })
@@ -51,7 +51,7 @@ func (m *machine) follow(life uint64) {
 func (m *machine) ask() {
 	up, ok := m.w.index[m.feed.upstream]
 	if !ok || !m.knows(m.w.machines[up]) || !m.reaches(m.w.machines[up]) || m.feed.listening.Over(m.time()) {
-		council := slices.DeleteFunc(slices.Clone(m.w.cfg.Council), func(id member.ID) bool { return id == m.id })
+		council := slices.DeleteFunc(m.feeders(), func(id member.ID) bool { return id == m.id })
 		m.feed.turn++
 		if len(council) > 0 {
 			m.listenTo(council[(m.i+m.feed.turn)%len(council)])
@@ -60,6 +60,18 @@ func (m *machine) ask() {
 	}
 	x := m.w.machines[up]
 	m.w.after(2*m.w.cfg.Net.Delay, func() { x.feedTo(m) })
+}
+
+// feeders are the councillors as far as this agent knows, and the founders if it
+// knows none: those are the addresses in its file.
+func (m *machine) feeders() []member.ID {
+	ids := slices.Clone(m.mind.Ledger().Councillors())
+	for _, id := range m.w.cfg.Council {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // reaches reports whether a connection between the two would hold.
@@ -88,7 +100,7 @@ func (m *machine) feedTo(x *machine) {
 		}
 	}
 	asOf := m.feed.asOf
-	if m.mind.Councillor() {
+	if !m.mind.Listens() {
 		asOf = m.w.now
 	}
 	if l := m.mind.Leading(); l.Feeds() && m.w.now-asOf < staleQuorum && x.up() {

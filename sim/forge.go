@@ -84,12 +84,12 @@ func (m *machine) forge(l mind.Led, kind consensus.FactKind, name string, payloa
 // forgeAnswers tells the leader, in the name of every other councillor, that its
 // next entries are on their disks.
 func (m *machine) forgeAnswers(l mind.Led) {
-	for i, id := range m.mind.Ledger().Founders() {
-		if id == l.Leader {
+	for _, s := range m.mind.Ledger().Seats().Voters {
+		if s.Member == l.Leader {
 			continue
 		}
 		msg := &raftpb.Message{
-			Type: raftpb.MsgAppResp.Enum(), From: new(uint64(i + 1)), To: new(m.raftID(l.Leader)),
+			Type: raftpb.MsgAppResp.Enum(), From: new(s.ID), To: new(m.raftID(l.Leader)),
 			Term: new(l.Term), Index: new(m.mind.Ledger().Raft() + 3),
 		}
 		m.w.stream(m, l.Leader, raftBytes(msg), func(x *machine) { x.step(mind.RaftCame{From: m.id, Message: msg}) })
@@ -98,9 +98,9 @@ func (m *machine) forgeAnswers(l mind.Led) {
 
 // raftID is a councillor's number in raft.
 func (m *machine) raftID(id member.ID) uint64 {
-	for i, f := range m.mind.Ledger().Founders() {
-		if f == id {
-			return uint64(i + 1)
+	for _, s := range m.mind.Ledger().Seats().Voters {
+		if s.Member == id {
+			return s.ID
 		}
 	}
 	return 0

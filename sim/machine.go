@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ type machine struct {
 	on      bool       // the machine has power
 	mind    *mind.Mind // nil: the agent does not run
 	life    uint64     // grows when the agent starts or ends
+	disks   int        // how often its ledger's file was made
 	boots   uint64     // how often the power has gone
 	born    member.Incarnation
 	wake    time.Duration    // the next one that is arranged, 0: none
@@ -78,7 +80,11 @@ func (m *machine) start(after time.Duration) {
 		m.life++
 		m.born = m.nextLife()
 		cfg := mind.ForProfile(m.w.cfg.Fleet.Profile, m.id, m.born)
-		cfg.Folds = m.w.folds
+		if m.disk.id == "" {
+			m.disks++
+			m.disk.id = fmt.Sprintf("%s-%d", m.id, m.disks)
+		}
+		cfg.Folds, cfg.Disk = m.w.folds, m.disk.id
 		if m.w.cfg.Mind != nil {
 			cfg = m.w.cfg.Mind(cfg)
 		}
@@ -99,10 +105,16 @@ func (m *machine) start(after time.Duration) {
 		m.book.joined = 0
 		m.join(m.life)
 		m.follow(m.life)
-		if slices.Contains(m.w.cfg.Council, m.id) {
+		if slices.Contains(m.w.cfg.Council, m.id) || m.maySit() {
 			m.watchClock(m.life, clockFirst)
 		}
 	})
+}
+
+// maySit reports that fleet.yaml allows the member in the council.
+func (m *machine) maySit() bool {
+	x, ok := m.w.checker.fold.Roster().Member(m.id)
+	return ok && x.Council
 }
 
 // startAgain is how soon the machine's init starts an agent again that refused

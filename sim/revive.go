@@ -42,7 +42,7 @@ func (s Snapshot) Read() (Stand, error) {
 	}
 	l := r.state.Ledger()
 	x := Stand{
-		Fleet: *l.Fleet(), Council: l.Founders(), Mode: r.state.Brake().Mode(), Head: l.Head(),
+		Fleet: *l.Fleet(), Council: l.Councillors(), Mode: r.state.Brake().Mode(), Head: l.Head(),
 		Occupants: map[member.SlotID]member.ID{}, Condemned: map[member.ID]consensus.VerdictKind{},
 	}
 	for _, slot := range r.state.Slots() {
@@ -115,21 +115,26 @@ func (r *revival) disk(id member.ID) *disk {
 	l := r.state.Ledger()
 	d := newDisk()
 	d.seen, d.snapshot, d.base = true, r.raw, l.Head()
-	if l.Councillor(id) {
+	if seat, ok := r.seat(id); ok {
 		index, term := l.Raft(), uint64(1)
-		voters := make([]uint64, len(l.Founders()))
-		for i := range voters {
-			voters[i] = uint64(i + 1)
-		}
-		d.raftSnap = &raftpb.Snapshot{Data: r.raw, Metadata: &raftpb.SnapshotMetadata{
-			Index: &index, Term: &term, ConfState: &raftpb.ConfState{Voters: voters},
-		}}
+		d.id, d.seat = seat.Disk, seat.ID
+		d.raftSnap = &raftpb.Snapshot{Data: r.raw, Metadata: &raftpb.SnapshotMetadata{Index: &index, Term: &term, ConfState: l.Seats().State()}}
 	}
 	if u := r.state.Use(id); u.Duty == failover.Occupant {
 		s, _ := r.state.Slot(u.Slot)
 		d.journal.holding[s.ID] = s.Epoch
 	}
 	return d
+}
+
+// seat is the one that a member has in the council.
+func (r *revival) seat(id member.ID) (consensus.Seat, bool) {
+	for _, s := range r.state.Ledger().Seats().All() {
+		if s.Member == id {
+			return s, true
+		}
+	}
+	return consensus.Seat{}, false
 }
 
 // verdict is the one under which a member stands.

@@ -52,7 +52,7 @@ func (m *machine) slander(life uint64) {
 			})
 		}
 	}
-	m.say(mind.SendStatement{Statement: st, To: m.mind.Ledger().Founders()})
+	m.say(mind.SendStatement{Statement: st, To: m.mind.Ledger().Councillors()})
 	m.w.after(500*time.Millisecond, func() { m.slander(life) })
 }
 

@@ -197,7 +197,7 @@ func (w *World) noticeSweep() {
 	}
 	w.rare.quorum = possible
 	n, top := 0, uint64(0)
-	for _, id := range w.cfg.Council {
+	for _, id := range w.councillors() {
 		if m := w.machine(id); m.up() && m.mind.Councillor() && m.mind.Leading().Leader == id {
 			n, top = n+1, max(top, m.mind.Leading().Term)
 		}

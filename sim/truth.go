@@ -87,13 +87,11 @@ func (w *World) observersOf(m *machine) []*machine {
 
 // councilReaches reports that most councillors reach a member and are reached.
 func (w *World) councilReaches(m *machine, severed func(a, b int) bool) bool {
-	n := 0
-	for _, id := range w.cfg.Council {
-		if c := w.machine(id); c == m || !severed(m.i, c.i) && !severed(c.i, m.i) {
-			n++
-		}
-	}
-	return 2*n > len(w.cfg.Council)
+	enough, _, _ := w.most(func(s consensus.Seat) bool {
+		c := w.machine(s.Member)
+		return c == m || !severed(m.i, c.i) && !severed(c.i, m.i)
+	})
+	return enough
 }
 
 // heardBy reports whether an agent's statements come to the leader, straight
@@ -102,7 +100,7 @@ func (w *World) heardBy(x, leader *machine, severed func(a, b int) bool) bool {
 	if !severed(x.i, leader.i) {
 		return true
 	}
-	for _, id := range w.cfg.Council {
+	for _, id := range w.councillors() {
 		c := w.machine(id)
 		if c.up() && !severed(x.i, c.i) && !severed(c.i, leader.i) {
 			return true
@@ -127,7 +125,7 @@ func (w *World) quorumPossible() bool { return w.quorumOver(w.severed) }
 func (w *World) quorumAtTimes() bool { return w.quorumOver(w.parted) }
 
 func (w *World) quorumOver(severed func(a, b int) bool) bool {
-	for _, id := range w.cfg.Council {
+	for _, id := range w.councillors() {
 		if w.commands(w.machine(id), severed) {
 			return true
 		}
@@ -141,11 +139,18 @@ func (w *World) commands(m *machine, severed func(a, b int) bool) bool {
 	if !m.up() || !m.mind.Councillor() {
 		return false
 	}
-	n := 0
-	for _, id := range w.cfg.Council {
-		if x := w.machine(id); x == m || x.up() && x.mind.Councillor() && !severed(m.i, x.i) && !severed(x.i, m.i) {
-			n++
+	enough, _, _ := w.most(func(s consensus.Seat) bool {
+		x := w.machine(s.Member)
+		if x == m {
+			return w.holds(s)
 		}
-	}
-	return 2*n > len(w.cfg.Council)
+		return x.up() && w.holds(s) && sits(x, s) && !severed(m.i, x.i) && !severed(x.i, m.i)
+	})
+	return enough
+}
+
+// sits reports that an agent takes part in the council from this seat.
+func sits(x *machine, s consensus.Seat) bool {
+	have, ok := x.mind.Seat()
+	return ok && have.ID == s.ID
 }

@@ -91,7 +91,7 @@ func New(cfg Config) (*World, error) {
 			return nil, err
 		}
 		l := past.state.Ledger()
-		cfg.Fleet, cfg.Council = *l.Fleet(), l.Founders()
+		cfg.Fleet, cfg.Council = *l.Fleet(), l.Councillors()
 	}
 	if err := checkLoad(cfg.Load, cfg.Fleet); err != nil {
 		return nil, err

@@ -30,7 +30,10 @@ type Input struct {
 	Leader    member.ID     // empty: none known
 	Term      uint64
 	Quorum    bool
-	Accused   []member.ID // in trouble and under no verdict yet; known to the leader only
+
+	CouncilWaits string // why a lost councillor is not swapped; known to the leader only
+
+	Accused []member.ID // in trouble and under no verdict yet; known to the leader only
 
 	Unconfirmed []*failover.Hold // heard of, and no facts
 
@@ -52,10 +55,10 @@ func Build(in Input) Page {
 		Schema: Schema, Now: in.Now.UTC(), Cluster: l.Cluster(),
 		Self: Self{
 			Name: in.Self, Version: in.Version,
-			Console: in.Console, Listed: l.Roster().Index(in.Self) >= 0, Councillor: slices.Contains(l.Founders(), in.Self),
+			Console: in.Console, Listed: l.Roster().Index(in.Self) >= 0, Councillor: l.Councillor(in.Self),
 		},
 		Mode:      modeOf(in),
-		Council:   Council{Councillors: append([]member.ID{}, l.Founders()...), Leader: in.Leader, Term: in.Term, Quorum: in.Quorum},
+		Council:   council(in),
 		Knowledge: knowledgeOf(in),
 		Budget:    budgetOf(in),
 		Holds:     holdsOf(in),
@@ -176,7 +179,7 @@ func membersOf(in Input) []Member {
 			Accused: slices.Contains(in.Accused, m.ID),
 			// An agent does not doubt that it is there itself.
 			InView: seen[m.ID].Alive || m.ID == in.Self, Addr: seen[m.ID].Addr,
-			Councillor: slices.Contains(l.Founders(), m.ID), Leader: m.ID == in.Leader,
+			Councillor: l.Councillor(m.ID), Leader: m.ID == in.Leader,
 			Falls: l.Record(m.ID).Downs, Strikes: in.State.Strikes(in.Now, m.ID),
 			Leftover:  slices.Sorted(maps.Keys(u.Leftover)),
 			Observers: l.Overlay().ObserversOf(m.ID),

@@ -72,6 +72,10 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.FenceOrder) string {
 			return fmt.Sprintf("C-%d %s is told to fence by %s", p.Case, p.By, p.Level)
 		})
+	case consensus.KindDisk:
+		return fmt.Sprintf("%s may sit in the council", f.Command.Proposer), nil
+	case consensus.KindCouncil:
+		return worded(f, reformLine)
 	default:
 		return fmt.Sprintf("fact of kind %s, which this agent does not know", f.Command.Kind), nil
 	}

@@ -83,6 +83,20 @@ type Council struct {
 	Leader      member.ID   `json:"leader,omitempty"` // empty: none known
 	Term        uint64      `json:"term"`
 	Quorum      bool        `json:"quorum"`
+
+	Learners []member.ID `json:"learners,omitempty"` // kept warm, without a vote
+	Swapping bool        `json:"swapping,omitempty"` // a joint change is under way
+	Lost     []LostSeat  `json:"lost,omitempty"`     // councillors and learners that cannot be counted on
+	Waits    string      `json:"waits,omitempty"`    // why a lost one is not swapped, if this agent leads
+	OneSided string      `json:"one_sided,omitempty"`
+}
+
+// LostSeat is a councillor or learner that cannot be counted on.
+type LostSeat struct {
+	Member member.ID `json:"member"`
+	Seat   uint64    `json:"seat"`
+	Why    string    `json:"why"`
+	Since  time.Time `json:"since,omitzero"`
 }
 
 // Knowledge says how far this agent's copy of the ledger reaches and how old

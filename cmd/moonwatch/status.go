@@ -110,6 +110,14 @@ func printStatus(p *printer, page status.Page) {
 	add("Cluster", word(page.Cluster))
 	more("", page.Headline)
 	add("Council", councilLine(page.Council))
+	if page.Council.Swapping {
+		more("", "a swap is under way")
+	}
+	for _, x := range page.Council.Lost {
+		more("", fmt.Sprintf("seat %d of %s is lost: %s", x.Seat, x.Member, x.Why))
+	}
+	more("", page.Council.Waits)
+	more("warning: ", page.Council.OneSided)
 	add("Knowledge", knowledgeLine(page))
 	add("Budget", text("%d of %d replacements under way, %d of %d spent within %s", page.Budget.InFlight, page.Budget.MayFly,
 		page.Budget.Spent, page.Budget.MaySpend, span(time.Duration(page.Budget.WindowSeconds*float64(time.Second)))))

@@ -38,7 +38,8 @@ func (c *councillor) start() {
 		_, _, err := c.ledger.Follow(f)
 		no(c.t, err)
 	}
-	c.council, err = consensus.NewCouncil(consensus.DefaultCouncil(), "web-3", c.ledger.Founders(), b.Raft, c.ledger.Raft(), c.now)
+	seat, _ := c.ledger.SeatOf("web-3", "", true)
+	c.council, err = consensus.NewCouncil(consensus.DefaultCouncil(), seat, c.ledger.Founders(), c.ledger.Seats(), b.Raft, c.ledger.Raft(), c.now)
 	no(c.t, err)
 }
 

@@ -57,6 +57,7 @@ type inventory struct {
 	FactBytes uint64 `json:"fact_bytes"`
 	Entries   span   `json:"entries"`
 	Head      uint64 `json:"head"`               // last fact of the whole ledger, 0: there is none
+	Seat      uint64 `json:"seat,omitempty"`     // in the council, whose raft this is; 0: a founder's, of an early build
 	Hard      []byte `json:"hard,omitempty"`     // raft's hard state
 	Snapshot  []byte `json:"snapshot,omitempty"` // metadata of raft's snapshot; its data is the whole ledger
 }

@@ -76,6 +76,7 @@ func (b *Boot) readLedger(tx *bolt.Tx, stock inventory) error {
 }
 
 func (b *Boot) readRaft(tx *bolt.Tx, stock inventory) error {
+	b.Raft.Seat = stock.Seat
 	if stock.Hard != nil {
 		b.Raft.Hard = &raftpb.HardState{}
 		if err := proto.Unmarshal(stock.Hard, b.Raft.Hard); err != nil {

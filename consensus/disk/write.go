@@ -27,13 +27,16 @@ func (s *Store) Persist(p consensus.Persist) error {
 			return s.explain("write raft state", err)
 		}
 	}
-	if !p.Sync && len(p.Entries) == 0 && raft.IsEmptySnap(p.Snapshot) {
+	if !p.Sync && len(p.Entries) == 0 && raft.IsEmptySnap(p.Snapshot) && !p.Anew && s.sits(p.Seat) {
 		return s.persistLater(hard)
 	}
 	defer s.metrics.persisted(time.Now())
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return s.explain("write raft state", s.write(func(w *writer) error {
+		if err := w.sit(p.Seat, p.Anew); err != nil {
+			return err
+		}
 		if hard != nil {
 			w.stock.Hard = hard
 		}
@@ -44,6 +47,13 @@ func (s *Store) Persist(p consensus.Persist) error {
 		}
 		return w.append(p.Entries)
 	}))
+}
+
+// sits reports that what is stored of raft is of this seat.
+func (s *Store) sits(seat uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stock.Seat == seat
 }
 
 // persistLater lets a hard state wait: nothing but the commit index moved.

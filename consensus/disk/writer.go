@@ -95,6 +95,18 @@ func (w *writer) append(list []*raftpb.Entry) error {
 	return w.remove(bucketEntries, log.Last+1, was)
 }
 
+// sit begins with a seat of the council: what another one had written of raft is of
+// no use to it. Anew says that the seat begins empty.
+func (w *writer) sit(seat uint64, anew bool) error {
+	was := w.stock.Seat
+	w.stock.Seat = seat
+	if !anew && (was == seat || was == 0) {
+		return nil
+	}
+	w.stock.Hard, w.stock.Snapshot, w.stock.Entries = nil, nil, span{}
+	return w.clear(bucketEntries)
+}
+
 // install takes a snapshot of raft in place of log and ledger.
 func (w *writer) install(snap *raftpb.Snapshot) error {
 	at := snap.GetMetadata().GetIndex()

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"moonwatch/member"
 	"moonwatch/mind"
 )
 
@@ -60,11 +61,13 @@ func (d *Daemon) watchClock(ctx context.Context) error {
 // taken off; a slow answer says nothing.
 func (d *Daemon) measureClock(ctx context.Context) (ahead time.Duration, ok bool) {
 	offsets := []time.Duration{0} // our own
-	for _, id := range d.cfg.Agent.ExpectCouncillors {
+	asked := map[member.ID]bool{d.self: true}
+	for _, id := range d.councillors() {
 		addr, known := d.peers.linkAddress(id)
-		if id == d.self || !known {
+		if asked[id] || !known {
 			continue
 		}
+		asked[id] = true
 		ask, cancel := context.WithTimeout(ctx, time.Second)
 		began := time.Now()
 		h, _, err := d.link.Ask(ask, addr)

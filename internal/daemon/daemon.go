@@ -132,10 +132,14 @@ type Daemon struct {
 	founding    atomic.Pointer[string] // what the founding waits for, for the page
 	duty        atomic.Pointer[duty]   // what this member should be serving
 	fleet       atomic.Pointer[fleetInForce]
-	joining     atomic.Pointer[error]     // how the last round of joining ended
-	clockAhead  atomic.Int64              // ns, of this clock before the councillors' median
-	ownReport   atomic.Uint32             // agent.Report of the own check
-	diskFull    atomic.Pointer[time.Time] // since when, nil: it writes
+	sitting     atomic.Pointer[[]member.ID] // the councillors, as the ledger has them
+	seating     atomic.Pointer[[]status.Seat]
+	warmth      atomic.Pointer[map[member.ID]uint64] // how far the seats' logs are; nil: this agent does not lead
+	listens     atomic.Bool                          // this agent wants to be fed
+	joining     atomic.Pointer[error]                // how the last round of joining ended
+	clockAhead  atomic.Int64                         // ns, of this clock before the councillors' median
+	ownReport   atomic.Uint32                        // agent.Report of the own check
+	diskFull    atomic.Pointer[time.Time]            // since when, nil: it writes
 }
 
 // Addresses are where the agent really listens, port 0 resolved.

@@ -109,6 +109,7 @@ func (d *Daemon) applied(e mind.Applied) {
 		}
 	}
 	d.noteDuty()
+	d.noteSeats()
 	d.route()
 }
 

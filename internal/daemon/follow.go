@@ -12,22 +12,21 @@ import (
 	"moonwatch/consensus/link"
 	"moonwatch/member"
 	"moonwatch/mind"
+	"moonwatch/status"
 )
 
 // staleQuorum is how old a peer's word about the council may be to count.
 const staleQuorum = 2 * time.Second
 
-// follow keeps an agent that is no councillor on the feed: one peer after the
-// other, councillors first. A councillor has its facts from raft.
+// follow keeps an agent that wants to be fed on the feed: one peer after the other,
+// councillors first. Who sits in the council has its facts from raft, and listens here
+// only while it hears nothing there.
 func (d *Daemon) follow(ctx context.Context) {
-	if d.mind.Councillor() {
-		return
-	}
 	turn := 0
 	var listening mind.Listening
 	for ctx.Err() == nil {
 		peers := d.feeders()
-		if len(peers) == 0 {
+		if len(peers) == 0 || !d.listens.Load() {
 			sleep(ctx, 200*time.Millisecond)
 			continue
 		}
@@ -46,7 +45,7 @@ func (d *Daemon) follow(ctx context.Context) {
 // feeders are the peers that may feed us: living ones, councillors first, each
 // follower beginning with another one.
 func (d *Daemon) feeders() []member.ID {
-	expected := d.cfg.Agent.ExpectCouncillors
+	expected := d.councillors()
 	var first, others []member.ID
 	for _, s := range d.peers.list() {
 		if s.Name == d.self || !s.Alive || s.Tags[tagConsole] != "" {
@@ -66,8 +65,29 @@ func (d *Daemon) feeders() []member.ID {
 	return others
 }
 
+// councillors are those of the ledger, and those of this agent's file: a ledger that is
+// far behind may name none that is left.
+func (d *Daemon) councillors() []member.ID {
+	var all []member.ID
+	if p := d.sitting.Load(); p != nil {
+		all = append(all, *p...)
+	}
+	return append(all, d.cfg.Agent.ExpectCouncillors...)
+}
+
+// noteSeats tells the other goroutines who sits in the council, and whether this agent
+// wants to be fed.
+func (d *Daemon) noteSeats() {
+	ids := d.mind.Ledger().Councillors()
+	d.sitting.Store(&ids)
+	seats := status.SeatsOf(d.mind.Ledger())
+	d.seating.Store(&seats)
+	d.listens.Store(d.mind.Listens())
+}
+
 var (
 	errGap  = errors.New("the feed has a gap")
+	errSeat = errors.New("this agent sits in the council and hears it there")
 	errMute = errors.New("the feed does not speak of a quorum, the next one may")
 )
 
@@ -95,6 +115,9 @@ func (d *Daemon) fed(ctx context.Context, peer member.ID, b link.Batch, l *mind.
 		d.feed.quorum(time.Now().Add(-b.Status.Age))
 		d.tell(ctx, mind.QuorumHeard{Leader: b.Status.Leader, Term: b.Status.Term})
 		l.Quorum(time.Now())
+	}
+	if !d.listens.Load() {
+		return errSeat
 	}
 	if l.Over(time.Now()) {
 		return errMute

@@ -40,6 +40,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 		b.Follower = len(d.feed.founded()) == 0
 	}
 	cfg := mind.ForProfile(d.cfg.Agent.Profile, d.self, d.life)
+	cfg.Disk = d.nonce
 	m, err := mind.New(cfg, b, time.Now())
 	if err != nil {
 		return fmt.Errorf("ledger.db in %s: %w: move that file away, and no other, and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)
@@ -54,6 +55,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	d.mind = m
 	d.progress.Store(int64(time.Since(d.started)))
 	d.noteDuty()
+	d.noteSeats()
 	d.deeds.Go(func() { d.presence(ctx) })
 	d.deeds.Go(func() { d.watchOwn(ctx) })
 	d.deeds.Go(func() { d.watchFences(ctx) })

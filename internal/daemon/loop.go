@@ -36,6 +36,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 				dirty = true
 			}
 		}
+		d.listens.Store(d.mind.Listens())
 		now := time.Now()
 		d.progress.Store(int64(now.Sub(d.started)))
 		d.m.step.Observe(now.Sub(began).Seconds())
@@ -54,12 +55,13 @@ func (d *Daemon) loop(ctx context.Context) error {
 // show builds the page and the gateway's table.
 func (d *Daemon) show(now time.Time) {
 	d.route()
+	d.noteWarmth()
 	mode, since := d.mind.Mode()
 	led := d.mind.Leading()
 	p := status.Build(status.Input{
 		Now: now, Self: d.self, Console: d.cfg.Console, Version: Version, Ledger: d.mind.Ledger(), State: d.mind.State(), History: d.history,
 		Mode: mode, ModeSince: since, Leader: led.Leader, Term: led.Term, Quorum: led.Quorum,
-		Accused: d.mind.Accused(), Unconfirmed: d.mind.Unconfirmed(), View: d.peers.seen(), Stats: d.stats(),
+		CouncilWaits: d.mind.CouncilWaits(), Accused: d.mind.Accused(), Unconfirmed: d.mind.Unconfirmed(), View: d.peers.seen(), Stats: d.stats(),
 	})
 	p.Knowledge = d.knowledge(p.Knowledge, d.mind.Councillor())
 	d.page.Store(&p)

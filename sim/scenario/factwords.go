@@ -33,6 +33,9 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.tell(e)
 	case f.Command.Kind == consensus.KindVerdict:
 		t.verdict(f.Index, payload[consensus.Verdict](f))
+	case f.Command.Kind == consensus.KindDisk, f.Command.Kind == consensus.KindCouncil:
+		e.Lane, e.Text = LaneCouncil, status.Line(*f)
+		t.tell(e)
 	case f.Command.Kind == failover.KindCaseOpened:
 		p := payload[failover.CaseOpened](f)
 		e.Member, e.State, e.Case = p.Subject, string(failover.Draining), f.Index
