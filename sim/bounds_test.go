@@ -9,7 +9,10 @@ func TestASwarmStaysWithinTheAssumptionsAndDrawsEveryKind(t *testing.T) {
 	drawn := map[FaultKind]int{}
 	for seed := range uint64(400) {
 		cfg, faults := Swarm(seed, 30, 5*time.Minute)
-		w := &World{assumptions: newAssumptions(), cfg: cfg}
+		w, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, f := range faults {
 			drawn[f.Do]++
 			w.assume(Happening{What: FaultBegan, Fault: &f})

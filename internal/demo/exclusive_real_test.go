@@ -160,7 +160,9 @@ func (s *sole) member(c *child) []program.Process {
 func (s *sole) signal(c *child, sig syscall.Signal) error {
 	var failed error
 	for _, p := range s.member(c) {
-		failed = errors.Join(failed, send(p, sig))
+		if err := send(p, sig); !errors.Is(err, os.ErrProcessDone) { // the keeper may go on first, and end it
+			failed = errors.Join(failed, err)
+		}
 	}
 	return failed
 }

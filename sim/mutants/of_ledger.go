@@ -49,7 +49,7 @@ var ofLedger = []Mutant{
 		Breaks: "raft takes a message in a councillor's name from anybody",
 		Ought:  "S7",
 		Story:  "forger",
-		Edits:  []Edit{{"consensus/ledger_view.go", "f[raft-1] == id", "f[raft-1] != \"\""}},
+		Edits:  []Edit{{"consensus/ledger_view.go", "s.ID == raft && s.Member == id", "s.ID == raft && s.Member != \"\""}},
 	},
 	{
 		Name:   "anybody-reports",
