@@ -91,6 +91,7 @@ wait_for() {
 }
 ask() { echo "moonwatch $*" | on 1; }
 serves() { ask slots | grep -Eq "^$1 .* serving +$2 "; }
+all_serve() { serves web-0 .+ && serves web-1 .+ && serves web-2 .+ && ask status; }
 
 block 1 | on 1 >/run/try/init.txt || fail "init and cert issue"
 for n in 1 2 3 4; do
@@ -100,7 +101,7 @@ wait_for 10 "an agent answers" ask members
 block 3 >/run/try/1/fleet.yaml
 # Nobody sits at this terminal, so nobody is asked.
 wait_for 20 "apply" eval "block 4 | sed -n 's/^moonwatch apply .*/& --yes/p' | on 1"
-wait_for 20 "three slots serve" ask status
+wait_for 20 "three slots serve" all_serve
 block 4 | sed 1d | on 1
 
 echo "== kill -9 of everything on web-3 (10.0.0.3)"
