@@ -515,6 +515,9 @@ func (c *Council) Warmth() Warmth {
 // caller has the ledger on disk already. Keep is how many entries stay for
 // councillors that lag a little.
 func (c *Council) Compact(applied uint64, ledger []byte, keep uint64) (*raftpb.Snapshot, error) {
+	if last, _ := c.store.LastIndex(); applied > last {
+		return nil, nil // a new seat: the ledger came by the feed, and its log has not come yet
+	}
 	snap, err := c.store.CreateSnapshot(applied, c.confs, ledger)
 	if errors.Is(err, raft.ErrSnapOutOfDate) {
 		return nil, nil

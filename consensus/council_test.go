@@ -465,6 +465,17 @@ func TestCompactingTwiceIsHarmless(t *testing.T) {
 	}
 }
 
+// A learner's ledger comes by the feed, and may be far ahead of its log.
+func TestALogThatHasNotComeYetIsNotCompacted(t *testing.T) {
+	c, err := newCouncillor("a", []member.ID{"a", "b", "c"}, Saved{}, 1, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snap, err := c.Compact(70, []byte("ledger"), 0); snap != nil || err != nil {
+		t.Errorf("snapshot %v, %v", snap, err)
+	}
+}
+
 // What raft would panic about is a refusal to start that names the entry.
 func TestASpoiledDiskIsARefusalToStart(t *testing.T) {
 	num := func(n uint64) *uint64 { return &n }

@@ -14,8 +14,8 @@ import (
 const (
 	sentOver          = 10 * time.Second
 	calmBytes         = 10_000
-	calmBytesEach     = 300 // of the leader, for each exclusive slot: a grant a second, and its part in what confirms it
-	stormBytes        = 500_000
+	calmBytesEach     = 500 // of the leader, for each exclusive slot: a grant a second, and its part in what confirms it at councillors and learners
+	stormBytes        = 700_000
 	stormBytesEach    = 10_000 // for each member
 	stormBytesLease   = 10_000 // for each exclusive slot: who is not granted asks all councillors four times a second
 	stormMessages     = 1_000

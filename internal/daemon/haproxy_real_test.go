@@ -218,7 +218,15 @@ func TestAHAProxyThatForgotIsToldAgain(t *testing.T) {
 	page := f.until("web-2", "told again", 40*time.Second, func(page status.Page) bool {
 		return allTold(page) && slices.ContainsFunc(page.Facts, func(l status.FactLine) bool { return strings.Contains(l.Line, "was told again") })
 	})
-	if who, failed := p.answers(30); failed > 0 || !slices.Equal(who, []string{"web-1", "web-2", "web-3"}) {
-		t.Errorf("%v answer, %d fail; %+v", who, failed, page.Doors)
+	// The first slot may have been told again when the others were not yet.
+	end := time.Now().Add(20 * time.Second)
+	for {
+		who, failed := p.answers(30)
+		if failed == 0 && slices.Equal(who, []string{"web-1", "web-2", "web-3"}) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%v answer, %d fail; %+v", who, failed, page.Doors)
+		}
 	}
 }
