@@ -130,7 +130,11 @@ func TestACouncillorWithADamagedLedgerRefusesToStartAndOneWithoutFollows(t *test
 		t.Error("it does not say that it follows")
 	}
 	time.Sleep(2 * time.Second) // an election would come within 1.9 s
-	if n := rafted(t, client, x); n != 0 {
+	// It may come back to a seat of its own, as a learner, and a learner does not vote.
+	learns := slices.ContainsFunc(x.lastLines(1000), func(line string) bool {
+		return strings.Contains(line, "council: "+string(x.Name)+" is kept warm as a learner")
+	})
+	if n := rafted(t, client, x); n != 0 && !learns {
 		t.Errorf("it sent %v raft frames: an emptied councillor must not vote", n)
 	}
 }
