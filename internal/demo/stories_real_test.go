@@ -63,11 +63,13 @@ func TestWhenTheSpareDiesTheNextOneIsTaken(t *testing.T) {
 
 func TestACaseIsFinishedOnceAlthoughItsLeaderDies(t *testing.T) {
 	r := storyOf(t, FaultLeaderInCase)
-	if len(r.Members) != 2 || r.Failovers != 2 || len(r.Promotions) != 2 || r.Promotions[0].Slot == r.Promotions[1].Slot {
+	// The leader that dies may have held a slot, which is a second case, or none.
+	n := r.Failovers
+	if len(r.Members) != 2 || n < 1 || n > 2 || len(r.Promotions) != n || n == 2 && r.Promotions[0].Slot == r.Promotions[1].Slot {
 		t.Fatalf("%+v", r)
 	}
-	// Both cases end, each once, and no spare is in both.
-	if r.times("CUTOVER") != 2 || r.times("ACTIVATING") != 2 || r.Promotions[0].Member == r.Promotions[1].Member {
+	// Each case ends once, and no spare is in both.
+	if r.times("CUTOVER") != n || r.times("ACTIVATING") != n || n == 2 && r.Promotions[0].Member == r.Promotions[1].Member {
 		t.Errorf("%+v", r.Facts)
 	}
 }
