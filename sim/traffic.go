@@ -8,9 +8,9 @@ import (
 
 // What a member's agent may send (S10), as bytes and messages a second over
 // sentOver. In calm that is the promise of DESIGN 1, a councillor's like everybody's
-// and in a fleet of any size. In storms it is twice what 120 stories of thirty
-// members needed at most, and grows with the fleet: most of that is votes and the
-// feed.
+// and in a fleet of any size. In storms it is a quarter more than the most that a story
+// of thirty members was seen to need (808 KB, campaign seed 90634; 120 others 400 KB),
+// and grows with the fleet: most of that is votes and the feed.
 const (
 	sentOver          = 10 * time.Second
 	calmBytes         = 10_000
