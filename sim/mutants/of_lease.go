@@ -46,7 +46,7 @@ var ofLease = []Mutant{
 		Breaks: "a councillor that was restarted votes at once, and has forgotten whom it follows",
 		Ought:  "S4",
 		Story:  "voter-restarts",
-		Edits:  []Edit{{"consensus/council.go", "c.silent = now.Add(time.Duration(cfg.ElectionTicks) * cfg.Tick)", "c.silent = now"}},
+		Edits:  []Edit{{"consensus/council_start.go", "c.silent = now.Add(time.Duration(cfg.ElectionTicks) * cfg.Tick)", "c.silent = now"}},
 	},
 	{
 		Name:   "attempt-not-fenced",

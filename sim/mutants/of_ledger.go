@@ -6,7 +6,7 @@ var ofLedger = []Mutant{
 		Name:   "commit-before-persist",
 		Breaks: "a councillor promises what its disk does not have yet",
 		Ought:  "S7",
-		Edits: []Edit{{"consensus/council.go", "\t\tout = append(out, p)\n\t}", `		out = append(out, p)
+		Edits: []Edit{{"consensus/council_ready.go", "\t\tout = append(out, p)\n\t}", `		out = append(out, p)
 		c.writing = nil
 		out = c.release(rd, out)
 	}`}},
@@ -16,7 +16,7 @@ var ofLedger = []Mutant{
 		Breaks: "raft's log is written without being flushed",
 		Ought:  "S7",
 		Story:  "blackout",
-		Edits:  []Edit{{"consensus/council.go", "Sync: rd.MustSync || !raft.IsEmptySnap(rd.Snapshot)", "Sync: false"}},
+		Edits:  []Edit{{"consensus/council_ready.go", "Sync: rd.MustSync || !raft.IsEmptySnap(rd.Snapshot)", "Sync: false"}},
 	},
 	{
 		Name:   "audit-hash-skips-a-field",

@@ -1,0 +1,76 @@
+package consensus
+
+import (
+	"bytes"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// standsForElection reports that a message asks for a vote.
+func standsForElection(m *raftpb.Message) bool {
+	return m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote
+}
+
+func (c *Council) receive(now time.Time, m *raftpb.Message) {
+	if m.GetTo() != c.seat.ID {
+		return // it is for a seat that this member had, or is about to have
+	}
+	if standsForElection(m) && now.Before(c.silent) || c.barred && m.GetType() == raftpb.MsgTimeoutNow {
+		return
+	}
+	if c.belated(m) {
+		return
+	}
+	if m.GetType() == raftpb.MsgProp && c.Leads() {
+		for _, e := range m.GetEntries() {
+			c.propose(e.GetData())
+		}
+		return
+	}
+	if m.GetType() == raftpb.MsgTimeoutNow && m.GetTerm() == c.Leader().Term {
+		c.called = m.GetTerm()
+	}
+	// An error means that the message is not for us or comes from a stranger.
+	_ = c.node.Step(m)
+}
+
+// propose hands a command to raft; another councillor's raft hands it on to the
+// leader. Whoever wants it repeats it until it is agreed, and a leader that cannot
+// agree for a while, for its disk is slow, would fill its log with the repeats: what
+// stands in it already comes to nothing but an end of the term.
+func (c *Council) propose(command []byte) {
+	leads := c.Leads()
+	if leads && c.open[string(command)] {
+		return
+	}
+	if leads && bytes.Contains(command, reformMark) {
+		if r, ok := reformOf(command); ok {
+			cc := r.change()
+			cc.Context = command
+			// Raft refuses a change before the last one has ended, and says so by an
+			// empty entry: it is proposed again.
+			_ = c.node.ProposeConfChange(cc)
+			return
+		}
+	}
+	// A dropped proposal is repeated by whoever wants it.
+	if err := c.node.Propose(command); err == nil && leads {
+		c.open[string(command)] = true
+	}
+}
+
+// giveUpOffice hands the leadership to the next councillor on the list that is
+// not this one. If that one does not take it, raft stays with us, and the next
+// judgement tries another.
+func (c *Council) giveUpOffice() {
+	if !c.barred || !c.Leads() {
+		return
+	}
+	voters := c.seats.Voters
+	self := seatAt(voters, c.seat.ID)
+	c.turn++
+	if n := len(voters); n > 1 {
+		c.node.TransferLeader(voters[(self+1+c.turn%(n-1))%n].ID)
+	}
+}
