@@ -76,6 +76,8 @@ lint: ## Check style, architecture and go.mod; the linter is built on first use 
 	@echo '== go mod'
 	@go mod tidy -diff
 	@go mod verify
+	@echo '== no merge left half done'
+	@! git grep -nE '^(<<<<<<<|>>>>>>>) '
 
 .PHONY: fmt
 fmt: ## Format all Go code as lint wants it.
