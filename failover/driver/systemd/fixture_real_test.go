@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -206,6 +208,55 @@ func (m *manager) drives(socket string) *Driver {
 	d, err := New(c)
 	must(m.t, err)
 	return d
+}
+
+// merging opens a driver whose connections hand the end of a handshake on
+// together with what follows it, and counts them.
+func (m *manager) merging() (*Driver, *atomic.Int64) {
+	m.t.Helper()
+	const last = "BEGIN\r\n"
+	var merged atomic.Int64
+	var carrying sync.WaitGroup
+	address := filepath.Join(m.root, "run/merging.sock")
+	listener, err := (&net.ListenConfig{}).Listen(m.t.Context(), "unix", address)
+	must(m.t, err)
+	m.t.Cleanup(func() { _ = listener.Close(); carrying.Wait() })
+	carry := func(from net.Conn) {
+		defer from.Close()
+		to, err := (&net.Dialer{}).DialContext(m.t.Context(), "unix", m.socket())
+		if err != nil {
+			return
+		}
+		carrying.Go(func() { _, _ = io.Copy(from, to); _ = from.Close() })
+		defer to.Close()
+		buf := make([]byte, 64<<10)
+		for held := 0; ; {
+			n, err := from.Read(buf[held:])
+			if err != nil {
+				return
+			}
+			if held += n; string(buf[:held]) == last {
+				continue
+			}
+			if bytes.HasPrefix(buf[:held], []byte(last)) {
+				merged.Add(1)
+			}
+			if _, err := to.Write(buf[:held]); err != nil {
+				return
+			}
+			held = 0
+		}
+	}
+	carrying.Go(func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			carrying.Go(func() { carry(from) })
+		}
+	})
+	return m.drives(address), &merged
 }
 
 const sleeper = `[Service]

@@ -21,7 +21,7 @@ type note struct {
 	Slot   member.SlotID    `json:"slot"`
 	Epoch  member.SlotEpoch `json:"slot_epoch"`
 	Key    string           `json:"key"`    // of the last attempt
-	Before string           `json:"before"` // the unit's invocation when it began
+	Before string           `json:"before"` // the unit's invocation that a restart is to end; empty: no restart was wanted
 }
 
 const (

@@ -47,7 +47,8 @@ type Config struct {
 	// Groups are where systemd may keep its control groups; the first one that
 	// holds them counts.
 	Groups []string
-	// AnswerWithin bounds one question, so that a systemd that hangs is found out.
+	// AnswerWithin bounds one question, so that it can be asked again before the
+	// step's deadline. The longer, the later is a lost question found out.
 	AnswerWithin time.Duration
 }
 
@@ -56,7 +57,7 @@ func Default(unit func(member.SlotID) string) Config {
 	return Config{
 		Unit: unit, Address: "unix:path=/run/systemd/private", Folder: "/run/systemd/system",
 		Groups:       []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"},
-		AnswerWithin: 5 * time.Second, // a machine that boots or reloads its units is slow
+		AnswerWithin: 2 * time.Second, // and asked again: a machine that boots or reloads its units is slow
 	}
 }
 
@@ -193,20 +194,22 @@ func (d *Driver) bring(ctx context.Context, a aim) driver.Result {
 	if err := d.mark(a.unit, a.note(now)); err != nil {
 		return driver.Retryable.Because("%s: not done: %v", a.req, err)
 	}
-	if err := d.tell(ctx, verb, a.unit); err != nil {
+	// Who did not answer may have heard: the unit tells.
+	if err := d.tell(ctx, verb, a.unit); err != nil && !errors.Is(err, errSilent) {
 		return driver.Unknown.Because("%s: told to %s %s: %v", a.req, verb, a.unit, err)
 	}
 	return d.wait(ctx, a)
 }
 
-// lookEvery is how often a job under way is asked about, and blindFor how long it
-// may not be seen: a systemd that reloads or executes itself anew is soon back.
+// lookEvery is how often a job under way is asked about, and blindFor how long
+// systemd may refuse to talk: one that executes itself anew is soon back.
 const (
 	lookEvery = 50 * time.Millisecond
-	blindFor  = time.Second
+	blindFor  = 2 * time.Second
 )
 
-// wait looks until the unit is as wanted or has failed.
+// wait looks until the unit is as wanted or has failed. A systemd that is silent,
+// as one that reloads, is waited for until the deadline.
 func (d *Driver) wait(ctx context.Context, a aim) driver.Result {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -217,7 +220,7 @@ func (d *Driver) wait(ctx context.Context, a aim) driver.Result {
 		case err != nil && ctx.Err() != nil: // what was seen last stands
 		case err != nil:
 			last = driver.Unknown.Because("%s: told, and then: %v", a.req, err)
-			if time.Since(seen) > blindFor {
+			if !errors.Is(err, errSilent) && time.Since(seen) > blindFor {
 				return last
 			}
 		case now.job:

@@ -97,16 +97,20 @@ func TestARestartThatWasCutOffIsFoundOut(t *testing.T) {
 	m.unit(sleeper)
 	d := m.drives("")
 	does(t, d, request(StepActivate, "web-1", 42))
-	req := request(StepRestart, "web-1", 42)
-	a, err := d.aim(req)
-	must(t, err)
-	now, err := d.look(t.Context(), a.unit)
-	must(t, err)
-	must(t, d.mark(a.unit, a.note(now))) // and then the agent died
-	wants(t, d.Observe(t.Context(), req), driver.Unknown, "begun")
-	does(t, d, req)
-	if id := strings.ReplaceAll(m.show(a.unit, "InvocationID"), "-", ""); id == now.invocation || now.invocation == "" {
-		t.Errorf("invocation was %s and is %s: it was not restarted", now.invocation, id)
+	for _, req := range []driver.Request{
+		request(StepRestart, "web-1", 42),
+		request(StepActivate, "web-1", 57), // what runs has an environment of slot epoch 42
+	} {
+		a, err := d.aim(req)
+		must(t, err)
+		now, err := d.look(t.Context(), a.unit)
+		must(t, err)
+		must(t, d.mark(a.unit, a.note(now))) // and then the agent died
+		wants(t, d.Observe(t.Context(), req), driver.Unknown, "begun")
+		does(t, d, req)
+		if id := strings.ReplaceAll(m.show(a.unit, "InvocationID"), "-", ""); id == now.invocation || now.invocation == "" {
+			t.Errorf("%s: invocation was %s and is %s: it was not restarted", req.Step, now.invocation, id)
+		}
 	}
 }
 
@@ -159,11 +163,12 @@ func TestAStopLeavesNoProcess(t *testing.T) {
 
 func TestAStartThatTakesLongGoesOn(t *testing.T) {
 	m := newManager(t)
-	m.unit("[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 2; systemd-notify --ready; exec sleep infinity'\n")
+	m.unit("[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'until test -e /run/ready; do sleep 0.1; done; systemd-notify --ready; exec sleep infinity'\n")
 	d := m.drives("")
 	req := request(StepActivate, "web-1", 42)
-	req.Deadline = time.Now().Add(700 * time.Millisecond)
+	req.Deadline = time.Now().Add(4 * time.Second)
 	wants(t, d.Apply(t.Context(), req), driver.InProgress)
+	must(t, os.WriteFile(m.root+"/run/ready", nil, 0o644))
 	req.Deadline = time.Now().Add(20 * time.Second)
 	does(t, d, req)
 }
@@ -187,6 +192,46 @@ func TestASystemdThatIsReexecutedInTheMiddleIsAskedAgain(t *testing.T) {
 		default:
 			t.Fatalf("%v (%s)", result.Outcome, result.Detail)
 		}
+	}
+}
+
+// The first word on a connection lands in systemd's buffer together with the end
+// of the handshake, which it can whenever systemd is busy.
+func TestAFirstWordThatLandsWithTheHandshakeIsAnswered(t *testing.T) {
+	m := newManager(t)
+	m.unit(sleeper)
+	d, merged := m.merging()
+	does(t, d, request(StepActivate, "web-1", 42))
+	does(t, d, request(StepStop, "web-1", 42))
+	if merged.Load() == 0 {
+		t.Error("no first word landed with a handshake: nothing was shown")
+	}
+}
+
+// A question gets lost for whatever reason: there is time to ask again.
+func TestAQuestionWithoutAnAnswerIsAskedAgain(t *testing.T) {
+	m := newManager(t)
+	m.unit(sleeper)
+	wire := conform.NewWire(t, "unix", m.socket())
+	d := m.drives(wire.Address())
+	d.config.AnswerWithin = time.Second
+	whole := 30
+	for lost := 0; lost < whole; lost += 3 { // of the two connections of a question now the one, now the other
+		wire.Treat(func(n int) conform.Treatment {
+			if n == lost {
+				return conform.Hang
+			}
+			return conform.Pass
+		})
+		for _, step := range []string{StepActivate, StepStop} {
+			does(t, d, request(step, "web-1", member.SlotEpoch(42+lost)))
+		}
+		if wire.Spoiled() == 0 {
+			whole = lost // two steps make no more connections than that
+		}
+	}
+	if whole < 10 || whole == 30 {
+		t.Errorf("two steps make %d connections: some were not tried, or none was lost", whole)
 	}
 }
 

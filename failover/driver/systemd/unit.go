@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
@@ -36,6 +37,9 @@ func (u unit) runs() bool {
 	return u.loaded() && u.state != "inactive" && u.state != "failed" || u.left > 0
 }
 
+// owesRestart reports that a restart was begun and has not happened.
+func (u unit) owesRestart() bool { return u.note.Before != "" && u.note.Before == u.invocation }
+
 // String reads as part of a sentence.
 func (u unit) String() string {
 	text := fmt.Sprintf("%s is %s (%s)", u.name, u.state, u.sub)
@@ -63,7 +67,7 @@ func (d *Driver) look(ctx context.Context, name string) (unit, error) {
 			return unit{}, err
 		}
 	}
-	err = d.ask(ctx, func(ctx context.Context, c *sd.Conn) error {
+	err = d.insist(ctx, d.config.AnswerWithin, func(ctx context.Context, c *sd.Conn) error {
 		p, err := c.GetAllPropertiesContext(ctx, name)
 		if err != nil {
 			return err
@@ -105,64 +109,39 @@ func noSuchUnit(err error) bool {
 // tell asks systemd for a job; how it ends is looked at.
 func (d *Driver) tell(ctx context.Context, verb, name string) error {
 	if verb != "stop" { // its environment has changed with the mark
-		if err := d.ask(ctx, func(ctx context.Context, c *sd.Conn) error { return c.ReloadContext(ctx) }); err != nil {
+		// The answer comes when all units are read anew, on a machine with many of
+		// them after seconds; still there is to be time for asking once more.
+		within := d.config.AnswerWithin
+		if end, ok := ctx.Deadline(); ok {
+			within = max(within, time.Until(end)/2)
+		}
+		if err := d.insist(ctx, within, func(ctx context.Context, c *sd.Conn) error { return c.ReloadContext(ctx) }); err != nil {
 			return fmt.Errorf("reload units: %w", err)
 		}
 	}
-	return d.ask(ctx, func(ctx context.Context, c *sd.Conn) error {
-		var err error
-		switch verb {
-		case "keep":
-		case "start":
+	switch verb {
+	case "keep":
+		return nil
+	case "start":
+		return d.insist(ctx, d.config.AnswerWithin, func(ctx context.Context, c *sd.Conn) error {
 			// One that failed too often is allowed to begin again: it is we who ask.
 			_ = c.ResetFailedUnitContext(ctx, name)
-			_, err = c.StartUnitContext(ctx, name, "replace", nil)
-		case "restart":
+			_, err := c.StartUnitContext(ctx, name, "replace", nil)
+			return err
+		})
+	case "restart": // asked twice, it may happen twice
+		return d.ask(ctx, d.config.AnswerWithin, func(ctx context.Context, c *sd.Conn) error {
 			_ = c.ResetFailedUnitContext(ctx, name)
-			_, err = c.RestartUnitContext(ctx, name, "replace", nil)
-		case "stop":
-			_, err = c.StopUnitContext(ctx, name, "replace", nil)
+			_, err := c.RestartUnitContext(ctx, name, "replace", nil)
+			return err
+		})
+	default: // stop
+		return d.insist(ctx, d.config.AnswerWithin, func(ctx context.Context, c *sd.Conn) error {
+			_, err := c.StopUnitContext(ctx, name, "replace", nil)
 			if noSuchUnit(err) {
-				err = nil
+				return nil
 			}
-		}
-		return err
-	})
-}
-
-// ask opens a connection of its own for one question: a systemd that was
-// restarted in between is another one.
-func (d *Driver) ask(ctx context.Context, question func(context.Context, *sd.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, d.config.AnswerWithin)
-	defer cancel()
-	conn, err := sd.NewConnection(func() (*dbus.Conn, error) { return d.dial(ctx) })
-	if err != nil {
-		return because(ctx, err)
+			return err
+		})
 	}
-	defer conn.Close()
-	return because(ctx, question(ctx, conn))
-}
-
-// dial opens a connection that ends with ctx.
-func (d *Driver) dial(ctx context.Context) (*dbus.Conn, error) {
-	conn, err := dbus.Dial(d.config.Address, dbus.WithContext(ctx))
-	if err != nil {
-		return nil, fmt.Errorf("connect %s: %w", d.config.Address, err)
-	}
-	// A handshake knows no context.
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	if err := conn.Auth(nil); err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("connect %s: %w", d.config.Address, because(ctx, err))
-	}
-	return conn, nil
-}
-
-// because prefers the reason for which a connection was closed by us.
-func because(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("no answer: %w", ctx.Err())
-	}
-	return err
 }

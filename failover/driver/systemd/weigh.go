@@ -48,14 +48,10 @@ func (a aim) weigh(now unit) driver.Result {
 
 // there reports whether the unit is as the step wants, whoever brought it there.
 func (a aim) there(now unit) bool {
-	switch a.req.Step {
-	case StepStop:
+	if a.req.Step == StepStop {
 		return !now.runs()
-	case StepRestart:
-		return now.active() && now.invocation != now.note.Before
-	default:
-		return now.active()
 	}
+	return now.active() && !now.owesRestart()
 }
 
 // verb is what systemd has to be asked for.
@@ -67,7 +63,7 @@ func (a aim) verb(now unit) string {
 		return "restart"
 	case now.active() && !now.marked:
 		return "keep" // it runs already
-	case now.active() && now.route.SlotEpoch != a.req.SlotEpoch:
+	case now.active() && (now.route.SlotEpoch != a.req.SlotEpoch || now.owesRestart()):
 		return "restart" // at an older slot epoch
 	default:
 		return "start"
@@ -77,9 +73,12 @@ func (a aim) verb(now unit) string {
 // note is what is to be written down beside the unit.
 func (a aim) note(now unit) note {
 	want, _ := driver.Compare(a.route(), now.route, now.marked)
-	n := note{Mark: want.Mark(), Slot: a.req.Slot, Epoch: a.req.SlotEpoch, Key: a.key(), Before: now.invocation}
-	if a.req.Step == StepRestart && now.note.Key == a.key() {
+	n := note{Mark: want.Mark(), Slot: a.req.Slot, Epoch: a.req.SlotEpoch, Key: a.key()}
+	switch {
+	case now.note.Key == a.key():
 		n.Before = now.note.Before // it was begun before
+	case a.verb(now) == "restart":
+		n.Before = now.invocation
 	}
 	return n
 }
