@@ -8,7 +8,9 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL: # two phases at once would measure each other
 
 golangci := go tool -modfile=internal/tools/go.mod golangci-lint
-report   := go -C internal/tools run ./testreport
+# gotest PHASE FLAGS -- PACKAGES runs go test, and what may have failed by chance a
+# second time: see internal/tools/testreport.
+gotest   := go -C internal/tools build -o $(CURDIR)/bin/ ./testreport && bin/testreport
 
 # packages_with names the packages that have a test file with a line like $1.
 packages_with = $(shell grep -rlE $1 --include='*_test.go' --exclude-dir=tools . | xargs -r -n1 dirname | sort -u)
@@ -41,7 +43,7 @@ test: test-unit test-real ## Run all tests in two phases: in process, then on re
 test-unit:
 	@echo '== go test ./...'
 	@go -C internal/tools test ./...
-	@go test -json $(TESTFLAGS) ./... | $(report) unit
+	@$(gotest) unit $(TESTFLAGS) -- ./...
 
 # One package and one test at a time, never from the cache: the tests share this
 # machine's processors with the fleets that they start.
@@ -51,7 +53,7 @@ ifeq ($(real),)
 	@echo '== go test -tags real: no package has such tests'
 else
 	@echo '== go test -p 1 -parallel 1 -tags real $(real)'
-	@go test -json -count=1 -timeout 40m -p 1 -parallel 1 -tags real $(TESTFLAGS) $(real) | $(report) real
+	@$(gotest) real -count=1 -timeout 40m -p 1 -parallel 1 -tags real $(TESTFLAGS) -- $(real)
 endif
 
 .PHONY: test-deps
@@ -61,7 +63,7 @@ test-deps: ## Install the programs that real tests want (Debian, root), or say w
 .PHONY: race
 race: ## Run the tests of adapters and daemon under the race detector.
 	@echo '== go test -race: adapters and daemon'
-	@go test -race -json $(TESTFLAGS) $(busy) | $(report) race
+	@$(gotest) race -race $(TESTFLAGS) -- $(busy)
 
 .PHONY: lint
 lint: ## Check style, architecture and go.mod; the linter is built on first use (minutes).

@@ -27,19 +27,29 @@ type skip struct {
 	reason string
 }
 
+// top is the test of a subtest, and any other test itself.
+func (t test) top() test {
+	name, _, _ := strings.Cut(t.name, "/")
+	return test{t.pkg, name}
+}
+
+func (t test) String() string { return strings.TrimSpace(t.pkg + " " + t.name) }
+
 // report folds events. What a test printed is kept until it is known how the
 // test ended: passed, and nobody needs it; failed, and it is printed whole.
 type report struct {
-	out            io.Writer
-	kept           map[test][]string
-	order          []test          // of kept, oldest first
-	broken         map[string]bool // packages in which a test of their own failed
-	skips          []skip
-	passed, failed int
+	out    io.Writer
+	kept   map[test][]string
+	order  []test // of kept, oldest first
+	skips  []skip
+	passed int
+	failed []test            // packages too, that failed outside of their tests
+	flaky  []test            // failed, and passed when they were played again
+	grave  map[string]string // per package a failure that is never chance
 }
 
 func newReport(out io.Writer) *report {
-	return &report{out: out, kept: map[test][]string{}, broken: map[string]bool{}}
+	return &report{out: out, kept: map[test][]string{}, grave: map[string]string{}}
 }
 
 // take folds one line. A line that is no event is printed as it stands: it is
@@ -51,6 +61,9 @@ func (r *report) take(line []byte) {
 		return
 	}
 	t := test{ev.Package, ev.Test}
+	if what := graveLine(ev.Output); what != "" {
+		r.grave[ev.Package] = what
+	}
 	switch {
 	case ev.Action == "build-output":
 		fmt.Fprint(r.out, ev.Output)
@@ -88,8 +101,7 @@ func (r *report) endTest(t test, action string) {
 	case "skip":
 		r.skips = append(r.skips, skip{t, reason(r.kept[t])})
 	case "fail":
-		r.failed++
-		r.broken[t.pkg] = true
+		r.failed = append(r.failed, t)
 		r.print(t)
 	default: // run, pause, cont, start, bench: not the end
 		return
@@ -110,8 +122,8 @@ func (r *report) endPackage(pkg, action string) {
 			r.forget(t)
 		}
 	}
-	if !r.broken[pkg] {
-		r.failed++
+	if !slices.ContainsFunc(r.failed, func(t test) bool { return t.pkg == pkg }) {
+		r.failed = append(r.failed, test{pkg: pkg})
 	}
 }
 
@@ -126,19 +138,30 @@ func (r *report) forget(t test) {
 	r.order = slices.DeleteFunc(r.order, func(o test) bool { return o == t })
 }
 
-// close prints the skipped tests and the counts, and returns the exit code.
+// close prints the skipped and the flaky tests and the counts, and returns the
+// exit code.
 func (r *report) close(phase string) int {
 	if len(r.skips) > 0 {
 		fmt.Fprintf(r.out, "\nskipped in %s:\n", phase)
 		for _, s := range r.skips {
-			fmt.Fprintf(r.out, "  %s %s: %s\n", s.pkg, s.name, s.reason)
+			fmt.Fprintf(r.out, "  %s: %s\n", s.test, s.reason)
 		}
 	}
-	if r.passed+r.failed == 0 {
+	if len(r.flaky) > 0 {
+		fmt.Fprintf(r.out, "\nFLAKY in %s, passed the second time (the first output stands above):\n", phase)
+		for _, t := range r.flaky {
+			fmt.Fprintf(r.out, "  %s\n", t)
+		}
+	}
+	if r.passed+len(r.failed) == 0 {
 		fmt.Fprintf(r.out, "%s: no test ran\n", phase)
 	}
-	fmt.Fprintf(r.out, "\n%s: %d passed, %d failed, %d skipped\n", phase, r.passed, r.failed, len(r.skips))
-	if r.failed > 0 || r.passed == 0 {
+	counts := fmt.Sprintf("%d passed, %d failed, %d skipped", r.passed, len(r.failed), len(r.skips))
+	if len(r.flaky) > 0 {
+		counts += fmt.Sprintf(", %d flaky: passed the second time", len(r.flaky))
+	}
+	fmt.Fprintf(r.out, "\n%s: %s\n", phase, counts)
+	if len(r.failed) > 0 || r.passed == 0 {
 		return 1
 	}
 	return 0

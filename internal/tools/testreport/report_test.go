@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 )
@@ -8,7 +9,9 @@ import (
 // feed reports the lines as phase "unit".
 func feed(lines ...string) (code int, out string) {
 	var b strings.Builder
-	code = run("unit", strings.NewReader(strings.Join(lines, "\n")), &b)
+	code = run(phase{name: "unit", play: func(_ []string, output func(io.Reader) error) error {
+		return output(strings.NewReader(strings.Join(lines, "\n")))
+	}}, &b)
 	return code, b.String()
 }
 
