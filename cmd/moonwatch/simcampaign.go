@@ -40,10 +40,11 @@ seed after another, in child processes, and sum up what they came to. What break
 is told at once; its plan is saved, and the line that replays it is printed.
 
 Ctrl-C ends it early and sums up what ran. With --keep the results stay in a
-folder, and the next campaign with the same folder goes on with the seeds that
-are missing: slices add up to one campaign.
+folder, and the next campaign with the same folder plays --seeds further ones,
+first those that are missing: slices add up to one campaign.
 
-Exit codes: those of sim run, of the worst seed.`,
+Exit codes: those of sim run, of the worst seed. Void seeds, which show nothing,
+are told, and are exit code 8 only if there is no other seed.`,
 		Example: `  moonwatch sim campaign
   moonwatch sim campaign --seeds 300 --members 60 --minutes 10
   moonwatch sim campaign --seeds 0 --for 10m --keep results    # again and again
@@ -74,7 +75,7 @@ Exit codes: those of sim run, of the worst seed.`,
 		},
 	}
 	f := c.Flags()
-	f.IntVar(&k.seeds, "seeds", 40, "how many to play; 0: until --for is over, or Ctrl-C")
+	f.IntVar(&k.seeds, "seeds", 40, "how many to play, besides those that --keep has; 0: until --for is over, or Ctrl-C")
 	f.Uint64Var(&k.from, "from", 1, "the first seed")
 	f.Float64Var(&k.minutes, "minutes", 0, "virtual minutes of faults (default: the scenario's own)")
 	f.IntVar(&k.members, "members", 0, "size of the fleet (default: the scenario's own)")

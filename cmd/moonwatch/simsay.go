@@ -96,7 +96,7 @@ func (p *printer) figures(s *campaign.Summary) {
 		checks += n
 	}
 	if checks > 0 {
-		p.fact("checks", "%d of %s", checks, many(len(s.Checks), "promise"))
+		p.fact("checks", "%d, of %s", checks, many(len(s.Checks), "promise"))
 	}
 }
 
@@ -110,8 +110,16 @@ func (p *printer) percentiles(name string, p50, p99 *int64) {
 	}
 }
 
-// failures lists what broke, with the lines that replay it.
+// failures lists what broke, with the lines that replay it, and what showed
+// nothing.
 func (p *printer) failures(s *campaign.Summary) {
+	for i, f := range s.Voids {
+		if i == toldFailures {
+			p.line("and %s besides", many(len(s.Voids)-i, "void seed"))
+			break
+		}
+		p.line("seed %d: %s", f.Seed, broke(f))
+	}
 	for i, f := range s.Failures {
 		if i == toldFailures {
 			p.line("and %s besides", many(len(s.Failures)-i, "broken seed"))

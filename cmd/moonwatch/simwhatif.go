@@ -14,6 +14,7 @@ import (
 	"moonwatch/member"
 	"moonwatch/sim"
 	"moonwatch/sim/campaign"
+	"moonwatch/sim/report"
 	"moonwatch/sim/scenario"
 	"moonwatch/sim/whatif"
 )
@@ -96,6 +97,11 @@ func (x *simWhatif) answer(ctx context.Context, says []string) error {
 	case !(x.rps > 0 && x.rps <= mostRPS): // NaN is refused too
 		return usage("--rps is %v, want more than 0 and at most %d", x.rps, mostRPS)
 	}
+	if x.report != "" {
+		if err := report.Check(x.report); err != nil {
+			return err
+		}
+	}
 	q := whatif.Question{Says: says, Seed: x.seed, For: x.watch, RPS: x.rps}
 	if err := x.subject(ctx, &q); err != nil {
 		return err
@@ -177,12 +183,11 @@ func (x *simWhatif) play(ctx context.Context, posed *whatif.Posed) error {
 	case rec.Result == nil:
 		return fmt.Errorf("play the question: %s\n%s", rec.Crash, rec.Said)
 	}
-	if x.report != "" {
-		if err := x.app.reportRun(x.report, x.command, posed.Plan, text, rec); err != nil {
-			return err
-		}
+	err = x.say(posed, rec.Result)
+	if x.report != "" { // if it cannot be written, the answer is there
+		err = errors.Join(x.app.reportRun(x.report, x.command, posed.Plan, text, rec), err)
 	}
-	return x.say(posed, rec.Result)
+	return err
 }
 
 func (x *simWhatif) say(posed *whatif.Posed, r *scenario.Result) error {

@@ -215,7 +215,7 @@ func TestWhatBrokeIsToldAtOnceWithItsPlan(t *testing.T) {
 	if err != nil || string(plan) != string(want) || filepath.Base(told[0].Plan) != "play-seed-3.plan.json" {
 		t.Errorf("%s: %q %v, want %q", told[0].Plan, plan, err, want)
 	}
-	if s.Worst() != scenario.SafetyBroken || s.Outcomes[scenario.Void] != 1 || s.Broken != 1 {
+	if s.Worst() != scenario.SafetyBroken || s.Outcomes[scenario.Void] != 1 || s.Broken != 1 || len(s.Voids) != 1 || s.Voids[0].Seed != 4 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -45,9 +45,10 @@ type Summary struct {
 	Never     []string                 `json:"never"`   // of Sometimes: what did not happen in a campaign that is long enough to expect it
 	Lacking   []string                 `json:"lacking"` // of the scenario's own list: what did not happen, and has to
 	Failures  []Failure                `json:"failures"`
+	Voids     []Failure                `json:"voids"` // seeds that left the protocol's assumptions: they show nothing, and count as neither
 }
 
-// Failure is a seed that broke something.
+// Failure is a seed that broke something, be it an assumption.
 type Failure struct {
 	Seed    uint64           `json:"seed"`
 	Outcome scenario.Outcome `json:"outcome"`

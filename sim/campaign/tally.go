@@ -60,7 +60,7 @@ type tally struct {
 func newTally() *tally {
 	return &tally{seen: map[uint64]bool{}, traces: map[uint64]string{}, sum: Summary{
 		Outcomes: map[scenario.Outcome]int{}, Checks: map[string]int{}, Sometimes: map[string]int{},
-		Never: []string{}, Lacking: []string{}, Failures: []Failure{},
+		Never: []string{}, Lacking: []string{}, Failures: []Failure{}, Voids: []Failure{},
 	}}
 }
 
@@ -69,8 +69,11 @@ func (t *tally) add(r Record) {
 	t.seen[r.Seed] = true
 	s.Seeds++
 	s.Outcomes[r.Outcome()]++
-	if r.Broken() {
+	switch {
+	case r.Broken():
 		s.Failures = append(s.Failures, r.Failure())
+	case r.Outcome() == scenario.Void:
+		s.Voids = append(s.Voids, r.Failure())
 	}
 	if r.Result == nil {
 		return
@@ -101,7 +104,9 @@ func (t *tally) add(r Record) {
 // summary is the sum so far. wanted is what has to have happened.
 func (t *tally) summary(wanted []string) *Summary {
 	s := t.sum
-	slices.SortFunc(s.Failures, func(a, b Failure) int { return cmp.Compare(a.Seed, b.Seed) })
+	bySeed := func(a, b Failure) int { return cmp.Compare(a.Seed, b.Seed) }
+	slices.SortFunc(s.Failures, bySeed)
+	slices.SortFunc(s.Voids, bySeed)
 	s.Broken = len(s.Failures)
 	if s.Broken > 0 {
 		s.FirstBroken = &s.Failures[0].Seed

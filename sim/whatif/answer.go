@@ -48,7 +48,7 @@ type Slot struct {
 	Why      string        `json:"why,omitempty"` // it is not served again
 
 	lost   member.ID // who served it
-	silent bool      // no event tells that it is served again
+	silent bool      // no event tells that it is not served, or is again
 }
 
 // Hold is a case that would wait.
@@ -129,11 +129,12 @@ func (p *Posed) assumed() []string {
 	return out
 }
 
-// still books the slots of members that stand still or fall ill: no process of
-// theirs ends, so no event says that they are not served.
+// still books the slots of members that stand still, fall ill or are cut off from
+// everybody, clients too: no process of theirs ends, so no event says that they
+// are not served.
 func (x *reader) still(s sim.Stand, faults []scenario.Band) {
 	for _, b := range faults {
-		if b.Kind != sim.Pause && b.Kind != sim.Sicken {
+		if b.Kind != sim.Pause && b.Kind != sim.Sicken && b.Kind != sim.Isolate {
 			continue
 		}
 		for _, slot := range slices.Sorted(maps.Keys(s.Occupants)) {
@@ -158,6 +159,7 @@ type reader struct {
 	state map[member.ID]string // in the member's lane
 	held  map[member.ID]string // why the last case about it waits
 	led   member.ID            // the leader when it begins
+	moved []int                // places in Answer.Slots whose new occupant is told next
 }
 
 // before books the slots that a fleet had lost when it was asked about: their
@@ -195,6 +197,9 @@ func (x *reader) event(e scenario.Event) {
 	case e.Lane == scenario.LanePool && e.State != "":
 		before := x.duty[e.Member]
 		x.duty[e.Member] = e.State
+		if e.State == string(failover.Occupant) {
+			x.taken(e.Member)
+		}
 		if after && e.State == string(failover.Claimed) && before != e.State {
 			x.a.Spares = append(x.a.Spares, e.Member)
 		}
@@ -221,17 +226,26 @@ func (x *reader) event(e scenario.Event) {
 }
 
 // back books that a slot of which no event will tell has a new occupant, which was
-// seen to serve it.
+// seen to serve it. Who that is stands in the next event of the pool's lane.
 func (x *reader) back(e scenario.Event) {
 	for i := range x.a.Slots {
 		s, at := &x.a.Slots[i], max(0, e.AtMS-x.first)
 		if (s.Before || s.silent) && s.lost == e.Member && at >= s.LostMS && (s.ServedMS == nil || *s.ServedMS > at) {
 			s.ServedMS, s.By = &at, ""
+			x.moved = append(x.moved, i)
 			if s.Before {
 				delete(x.slots, s.Slot)
 			}
 		}
 	}
+}
+
+// taken names the new occupant of the slots that have moved.
+func (x *reader) taken(by member.ID) {
+	for _, i := range x.moved {
+		x.a.Slots[i].By = by
+	}
+	x.moved = nil
 }
 
 // why says why a slot is not served in the end.
@@ -302,10 +316,8 @@ func (a *Answer) Text() string {
 			p("slot %s: not served when it begins, and not served again%s", s.Slot, because(s.Why))
 		case s.ServedMS == nil:
 			p("slot %s: not served again%s", s.Slot, because(s.Why))
-		case s.By == "" && !s.Before:
-			p("slot %s: served again by a spare after %s", s.Slot, seconds(*s.ServedMS-s.LostMS))
 		case s.Before:
-			p("slot %s: not served when it begins, served again after %s", s.Slot, seconds(*s.ServedMS))
+			p("slot %s: not served when it begins, served again by %s after %s", s.Slot, s.By, seconds(*s.ServedMS))
 		default:
 			p("slot %s: served again by %s after %s", s.Slot, s.By, seconds(*s.ServedMS-s.LostMS))
 		}
@@ -326,7 +338,7 @@ func (a *Answer) Text() string {
 		p("council: nobody leads it in the end")
 	}
 	if len(a.Modes) > 0 {
-		p("brake: %s", strings.Join(a.Modes, ", then "))
+		p("brake of the fleet: %s", strings.Join(a.Modes, ", then "))
 	} else {
 		p("brake: holds nothing")
 	}

@@ -148,6 +148,18 @@ func TestAMachineThatStandsStillServesNothing(t *testing.T) {
 	}
 }
 
+// TestWhoIsCutOffServesNobody asks about members that clients reach no more than
+// other members do.
+func TestWhoIsCutOffServesNobody(t *testing.T) {
+	a := answer(t, Question{Fleet: demoFleet(), Says: []string{"isolate web-2"}, Seed: 1, For: time.Minute})
+	if len(a.Slots) != 1 || a.Slots[0].Slot != "web-2" || len(a.Spares) != 1 || a.Slots[0].By != a.Spares[0] || !a.OK {
+		t.Errorf("slots %+v, want web-2 lost and served again by %v", a.Slots, a.Spares)
+	}
+	if a := answer(t, Question{Fleet: demoFleet(), Says: []string{"isolate failure domain b"}, Seed: 1, For: time.Minute}); a.OK || len(a.Slots) != 2 {
+		t.Errorf("slots %+v, want the two of b lost for good", a.Slots)
+	}
+}
+
 func TestTheDeadAreNoSpares(t *testing.T) {
 	if a := answer(t, Question{Fleet: demoFleet(), Says: []string{"kill 100% of the fleet"}, Seed: 1, For: time.Minute}); a.Left != 0 {
 		t.Errorf("%d spares are left of a fleet without power", a.Left)

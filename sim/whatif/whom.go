@@ -36,13 +36,12 @@ func (s *sentence) whom(d *Deed) error {
 
 // some takes one group of members.
 func (s *sentence) some() ([]member.ID, error) {
-	all := s.group
 	switch {
 	case s.next("half"):
 		return s.share(0.5)
 	case s.next("all"):
 		s.next("of")
-		return all()
+		return s.group()
 	case s.next("a"):
 		if s.phrase("minority", "of", "council") {
 			return s.council((len(s.fleet.Council) - 1) / 2)
@@ -50,8 +49,11 @@ func (s *sentence) some() ([]member.ID, error) {
 		if s.phrase("majority", "of", "council") {
 			return s.council(len(s.fleet.Council)/2 + 1)
 		}
-		ids, err := all()
-		return ids[:min(1, len(ids))], err
+		ids, err := s.group()
+		if err != nil {
+			return nil, err
+		}
+		return ids[:min(1, len(ids))], nil
 	case s.phrase("minority", "of", "council"):
 		return s.council((len(s.fleet.Council) - 1) / 2)
 	case s.phrase("majority", "of", "council"):
@@ -62,7 +64,7 @@ func (s *sentence) some() ([]member.ID, error) {
 			return s.count(n)
 		}
 	}
-	return all()
+	return s.group()
 }
 
 // count takes "20 % of ..." and "2 members of ...".
@@ -77,16 +79,22 @@ func (s *sentence) count(n int) ([]member.ID, error) {
 	s.next("members")
 	s.next("of")
 	ids, err := s.group()
-	if err == nil && (n < 1 || n > len(ids)) {
+	if err != nil {
+		return nil, err
+	}
+	if n < 1 || n > len(ids) {
 		return nil, fmt.Errorf("%d of %d members are impossible", n, len(ids))
 	}
-	return spreadOut(ids, n), err
+	return spreadOut(ids, n), nil
 }
 
 func (s *sentence) share(share float64) ([]member.ID, error) {
 	s.next("of")
 	ids, err := s.group()
-	return spreadOut(ids, portion(len(ids), share)), err
+	if err != nil {
+		return nil, err
+	}
+	return spreadOut(ids, portion(len(ids), share)), nil
 }
 
 func (s *sentence) council(n int) ([]member.ID, error) {
