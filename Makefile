@@ -23,7 +23,7 @@ told = $(call packages_with,'MOONWATCH_REWRITE')
 busy = $(shell go list ./... | grep -E '^moonwatch/[a-z]+/' | grep -v '/sim/scenario$$')
 
 SEEDS ?= 100
-export RUNS FAULTS PROFILES FUZZTIME SECONDS_IDLE
+export RUNS FAULTS PROFILES SIDE FUZZTIME SECONDS_IDLE
 
 ##@ Every day
 
@@ -141,6 +141,10 @@ bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30 PROF
 bench-haproxy: ## Replace a crashed slot behind two real HAProxies at 1,000 requests a second: RUNS=5.
 	@MOONWATCH_RUNS=$(or $(RUNS),5) go test -count=1 -timeout 20m -tags real -v \
 		-run '^TestACrashedSlotIsReplacedAtAThousandRequestsASecond$$' ./internal/daemon | grep -E 'requests|^(ok|FAIL|---)'
+
+.PHONY: bench-leases
+bench-leases: ## Lose occupants of exclusive slots before a witness: RUNS=100 SIDE=4 FAULTS="isolate freeze".
+	@scripts/bench-leases.sh
 
 .PHONY: bench-idle
 bench-idle: build ## Measure an idle agent against its promises: SECONDS_IDLE=30.

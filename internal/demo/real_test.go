@@ -22,8 +22,12 @@ import (
 	"moonwatch/internal/program"
 )
 
-// moonwatch builds the shipped binary, once for all tests.
+// moonwatch builds the shipped binary, once for all tests, or takes MOONWATCH_EXE,
+// which many processes that measure share.
 var moonwatch = sync.OnceValues(func() (string, error) {
+	if exe := os.Getenv("MOONWATCH_EXE"); exe != "" {
+		return exe, nil
+	}
 	dir, err := os.MkdirTemp(systemTemp, "moonwatch-real-")
 	if err != nil {
 		return "", err

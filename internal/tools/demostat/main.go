@@ -95,8 +95,27 @@ var table = []row{
 	field("failed_after_drain"),
 }
 
+// leases is the table of what was measured of exclusive slots.
+var leases = []row{
+	field("served_ms"),
+	field("told_ms"),
+	field("vacant_ms"),
+	field("writes"),
+	field("late_writes"),
+	field("double_writes"),
+}
+
+// rows are the lines for a run: what it measured says which.
+func (r result) rows() []row {
+	if _, ok := r["vacant_ms"]; ok {
+		return leases
+	}
+	return table
+}
+
 func summarise(out io.Writer, fault string, runs []result) {
-	var all, good int
+	var all, good, doubles, overlaps int
+	var rows []row
 	values := make(map[string][]float64)
 	for _, r := range runs {
 		if fmt.Sprint(r["fault"]) != fault {
@@ -106,7 +125,16 @@ func summarise(out io.Writer, fault string, runs []result) {
 		if r["ok"] == true {
 			good++
 		}
-		for _, row := range table {
+		late, _ := r.number("late_writes")
+		double, _ := r.number("double_writes")
+		if double > 0 {
+			doubles++
+		}
+		if late+double > 0 {
+			overlaps++
+		}
+		rows = r.rows()
+		for _, row := range rows {
 			if v, ok := row.of(r); ok {
 				values[row.name] = append(values[row.name], v)
 			}
@@ -114,7 +142,7 @@ func summarise(out io.Writer, fault string, runs []result) {
 	}
 	fmt.Fprintf(out, "fault %s: %d runs, %d ok\n", fault, all, good)
 	fmt.Fprintf(out, "  %-24s %6s %8s %8s %8s\n", "", "runs", "p50", "p99", "max")
-	for _, row := range table {
+	for _, row := range rows {
 		v := values[row.name]
 		if len(v) == 0 {
 			fmt.Fprintf(out, "  %-24s %6d %8s %8s %8s\n", row.name, 0, "-", "-", "-")
@@ -122,6 +150,9 @@ func summarise(out io.Writer, fault string, runs []result) {
 		}
 		slices.Sort(v)
 		fmt.Fprintf(out, "  %-24s %6d %8.0f %8.0f %8.0f\n", row.name, len(v), at(v, 50), at(v, 99), v[len(v)-1])
+	}
+	if len(values["late_writes"]) > 0 {
+		fmt.Fprintf(out, "  runs with an overlap: %d at a receiver that looks at slot epochs, %d at one that does not\n", doubles, overlaps)
 	}
 }
 

@@ -32,6 +32,28 @@ func TestWhatDidNotHappenIsNotCountedAsZero(t *testing.T) {
 	}
 }
 
+func TestOverlapsAreCountedForBothKindsOfReceivers(t *testing.T) {
+	runs, err := read(strings.NewReader(`
+		{"fault":"freeze","ok":true,"served_ms":12000,"vacant_ms":2000,"late_writes":3,"double_writes":0}
+		{"fault":"freeze","ok":true,"served_ms":13000,"vacant_ms":2500,"late_writes":0,"double_writes":0}
+		{"fault":"freeze","ok":false,"served_ms":14000,"vacant_ms":3000,"late_writes":0,"double_writes":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	summarise(&out, "freeze", runs)
+	text := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{
+		"fault freeze: 3 runs, 2 ok",
+		"served_ms 3 13000 14000 14000",
+		"runs with an overlap: 1 at a receiver that looks at slot epochs, 2 at one that does not",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in %q", want, text)
+		}
+	}
+}
+
 func TestPercentilesAreMeasuredValues(t *testing.T) {
 	for _, c := range []struct {
 		percent int
