@@ -14,7 +14,6 @@ func (c *Council) confirm(round uint64) {
 	if !c.Leads() || c.transferring() {
 		return
 	}
-	c.answers.round = round
 	c.node.ReadIndex(binary.BigEndian.AppendUint64(nil, round))
 }
 

@@ -69,6 +69,7 @@ func (c *Council) release(rd raft.Ready, out []CouncilEffect) []CouncilEffect {
 		if c.barred && standsForElection(m) {
 			continue // it only finds out that it has no leader
 		}
+		c.answers.asks(m)
 		to := m.GetTo()
 		if id, known := c.members[to]; known {
 			out = append(out, SendRaft{To: id, Message: m})

@@ -56,7 +56,7 @@ func NewCouncil(cfg CouncilConfig, seat Seat, founders []member.ID, seats Seats,
 	c := &Council{
 		cfg: cfg, self: seat.Member, seat: seat, seats: seats, members: map[uint64]member.ID{},
 		store: &storage{MemoryStorage: raft.NewMemoryStorage(), confs: seats.State()}, notes: &notes{}, open: map[string]bool{},
-		answers: answers{last: map[uint64]time.Time{}},
+		answers: newAnswers(),
 	}
 	c.Know(seats)
 	empty := saved.Hard == nil && raft.IsEmptySnap(saved.Snapshot) && len(saved.Entries) == 0

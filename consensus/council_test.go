@@ -30,6 +30,7 @@ type seat struct {
 	applied   uint64
 	commands  []string
 	installed [][]byte
+	confirmed uint64
 	stalled   bool // its disk
 	away      bool // neither sends nor receives
 }
@@ -70,6 +71,8 @@ func (c *chamber) step(id member.ID, ev CouncilEvent) {
 			}
 			s.applied = e.Raft
 			s.commands = append(s.commands, string(e.Command))
+		case Confirmed:
+			s.confirmed = e.Round
 		case Installed:
 			s.installed = append(s.installed, e.Ledger)
 		}

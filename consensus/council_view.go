@@ -42,6 +42,7 @@ func (c *Council) led(out []CouncilEffect) []CouncilEffect {
 	if now := c.Leader(); now != c.said {
 		c.said = now
 		clear(c.open) // another leader may overwrite what was not agreed
+		c.answers = newAnswers()
 		out = append(out, now)
 	}
 	return out
