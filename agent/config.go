@@ -45,6 +45,7 @@ type Config struct {
 	CheckFails    int           // failed checks in a row that accuse a service
 	Checkers      int           // how many observers check a service in calm
 
+	Gather     time.Duration // between two statements: fifteen roll calls that come at once are answered in few
 	VoteLife   time.Duration
 	Renew      time.Duration
 	MassLife   time.Duration // when many subjects are accused at once
@@ -67,7 +68,7 @@ func Default() Config {
 		FlapCount: 3, FlapWindow: time.Minute,
 		CheckInterval: 2 * time.Second, CheckRetry: 200 * time.Millisecond,
 		CheckTimeout: 500 * time.Millisecond, CheckFails: 2, Checkers: 3,
-		VoteLife: 3 * time.Second, Renew: time.Second,
+		Gather: 20 * time.Millisecond, VoteLife: 3 * time.Second, Renew: time.Second,
 		MassLife: 15 * time.Second, MassRenew: 5 * time.Second,
 		Presence: 500 * time.Millisecond,
 		Resend: []time.Duration{
@@ -105,6 +106,8 @@ func (c Config) Validate() error {
 		"deaf_window is %d, want outage_run (%d) to loss_window (%d)", c.DeafWindow, c.OutageRun, c.LossWindow)
 	want(c.LossOver >= 1 && c.LossOver <= c.LossWindow,
 		"loss_over is %d, want 1 to loss_window (%d)", c.LossOver, c.LossWindow)
+	want(c.Gather >= 0 && c.Gather < c.ReprobeInterval,
+		"gather is %v, want less than reprobe_interval (%v): else an answer waits for nothing", c.Gather, c.ReprobeInterval)
 	want(c.VoteLife > 2*c.Renew, "vote_life is %v, want more than twice renew (%v)", c.VoteLife, c.Renew)
 	want(c.MassLife > 2*c.MassRenew, "mass_life is %v, want more than twice mass_renew (%v)", c.MassLife, c.MassRenew)
 	want(c.Checkers >= 1, "checkers is %d, want at least 1", c.Checkers)

@@ -10,7 +10,8 @@ import (
 // post keeps what was said to the councillors: when to renew it, and which
 // statements still wait for an acknowledgement.
 type post struct {
-	dirty   bool      // something must be said now
+	dirty   bool      // something must be said
+	notYet  time.Time // but not before this
 	said    Reason    // why we abstained when we last looked; unsaid before
 	renewAt time.Time // when to say something again: what stands, or that we are there
 	votesAt time.Time // and what stands not before this
@@ -73,6 +74,9 @@ func (p *post) sooner(w time.Time) time.Time {
 	if !p.renewAt.IsZero() && p.renewAt.Before(w) {
 		w = p.renewAt
 	}
+	if p.dirty && p.notYet.Before(w) {
+		w = p.notYet
+	}
 	for i := range p.open {
 		if p.open[i].next.Before(w) {
 			w = p.open[i].next
@@ -96,7 +100,7 @@ func (o *Observer) publish(now time.Time, out []Effect) []Effect {
 	}
 	renew := !p.renewAt.IsZero() && !now.Before(p.renewAt)
 	switch {
-	case p.dirty, renew && !now.Before(p.votesAt):
+	case p.dirty && !now.Before(p.notYet), renew && !now.Before(p.votesAt):
 		out = o.speak(now, abstains, out)
 	case renew:
 		p.renewAt = earlier(p.votesAt, now.Add(o.cfg.Presence))
@@ -140,7 +144,7 @@ func (o *Observer) speak(now time.Time, abstains Reason, out []Effect) []Effect 
 		p.renewAt = now.Add(o.cfg.Presence)
 	}
 	urgent := p.dirty
-	p.dirty = false
+	p.dirty, p.notYet = false, now.Add(o.cfg.Gather)
 	for first := true; first || len(votes) > 0 || len(unreachable) > 0; first = false {
 		s := o.statement(life, abstains)
 		s.Acknowledge = urgent

@@ -20,7 +20,8 @@ func (o *Observer) rollCalled(now time.Time, call RollCall, out []Effect) []Effe
 			out = o.startCheck(now, e, out)
 		}
 	}
-	o.post.due(now) // an abstention is an answer too
+	// An abstention is an answer too, and a new leader hears what else stands.
+	o.post.due(now)
 	return out
 }
 
