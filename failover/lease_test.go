@@ -43,7 +43,7 @@ func rounds(effects []LessorEffect) (confirms, grants []uint64) {
 
 func TestAGrantWaitsForAConfirmationThatBeganAfterTheRenewalCame(t *testing.T) {
 	x := leased(t)
-	first, second := x.renewal("web-1"), x.renewal("web-2")
+	first, second, third := x.renewal("web-1"), x.renewal("web-2"), x.renewal("web-3")
 	asked, granted := rounds(x.lessor.Renewed(x.now, first))
 	if len(asked) != 1 || len(granted) != 0 {
 		t.Fatalf("the first renewal: confirmations %v, grants %v; want one to be asked for", asked, granted)
@@ -51,18 +51,74 @@ func TestAGrantWaitsForAConfirmationThatBeganAfterTheRenewalCame(t *testing.T) {
 	if more, granted := rounds(x.lessor.Renewed(x.now, second)); len(more)+len(granted) != 0 {
 		t.Fatalf("the second one while the first confirmation is under way: %v %v", more, granted)
 	}
-	next, granted := rounds(x.lessor.Confirmed(x.now, asked[0]))
+	late := x.now.Add(confirmEvery)
+	next, granted := rounds(x.lessor.Confirmed(late, asked[0]))
 	if !slices.Equal(granted, []uint64{first.Seq}) || len(next) != 1 {
 		t.Fatalf("granted %v, asked %v: the second one came after the confirmation began", granted, next)
 	}
-	if _, granted := rounds(x.lessor.Confirmed(x.now, asked[0])); len(granted) != 0 {
+	if more, granted := rounds(x.lessor.Renewed(late, third)); len(more)+len(granted) != 0 {
+		t.Fatalf("the third one while the second confirmation is under way: %v %v", more, granted)
+	}
+	if _, granted := rounds(x.lessor.Confirmed(late, asked[0])); len(granted) != 0 {
 		t.Fatalf("an old confirmation granted %v", granted)
 	}
-	if _, granted := rounds(x.lessor.Confirmed(x.now, next[0])); !slices.Equal(granted, []uint64{second.Seq}) {
+	if _, granted := rounds(x.lessor.Confirmed(late, next[0])); !slices.Equal(granted, []uint64{second.Seq}) {
 		t.Fatalf("granted %v, want the second one", granted)
 	}
-	if more, _ := rounds(x.lessor.Renewed(x.now, second)); len(more) != 0 {
+	if more, _ := rounds(x.lessor.Renewed(late, second)); len(more) != 0 {
 		t.Error("a copy of a renewal is looked at again")
+	}
+}
+
+// A confirmation costs the same for one renewal as for a hundred.
+func TestRenewalsAreGatheredForOneConfirmation(t *testing.T) {
+	x := leased(t)
+	if w := x.lessor.Wake(); !w.IsZero() {
+		t.Fatalf("wants to be woken at %v for nothing", w)
+	}
+	asked, _ := rounds(x.lessor.Renewed(x.now, x.renewal("web-1")))
+	x.lessor.Confirmed(x.now, asked[0])
+	var want []uint64
+	for i, id := range []member.ID{"web-2", "web-3", "web-4"} {
+		at := x.now.Add(time.Duration(i+1) * confirmEvery / 4)
+		r := x.renewal(id)
+		want = append(want, r.Seq)
+		if more, granted := rounds(x.lessor.Renewed(at, r)); len(more)+len(granted) != 0 {
+			t.Fatalf("%v after the last confirmation: %v %v, want it to wait for the next one", at.Sub(x.now), more, granted)
+		}
+	}
+	due := x.lessor.Wake()
+	if got := due.Sub(x.now); got != confirmEvery {
+		t.Fatalf("the next confirmation begins %v after the last one, want %v", got, confirmEvery)
+	}
+	asked, _ = rounds(x.lessor.Woken(due))
+	if len(asked) != 1 {
+		t.Fatalf("confirmations %v, want one", asked)
+	}
+	if _, granted := rounds(x.lessor.Confirmed(due, asked[0])); !slices.Equal(granted, want) {
+		t.Fatalf("granted %v, want %v", granted, want)
+	}
+}
+
+// Raft forgets what it was asked when the leader changes, or stands still.
+func TestAConfirmationThatIsLostIsAskedForAgain(t *testing.T) {
+	x := leased(t)
+	first, second := x.renewal("web-1"), x.renewal("web-2")
+	lost, _ := rounds(x.lessor.Renewed(x.now, first))
+	x.lessor.Renewed(x.now.Add(confirmEvery/2), second)
+	due := x.lessor.Wake()
+	if got := due.Sub(x.now); got != confirmAgain {
+		t.Fatalf("asks again after %v, want %v", got, confirmAgain)
+	}
+	again, _ := rounds(x.lessor.Woken(due))
+	if len(again) != 1 {
+		t.Fatalf("confirmations %v, want one", again)
+	}
+	if _, granted := rounds(x.lessor.Confirmed(due, lost[0])); len(granted) > 0 {
+		t.Errorf("the old confirmation granted %v", granted)
+	}
+	if _, granted := rounds(x.lessor.Confirmed(due, again[0])); !slices.Equal(granted, []uint64{first.Seq, second.Seq}) {
+		t.Errorf("granted %v, want both", granted)
 	}
 }
 
@@ -76,6 +132,7 @@ func TestNobodyIsGrantedALeaseThatIsNotItsOwn(t *testing.T) {
 	} {
 		seq++
 		r.Seq = seq // in whatever order a map gives them
+		x.now = x.now.Add(confirmEvery)
 		asked, _ := rounds(x.lessor.Renewed(x.now, r))
 		if len(asked) != 1 {
 			t.Fatalf("%s: no confirmation", name)

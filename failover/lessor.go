@@ -34,6 +34,7 @@ type Lessor struct {
 	asked []agent.Renewal        // arrived before it
 	round uint64                 // of that confirmation
 	begun time.Time              // when; zero: none is under way
+	next  time.Time              // no other one begins earlier
 	seen  map[member.ID]tenureOf // the newest renewal of each holder, so that a copy is granted once
 }
 
@@ -63,6 +64,11 @@ type tenureOf struct {
 // begun: raft forgets what it was asked when the leader changes.
 const confirmAgain = time.Second
 
+// confirmEvery is how long renewals are gathered for one confirmation, which is a
+// message to each councillor and learner and back, however many it is for. A grant
+// comes later by this at most, where leases reckon with a round trip of a second.
+const confirmEvery = 100 * time.Millisecond
+
 // NewLessor makes the lessor of one agent.
 func NewLessor(st *State) *Lessor {
 	return &Lessor{st: st, last: map[tenure]grantedAt{}, fence: map[fencing]time.Time{}, seen: map[member.ID]tenureOf{}}
@@ -73,7 +79,7 @@ func NewLessor(st *State) *Lessor {
 func (l *Lessor) Lead(from time.Time) {
 	l.leads, l.from = true, from
 	l.last, l.seen = map[tenure]grantedAt{}, map[member.ID]tenureOf{}
-	l.wait, l.asked, l.begun = nil, nil, time.Time{}
+	l.wait, l.asked, l.begun, l.next = nil, nil, time.Time{}, time.Time{}
 }
 
 // Depose ends it.
@@ -118,12 +124,27 @@ func (l *Lessor) Renewed(now time.Time, r agent.Renewal) []LessorEffect {
 	return l.confirm(now)
 }
 
+// Woken begins the confirmation for which renewals were gathered.
+func (l *Lessor) Woken(now time.Time) []LessorEffect { return l.confirm(now) }
+
+// Wake is when a confirmation is due; the zero time: never, for no renewal waits.
+func (l *Lessor) Wake() time.Time {
+	switch {
+	case len(l.wait) == 0:
+		return time.Time{}
+	case l.begun.IsZero():
+		return l.next
+	default:
+		return l.begun.Add(confirmAgain)
+	}
+}
+
 func (l *Lessor) confirm(now time.Time) []LessorEffect {
-	if len(l.wait) == 0 || !l.begun.IsZero() && now.Sub(l.begun) < confirmAgain {
+	if len(l.wait) == 0 || now.Before(l.Wake()) {
 		return nil
 	}
 	l.round++
-	l.asked, l.wait, l.begun = append(l.asked, l.wait...), nil, now
+	l.asked, l.wait, l.begun, l.next = append(l.asked, l.wait...), nil, now, now.Add(confirmEvery)
 	return []LessorEffect{Confirm{Round: l.round}}
 }
 

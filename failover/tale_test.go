@@ -272,10 +272,15 @@ func walk(c *Case) string {
 func (x *tale) grant(id member.ID) (granted bool) {
 	slot, epoch, _ := x.state.Tenure(id)
 	x.raft++
-	effects := x.lessor.Renewed(x.now, agent.Renewal{Holder: id, Seq: x.raft, Slot: slot, Epoch: epoch})
+	at := x.now
+	effects := x.lessor.Renewed(at, agent.Renewal{Holder: id, Seq: x.raft, Slot: slot, Epoch: epoch})
+	if len(effects) == 0 { // gathered with what comes until then
+		at = x.lessor.Wake()
+		effects = x.lessor.Woken(at)
+	}
 	for _, e := range effects {
 		if c, ok := e.(Confirm); ok {
-			for _, e := range x.lessor.Confirmed(x.now, c.Round) {
+			for _, e := range x.lessor.Confirmed(at, c.Round) {
 				_, is := e.(SendGrant)
 				granted = granted || is
 			}

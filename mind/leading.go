@@ -69,7 +69,9 @@ func (m *Mind) councilStep(ev consensus.CouncilEvent) {
 		case consensus.Led:
 			m.elected(e)
 		case consensus.Confirmed:
-			m.granted(m.lessor.Confirmed(m.now, e.Round))
+			if m.ledger.Blocked() == "" { // else it would not see a FENCING
+				m.granted(m.lessor.Confirmed(m.now, e.Round))
+			}
 		case consensus.Noted:
 			m.out = append(m.out, Noted{Text: e.Text})
 		}

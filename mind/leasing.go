@@ -81,6 +81,9 @@ func (m *Mind) granted(effects []failover.LessorEffect) {
 // confirm asks the council what the lessor wants confirmed. A lone councillor answers
 // at once, and then the next ones may be asked for.
 func (m *Mind) confirm() {
+	if m.ledger.Blocked() == "" {
+		m.granted(m.lessor.Woken(m.now))
+	}
 	for m.asks != 0 && m.council != nil {
 		round := m.asks
 		m.asks = 0

@@ -248,6 +248,7 @@ func (m *Mind) Wake() time.Time {
 		w = earliest(w, m.tally.Wake())
 		if m.conduct != nil {
 			w = earliest(w, m.conduct.Wake())
+			w = earliest(w, m.lessor.Wake())
 		}
 	}
 	return earliest(earliest(w, m.holder.Wake()), earliest(m.wants.wake(), m.orders.wake()))

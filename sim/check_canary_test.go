@@ -256,7 +256,7 @@ var canaries = []struct {
 		w.machine("spare-0").sentBytes += 200_000
 		_ = w.Run(2 * sentOver)
 	}},
-	{"S10", "too-much-sent-in-a-storm", "at most 770000 in", func(w *World) {
+	{"S10", "too-much-sent-in-a-storm", "at most 220000 in", func(w *World) {
 		w.Hit(Isolate, "spare-1")
 		_ = w.Run(time.Minute)
 		w.machine("spare-0").sentBytes += 50_000_000

@@ -8,18 +8,21 @@ import (
 
 // What a member's agent may send (S10), as bytes and messages a second over
 // sentOver. In calm that is the promise of DESIGN 1, a councillor's like everybody's
-// and in a fleet of any size. In storms it is a quarter more than the most that a story
-// of thirty members was seen to need (808 KB, campaign seed 90634; 120 others 400 KB),
-// and grows with the fleet: most of that is votes and the feed.
+// and in a fleet of any size; only a leader that grants leases to more than calmSlots
+// exclusive slots a second sends more, 145 bytes for each grant. In storms it is twice
+// the most that a story of thirty members was seen to need (213 KB, campaign seed
+// 90634; 80 others 152 KB), and grows with the fleet: most of that is votes that
+// councillors pass on.
 const (
 	sentOver          = 10 * time.Second
 	calmBytes         = 10_000
-	calmBytesEach     = 500 // of the leader, for each exclusive slot: a grant a second, and its part in what confirms it at councillors and learners
-	stormBytes        = 700_000
+	calmSlots         = 12
+	calmBytesEach     = 150 // of the leader, for each exclusive slot beyond them
+	stormBytes        = 150_000
 	stormBytesEach    = 10_000 // for each member
-	stormBytesLease   = 10_000 // for each exclusive slot: who is not granted asks all councillors four times a second
-	stormMessages     = 1_000
-	stormMessagesEach = 100
+	stormBytesLease   = 2_000  // for each exclusive slot: who is not granted asks all councillors four times a second
+	stormMessages     = 500
+	stormMessagesEach = 50
 )
 
 // calmAfter is how long after the last change the weather counts as calm.
@@ -71,7 +74,7 @@ func (c *checker) sent() {
 		if !first && m.mind != nil {
 			most := bytes
 			if bytes == calmBytes && m.id == w.Leader() {
-				most += calmBytesEach * c.soleSlots()
+				most += calmBytesEach * max(0, c.soleSlots()-calmSlots)
 			}
 			c.sends(m, perSecond(b, over), most, perSecond(n, over), messages)
 		}
