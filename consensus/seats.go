@@ -308,13 +308,18 @@ func holders(list []Seat) []member.ID {
 
 // SeatOf is the seat of a member with this disk; founder says that it still has the
 // disk with which it founded.
-func (l *Ledger) SeatOf(id member.ID, disk string, founder bool) (Seat, bool) {
-	for _, s := range l.Seats().All() {
-		if s.Member == id && (s.Disk == "" && founder || s.Disk != "" && s.Disk == disk) {
-			return s, true
+func (l *Ledger) SeatOf(id member.ID, disk string, founder bool) (seat Seat, ok bool) {
+	all := l.Seats()
+	// Asked after every step of an agent: no list of all is made for it.
+	for _, list := range [...][]Seat{all.Voters, all.Outgoing, all.Learners} {
+		for _, s := range list {
+			holds := s.Member == id && (s.Disk == "" && founder || s.Disk != "" && s.Disk == disk)
+			if holds && (!ok || s.ID < seat.ID) {
+				seat, ok = s, true
+			}
 		}
 	}
-	return Seat{}, false
+	return seat, ok
 }
 
 // MaySit reports that a member has yet to say with which disk it may sit in the

@@ -29,9 +29,12 @@ func (e *enforcer) told(now time.Time, ev EnforcerTold) {
 // tellEnforcer hands in what the others should know about this member's enforcer.
 func (m *Mind) tellEnforcer() {
 	e := &m.enforcer
+	if !e.heard {
+		return
+	}
 	self, listed := m.ledger.Roster().Member(m.cfg.Self)
 	pool, _ := m.ledger.Fleet().Pool(self.Pool)
-	if !e.heard || !listed || !pool.Exclusive {
+	if !listed || !pool.Exclusive {
 		return
 	}
 	known, has := m.state.Enforcer(m.cfg.Self)
