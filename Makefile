@@ -146,6 +146,10 @@ bench-haproxy: ## Replace a crashed slot behind two real HAProxies at 1,000 requ
 bench-leases: ## Lose occupants of exclusive slots before a witness: RUNS=100 SIDE=4 FAULTS="isolate freeze".
 	@scripts/bench-leases.sh
 
+.PHONY: bench-shield
+bench-shield: ## Measure what the shield adds to a request, beside x/time/rate in a sync.Map: RUNS=12.
+	@scripts/bench-shield.sh
+
 .PHONY: bench-idle
 bench-idle: build ## Measure an idle agent against its promises: SECONDS_IDLE=30.
 	@scripts/bench-idle.sh

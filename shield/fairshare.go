@@ -1,0 +1,205 @@
+package shield
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Demand is what one subdomain asks of the whole fleet, in the fleet's unit a
+// second: requests, or cost where that is known.
+type Demand struct {
+	Key    Key
+	Rate   float64 // what it asks for now, refused requests included
+	Usual  float64 // what it asked for in calm
+	Floor  float64 // what it is given before anything is shared out; 0: none
+	Weight float64 // how much of the rest it gets beside others; 0 means 1
+}
+
+func (d Demand) weight() float64 {
+	if d.Weight > 0 {
+		return d.Weight
+	}
+	return 1
+}
+
+// Load is what all subdomains ask of the fleet.
+type Load struct {
+	Capacity float64  // what the fleet can serve; 0: not known
+	Demands  []Demand // those that could matter, each key once
+	Rest     float64  // what all others ask for together; never held
+	Usual    float64  // what these others asked for in calm
+}
+
+// Sum is the whole demand.
+func (l Load) Sum() float64 {
+	sum := l.Rest
+	for _, d := range l.Demands {
+		sum += d.Rate
+	}
+	return sum
+}
+
+// ShareRules are the numbers of FairShare.
+type ShareRules struct {
+	// Pressure begins where the demand exceeds this part of the capacity, and
+	// shares fill the capacity up to it. More: floods are felt earlier. 0.85: the
+	// rest is for what was not yet seen.
+	Pressure float64
+	// Least: whoever asks for less than this part of the capacity is never held.
+	// 0.5 %: two hundred of them fill it.
+	Least float64
+	// TopPart and TopExplains: growth is broad only if this part of the
+	// subdomains, the grown most, explains less than that part of the increase.
+	TopPart, TopExplains float64
+	// CommonGrowth: growth is broad only if the subdomain in the middle (each
+	// counting as much as it usually asks for) grew to this multiple. Without it
+	// three attackers at once would be an overload in a fleet of twenty.
+	CommonGrowth float64
+}
+
+// DefaultShareRules holds the numbers of PROTOCOL 9.
+func DefaultShareRules() ShareRules {
+	return ShareRules{Pressure: 0.85, Least: 0.005, TopPart: 0.05, TopExplains: 0.5, CommonGrowth: 1.15}
+}
+
+// Shares is who gets how much.
+type Shares struct {
+	Pressure float64 // demand / capacity; 0 if no capacity is known
+	Level    float64 // what each got beyond its floor, for weight 1; +Inf: whatever it asks for
+	// Overload: the fleet is asked for too much, and nobody in particular is to
+	// blame. Nobody is held; doors shed blindly, by how much they bear.
+	Overload bool
+	Limits   []Limit // who is held, sorted by key
+}
+
+// Limit is the share of one subdomain that asks for more.
+type Limit struct {
+	Key    Key
+	Demand float64
+	Limit  float64
+}
+
+// FairShare shares out the capacity: weighted max-min above the floors. While
+// there is enough, nobody is held. Under pressure everybody gets its floor, or
+// what it asks for if that is less; what is left is filled in like water, so
+// that nobody gets more while another who wants more has less for its weight.
+// Only who asks for more than that is held, and only to that.
+//
+// It depends on its arguments alone, and not on the order of the demands. What is
+// absurd (negative, not a number) counts as nothing, and without a capacity
+// nobody is held.
+func FairShare(l Load, rules ShareRules) Shares {
+	l = l.sane()
+	out := Shares{Level: math.Inf(1)}
+	if l.Capacity == 0 {
+		return out
+	}
+	sum := l.Sum()
+	out.Pressure = sum / l.Capacity
+	target := rules.Pressure * l.Capacity
+	if sum <= target {
+		return out
+	}
+	left := target - l.Rest
+	for _, d := range l.Demands {
+		left -= min(d.Rate, d.Floor)
+	}
+	if left < 0 || l.growsBroadly(rules) {
+		out.Overload = true
+		return out
+	}
+	out.Level = level(l.Demands, left)
+	for _, d := range l.Demands {
+		limit := min(d.Rate, d.Floor) + out.Level*d.weight()
+		if d.Rate > limit && d.Rate > rules.Least*l.Capacity {
+			out.Limits = append(out.Limits, Limit{Key: d.Key, Demand: d.Rate, Limit: limit})
+		}
+	}
+	return out
+}
+
+// level finds how high the water stands: the number for which what all want
+// beyond their floors, each at most level x weight, adds up to room.
+func level(demands []Demand, room float64) float64 {
+	type vessel struct{ wants, weight float64 }
+	var vessels []vessel
+	weights := 0.0
+	for _, d := range demands {
+		if d.Rate > d.Floor {
+			vessels = append(vessels, vessel{d.Rate - d.Floor, d.weight()})
+			weights += d.weight()
+		}
+	}
+	slices.SortFunc(vessels, func(a, b vessel) int {
+		return cmp.Or(cmp.Compare(a.wants/a.weight, b.wants/b.weight), cmp.Compare(a.weight, b.weight))
+	})
+	for _, v := range vessels {
+		if v.wants/v.weight*weights > room {
+			return max(room, 0) / weights
+		}
+		room -= v.wants
+		weights -= v.weight
+	}
+	return math.Inf(1)
+}
+
+// growsBroadly reports that the increase is nobody's in particular.
+func (l Load) growsBroadly(rules ShareRules) bool {
+	type grown struct{ by, times, usual float64 }
+	all := make([]grown, 0, len(l.Demands)+1)
+	increase, usual := max(0, l.Rest-l.Usual), l.Usual
+	if l.Usual > 0 {
+		all = append(all, grown{0, l.Rest / l.Usual, l.Usual}) // counts in the middle, and is nobody's increase
+	}
+	for _, d := range l.Demands {
+		g := grown{by: max(0, d.Rate-d.Usual), usual: d.Usual}
+		if d.Usual > 0 {
+			g.times = d.Rate / d.Usual
+			usual += d.Usual
+		}
+		increase += g.by
+		all = append(all, g)
+	}
+	if usual == 0 || increase == 0 {
+		return false // nothing is known of calm: share out what there is
+	}
+	slices.SortFunc(all, func(a, b grown) int { return cmp.Or(cmp.Compare(b.by, a.by), cmp.Compare(a.times, b.times)) })
+	top := 0.0
+	for _, g := range all[:min(len(all), max(1, int(rules.TopPart*float64(len(all)))))] {
+		top += g.by
+	}
+	if top >= rules.TopExplains*increase {
+		return false
+	}
+	slices.SortFunc(all, func(a, b grown) int { return cmp.Or(cmp.Compare(a.times, b.times), cmp.Compare(a.usual, b.usual)) })
+	below := 0.0
+	for _, g := range all {
+		if below += g.usual; below >= usual/2 {
+			return g.times >= rules.CommonGrowth
+		}
+	}
+	return false
+}
+
+// sane sorts the demands and makes nothing of what is absurd.
+func (l Load) sane() Load {
+	l.Capacity, l.Rest, l.Usual = sane(l.Capacity), sane(l.Rest), sane(l.Usual)
+	l.Demands = slices.Clone(l.Demands)
+	for i := range l.Demands {
+		d := &l.Demands[i]
+		d.Rate, d.Usual, d.Floor, d.Weight = sane(d.Rate), sane(d.Usual), sane(d.Floor), sane(d.Weight)
+	}
+	slices.SortFunc(l.Demands, func(a, b Demand) int { return cmp.Compare(a.Key, b.Key) })
+	return l
+}
+
+// mostRate is more than any fleet serves in a second, whatever its unit.
+const mostRate = 1e12
+
+func sane(x float64) float64 {
+	if math.IsNaN(x) || x < 0 {
+		return 0
+	}
+	return min(x, mostRate)
+}

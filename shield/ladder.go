@@ -1,0 +1,312 @@
+package shield
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"moonwatch/member"
+)
+
+// LadderRules are the numbers of Ladder.
+type LadderRules struct {
+	// EnterAfter steps in a row above its share, or one while the demand is more
+	// than Sudden times the capacity: one step may be chance.
+	EnterAfter int
+	Sudden     float64
+	// Hold is how long a subdomain stays on the ladder at least after it was last
+	// above its share; it doubles, up to HoldMost, each time it comes back within
+	// Again, and halves for each Again in which it does not.
+	Hold, HoldMost, Again time.Duration
+	// It leaves when it has asked for less than LeaveBelow of its limit, or all
+	// for less than CalmBelow of the capacity, for that long. Both are measured
+	// with what was refused, or release and return would take turns.
+	LeaveBelow, CalmBelow float64
+	// Slow is by how much the admitted fraction grows in a second of release.
+	Slow float64
+	// LocalFor and FleetFor are how long a shaping lasts that is not renewed.
+	LocalFor, FleetFor time.Duration
+
+	// A door votes for challenge when a subdomain has asked for Flood times its
+	// limit for ClimbAfter while shaped on all doors; for stop, DeepFlood times
+	// while challenged; for drop, when handshakes alone are trouble while stopped.
+	Flood, DeepFlood float64
+	ClimbAfter       time.Duration
+	// Highest rung that a policy allows.
+	Highest Rung
+}
+
+// DefaultLadderRules holds the numbers of research and PROTOCOL 9. By itself
+// nothing climbs above shape-fleet.
+func DefaultLadderRules() LadderRules {
+	return LadderRules{
+		EnterAfter: 2, Sudden: 1.5,
+		Hold: 5 * time.Second, HoldMost: 5 * time.Minute, Again: 10 * time.Minute,
+		LeaveBelow: 0.8, CalmBelow: 0.7, Slow: 1.5,
+		LocalFor: 2 * time.Second, FleetFor: 5 * time.Second,
+		Flood: 3, DeepFlood: 10, ClimbAfter: 10 * time.Second,
+		Highest: ShapeFleet,
+	}
+}
+
+// Sight is what a door sees at one step of the ladder.
+type Sight struct {
+	Shares     Shares
+	Demand     map[Key]float64     // of all doors together, in units a second
+	Evidence   map[Key][]member.ID // doors that have a part in it
+	Majority   bool                // most doors are heard
+	Handshakes bool                // connections alone are trouble here
+	Standing   map[Key]Rung        // rungs that the council has written down
+	NeverStop  map[Key]bool        // at most challenged
+}
+
+// Held is a subdomain on the ladder.
+type Held struct {
+	Key    Key
+	Rung   Rung
+	Admit  float64 // fraction, 0 to 1
+	Demand float64
+	Limit  float64 // units a second for all doors together
+	Since  time.Time
+	Until  time.Time
+	Vote   Rung // from challenge up: what this door votes for; Observe: nothing
+	Doors  []member.ID
+}
+
+// Ladder remembers who is held and how hard. Every door climbs its own, and as
+// all see the same they are on the same rungs.
+type Ladder struct {
+	rules LadderRules
+	on    map[Key]*climber
+	past  map[Key]*climber // who left, for as long as coming back counts
+}
+
+type climber struct {
+	pressed  int
+	held     bool
+	fleet    bool // two doors had evidence
+	since    time.Time
+	limit    float64
+	admit    float64
+	quiet    time.Time // since when it could leave; zero: it could not
+	stepped  time.Time
+	hold     time.Duration
+	left     time.Time
+	flooding time.Time // since when it has asked for many times its limit
+	deep     time.Time // since when for very many times
+	rung     Rung
+	risen    time.Time // when it came onto its rung
+	vote     Rung
+}
+
+// NewLadder begins with nobody on it.
+func NewLadder(rules LadderRules) *Ladder {
+	return &Ladder{rules: rules, on: map[Key]*climber{}, past: map[Key]*climber{}}
+}
+
+// Step moves everybody one step and says who is held, sorted by key.
+func (l *Ladder) Step(now time.Time, s Sight) []Held {
+	limits := make(map[Key]Limit, len(s.Shares.Limits))
+	for _, x := range s.Shares.Limits {
+		limits[x.Key] = x
+		if l.on[x.Key] == nil {
+			l.on[x.Key] = l.comes(x.Key)
+		}
+	}
+	for k := range s.Standing {
+		if l.on[k] == nil {
+			l.on[k] = l.comes(k)
+		}
+	}
+	var out []Held
+	for _, k := range sortedKeys(l.on) {
+		c := l.on[k]
+		limit, over := limits[k]
+		c.move(now, l.rules, s, limit, over, s.Demand[k])
+		standing := s.Standing[k]
+		if !c.held && !standing.Voted() {
+			if !over {
+				l.leaves(k, c)
+			}
+			continue
+		}
+		out = append(out, c.show(now, l.rules, s, k, standing))
+	}
+	for k, c := range l.past {
+		if now.Sub(c.left) > l.rules.Again*8 { // by then even the longest hold has halved away
+			delete(l.past, k)
+		}
+	}
+	return out
+}
+
+// comes is for who is above its share for the first time in a while.
+func (l *Ladder) comes(k Key) *climber {
+	c := l.past[k]
+	if c == nil {
+		c = &climber{hold: l.rules.Hold}
+	}
+	delete(l.past, k)
+	return c
+}
+
+// leaves forgets who is not on the ladder, but not how often it was.
+func (l *Ladder) leaves(k Key, c *climber) {
+	delete(l.on, k)
+	if !c.left.IsZero() {
+		l.past[k] = c
+	}
+}
+
+// move is one step of one subdomain.
+func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, over bool, demand float64) {
+	passed := now.Sub(c.stepped)
+	if c.stepped.IsZero() || passed < 0 {
+		passed = 0
+	}
+	c.stepped = now
+	c.pressed++
+	if !over {
+		c.pressed = 0
+	}
+	if !c.held {
+		if c.pressed >= rules.EnterAfter || over && s.Shares.Pressure > rules.Sudden {
+			c.enter(now, rules)
+		} else {
+			return
+		}
+	}
+	if over {
+		c.limit, c.quiet = limit.Limit, time.Time{}
+		c.admit = fraction(limit.Limit, demand)
+		c.watch(now, rules, demand)
+		return
+	}
+	c.watch(now, rules, demand)
+	calm := demand < rules.LeaveBelow*c.limit || s.Shares.Pressure < rules.CalmBelow && !s.Shares.Overload
+	if !calm {
+		c.quiet = time.Time{}
+		c.admit = fraction(c.limit, demand)
+		return
+	}
+	if c.quiet.IsZero() {
+		c.quiet = now
+	}
+	if now.Sub(c.quiet) < c.hold {
+		c.admit = fraction(c.limit, demand)
+		return
+	}
+	c.admit = max(c.admit, fraction(c.limit, demand), 1.0/Whole) * math.Pow(rules.Slow, min(passed.Seconds(), 1))
+	if c.admit >= 1 {
+		c.held, c.left, c.vote, c.fleet = false, now, Observe, false
+	}
+}
+
+func fraction(limit, demand float64) float64 {
+	if demand <= limit {
+		return 1
+	}
+	return limit / demand
+}
+
+// enter puts it on the ladder. Who comes back soon is held longer.
+func (c *climber) enter(now time.Time, rules LadderRules) {
+	c.held, c.since, c.quiet, c.flooding, c.deep = true, now, time.Time{}, time.Time{}, time.Time{}
+	c.rung, c.risen = Observe, now
+	if c.left.IsZero() {
+		return
+	}
+	away := now.Sub(c.left)
+	if away < rules.Again {
+		c.hold = min(2*c.hold, rules.HoldMost)
+		return
+	}
+	for ; away >= rules.Again && c.hold > rules.Hold; away -= rules.Again {
+		c.hold = max(c.hold/2, rules.Hold)
+	}
+}
+
+// watch notes for how long it floods.
+func (c *climber) watch(now time.Time, rules LadderRules, demand float64) {
+	since := func(t *time.Time, yes bool) {
+		switch {
+		case !yes:
+			*t = time.Time{}
+		case t.IsZero():
+			*t = now
+		}
+	}
+	since(&c.flooding, c.limit > 0 && demand >= rules.Flood*c.limit)
+	since(&c.deep, c.limit > 0 && demand >= rules.DeepFlood*c.limit)
+}
+
+// show says on which rung it is, and what this door votes for.
+func (c *climber) show(now time.Time, rules LadderRules, s Sight, k Key, standing Rung) Held {
+	doors := s.Evidence[k]
+	rung, until := ShapeLocal, now.Add(rules.LocalFor)
+	if len(doors) >= 2 {
+		c.fleet = true
+	}
+	if c.fleet && s.Majority {
+		rung, until = ShapeFleet, now.Add(rules.FleetFor)
+	}
+	if !c.held {
+		rung = Observe
+	}
+	if standing.Voted() {
+		rung = standing
+	}
+	if rung != c.rung {
+		c.rung, c.risen = rung, now
+	}
+	c.vote = c.votes(now, rules, s, k)
+	admit := c.admit
+	if !c.held {
+		admit = 1
+	}
+	return Held{
+		Key: k, Rung: rung, Admit: admit, Demand: s.Demand[k], Limit: c.limit,
+		Since: c.since, Until: until, Vote: c.vote, Doors: doors,
+	}
+}
+
+// votes gives the rung this door votes for. A vote stands while the flood goes
+// on, and is taken back when it is over.
+func (c *climber) votes(now time.Time, rules LadderRules, s Sight, k Key) Rung {
+	lasts := func(t time.Time) time.Duration {
+		if t.IsZero() {
+			return -1
+		}
+		return now.Sub(t)
+	}
+	want := Observe
+	switch {
+	case !c.held || lasts(c.flooding) < rules.ClimbAfter || now.Sub(c.since) < rules.ClimbAfter:
+	case c.rung >= Stop && s.Handshakes && now.Sub(c.risen) >= rules.ClimbAfter, c.rung == Drop && s.Handshakes:
+		want = Drop
+	case c.rung >= Challenge && lasts(c.deep) >= rules.ClimbAfter && (c.rung > Challenge || now.Sub(c.risen) >= rules.ClimbAfter):
+		want = Stop
+	case c.rung >= ShapeLocal:
+		want = Challenge
+	}
+	if !s.Majority {
+		return Observe // a minority never does more than shape alone
+	}
+	most := rules.Highest
+	if s.NeverStop[k] {
+		most = min(most, Challenge)
+	}
+	if want = min(want, most); !want.Voted() {
+		return Observe
+	}
+	return want
+}
+
+func sortedKeys[V any](m map[Key]V) []Key {
+	keys := make([]Key, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,200 @@
+package shield
+
+import (
+	"testing"
+	"time"
+
+	"moonwatch/member"
+)
+
+const flooded Key = 7
+
+// climbing steps a ladder every 100 ms, and remembers what it said last.
+type climbing struct {
+	t    *testing.T
+	l    *Ladder
+	now  time.Time
+	s    Sight
+	held []Held
+}
+
+func newClimbing(t *testing.T) *climbing {
+	rules := DefaultLadderRules()
+	rules.Highest = Drop
+	return &climbing{t: t, l: NewLadder(rules), now: time.Unix(1000, 0), s: Sight{
+		Majority: true, Standing: map[Key]Rung{}, Demand: map[Key]float64{},
+		Evidence: map[Key][]member.ID{flooded: {"a", "b"}}, NeverStop: map[Key]bool{},
+	}}
+}
+
+// flood is a demand of so many times the limit of 100, in a fleet of 1,000.
+func (c *climbing) flood(times float64, over time.Duration) {
+	d := 100 * times
+	c.s.Demand[flooded] = d
+	c.s.Shares = Shares{Pressure: (600 + d) / 1000}
+	if c.s.Shares.Pressure > 0.85 && d > 100 {
+		c.s.Shares.Limits = []Limit{{Key: flooded, Demand: d, Limit: 100}}
+	}
+	for end := c.now.Add(over); c.now.Before(end); c.now = c.now.Add(100 * time.Millisecond) {
+		c.held = c.l.Step(c.now, c.s)
+	}
+}
+
+func (c *climbing) wants(rung Rung) {
+	c.t.Helper()
+	got := Observe
+	if len(c.held) > 0 {
+		got = c.held[0].Rung
+	}
+	if got != rung {
+		c.t.Errorf("at %v: %v, want %v", c.now.Sub(time.Unix(1000, 0)), got, rung)
+	}
+}
+
+func TestOneStepAboveItsShareIsChanceTwoAreNot(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(4, 100*time.Millisecond)
+	c.wants(Observe)
+	c.flood(4, 100*time.Millisecond)
+	c.wants(ShapeFleet)
+	if h := c.held[0]; h.Admit != 0.25 || h.Limit != 100 {
+		t.Errorf("%+v", h)
+	}
+}
+
+func TestASuddenFloodIsShapedAtOnce(t *testing.T) {
+	c := newClimbing(t)
+	c.s.Evidence[flooded] = []member.ID{"a"}
+	c.flood(20, 100*time.Millisecond)
+	c.wants(ShapeLocal)
+}
+
+func TestWhoIsBackToNormalIsServedAtOnceAndWatchedForAWhile(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(20, time.Second)
+	c.flood(0.5, time.Second)
+	c.wants(ShapeFleet)
+	if c.held[0].Admit != 1 {
+		t.Errorf("asks for half of its limit and has %v of it", c.held[0].Admit)
+	}
+	c.flood(0.5, 4500*time.Millisecond)
+	c.wants(Observe)
+}
+
+func TestReleaseIsSlow(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(20, time.Second)
+	c.flood(20, 0)
+	// There is room for it now, though it still asks for twenty times its limit.
+	c.s.Shares = Shares{Pressure: 0.6}
+	from := c.held[0].Admit
+	for range 50 {
+		c.now = c.now.Add(100 * time.Millisecond)
+		c.held = c.l.Step(c.now, c.s)
+	}
+	c.wants(ShapeFleet)
+	if got := c.held[0].Admit; got != from {
+		t.Errorf("released within the hold: %v", got)
+	}
+	last, most := from, 0.0
+	for range 150 {
+		c.now = c.now.Add(100 * time.Millisecond)
+		if c.held = c.l.Step(c.now, c.s); len(c.held) == 0 {
+			break
+		}
+		most, last = max(most, c.held[0].Admit/last), c.held[0].Admit
+	}
+	c.wants(Observe)
+	if most > 1.05 || last < 0.9 {
+		t.Errorf("the fraction grew by %v in a step, and was %v at the end", most, last)
+	}
+}
+
+// TestWhoComesBackIsHeldLonger: 5 s, then 10, then 20, and 5 again after a long
+// while.
+func TestWhoComesBackIsHeldLonger(t *testing.T) {
+	c := newClimbing(t)
+	held := func() time.Duration {
+		c.flood(20, time.Second)
+		begin := c.now
+		for len(c.held) > 0 && c.now.Sub(begin) < 10*time.Minute {
+			c.flood(0.1, 100*time.Millisecond)
+		}
+		return c.now.Sub(begin).Round(time.Second)
+	}
+	for _, want := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second} {
+		if got := held(); got != want {
+			t.Errorf("held for %v, want %v", got, want)
+		}
+	}
+	for range 4 {
+		held()
+	}
+	if got := held(); got != 5*time.Minute {
+		t.Errorf("held for %v, want at most 5m", got)
+	}
+	c.flood(0.1, 2*time.Hour)
+	if got := held(); got != 5*time.Second {
+		t.Errorf("held for %v after two quiet hours, want 5s", got)
+	}
+}
+
+func TestRungsAboveShapingAreVotedOneByOne(t *testing.T) {
+	c := newClimbing(t)
+	vote := func(want Rung) {
+		t.Helper()
+		if got := c.held[0].Vote; got != want {
+			t.Errorf("at %v on %v: votes for %v, want %v", c.now.Sub(time.Unix(1000, 0)), c.held[0].Rung, got, want)
+		}
+	}
+	c.flood(20, 9*time.Second)
+	vote(Observe)
+	c.flood(20, 2*time.Second)
+	vote(Challenge)
+	c.wants(ShapeFleet) // nobody has agreed yet
+	c.s.Standing[flooded] = Challenge
+	c.flood(20, 9*time.Second)
+	c.wants(Challenge)
+	vote(Challenge)
+	c.flood(20, 2*time.Second)
+	vote(Stop)
+	c.s.Standing[flooded] = Stop
+	c.flood(20, 15*time.Second)
+	vote(Stop)
+	c.s.Handshakes = true
+	c.flood(20, time.Second)
+	vote(Drop)
+	c.s.NeverStop[flooded] = true
+	c.flood(20, time.Second)
+	vote(Challenge)
+	c.s.Majority = false
+	c.flood(20, time.Second)
+	vote(Observe)
+	c.s.Majority, c.s.NeverStop[flooded] = true, false
+	c.flood(0.1, time.Second)
+	vote(Observe)
+}
+
+func TestAMinorityNeverDoesMoreThanShapeAlone(t *testing.T) {
+	c := newClimbing(t)
+	c.s.Majority = false
+	c.flood(50, time.Minute)
+	c.wants(ShapeLocal)
+	if c.held[0].Vote != Observe {
+		t.Errorf("votes for %v", c.held[0].Vote)
+	}
+}
+
+func TestAnOverloadHoldsNobodyNewAndLetsNobodyGo(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(20, time.Second)
+	c.s.Shares = Shares{Pressure: 2.6, Overload: true}
+	for range 100 {
+		c.now = c.now.Add(100 * time.Millisecond)
+		c.held = c.l.Step(c.now, c.s)
+	}
+	c.wants(ShapeFleet)
+	if got := c.held[0].Admit; got != 0.05 {
+		t.Errorf("admits %v", got)
+	}
+}

@@ -1,0 +1,138 @@
+package shield
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// recent holds the last ticks of one door, as many as make a window.
+type recent struct {
+	over  time.Duration
+	ticks []tick // the oldest first
+	asked map[Key]total
+	all   Counted // the newest
+}
+
+type tick struct {
+	length  time.Duration
+	asked   uint64
+	refused uint64
+	cost    uint64
+	traffic map[Key]Traffic
+}
+
+// total follows a counter that runs over.
+type total struct {
+	asked, refused   uint64
+	asked32, refus32 uint32
+}
+
+func newRecent(over time.Duration) recent { return recent{over: over, asked: map[Key]total{}} }
+
+// add takes in what was counted in one tick.
+func (r *recent) add(ev Counted) {
+	t := tick{
+		length: ev.Tick, traffic: make(map[Key]Traffic, len(ev.Counts)),
+		asked: since(ev.Asked, r.all.Asked), refused: since(ev.Refused, r.all.Refused), cost: since(ev.Cost, r.all.Cost),
+	}
+	for _, c := range ev.Counts {
+		sum, known := r.asked[c.Key]
+		refused := uint64(c.Refused - sum.refus32)
+		if !known {
+			sum.asked, sum.refused, refused = uint64(c.Total), uint64(c.Refused), 0
+		} else {
+			sum.asked += uint64(c.Total - sum.asked32)
+			sum.refused += refused
+		}
+		sum.asked32, sum.refus32 = c.Total, c.Refused
+		sum.asked = max(sum.asked, c.Asked) // what the sketch counted has no total
+		r.asked[c.Key] = sum
+		t.traffic[c.Key] = Traffic{Lately: c.Asked, Admitted: c.Asked - min(refused, c.Asked), Cost: c.Cost}
+	}
+	r.all = ev
+	r.ticks = append(r.ticks, t)
+	length := time.Duration(0)
+	for i := len(r.ticks) - 1; i >= 0; i-- {
+		if length += r.ticks[i].length; length >= r.over {
+			r.ticks = r.ticks[i:]
+			break
+		}
+	}
+	if len(r.asked) > mostUsuals {
+		for k := range r.asked {
+			if _, now := t.traffic[k]; !now {
+				delete(r.asked, k)
+			}
+		}
+	}
+}
+
+// since is how much a counter grew; one that fell has begun anew.
+func since(now, before uint64) uint64 {
+	if now < before {
+		return now
+	}
+	return now - before
+}
+
+func (r *recent) window() time.Duration {
+	sum := time.Duration(0)
+	for _, t := range r.ticks {
+		sum += t.length
+	}
+	return sum
+}
+
+// traffic sums up the window: everything, then one line for each key wanted and
+// for the heaviest others.
+func (r *recent) traffic(wanted []Key) (Traffic, []Line) {
+	all := Traffic{Asked: r.all.Asked, Refused: r.all.Refused}
+	sums := map[Key]Traffic{}
+	for _, k := range wanted {
+		sums[k] = Traffic{}
+	}
+	for _, t := range r.ticks {
+		all.Lately += t.asked
+		all.Admitted += t.asked - min(t.refused, t.asked)
+		all.Cost += t.cost
+		for k, x := range t.traffic {
+			y := sums[k]
+			y.Lately += x.Lately
+			y.Admitted += x.Admitted
+			y.Cost += x.Cost
+			sums[k] = y
+		}
+	}
+	lines := make([]Line, 0, len(sums))
+	for k, t := range sums {
+		t.Asked, t.Refused = r.asked[k].asked, r.asked[k].refused
+		t.Asked = max(t.Asked, t.Lately)
+		t.Refused = min(t.Refused, t.Asked)
+		lines = append(lines, Line{Key: k, Traffic: t})
+	}
+	slices.SortFunc(lines, func(a, b Line) int {
+		_, first := slices.BinarySearch(wanted, a.Key)
+		_, second := slices.BinarySearch(wanted, b.Key)
+		if first != second {
+			return map[bool]int{true: -1, false: 1}[first]
+		}
+		return cmp.Or(cmp.Compare(b.Lately, a.Lately), cmp.Compare(b.Cost, a.Cost), cmp.Compare(a.Key, b.Key))
+	})
+	return r.consistent(all, lines)
+}
+
+// consistent makes the totals at least what the lines add up to: a counter that
+// is read while it counts may be a request behind.
+func (r *recent) consistent(all Traffic, lines []Line) (Traffic, []Line) {
+	var sum Traffic
+	for _, l := range lines {
+		sum.Lately += l.Lately
+		sum.Admitted += l.Admitted
+		sum.Cost += l.Cost
+	}
+	all.Lately, all.Cost = max(all.Lately, sum.Lately), max(all.Cost, sum.Cost)
+	all.Admitted = min(max(all.Admitted, sum.Admitted), all.Lately)
+	all.Asked = max(all.Asked, all.Lately)
+	return all, lines
+}

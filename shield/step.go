@@ -1,0 +1,316 @@
+package shield
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"moonwatch/member"
+)
+
+// Shield is the decision of one door: what it says to the others, and what it
+// does about whom.
+type Shield struct {
+	cfg      Config
+	merge    *Merge
+	capacity *Capacity
+	usuals   *Usuals
+	ladder   *Ladder
+	recent   recent
+
+	seq    uint64
+	said   time.Time
+	fleet  Fleet
+	shares Shares
+	floors *Floors
+	floorT time.Time
+	leads  bool
+
+	subdomains int
+	trouble    bool
+	handshakes bool
+	doors      []member.ID
+	standing   []Throttle
+	votes      []Vote
+	proposed   map[Key]time.Time
+	names      map[Key]string
+	held       []Held
+	measures   *Measures
+
+	pressed, overloaded bool
+	relaxed             time.Time // since when the pressure is gone
+}
+
+// New makes the shield of a door that has heard nothing yet.
+func New(cfg Config) (*Shield, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("new shield of %s: %w", cfg.Door, err)
+	}
+	s := &Shield{
+		cfg: cfg, merge: NewMerge(cfg.Merge), capacity: NewCapacity(cfg.Capacity),
+		usuals: NewUsuals(cfg.UsualOver), ladder: NewLadder(cfg.Ladder), recent: newRecent(cfg.Window),
+		proposed: map[Key]time.Time{}, names: map[Key]string{}, measures: NewMeasures(nil),
+	}
+	s.doors = []member.ID{cfg.Door}
+	s.merge.Expect(s.doors)
+	return s, nil
+}
+
+// Step takes an event in and says what is to be done. A door steps with Counted
+// at the end of each tick; a tick of 50 ms makes a reflex of 100.
+func (s *Shield) Step(now time.Time, ev Event) []Effect {
+	switch ev := ev.(type) {
+	case Counted:
+		return s.counted(now, ev)
+	case Heard:
+		if ev.Report.Door == s.cfg.Door {
+			return nil // our own word, come back
+		}
+		if err := s.merge.Accept(now, ev.Report); err != nil {
+			return []Effect{Note{What: Refused, Text: err.Error()}}
+		}
+		return nil
+	case Doors:
+		s.doors = slices.Clone(ev.Doors)
+		slices.Sort(s.doors)
+		s.doors = slices.Compact(s.doors)
+		s.merge.Expect(s.doors)
+		return nil
+	case FloorsHeard:
+		if err := ev.Floors.Validate(s.cfg.Floors); err != nil {
+			return []Effect{Note{What: Refused, Text: err.Error()}}
+		}
+		if ev.Floors.Newer(s.floors) {
+			s.floors = &ev.Floors
+		}
+		return nil
+	case Leads:
+		s.leads = ev.Leading
+		return nil
+	case Ruled:
+		s.standing = slices.Clone(ev.Throttles)
+		return nil
+	default:
+		panic(fmt.Sprintf("shield: unknown event %T", ev))
+	}
+}
+
+// Wanted names the subdomains whose counts the next Counted has to bring,
+// whether they are hot or not.
+func (s *Shield) Wanted() []Key {
+	out := s.fleet.Candidates()
+	for _, h := range s.held {
+		out = append(out, h.Key)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// LearnAtMost is how many hosts may become known in the next tick: as many as
+// come in calm, few under pressure, when random names are made up.
+func (s *Shield) LearnAtMost() int {
+	if s.pressed {
+		return 10
+	}
+	return 10_000
+}
+
+func (s *Shield) counted(now time.Time, ev Counted) []Effect {
+	s.recent.add(ev)
+	s.subdomains, s.trouble, s.handshakes = ev.Subdomains, ev.Trouble, ev.Handshakes
+	for _, c := range ev.Counts {
+		if c.Name != "" {
+			s.names[c.Key] = c.Name
+		}
+	}
+	s.forgetNames()
+	report := s.report()
+	if err := s.merge.Accept(now, report); err != nil {
+		return []Effect{Note{What: Refused, Text: "of our own: " + err.Error()}}
+	}
+	s.fleet = s.merge.Fleet(now)
+	load := s.load()
+	out := s.decide(now, load)
+	every := s.cfg.SayEvery
+	if s.pressed {
+		every = s.cfg.SayEveryPressed
+	}
+	if s.said.IsZero() || now.Sub(s.said) >= every-ev.Tick/2 || now.Before(s.said) {
+		s.said = now
+		out = append(out, Say{Report: s.report()})
+	}
+	if s.leads {
+		out = append(out, s.lead(now)...)
+	}
+	return out
+}
+
+// report is what this door would say now. What changes in it has a new sequence.
+func (s *Shield) report() Report {
+	s.seq++
+	total, lines := s.recent.traffic(s.Wanted())
+	r := Report{
+		Door: s.cfg.Door, Life: s.cfg.Life, Seq: s.seq, Window: s.recent.window(),
+		Total: total, Capacity: Units(s.capacity.Value()), Trouble: s.trouble, Subdomains: s.subdomains,
+		Lines: lines[:min(len(lines), MaxLines)], Votes: s.votes,
+	}
+	if s.floors != nil {
+		r.Floors = s.floors.Version
+	}
+	return r
+}
+
+// load is what the fleet is asked for, in its unit.
+func (s *Shield) load() Load {
+	f := &s.fleet
+	each := 1.0
+	if s.cfg.Capacity.ByCost {
+		each = 0
+		if f.Admitted > 0 {
+			each = f.Cost / f.Admitted
+		}
+	}
+	capacity := s.capacity.Value()
+	if !f.Majority() && f.Doors > 0 { // the others are there for all we know, and serve
+		capacity *= float64(len(f.Live)) / float64(f.Doors)
+	}
+	scale := 1.0
+	if s.floors != nil && s.floors.Capacity > capacity {
+		scale = capacity / s.floors.Capacity
+	}
+	l := Load{Capacity: capacity, Rest: f.Asked * each, Usual: s.usuals.rest.value}
+	for _, x := range f.Hosts {
+		d := Demand{Key: x.Key, Rate: x.Asked * s.costOf(x, each), Usual: s.usuals.Of(x.Key), Floor: s.floors.Of(x.Key) * scale, Weight: s.cfg.Weights[x.Key]}
+		l.Demands = append(l.Demands, d)
+		l.Rest -= x.Asked * each
+	}
+	l.Rest = max(l.Rest, 0)
+	return l
+}
+
+// costOf is what a request of a subdomain costs. Those refused would have cost
+// what the admitted ones did.
+func (s *Shield) costOf(x Seen, each float64) float64 {
+	if s.cfg.Capacity.ByCost && x.Admitted > 0 {
+		return x.Cost / x.Admitted
+	}
+	return each
+}
+
+// decide shares out, climbs and makes the measures.
+func (s *Shield) decide(now time.Time, l Load) []Effect {
+	s.shares = FairShare(l, s.cfg.Shares)
+	admitted := s.fleet.Admitted
+	if s.cfg.Capacity.ByCost {
+		admitted = s.fleet.Cost
+	}
+	s.capacity.Step(now, admitted, s.fleet.Trouble)
+	s.capacity.Adopt(s.fleet.Capacity)
+	out := s.weather(now)
+	if !s.pressed && len(s.held) == 0 {
+		s.usuals.Learn(now, l)
+	}
+	s.held = s.ladder.Step(now, s.sight(l))
+	s.votes = s.standingVotes()
+	measures := s.measure()
+	out = append(out, s.differences(s.measures, measures)...)
+	if !same(s.measures, measures) {
+		s.measures = measures
+		out = append(out, Enforce{Measures: measures})
+	}
+	return out
+}
+
+func (s *Shield) sight(l Load) Sight {
+	v := Sight{
+		Shares: s.shares, Majority: s.fleet.Majority(), Handshakes: s.handshakes, NeverStop: s.cfg.NeverStop,
+		Demand: make(map[Key]float64, len(l.Demands)), Evidence: make(map[Key][]member.ID, len(l.Demands)), Standing: map[Key]Rung{},
+	}
+	for _, d := range l.Demands {
+		v.Demand[d.Key] = d.Rate
+	}
+	for _, x := range s.fleet.Hosts {
+		v.Evidence[x.Key] = x.Doors
+	}
+	for _, t := range s.standing {
+		v.Standing[t.Key] = t.Rung
+	}
+	return v
+}
+
+// weather notes when pressure and overload begin and end. Pressure is over when
+// it has been below the line for a while, so that a report more or less does not
+// make news.
+func (s *Shield) weather(now time.Time) []Effect {
+	var out []Effect
+	text := fmt.Sprintf("demand is %.0f %% of the capacity of %.0f", 100*s.shares.Pressure, s.capacity.Value())
+	above := s.shares.Pressure > s.cfg.Shares.Pressure
+	switch {
+	case above:
+		s.relaxed = time.Time{}
+		if !s.pressed {
+			s.pressed = true
+			out = append(out, Note{What: PressureBegan, Text: text})
+		}
+	case s.pressed && s.relaxed.IsZero():
+		s.relaxed = now
+	case s.pressed && now.Sub(s.relaxed) >= time.Second:
+		s.pressed = false
+		out = append(out, Note{What: PressureEnded, Text: text})
+	}
+	if s.shares.Overload && !s.overloaded {
+		s.overloaded = true
+		out = append(out, Note{What: OverloadBegan, Text: text + ", and nobody in particular is to blame"})
+	}
+	if s.overloaded && !s.pressed {
+		s.overloaded = false
+		out = append(out, Note{What: OverloadEnded, Text: text})
+	}
+	return out
+}
+
+func (s *Shield) standingVotes() []Vote {
+	var out []Vote
+	for _, h := range s.held {
+		if h.Vote.Voted() && !s.cfg.Shadow {
+			out = append(out, Vote{Key: h.Key, Rung: h.Vote, Host: s.names[h.Key]})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Vote) int { return int(b.Rung) - int(a.Rung) })
+	return out[:min(len(out), MaxVotes)]
+}
+
+// forgetNames keeps those of who is seen.
+func (s *Shield) forgetNames() {
+	if len(s.names) <= mostUsuals {
+		return
+	}
+	keep := map[Key]bool{}
+	for _, k := range s.Wanted() {
+		keep[k] = true
+	}
+	for k := range s.names {
+		if !keep[k] {
+			delete(s.names, k)
+		}
+	}
+}
+
+// Fleet is what all doors see, as of the last step.
+func (s *Shield) Fleet() Fleet { return s.fleet }
+
+// Shares are those of the last step.
+func (s *Shield) Shares() Shares { return s.shares }
+
+// Capacity in units a second, 0 while it is not known.
+func (s *Shield) Capacity() float64 { return s.capacity.Value() }
+
+// Floors that are in force here; nil: none were published yet.
+func (s *Shield) Floors() *Floors { return s.floors }
+
+// Overloaded reports that the fleet is asked for too much by everybody. The door
+// then sheds the newest requests beyond what it bears, whoever they are for.
+func (s *Shield) Overloaded() bool { return s.overloaded }
+
+// Measures that are in force here.
+func (s *Shield) Measures() *Measures { return s.measures }

@@ -1,0 +1,101 @@
+package shield
+
+import (
+	"time"
+
+	"moonwatch/member"
+)
+
+// Event is what a shield is told.
+type Event interface{ event() }
+
+// Counted is what the door counted in the tick that just ended: the totals
+// since the life began, the hot subdomains, and those that Wanted named.
+type Counted struct {
+	Tick       time.Duration // how long the tick was
+	Asked      uint64        // since the life began
+	Refused    uint64
+	Cost       uint64
+	Counts     []Count
+	Subdomains int
+	Trouble    bool // the door waits for occupants, or they answer with errors
+	Handshakes bool // connections alone are trouble
+}
+
+// Heard is a report of another door; its signature was checked.
+type Heard struct{ Report Report }
+
+// Doors says which doors there are: those of the roster whose members stand
+// under no verdict, this one among them.
+type Doors struct{ Doors []member.ID }
+
+// FloorsHeard brings floors that the council's leader has published.
+type FloorsHeard struct{ Floors Floors }
+
+// Leads says whether this door's agent leads the council.
+type Leads struct{ Leading bool }
+
+// Ruled brings the throttles that stand in the ledger, whenever they change.
+type Ruled struct{ Throttles []Throttle }
+
+func (Counted) event()     {}
+func (Heard) event()       {}
+func (Doors) event()       {}
+func (FloorsHeard) event() {}
+func (Leads) event()       {}
+func (Ruled) event()       {}
+
+// Effect is what a shield wants done.
+type Effect interface{ effect() }
+
+// Say sends the report to all other doors, signed.
+type Say struct{ Report Report }
+
+// Enforce replaces the door's measures.
+type Enforce struct{ Measures *Measures }
+
+// Publish sends floors to all doors.
+type Publish struct{ Floors Floors }
+
+// Propose hands a throttle to the council.
+type Propose struct{ Throttle Throttle }
+
+// Note is something that people may want to read.
+type Note struct {
+	What  What
+	Key   Key
+	Host  string
+	Rung  Rung
+	Admit int // permille
+	Text  string
+}
+
+func (Say) effect()     {}
+func (Enforce) effect() {}
+func (Publish) effect() {}
+func (Propose) effect() {}
+func (Note) effect()    {}
+
+// What a Note is about.
+type What uint8
+
+// The kinds of notes.
+const (
+	PressureBegan What = iota
+	PressureEnded
+	OverloadBegan // asked for too much, and nobody in particular is to blame
+	OverloadEnded
+	Came    // a subdomain came onto the ladder
+	Climbed // to another rung
+	Left    // the ladder
+	Refused // a report or floors were not believed
+)
+
+var whatNames = [...]string{"pressure", "pressure-ended", "overload", "overload-ended", "held", "rung", "released", "refused"}
+
+func (w What) String() string {
+	if int(w) < len(whatNames) {
+		return whatNames[w]
+	}
+	return "unknown note"
+}
