@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -22,6 +24,13 @@ func (l *launcher) pause() time.Duration {
 	return l.timing.ReplaceAfter * 5 / 6
 }
 
+// pauseMargin is by how much a pause may last longer than meant and still be one that
+// must be forgiven, and heldTooLong what is said of one that was not.
+const (
+	pauseMargin = 200 * time.Millisecond
+	heldTooLong = "was held for too long on this busy machine to show anything"
+)
+
 // between is how long a machine goes on before the next one, or itself, stands still
 // again.
 const between = 1500 * time.Millisecond
@@ -31,14 +40,17 @@ const between = 1500 * time.Millisecond
 func (l *launcher) allStall(s *story) plot {
 	return func(ctx context.Context) error {
 		for i, v := range s.victims {
+			stopped := s.hit
 			c, err := l.child(v.Member)
 			if err == nil && i > 0 {
-				err = c.hit(syscall.SIGSTOP)
+				stopped, err = time.Now(), c.hit(syscall.SIGSTOP)
 			}
-			if err = l.endFall(ctx, c, err); err != nil {
+			if err == nil {
+				err = l.endFall(ctx, s, c, stopped)
+			}
+			if err != nil {
 				return fmt.Errorf("pause %s: %w", v.Member, err)
 			}
-			l.say("%s stood still for %v and goes on", v.Member, l.pause())
 		}
 		return nil
 	}
@@ -59,10 +71,14 @@ func (l *launcher) comesAndGoes(s *story) plot {
 			return err
 		}
 		for i := range falls {
+			stopped := s.hit
 			if i > 0 {
-				err = c.hit(syscall.SIGSTOP)
+				stopped, err = time.Now(), c.hit(syscall.SIGSTOP)
 			}
-			if err = l.endFall(ctx, c, err); err != nil {
+			if err == nil {
+				err = l.endFall(ctx, s, c, stopped)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -84,7 +100,11 @@ func (l *launcher) comesAndGoes(s *story) plot {
 			return err
 		}
 		for range 2 {
-			if err := l.endFall(ctx, c, c.hit(syscall.SIGSTOP)); err != nil {
+			stopped := time.Now()
+			if err := c.hit(syscall.SIGSTOP); err != nil {
+				return err
+			}
+			if err := l.endFall(ctx, s, c, stopped); err != nil {
 				return err
 			}
 		}
@@ -92,18 +112,28 @@ func (l *launcher) comesAndGoes(s *story) plot {
 	}
 }
 
-// endFall lets a member that has been stopped go on after a pause.
-func (l *launcher) endFall(ctx context.Context, c *child, err error) error {
-	if err == nil {
-		err = wait(ctx, l.pause())
+// endFall lets a member that was stopped go on after a pause, and notes how long it
+// has really stood still: until its agent answers. On a busy machine that is longer
+// than what was meant.
+func (l *launcher) endFall(ctx context.Context, s *story, c *child, stopped time.Time) error {
+	if err := wait(ctx, l.pause()-time.Since(stopped)); err != nil {
+		return err
 	}
-	if err == nil {
-		err = c.hit(syscall.SIGCONT)
+	if err := c.hit(syscall.SIGCONT); err != nil {
+		return err
 	}
-	if err == nil {
-		err = wait(ctx, between)
+	client := &http.Client{Timeout: between, Transport: &http.Transport{DisableKeepAlives: true}}
+	_, answer := askPage(ctx, client, netip.AddrPortFrom(c.Addr, portHTTP))
+	held := time.Since(stopped)
+	l.mu.Lock()
+	s.longest = max(s.longest, held)
+	l.mu.Unlock()
+	if answer != nil {
+		l.say("%s was to stand still for %v, and does not answer after %.1f s: %v", c.Name, l.pause(), held.Seconds(), answer)
+	} else {
+		l.say("%s stood still for %.1f s and goes on", c.Name, held.Seconds())
 	}
-	return err
+	return wait(ctx, between)
 }
 
 func (l *launcher) replaced(s *story) int {

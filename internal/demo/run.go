@@ -154,6 +154,9 @@ func (o *Options) once(ctx context.Context, deadline time.Time) (exit int, err e
 	}
 	s, lack, err := l.onceUp(ctx, o.Fault, deadline)
 	keep := l.explain(ctx, lack, err)
+	if s != nil && s.longest > l.pause()+pauseMargin {
+		l.say("a pause of %v "+heldTooLong+": %.1f s", l.pause(), s.longest.Seconds())
+	}
 	var t tally
 	if l.load != nil {
 		t = l.load.end()

@@ -33,6 +33,7 @@ type story struct {
 	verdict   *found
 	condemned member.ID     // the first victim under a down verdict, "": none
 	played    time.Duration // all that the story consists of was done, 0: not yet
+	longest   time.Duration // that a member was made to stand still, 0: none was
 	accused   time.Duration // of the first victim, 0: nobody
 	drained   time.Duration // all slots that the fault takes
 	served    map[member.SlotID]time.Duration
