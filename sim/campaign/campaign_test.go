@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 // part is what stands in a plan for an actor.
 type part struct {
 	Seed    uint64
-	Do      string // "crash", "hang", "refuse", "exit", "killed", "killed once", or an outcome
+	Do      string // "crash", "hang", "spin", "slow", "refuse", "exit", "killed", "killed once", or an outcome
 	Wait    time.Duration
 	Process string // file to write the process id to
 
@@ -61,7 +61,9 @@ func act(t Task) (*scenario.Result, error) {
 			return nil, err
 		}
 	}
-	time.Sleep(p.Wait)
+	if p.Do != "slow" {
+		time.Sleep(p.Wait)
+	}
 	r := &scenario.Result{
 		Scenario: "play", Seed: p.Seed, Outcome: scenario.Ok, Members: 7, Verdicts: 1, Events: 1000,
 		DetectMS: []int64{int64(p.Seed) * 10}, Virtual: time.Minute, Trace: fmt.Sprintf("%016x", p.Seed*77),
@@ -72,6 +74,12 @@ func act(t Task) (*scenario.Result, error) {
 		panic("planted")
 	case "hang":
 		time.Sleep(time.Hour)
+	case "spin":
+		work(time.Hour)
+	case "slow": // a third of a processor
+		for end := time.Now().Add(p.Wait); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+			work(100 * time.Millisecond)
+		}
 	case "killed once":
 		if p.again {
 			break
@@ -89,6 +97,11 @@ func act(t Task) (*scenario.Result, error) {
 		r.Outcome, r.Promise, r.Broken, r.BrokenMS = scenario.Outcome(p.Do), "promise 4", "a spare in two slots", 61200
 	}
 	return r, nil
+}
+
+func work(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); { //nolint:revive // it is to take a processor
+	}
 }
 
 // play is a campaign of actors; parts says what single seeds do.
@@ -181,10 +194,24 @@ func TestAWorkerThatCrashesCostsOneSeedAndIsNamed(t *testing.T) {
 }
 
 func TestAWorkerThatHangsIsEndedAndNamed(t *testing.T) {
-	cfg := play(t, 4, map[uint64]part{2: {Do: "hang"}})
+	cfg := play(t, 4, map[uint64]part{2: {Do: "hang"}, 3: {Do: "spin"}})
 	cfg.Crew.Patience = 2 * time.Second
 	s := run(t, cfg)
-	if s.Seeds != 4 || s.Broken != 1 || *s.FirstBroken != 2 || !strings.Contains(s.Failures[0].Broken, "hung: no answer within 2s") {
+	if s.Seeds != 4 || s.Broken != 2 {
+		t.Fatalf("%+v", s)
+	}
+	for i, want := range []string{"hung: no answer within 2s, and no work was done in them", "hung: no answer after 2s of work"} {
+		if f := s.Failures[i]; f.Broken != want {
+			t.Errorf("%+v, want %q", f, want)
+		}
+	}
+}
+
+// As on a machine that does other work: it takes long, and it does not hang.
+func TestAWorkerThatIsGivenNoProcessorIsWaitedFor(t *testing.T) {
+	cfg := play(t, 3, map[uint64]part{2: {Do: "slow", Wait: 5 * time.Second}})
+	cfg.Crew.Patience = 2 * time.Second
+	if s := run(t, cfg); s.Seeds != 3 || s.Broken != 0 {
 		t.Fatalf("%+v", s)
 	}
 }

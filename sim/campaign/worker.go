@@ -19,7 +19,7 @@ type Crew struct {
 	Command  []string      // the program that calls Serve, and its arguments
 	Env      []string      // added to the environment of this process
 	Workers  int           // at once, at least 1
-	Patience time.Duration // a worker without an answer for so long hangs; 0: wait for ever
+	Patience time.Duration // a worker that worked, or stood still, for so long hangs; 0: wait for ever
 }
 
 // Crash is the error of a plan that has no result: its worker ended, or hung and
@@ -82,29 +82,36 @@ func (w *worker) once(ctx context.Context, t Task) (Answer, error) {
 	written.Go(func() { _ = json.NewEncoder(c.in).Encode(t) }) // if it fails, the answer fails too
 	var late <-chan time.Time
 	if w.crew.Patience > 0 {
-		timer := time.NewTimer(w.crew.Patience)
-		defer timer.Stop()
-		late = timer.C
+		tick := time.NewTicker(w.crew.Patience)
+		defer tick.Stop()
+		late = tick.C
 	}
-	select {
-	case a, ok := <-c.answers:
-		switch {
-		case !ok:
-			return Answer{}, w.bury("")
-		case a.Seed != t.Seed:
-			return Answer{}, w.end(fmt.Sprintf("answered for seed %d", a.Seed))
-		case a.Result == nil:
-			return Answer{}, &Crash{How: "refused: " + a.Error}
+	patience := c.patience(w.crew.Patience)
+	for {
+		select {
+		case a, ok := <-c.answers:
+			switch {
+			case !ok:
+				return Answer{}, w.bury("")
+			case a.Seed != t.Seed:
+				return Answer{}, w.end(fmt.Sprintf("answered for seed %d", a.Seed))
+			case a.Result == nil:
+				return Answer{}, &Crash{How: "refused: " + a.Error}
+			}
+			return a, nil
+		case <-late:
+			how := patience.lost()
+			if how == "" {
+				continue
+			}
+			_ = c.cmd.Process.Signal(syscall.SIGQUIT) // Go's runtime tells where it is
+			dead := time.AfterFunc(lastWords, func() { _ = c.cmd.Process.Kill() })
+			defer dead.Stop()
+			return Answer{}, w.bury(how)
+		case <-ctx.Done():
+			_ = w.end("")
+			return Answer{}, ctx.Err()
 		}
-		return a, nil
-	case <-late:
-		_ = c.cmd.Process.Signal(syscall.SIGQUIT) // Go's runtime tells where it is
-		dead := time.AfterFunc(lastWords, func() { _ = c.cmd.Process.Kill() })
-		defer dead.Stop()
-		return Answer{}, w.bury(fmt.Sprintf("hung: no answer within %v", w.crew.Patience))
-	case <-ctx.Done():
-		_ = w.end("")
-		return Answer{}, ctx.Err()
 	}
 }
 
