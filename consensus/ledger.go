@@ -86,6 +86,9 @@ type state struct {
 	Operators map[string]int         `json:"operators,omitempty"`
 	Seats     *Seats                 `json:"seats,omitempty"` // never changed in place
 	Disks     map[member.ID]Disk     `json:"disks,omitempty"`
+
+	Refounding  *Refounding `json:"refounding,omitempty"` // the last one, never changed in place
+	RefoundedAs uint64      `json:"refounded_as,omitempty"`
 }
 
 // rememberedCommands is how many command ids a ledger remembers: a command is
@@ -217,6 +220,10 @@ func (l *Ledger) check(f Fact) error {
 		if err := l.checkDisk(f); err != nil {
 			return err
 		}
+	case KindRefound:
+		if err := l.checkRefound(f); err != nil {
+			return err
+		}
 	default:
 		known = false
 	}
@@ -294,11 +301,9 @@ func (l *Ledger) applyOwn(f Fact) {
 		l.s.Seats = l.s.Seats.after(f, r)
 	case KindDisk:
 		d, _ := decode[Disk](f)
-		l.s.Disks = maps.Clone(l.s.Disks)
-		if l.s.Disks == nil {
-			l.s.Disks = map[member.ID]Disk{}
-		}
-		l.s.Disks[f.Command.Proposer] = Disk{ID: d.ID, Since: f.Time}
+		l.noteDisk(f.Command.Proposer, Disk{ID: d.ID, Since: f.Time})
+	case KindRefound:
+		l.applyRefound(f)
 	}
 }
 

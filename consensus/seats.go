@@ -3,6 +3,7 @@ package consensus
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -262,6 +263,15 @@ func (l *Ledger) checkDisk(f Fact) error {
 		return fmt.Errorf("disk of %s: known", f.Command.Proposer)
 	}
 	return nil
+}
+
+// noteDisk remembers the disk of a member.
+func (l *Ledger) noteDisk(id member.ID, d Disk) {
+	l.s.Disks = maps.Clone(l.s.Disks)
+	if l.s.Disks == nil {
+		l.s.Disks = map[member.ID]Disk{}
+	}
+	l.s.Disks[id] = d
 }
 
 // emptied reports that a member has come back with another disk than its seat's.

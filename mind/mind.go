@@ -135,6 +135,8 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		if m.council == nil || m.overhear(nil, ev.Snapshot) {
 			m.replaceLedger(ev.Snapshot)
 		}
+	case RefoundingHeard:
+		m.superseded(ev.Refounding)
 	case QuorumHeard:
 		if m.council == nil {
 			m.quorumAt = now

@@ -82,6 +82,19 @@ func (m *Mind) rise() {
 	m.council, m.aside = nil, nil
 }
 
+// superseded gives way to a council that two operators have founded anew: whoever sits
+// in the old one leaves it at once and follows, if its ledger can. One that went
+// another way must not decide any more, and is left as it is for people to look at.
+func (m *Mind) superseded(r consensus.Refounding) {
+	_, anew, err := m.ledger.Superseded(r)
+	switch {
+	case err != nil:
+		m.fail(err)
+	case anew && m.council != nil:
+		m.rise()
+	}
+}
+
 // Listens reports that this agent wants to be fed: it has no seat in the council, or
 // it hears no leader there. Then others may know that its seat is gone, which nobody
 // in the council tells it.

@@ -64,6 +64,10 @@ type DiskDone struct{ Seq uint64 }
 // FactsFed brings facts from the feed, in order.
 type FactsFed struct{ Facts []consensus.Fact }
 
+// RefoundingHeard brings the word that the council was founded anew. It may be anybody's:
+// two operators' signatures are in it.
+type RefoundingHeard struct{ Refounding consensus.Refounding }
+
 // LedgerFed brings a whole ledger from the feed: this agent was too far
 // behind.
 type LedgerFed struct{ Snapshot []byte }
@@ -139,16 +143,18 @@ func (RaftCame) isEvent()      {}
 func (DiskDone) isEvent()      {}
 func (FactsFed) isEvent()      {}
 func (LedgerFed) isEvent()     {}
-func (QuorumHeard) isEvent()   {}
-func (Submitted) isEvent()     {}
-func (StepEnded) isEvent()     {}
-func (HoldCame) isEvent()      {}
-func (DoorTold) isEvent()      {}
-func (DoorHeard) isEvent()     {}
-func (RenewalCame) isEvent()   {}
-func (GrantCame) isEvent()     {}
-func (EnforcerTold) isEvent()  {}
-func (SlotLapsed) isEvent()    {}
+
+func (RefoundingHeard) isEvent() {}
+func (QuorumHeard) isEvent()     {}
+func (Submitted) isEvent()       {}
+func (StepEnded) isEvent()       {}
+func (HoldCame) isEvent()        {}
+func (DoorTold) isEvent()        {}
+func (DoorHeard) isEvent()       {}
+func (RenewalCame) isEvent()     {}
+func (GrantCame) isEvent()       {}
+func (EnforcerTold) isEvent()    {}
+func (SlotLapsed) isEvent()      {}
 
 // Effect is what a Mind wants done. The set is closed. Effects of one Step are
 // carried out in order.

@@ -86,8 +86,20 @@ func (c *checker) kept() {
 }
 
 // forgettable reports that the councillors without a fact that n of them have on
-// disk could elect a leader. Those whose disk was emptied vote no more, so a
-// fact may be on fewer than most disks and safe all the same.
+// disk could elect a leader. Those whose disk was emptied vote no more, and those
+// that were seated by a refounding do not vote before they have heard of it, so a fact
+// may be on fewer than most disks and safe all the same.
 func (c *checker) forgettable(n, all int) bool {
-	return 2*(all-len(c.w.forgotten())-n) > all
+	return 2*(all-len(c.w.forgotten())-c.w.untaken()-n) > all
+}
+
+// untaken counts the seats of a refounding of which their members do not know yet.
+func (w *World) untaken() int {
+	n := 0
+	for _, s := range w.seats().Voters {
+		if w.refounded > 0 && !w.holds(s) && !w.assumptions.emptied[s.ID] {
+			n++
+		}
+	}
+	return n
 }

@@ -40,7 +40,8 @@ type checker struct {
 	stood   map[string]uint64           // commands, by id: their fact
 	unheard map[member.ID]time.Duration // since when nothing of the council comes to an agent
 
-	before []consensus.Seat // the voters before the last change of the council
+	before   []consensus.Seat // the voters before the last change of the council
+	byPeople bool             // operators write facts to a disk now: those of a refounding, and what it takes for agreed
 
 	counts    Counts
 	acted     time.Duration // when a case's step last began
@@ -113,7 +114,7 @@ func (c *checker) applied(m *machine, f consensus.Fact) {
 	c.once(f)
 	old := c.w.seats()
 	g, _, err := c.fold.Follow(f)
-	if c.fold.Seats().Changed != old.Changed {
+	if c.fold.Seats().Changed != old.Changed && !c.byPeople {
 		c.seated(f, old)
 	}
 	c.look(ruleAudit)
@@ -136,8 +137,8 @@ func (c *checker) applied(m *machine, f consensus.Fact) {
 // for agreed, a majority of the councillors' disks has it, and most councillors
 // could have been asked within the last while.
 func (c *checker) agreed(f consensus.Fact) {
-	if f.Command.Kind == consensus.KindGenesis {
-		return // every founder writes it for itself
+	if f.Command.Kind == consensus.KindGenesis || c.byPeople {
+		return // nobody votes on these: founders and operators write them
 	}
 	c.look(ruleMinority)
 	if enough, n, all := c.w.most(func(s consensus.Seat) bool { return c.w.hasFact(s, f) }); !enough && !c.agreedBefore(f) {

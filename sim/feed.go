@@ -14,6 +14,7 @@ type feed struct {
 	upstream  member.ID
 	turn      int
 	listening mind.Listening
+	anew      []member.ID   // who is said to sit in a new council
 	asOf      time.Duration // when the last word about the council was spoken, at its source
 }
 
@@ -42,6 +43,7 @@ func (m *machine) follow(life uint64) {
 	if m.life != life || m.mind == nil {
 		return
 	}
+	m.hears()
 	if m.up() && m.mind.Listens() {
 		m.ask()
 	}
@@ -66,7 +68,7 @@ func (m *machine) ask() {
 // knows none: those are the addresses in its file.
 func (m *machine) feeders() []member.ID {
 	ids := slices.Clone(m.mind.Ledger().Councillors())
-	for _, id := range m.w.cfg.Council {
+	for _, id := range slices.Concat(m.feed.anew, m.w.cfg.Council) {
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -86,6 +88,10 @@ const staleQuorum = 2 * time.Second
 // feedTo sends a follower what it lacks, and the heartbeat.
 func (m *machine) feedTo(x *machine) {
 	if !m.up() || !x.up() || !x.reaches(m) {
+		return
+	}
+	if m.mind.Ledger().Refounded() < x.mind.Ledger().Refounded() {
+		x.listenTo("") // of before the council was founded anew
 		return
 	}
 	head := x.mind.Ledger().Head()

@@ -158,6 +158,7 @@ var kinds = []KindRule{
 
 	{OrderDrain, "people take the traffic of these occupants away; mend gives it back", fields(FieldWhom), nil, true, Range{}},
 	{OrderSwitchover, "people move the slots of these occupants to spares", fields(FieldWhom), nil, false, Range{}},
+	{OrderRefound, "two operators found a new council from what these have on their disks, with their agents stopped", fields(FieldWhom), nil, false, Range{}},
 
 	{Flood, "share times as many requests come for host", fields(FieldHost, FieldShare), nil, true, aFactor},
 }

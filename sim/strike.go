@@ -86,6 +86,8 @@ func (w *World) begin(f Fault) {
 		w.orderDrain(f, false)
 	case OrderSwitchover:
 		w.orderSwitchover(f)
+	case OrderRefound:
+		w.orderRefound(f)
 	default:
 		for _, m := range w.those(f.Whom) {
 			m.struck(f, length)

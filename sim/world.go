@@ -67,6 +67,7 @@ type World struct {
 	doors       []*door
 	proxies     proxies
 	folds       *consensus.Folds // what all agents fold, once
+	refounded   uint64           // how often people founded a new council
 	checker     *checker
 	rare        rare
 	assumptions assumptions

@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"moonwatch/consensus"
@@ -106,4 +107,20 @@ func reformLine(r consensus.Reform) string {
 	default:
 		return fmt.Sprintf("council: %s", r.Do)
 	}
+}
+
+func refoundLine(r consensus.Refounding) string {
+	p, err := r.Read()
+	if err != nil {
+		return "council: founded anew, by a plan that is not understood"
+	}
+	by := "people"
+	if len(r.Warrants) == 2 {
+		by = r.Warrants[0].Operator + " and " + r.Warrants[1].Operator
+	}
+	var ids []string
+	for _, s := range p.Council {
+		ids = append(ids, string(s.Member))
+	}
+	return fmt.Sprintf("council: founded anew by %s, from the ledger of %s: %s", by, p.Bearer, strings.Join(ids, ", "))
 }

@@ -76,6 +76,8 @@ func lineOf(f consensus.Fact) (string, error) {
 		return fmt.Sprintf("%s may sit in the council", f.Command.Proposer), nil
 	case consensus.KindCouncil:
 		return worded(f, reformLine)
+	case consensus.KindRefound:
+		return worded(f, refoundLine)
 	default:
 		return fmt.Sprintf("fact of kind %s, which this agent does not know", f.Command.Kind), nil
 	}

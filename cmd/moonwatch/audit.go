@@ -316,7 +316,7 @@ two fit together by the hash in the title.`,
 func newFile(path string) (io.Writer, func(error) error, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, nil, fmt.Errorf("export: %w", err)
+		return nil, nil, fmt.Errorf("write: %w", err)
 	}
 	return f, func(err error) error {
 		err = errors.Join(err, f.Sync(), f.Close())

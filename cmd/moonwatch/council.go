@@ -26,6 +26,7 @@ than 2 s, 4 the agent hears of no council quorum.`,
 		Example: "  moonwatch council\n  moonwatch council -o json | jq '.seats[] | select(.lost)'",
 		Args:    exactly(),
 	}
+	c.AddCommand(a.recoverCommand())
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return r.council(c.Context())

@@ -169,3 +169,23 @@ func TestConfigCheckPrintsEveryMistakeWithItsPlace(t *testing.T) {
 	call(t, "config", "check", "agent.yaml", "shop.yaml").wants(t, exitError,
 		"agent.yaml:1:1: unknown key gatewy, did you mean gateway?", "agent.yaml:2:7: bind", "shop.yaml:2:15: unknown key members.a.failure_domian")
 }
+
+func TestAFurtherOperatorIsGrantedByTheCA(t *testing.T) {
+	t.Chdir(t.TempDir())
+	call(t, "init", "--dir", ".", "--cluster", "shop", "--name", "web-1", "--address", "10.0.0.1").wants(t, exitOK, "")
+	call(t, "operator", "grant", "bob").wants(t, exitOK, "bob.key: signs commands of bob in cluster shop")
+	key, err := pki.LoadOperatorKey("bob.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := pki.LoadCA("ca.crt", "ca.key", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ed25519.Verify(ca.PublicKey(), consensus.GrantText("shop", "bob", key.PublicKey()), key.Grant) {
+		t.Error("the grant is not the CA's")
+	}
+	call(t, "operator", "grant", "bob").wants(t, exitError, "bob.key")
+	call(t, "operator", "grant", "Bob").wants(t, exitUsage, "want only a-z")
+	call(t, "operator", "grant", "eve", "--ca-key", "nowhere").wants(t, exitError, "--ca-key")
+}

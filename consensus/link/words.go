@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -47,6 +48,8 @@ type Status struct {
 	Term   uint64        `json:"term,omitempty"`
 	Quorum bool          `json:"quorum,omitempty"` // the council had its quorum when the sender last heard of it
 	Age    time.Duration `json:"age_ns"`           // how long ago that was
+
+	Refounded uint64 `json:"refounded,omitempty"` // how often its council was founded anew
 }
 
 // Batch is one message of a feed. One without snapshot and facts is a
@@ -77,6 +80,10 @@ type Hello struct {
 	// the nonces that a founding councillor saw when it founded.
 	Nonce   string               `json:"nonce,omitempty"`
 	Founded map[member.ID]string `json:"founded,omitempty"`
+
+	// Refounding is the last one of the sender's ledger, for those of an older
+	// council: it proves itself.
+	Refounding json.RawMessage `json:"refounding,omitempty"`
 }
 
 // What can go wrong, as far as a caller decides by it.

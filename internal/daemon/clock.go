@@ -29,13 +29,14 @@ func (d *Daemon) watchClock(ctx context.Context) error {
 	tick := time.NewTimer(clockFirst)
 	defer tick.Stop()
 	warned := false
-	for {
+	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 			tick.Reset(clockEvery)
 		}
+		d.askAnother(ctx, turn)
 		ahead, ok := d.measureClock(ctx)
 		if !ok {
 			continue
@@ -73,6 +74,7 @@ func (d *Daemon) measureClock(ctx context.Context) (ahead time.Duration, ok bool
 		h, _, err := d.link.Ask(ask, addr)
 		took := time.Since(began)
 		cancel()
+		d.hearRefounding(ctx, h)
 		if err != nil || h.Now.IsZero() || took > 500*time.Millisecond {
 			continue
 		}

@@ -132,7 +132,9 @@ type Daemon struct {
 	founding    atomic.Pointer[string] // what the founding waits for, for the page
 	duty        atomic.Pointer[duty]   // what this member should be serving
 	fleet       atomic.Pointer[fleetInForce]
-	sitting     atomic.Pointer[[]member.ID] // the councillors, as the ledger has them
+	sitting     atomic.Pointer[[]member.ID]           // the councillors, as the ledger has them
+	refounding  atomic.Pointer[consensus.Refounding]  // the last one of the ledger, nil: none
+	anew        atomic.Pointer[consensus.RefoundPlan] // what somebody said of a later one
 	seating     atomic.Pointer[[]status.Seat]
 	warmth      atomic.Pointer[map[member.ID]uint64] // how far the seats' logs are; nil: this agent does not lead
 	listens     atomic.Bool                          // this agent wants to be fed

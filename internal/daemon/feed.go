@@ -76,6 +76,13 @@ func (f *feed) quorum(at time.Time) {
 	f.quorumAt = at
 }
 
+// refounded notes how often the council was founded anew, as this ledger has it.
+func (f *feed) refounded(n uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status.Refounded = n
+}
+
 func (f *feed) found(nonces map[member.ID]string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -35,6 +35,7 @@ type fleet struct {
 	addrs   map[member.ID]netip.Addr
 	agents  map[member.ID]*Daemon
 	stops   map[member.ID]func() error
+	over    map[member.ID]chan struct{} // closed when a member's agent has ended
 	web     map[member.ID]*http.Server
 	port    int
 	council []member.ID
@@ -48,7 +49,7 @@ func newFleet(t *testing.T, names []member.ID, adjust ...func(*fleet)) *fleet {
 	t.Helper()
 	f := &fleet{
 		t: t, dir: t.TempDir(), names: names, addrs: map[member.ID]netip.Addr{}, agents: map[member.ID]*Daemon{},
-		stops: map[member.ID]func() error{}, web: map[member.ID]*http.Server{}, council: names[:3],
+		stops: map[member.ID]func() error{}, over: map[member.ID]chan struct{}{}, web: map[member.ID]*http.Server{}, council: names[:3],
 	}
 	must := func(err error) {
 		if err != nil {
@@ -155,9 +156,12 @@ func (f *fleet) start(n member.ID) {
 		f.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx) }()
-	f.agents[n] = d
+	done, over := make(chan error, 1), make(chan struct{})
+	go func() {
+		done <- d.Run(ctx)
+		close(over)
+	}()
+	f.agents[n], f.over[n] = d, over
 	f.stops[n] = func() error { cancel(); return <-done }
 }
 
@@ -172,6 +176,12 @@ func (f *fleet) stop(n member.ID) {
 
 func (f *fleet) apply(fl member.Fleet) {
 	f.t.Helper()
+	f.applyAt(f.names[len(f.names)-1], fl)
+}
+
+// applyAt hands a fleet in at one member's agent.
+func (f *fleet) applyAt(n member.ID, fl member.Fleet) {
+	f.t.Helper()
 	c, err := consensus.NewCommand(consensus.KindFleet, fmt.Sprintf("fleet/%d", rand.Uint64()), "operator", time.Now(), fl)
 	if err != nil {
 		f.t.Fatal(err)
@@ -183,7 +193,7 @@ func (f *fleet) apply(fl member.Fleet) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := f.agents[f.names[len(f.names)-1]].Submit(ctx, b); err != nil {
+	if err := f.agents[n].Submit(ctx, b); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -65,12 +65,17 @@ func (d *Daemon) feeders() []member.ID {
 	return others
 }
 
-// councillors are those of the ledger, and those of this agent's file: a ledger that is
-// far behind may name none that is left.
+// councillors are those of the ledger, those of a new council of which this agent has
+// heard, and those of its file: a ledger that is far behind may name none that is left.
 func (d *Daemon) councillors() []member.ID {
 	var all []member.ID
 	if p := d.sitting.Load(); p != nil {
 		all = append(all, *p...)
+	}
+	if p := d.anew.Load(); p != nil {
+		for _, s := range p.Council {
+			all = append(all, s.Member)
+		}
 	}
 	return append(all, d.cfg.Agent.ExpectCouncillors...)
 }
@@ -80,6 +85,8 @@ func (d *Daemon) councillors() []member.ID {
 func (d *Daemon) noteSeats() {
 	ids := d.mind.Ledger().Councillors()
 	d.sitting.Store(&ids)
+	d.refounding.Store(d.mind.Ledger().Refounding())
+	d.feed.refounded(d.mind.Ledger().Refounded())
 	seats := status.SeatsOf(d.mind.Ledger())
 	d.seating.Store(&seats)
 	d.listens.Store(d.mind.Listens())
@@ -88,11 +95,15 @@ func (d *Daemon) noteSeats() {
 var (
 	errGap  = errors.New("the feed has a gap")
 	errSeat = errors.New("this agent sits in the council and hears it there")
+	errOld  = errors.New("its ledger is of before the council was founded anew")
 	errMute = errors.New("the feed does not speak of a quorum, the next one may")
 )
 
 // fed hands one batch to the loop. An error ends this feed.
 func (d *Daemon) fed(ctx context.Context, peer member.ID, b link.Batch, l *mind.Listening) error {
+	if b.Status.Refounded < d.feed.Status().Refounded {
+		return errOld
+	}
 	if len(b.Snapshot) > 0 {
 		d.tell(ctx, mind.LedgerFed{Snapshot: b.Snapshot})
 	}

@@ -241,6 +241,9 @@ func (d *Daemon) ask(ctx context.Context, x gossip.Peer) {
 		d.log.Debug("peer not met", zap.String("member", string(x.Name)), zap.Error(err))
 		return
 	}
+	if !d.hearRefounding(ctx, hello) {
+		return
+	}
 	p := &d.peers
 	p.mu.Lock()
 	defer p.mu.Unlock()

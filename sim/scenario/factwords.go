@@ -33,7 +33,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.tell(e)
 	case f.Command.Kind == consensus.KindVerdict:
 		t.verdict(f.Index, payload[consensus.Verdict](f))
-	case f.Command.Kind == consensus.KindDisk, f.Command.Kind == consensus.KindCouncil:
+	case f.Command.Kind == consensus.KindDisk, f.Command.Kind == consensus.KindCouncil, f.Command.Kind == consensus.KindRefound:
 		e.Lane, e.Text = LaneCouncil, status.Line(*f)
 		t.tell(e)
 	case f.Command.Kind == failover.KindCaseOpened:

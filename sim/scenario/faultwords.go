@@ -63,6 +63,7 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.OrderMaintenance: {"people begin to work at {whom}", "the work at {whom} is done"},
 	sim.OrderDrain:       {"people drain {whom}", "people give {whom} its traffic back"},
 	sim.OrderSwitchover:  {"people move the slot of {whom}", ""},
+	sim.OrderRefound:     {"two operators found a new council from the disks of {whom}", ""},
 	sim.OrderDryRun:      {"people want only to know what would be done with {whom}", "the dry run of {whom} ends"},
 
 	sim.Flood: {"{host}: {times} as many requests come", "{host}: as many requests come as before"},
