@@ -4,7 +4,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/serf/serf"
@@ -22,9 +24,9 @@ const (
 
 	// While others hold our name at an earlier address, nobody gossips to the
 	// present one, so that we must go and ask: once a second until three
-	// members in a row know us here, and no longer than it takes the engine to
-	// give up the earlier address without a second witness (24 s). Later the
-	// routine exchange of state does it.
+	// members, or all if there are fewer, know us here, and no longer than it
+	// takes the engine to give up the earlier address without a second witness
+	// (24 s). Later the routine exchange of state does it.
 	reclaimEvery  = time.Second
 	reclaimTries  = 30
 	reclaimEnough = 3
@@ -81,7 +83,8 @@ type claims struct {
 	at        netip.AddrPort
 	known     *whereabouts
 	made      chan Conflict
-	confirmed chan struct{} // somebody knows us by our name, here
+	held      chan struct{} // somebody holds our name at another address, living or not
+	confirmed atomic.Uint64 // how often somebody was heard to know us by our name, here
 }
 
 // NotifyMerge implements serf.MergeDelegate. The engine calls it with its
@@ -89,12 +92,19 @@ type claims struct {
 // which hold the dead too, before it merges a state.
 func (c *claims) NotifyMerge(members []*serf.Member) error {
 	if len(members) != 1 {
+		// Who suspects our former address, or has buried it, claims nothing, so this
+		// list is all that tells of it.
+		for _, m := range members {
+			if m.Name == c.self && peerAddr(m.Addr, m.Port) != c.at {
+				notify(c.held)
+			}
+		}
 		return nil
 	}
 	m := members[0]
 	at := peerAddr(m.Addr, m.Port)
 	if m.Name == c.self && at == c.at {
-		notify(c.confirmed)
+		c.confirmed.Add(1)
 		return nil
 	}
 	if !c.known.elsewhere(m.Name, at) {
@@ -115,18 +125,22 @@ func (g *Gossip) arbitrate() {
 		at   netip.AddrPort
 	}
 	told := make(map[claim]time.Time)
-	own := reclaim{timer: time.NewTimer(0)}
+	own := reclaim{timer: time.NewTimer(0), knowUs: make(map[netip.AddrPort]bool)}
+	answers := make(chan answer)
 	<-own.timer.C
 	defer own.timer.Stop()
 	for {
 		select {
 		case <-g.done:
 			return
-		case <-g.claims.confirmed:
-			own.confirmed++
+		case <-g.claims.held:
+			own.start()
+		case a := <-answers:
+			own.heard(a)
 		case <-own.timer.C:
-			g.rejoinSomebody()
-			own.again()
+			if to, ok := own.next(g.aliveAt()); ok {
+				g.rejoin(to, answers)
+			}
 		case c := <-g.claims.made:
 			var alive bool
 			if c.Known, alive = g.knownAt(c.Name); !alive || c.Known == c.Claimed {
@@ -150,27 +164,49 @@ func (g *Gossip) arbitrate() {
 // one: after reclaimTries there is another agent with our name, and asking
 // more often does not change that.
 type reclaim struct {
-	timer     *time.Timer
-	running   bool
-	tries     int
-	confirmed int // in a row
+	timer   *time.Timer
+	running bool
+	tries   int
+	knowUs  map[netip.AddrPort]bool // asked since the last contradiction: they know us here
+}
+
+// answer is what a member that was asked turned out to know.
+type answer struct {
+	by    netip.AddrPort
+	knows bool // our name at our address
 }
 
 func (r *reclaim) start() {
-	r.confirmed = 0
+	clear(r.knowUs)
 	if !r.running && r.tries < reclaimTries {
 		r.running = true
 		r.timer.Reset(reclaimEvery)
 	}
 }
 
-func (r *reclaim) again() {
+// heard counts members and not words: one that knows us repeats it many times,
+// while the next one still suspects the former address. Silence is no success:
+// whoever suspects that address claims nothing, but does not know the present one
+// either.
+func (r *reclaim) heard(a answer) {
+	if a.knows {
+		r.knowUs[a.by] = true
+	}
+}
+
+// next is whom to ask now: one of the others that is not known to know us here.
+// It ends the effort when enough are.
+func (r *reclaim) next(others []netip.AddrPort) (to netip.AddrPort, ok bool) {
 	r.tries++
-	// Silence is no success: while the former address is suspected, nobody
-	// claims it, but nobody knows the present one either.
-	if r.running = r.confirmed < reclaimEnough && r.tries < reclaimTries; r.running {
+	left := slices.DeleteFunc(others, func(o netip.AddrPort) bool { return r.knowUs[o] })
+	enough := len(r.knowUs) >= reclaimEnough || len(r.knowUs) > 0 && len(left) == 0
+	if r.running = !enough && r.tries < reclaimTries; r.running {
 		r.timer.Reset(reclaimEvery)
 	}
+	if enough || len(left) == 0 {
+		return netip.AddrPort{}, false
+	}
+	return left[rand.IntN(len(left))], true
 }
 
 func (g *Gossip) tell(c Conflict) {
@@ -196,17 +232,18 @@ func (g *Gossip) knownAt(name member.ID) (netip.AddrPort, bool) {
 	return netip.AddrPort{}, false
 }
 
-// rejoinSomebody exchanges state with one living member. If that one still
-// holds our name elsewhere, it says so, and arbitrate tries again.
-func (g *Gossip) rejoinSomebody() {
-	others := g.aliveAt()
-	if len(others) == 0 {
-		return
-	}
-	to := others[rand.IntN(len(others))].String()
+// rejoin exchanges state with one living member. If that one still holds our name
+// elsewhere, it says so, and arbitrate tries again.
+func (g *Gossip) rejoin(to netip.AddrPort, answers chan<- answer) {
 	g.inBackground(func() {
-		if _, err := g.engine.Join([]string{to}, true); err != nil {
-			g.log.Debug("name not claimed back yet", zap.String("asked", to), zap.Error(err))
+		before := g.claims.confirmed.Load()
+		_, err := g.engine.Join([]string{to.String()}, true) // it returns when their state is merged
+		if err != nil {
+			g.log.Debug("name not claimed back yet", zap.Stringer("asked", to), zap.Error(err))
+		}
+		select {
+		case answers <- answer{by: to, knows: err == nil && g.claims.confirmed.Load() > before}:
+		case <-g.done:
 		}
 	})
 }

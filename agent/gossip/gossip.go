@@ -116,7 +116,7 @@ func open(c Config) (*Gossip, error) {
 	}
 	g.claims = &claims{
 		self: string(c.Name), at: g.addr, known: known,
-		made: make(chan Conflict, conflictQueue), confirmed: make(chan struct{}, 1),
+		made: make(chan Conflict, conflictQueue), held: make(chan struct{}, 1),
 	}
 	if g.engine, err = serf.Create(g.engineConfig(c, ring, engineLog)); err != nil {
 		m.unregister()
