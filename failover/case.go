@@ -43,6 +43,7 @@ const (
 	HeldPoolEmpty HeldReason = "pool-empty"
 	HeldEvidence  HeldReason = "stale-evidence" // the second look was not clear
 	HeldFence     HeldReason = "no-fence-proof"
+	HeldApproval  HeldReason = "approval" // people have been asked to let it go on
 
 	// People forbid it.
 	HeldHold        HeldReason = "hold"

@@ -121,6 +121,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 		out = append(out, LookAgain{Subject: id, All: true})
 	}
 	out = c.openCases(now, out)
+	out = c.announce(now, out)
 	for _, x := range c.st.OpenCases() {
 		out = c.advance(now, x, out)
 	}
@@ -203,6 +204,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 	}
 	if why := c.st.lostSpare(x); why != "" && (x.State == Activating || x.State == Verifying) {
 		return c.step(now, x, Claiming, CaseStep{Detail: why}, out)
+	}
+	if out, done := c.vouched(now, x, out); done {
+		return out
 	}
 	switch x.State {
 	case Draining, Held:
@@ -303,7 +307,11 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		delete(c.looks, x.Subject)
 		return c.hold(now, x, HeldEvidence, "the second roll call was not clear", out)
 	}
-	return c.step(now, x, Fencing, CaseStep{Detail: fmt.Sprintf("silent for %v, and the second roll call agrees", silent.Round(time.Millisecond))}, out)
+	detail := fmt.Sprintf("silent for %v, and the second roll call agrees", silent.Round(time.Millisecond))
+	if r := c.st.allowed(now, ActOverride, x); r != nil {
+		detail += ", " + r.Words()
+	}
+	return c.step(now, x, Fencing, CaseStep{Detail: detail}, out)
 }
 
 // restartLate restarts a service that was held, or restarted in vain, or left by
@@ -343,6 +351,7 @@ func (c *Conductor) stillLost(now time.Time, x *Case) bool {
 
 // hold writes down what a case waits for, when that changes.
 func (c *Conductor) hold(now time.Time, x *Case, reason HeldReason, why string, out []ConductorEffect) []ConductorEffect {
+	reason, why = c.st.Awaits(now, x, reason, why)
 	if x.State == Held && x.Held == reason {
 		return out
 	}

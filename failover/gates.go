@@ -32,7 +32,7 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 	if silent := now.Sub(c.Silent); silent < st.timing().ReplaceAfter {
 		return HeldEvidence, fmt.Sprintf("silent for %v, replaced after %v", silent.Round(time.Millisecond), st.timing().ReplaceAfter)
 	}
-	if reason, why := st.fenceGate(c, pool, v.Kind); reason != "" {
+	if reason, why := st.fenceGate(c, pool, v.Kind); reason != "" && st.allowed(now, ActFenced, c) == nil {
 		return reason, why
 	}
 	if reason, why := st.brakeGate(now, c, false); reason != "" {
@@ -42,7 +42,7 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 	if len(free) == 0 {
 		return HeldPoolEmpty, "no free spare in pool " + c.Pool
 	}
-	if reason, why := st.budgetGate(now); reason != "" {
+	if reason, why := st.budgetGate(now); reason != "" && !st.beyondBudget(now, c) {
 		return reason, why
 	}
 	return st.dryRunGate(now, c, fmt.Sprintf("replace %s by %s", c.Subject, free[0]))
@@ -73,8 +73,11 @@ func (st *State) fenceGate(c *Case, pool member.Pool, kind consensus.VerdictKind
 }
 
 // brakeGate asks the committed modes and, because a leader may be the last to
-// know, the verdicts in this ledger as well.
+// know, the verdicts in this ledger as well. People can let a case past it.
 func (st *State) brakeGate(now time.Time, c *Case, begun bool) (HeldReason, string) {
+	if st.allowed(now, ActOverride, c) != nil {
+		return "", ""
+	}
 	at, m := st.s.Brake.Worst(Fleet, InDomain(st.ledger.Roster().Domain(c.Subject)), InPool(c.Pool))
 	if m.Mode == Cascade {
 		return HeldBrake, fmt.Sprintf("%s is in cascade: %s", at, m.Why)

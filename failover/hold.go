@@ -300,7 +300,12 @@ func (st *State) Attended(now time.Time, id member.ID) bool {
 // ofPeople reports that only people give commands of this kind; whether they
 // may is looked at one by one.
 func ofPeople(k consensus.FactKind) bool {
-	return k == KindHold || k == KindHoldLifted || k == KindDrain || k == KindSwitchover
+	switch k {
+	case KindHold, KindHoldLifted, KindDrain, KindSwitchover, KindRequest, KindAnswer:
+		return true
+	default:
+		return false
+	}
 }
 
 // checkOrder says why a command of people must be refused now.
@@ -324,6 +329,21 @@ func (st *State) checkOrder(f consensus.Fact) error {
 			return err
 		}
 		return cmp.Or(st.ledger.FromOperator(f.Command), st.CheckSwitchover(f.Time, p))
+	case KindRequest:
+		p, err := consensus.DecodePayload[Requested](f)
+		if err != nil {
+			return err
+		}
+		return cmp.Or(st.ledger.FromOperator(f.Command), st.checkRequest(f.Time, p))
+	case KindAnswer:
+		p, err := consensus.DecodePayload[Answered](f)
+		if err != nil {
+			return err
+		}
+		if err := st.ledger.FromOperator(f.Command); err != nil {
+			return err
+		}
+		return st.checkAnswer(f, p)
 	default:
 		p, err := consensus.DecodePayload[HoldLifted](f)
 		if err != nil {
@@ -345,6 +365,12 @@ func (st *State) order(f consensus.Fact) {
 	case KindSwitchover:
 		p, _ := consensus.DecodePayload[SwitchoverOrdered](f)
 		st.switchover(f, p)
+	case KindRequest:
+		p, _ := consensus.DecodePayload[Requested](f)
+		st.request(f, p)
+	case KindAnswer:
+		p, _ := consensus.DecodePayload[Answered](f)
+		st.answer(f, p)
 	default:
 		p, _ := consensus.DecodePayload[HoldLifted](f)
 		delete(st.s.Holds, p.Hold)

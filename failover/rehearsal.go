@@ -9,6 +9,7 @@ import (
 type Rehearsal struct {
 	Refused string   `json:"refused,omitempty"` // by policy; empty: it would be accepted
 	Steps   []string `json:"steps,omitempty"`
+	Plan    string   `json:"plan,omitempty"` // of a request: hash of what it asks for
 }
 
 // RehearseDrain plays an order to drain, and changes nothing.
@@ -57,6 +58,26 @@ func (st *State) RehearseSwitchover(now time.Time, p SwitchoverOrdered) Rehearsa
 		say("%s is a spare", p.Subject)
 	}
 	return Rehearsal{Steps: steps}
+}
+
+// RehearseRequest plays a request for what takes two people, and changes nothing.
+func (st *State) RehearseRequest(now time.Time, p Requested) Rehearsal {
+	plan, err := st.PlanOf(now, p)
+	p.Plan = plan.Hash()
+	if err == nil {
+		err = st.checkRequest(now, p)
+	}
+	if err != nil {
+		return Rehearsal{Refused: err.Error()}
+	}
+	steps := plan.Words()
+	if p.Alone {
+		steps = append(steps, fmt.Sprintf("it takes effect %v after it was announced, unless another operator vetoes it, or at once if one approves it", AloneAfter))
+	} else {
+		steps = append(steps, fmt.Sprintf("another operator has to approve it within %v", AnswerWithin))
+	}
+	steps = append(steps, fmt.Sprintf("it may be made use of for %v after that, as long as slot epoch, verdict and pool are the same", p.For))
+	return Rehearsal{Steps: steps, Plan: plan.Hash()}
 }
 
 // by names an installed action.

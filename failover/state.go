@@ -72,6 +72,8 @@ type folded struct {
 	Brake Brakes                  `json:"brake"`
 	Holds map[string]*Hold        `json:"holds,omitempty"` // by the id of their command
 
+	Requests map[uint64]*Request `json:"requests,omitempty"` // by their fact
+
 	Enforcers map[member.ID]Enforced `json:"enforcers,omitempty"`
 	Fencers   map[member.ID]Fencer   `json:"fencers,omitempty"`
 	Leased    time.Duration          `json:"leased,omitempty"` // how long leases are by the present fleet, 0: it has none
@@ -93,7 +95,7 @@ func (st *State) Name() string { return "failover" }
 // Knows reports the kinds of this package.
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
-	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold:
+	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced:
 		return true
 	default:
 		return ofPeople(kind)
@@ -182,6 +184,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkFenceOrder(f.Time, p)
+	case KindAnnounced:
+		p, err := consensus.DecodePayload[Announced](f)
+		if err != nil {
+			return err
+		}
+		return st.checkAnnounced(p)
 	default:
 		return nil
 	}
@@ -230,6 +238,9 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindFenceOrder:
 		p, _ := consensus.DecodePayload[FenceOrder](f)
 		st.orderFence(f, p)
+	case KindAnnounced:
+		p, _ := consensus.DecodePayload[Announced](f)
+		st.announce(f, p)
 	default: // of other packages
 	}
 }

@@ -100,6 +100,9 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 			return fmt.Errorf("case %s: replace held: %s: %s", c.Name(), reason, why)
 		}
 	case Fenced:
+		if p.Proof == proofPeople {
+			return st.checkVouched(now, c)
+		}
 		return st.checkProof(c, p.Proof)
 	case Activating:
 		if reason, why := st.brakeGate(now, c, true); reason != "" {

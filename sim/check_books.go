@@ -25,6 +25,7 @@ type books struct {
 	modes   map[failover.Scope]failover.Mode
 	fallen  []member.ID                   // of a lost failure domain: they hold up nobody
 	held    map[string]failover.HoldGiven // by the id of the command
+	asked   map[uint64]*askBook           // what people asked for
 	fences  []time.Time
 	effects map[string]member.ID // steps that were begun
 	moved   []move               // by the present fact
@@ -111,6 +112,7 @@ func newBooks() books {
 		well: map[member.ID]bool{}, away: map[member.SlotID]bool{},
 		aside: map[member.ID]bool{}, verdict: map[member.ID]judgement{}, effects: map[string]member.ID{},
 		modes: map[failover.Scope]failover.Mode{}, held: map[string]failover.HoldGiven{},
+		asked: map[uint64]*askBook{},
 	}
 }
 

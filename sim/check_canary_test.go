@@ -318,6 +318,13 @@ var canaries = []struct {
 		accept(w, failover.KindHold, failover.HoldGiven{Kind: failover.Disarm, Scope: failover.HoldOf("spare-0")})
 		advance(w, open(w, "web-3"), failover.Activating, "spare-0")
 	}},
+	{"two", "approved-by-who-asked", "who made it", func(w *World) {
+		r := accept(w, failover.KindRequest, failover.Requested{Act: failover.ActOverride, Case: open(w, "web-3"), For: time.Hour})
+		accept(w, failover.KindAnswer, failover.Answered{Request: r, Approve: true})
+	}},
+	{"two", "fence-that-nobody-proved", "who have not given it", func(w *World) {
+		accept(w, failover.KindCaseStep, failover.CaseStep{Case: open(w, "web-3"), To: failover.Fenced, Proof: "people"})
+	}},
 	{"promise 9", "drain-below-the-floor", "at least", func(w *World) {
 		for _, id := range []member.SlotID{"web-0", "web-1", "web-2"} {
 			w.checker.books.slots[id].drained = true

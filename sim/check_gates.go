@@ -37,6 +37,7 @@ func (c *checker) caseStep(f consensus.Fact, k call, p failover.CaseStep) {
 		}
 	case failover.Fenced:
 		c.leaseOver(k, p, x)
+		c.vouched(f, p)
 	case failover.Cutover:
 		if x.planned {
 			c.counts.Switched++
@@ -48,9 +49,13 @@ func (c *checker) caseStep(f consensus.Fact, k call, p failover.CaseStep) {
 }
 
 // calm checks that nothing destructive begins in a cascade, neither in one that
-// was declared nor in one that anybody can count.
+// was declared nor in one that anybody can count, unless people have allowed it.
 func (c *checker) calm(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 	c.look(ruleBudget)
+	if let, _ := c.let(f.Time, failover.ActOverride, p.Case); let {
+		c.w.seldom("people-allowed")
+		return
+	}
 	for _, s := range c.scopes(x) {
 		if c.books.modes[s] == failover.Cascade {
 			c.fail(ruleBudget, "C-%d goes to %s while %s is in cascade", p.Case, p.To, s)
@@ -114,6 +119,10 @@ func (c *checker) cascadeAt() int {
 func (c *checker) replace(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 	window := c.timing().BudgetWindow
 	n, flying := len(c.books.pools), c.books.inFlight()
+	let, named := c.let(f.Time, failover.ActOverride, p.Case)
+	if named {
+		return // and whoever names the case lets it beyond the budget
+	}
 	if spent := inWindow(c.books.fences, f.Time, window); !x.planned && spent >= max(2, n/10) {
 		c.fail(ruleBudget, "replacement %d within %v, at most %d", spent+1, window, max(2, n/10))
 	}
@@ -121,7 +130,7 @@ func (c *checker) replace(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 		c.fail(ruleBudget, "replacement %d at once, at most %d", flying+1, max(1, n/20))
 	}
 	for _, s := range c.scopes(x) {
-		if c.books.modes[s] == failover.Guarded && flying > 0 {
+		if c.books.modes[s] == failover.Guarded && flying > 0 && !let {
 			c.fail(ruleBudget, "C-%d is case %d in flight while %s is guarded", p.Case, flying+1, s)
 		}
 	}

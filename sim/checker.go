@@ -215,6 +215,15 @@ func (c *checker) fact(f consensus.Fact) []move {
 		c.drain(payload[failover.CaseOpened](f))
 	case failover.KindDrain:
 		c.drainOrdered(payload[failover.DrainOrdered](f))
+	case failover.KindRequest:
+		c.books.asks(f, payload[failover.Requested](f), func(x *caseBook) []failover.Scope {
+			s := c.scopes(x)
+			return append(s[:], failover.HoldOf(x.subject))
+		})
+	case failover.KindAnswer:
+		c.answered(f, payload[failover.Answered](f))
+	case failover.KindAnnounced:
+		c.books.asked[payload[failover.Announced](f).Request].announced = f.Time
 	case consensus.KindFleet:
 		c.holds = nil // scopes may be gone, and their modes with them
 	case failover.KindBrake:

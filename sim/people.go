@@ -24,6 +24,16 @@ const (
 	OrderSwitchover  FaultKind = "order-switchover"
 )
 
+// What takes two people, and their answers.
+const (
+	OrderOverride   FaultKind = "order-override"
+	OrderAlone      FaultKind = "order-override-alone"
+	OrderFenced     FaultKind = "order-fenced"
+	OrderApprove    FaultKind = "order-approve"
+	OrderApproveOwn FaultKind = "order-approve-own"
+	OrderReject     FaultKind = "order-reject"
+)
+
 // heldFor is the end of a hold that a step gives none, and that is lifted if
 // somebody mends it.
 const heldFor = 8 * time.Hour
@@ -48,7 +58,7 @@ func (w *World) orderHold(f Fault) {
 	}
 	for _, s := range w.scopesOf(f.Whom) {
 		p.Scope = s
-		w.order(failover.KindHold, fmt.Sprintf("%s/%s/%d", f.Do, s, w.now), p)
+		w.order(operator, failover.KindHold, fmt.Sprintf("%s/%s/%d", f.Do, s, w.now), p)
 	}
 }
 
@@ -66,7 +76,7 @@ func (w *World) orderLift(f Fault) {
 			}
 		}
 		if last != nil {
-			w.order(failover.KindHoldLifted, "lift/"+last.ID, failover.HoldLifted{Hold: last.ID})
+			w.order(operator, failover.KindHoldLifted, "lift/"+last.ID, failover.HoldLifted{Hold: last.ID})
 		}
 	}
 }
@@ -76,7 +86,7 @@ func (w *World) orderLift(f Fault) {
 func (w *World) orderDrain(f Fault, back bool) {
 	for _, id := range f.Whom {
 		if slot, sits := w.checker.books.seats[id]; sits {
-			w.order(failover.KindDrain, fmt.Sprintf("drain/%s/%v/%d", slot, back, w.now), failover.DrainOrdered{
+			w.order(operator, failover.KindDrain, fmt.Sprintf("drain/%s/%v/%d", slot, back, w.now), failover.DrainOrdered{
 				Slot: slot, Subject: id, Epoch: w.checker.books.slots[slot].epoch, Back: back, Reason: "the scenario wants it",
 			})
 		}
@@ -87,7 +97,7 @@ func (w *World) orderDrain(f Fault, back bool) {
 func (w *World) orderSwitchover(f Fault) {
 	for _, id := range f.Whom {
 		if slot, sits := w.checker.books.seats[id]; sits {
-			w.order(failover.KindSwitchover, fmt.Sprintf("switchover/%s/%d", slot, w.now), failover.SwitchoverOrdered{
+			w.order(operator, failover.KindSwitchover, fmt.Sprintf("switchover/%s/%d", slot, w.now), failover.SwitchoverOrdered{
 				Slot: slot, Subject: id, Epoch: w.checker.books.slots[slot].epoch, Reason: "the scenario wants it",
 			})
 		}
@@ -129,10 +139,18 @@ func (w *World) scopesOf(ids []member.ID) []failover.Scope {
 // orderedFor is how long people try to hand an order in.
 const orderedFor = time.Minute
 
+// The operators of a world. Its cluster signs nothing, so their names are all that
+// tells them apart.
+const (
+	operator member.ID = "operator"
+	alice    member.ID = "alice" // who asks for what takes two
+	bob      member.ID = "bob"   // who answers
+)
+
 // order hands a command in as an operator would: at any councillor that answers,
 // again until it stands.
-func (w *World) order(kind consensus.FactKind, id string, payload any) {
-	c, err := consensus.NewCommand(kind, id, "operator", w.time(), payload)
+func (w *World) order(by member.ID, kind consensus.FactKind, id string, payload any) {
+	c, err := consensus.NewCommand(kind, id, by, w.time(), payload)
 	if err != nil {
 		panic("sim: " + err.Error())
 	}

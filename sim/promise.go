@@ -19,7 +19,7 @@ func (b *Broken) Error() string {
 
 // Promise is something that a world checks for as long as it runs.
 type Promise struct {
-	Name string // S1 to S12, the promise of DESIGN 1 that none of these covers, or hold (PROTOCOL 8)
+	Name string // S1 to S12, the promise of DESIGN 1 that none of these covers, or hold and two (PROTOCOL 8)
 	Says string // one sentence
 }
 
@@ -42,6 +42,7 @@ const (
 	ruleOrders               // promise 7
 	ruleDrain                // promise 9
 	ruleHeld                 // hold
+	ruleTwo                  // two
 	ruleCount
 )
 
@@ -62,6 +63,7 @@ var promises = [ruleCount]Promise{
 	ruleOnce:     {"promise 5", "a failover happens once: one cutover per case, no step begun twice"},
 	ruleOrders:   {"promise 7", "a member does only what the ledger orders it to do, at the slot epoch of the order"},
 	ruleHeld:     {"hold", "where people hold, nothing destructive begins: no restart, no fence, no claim of a held spare"},
+	ruleTwo:      {"two", "what takes two people is approved by another operator than the one who asked, in time, for the same plan, or was announced and not vetoed"},
 	ruleDrain:    {"promise 9", "a drain leaves half of the pool serving, and never takes the last serving occupant"},
 }
 

@@ -65,6 +65,7 @@ var rarities = []Rarity{
 	{"held-by-brake", "the brake held a case"},
 	{"held-by-evidence", "a second look held a case"},
 	{"held-by-people", "an order of people held a case"},
+	{"people-allowed", "people let a case go on that brake, budget or fence held"},
 	{"escalated", "a case was handed to people"},
 	{"guarded-entered", "the fleet became guarded"},
 	{"cascade-entered", "the fleet went into cascade"},
@@ -327,7 +328,7 @@ func (w *World) noticeStep(f consensus.Fact, p failover.CaseStep) {
 			w.seldom("held-by-evidence")
 		case failover.HeldHold, failover.HeldMaintenance, failover.HeldDryRun:
 			w.seldom("held-by-people")
-		case failover.HeldDisarmed, failover.HeldFence: // the fleet's own choice
+		case failover.HeldDisarmed, failover.HeldFence, failover.HeldApproval: // the fleet's own choice, or theirs
 		}
 	case failover.Restarting:
 		w.seldom("restart-in-place")

@@ -88,6 +88,10 @@ func (w *World) begin(f Fault) {
 		w.orderSwitchover(f)
 	case OrderRefound:
 		w.orderRefound(f)
+	case OrderOverride, OrderAlone, OrderFenced:
+		w.orderRequest(f)
+	case OrderApprove, OrderApproveOwn, OrderReject:
+		w.orderAnswer(f)
 	default:
 		for _, m := range w.those(f.Whom) {
 			m.struck(f, length)

@@ -62,6 +62,7 @@ func Build(in Input) Page {
 		Knowledge: knowledgeOf(in),
 		Budget:    budgetOf(in),
 		Holds:     holdsOf(in),
+		Requests:  requestsOf(in),
 		Slots:     slotsOf(in),
 		Members:   membersOf(in),
 		Unlisted:  unlistedOf(in),

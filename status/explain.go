@@ -11,13 +11,14 @@ import (
 )
 
 // Explanation answers "why?" for one verdict, case or member: the same as
-// lines of text and as values. Exactly one of Verdict, Case and Member is set,
-// the one that was asked for.
+// lines of text and as values. Exactly one of Verdict, Case, Request and Member is
+// set, the one that was asked for.
 type Explanation struct {
 	ID      string   `json:"id"`
 	Lines   []string `json:"lines"`
 	Verdict *Verdict `json:"verdict,omitempty"`
 	Case    *Case    `json:"case,omitempty"`
+	Request *Request `json:"request,omitempty"`
 	Member  *Member  `json:"member,omitempty"`
 	See     []string `json:"see,omitempty"` // ids that tell more
 }
@@ -27,7 +28,7 @@ type Explanation struct {
 var ErrUnknown = errors.New("nothing is known by that id")
 
 // Explain tells why things stand as they do. The id is that of a verdict
-// (V-12), of a case (C-13) or the name of a member or of a slot; a member's name
+// (V-12), of a case (C-13), of a request (R-14) or the name of a member or of a slot; a member's name
 // wins, and a slot is explained by who holds it.
 func (p Page) Explain(id string) (Explanation, error) {
 	id = strings.TrimSpace(id)
@@ -47,6 +48,10 @@ func (p Page) Explain(id string) (Explanation, error) {
 		if c, found := p.caseAt(index); found {
 			return p.explainCase(c), nil
 		}
+	case ok && kind == "R":
+		if i := slices.IndexFunc(p.Requests, func(r Request) bool { return r.Index == index }); i >= 0 {
+			return p.explainRequest(p.Requests[i]), nil
+		}
 	}
 	return Explanation{}, p.unknown(id, kind, index)
 }
@@ -62,7 +67,7 @@ func (l *lines) say(depth int, format string, args ...any) {
 func parseID(id string) (kind string, index uint64, ok bool) {
 	kind, number, cut := strings.Cut(strings.ToUpper(id), "-")
 	index, err := strconv.ParseUint(number, 10, 64)
-	if !cut || err != nil || kind != "V" && kind != "C" {
+	if !cut || err != nil || kind != "V" && kind != "C" && kind != "R" {
 		return "", 0, false
 	}
 	return kind, index, true
@@ -97,8 +102,11 @@ func (p Page) noSuch(kind string, index uint64) string {
 		}
 	}
 	what := "verdict"
-	if kind == "C" {
+	switch kind {
+	case "C":
 		what = "case"
+	case "R":
+		what = "request"
 	}
 	return fmt.Sprintf("fact %d is no %s or is older than what %s keeps in mind", index, what, p.Self.Name)
 }

@@ -62,6 +62,14 @@ func lineOf(f consensus.Fact) (string, error) {
 		})
 	case failover.KindHoldLifted:
 		return worded(f, func(p failover.HoldLifted) string { return liftedLine(f, p) })
+	case failover.KindRequest:
+		return worded(f, func(p failover.Requested) string { return requestLine(f, p) })
+	case failover.KindAnswer:
+		return worded(f, func(p failover.Answered) string { return answerLine(f, p) })
+	case failover.KindAnnounced:
+		return worded(f, func(p failover.Announced) string {
+			return fmt.Sprintf("R-%d takes effect in %v unless somebody vetoes it", p.Request, failover.AloneAfter)
+		})
 	case failover.KindReturned:
 		return worded(f, func(p failover.Returned) string { return fmt.Sprintf("%s is a spare again", p.Member) })
 	case failover.KindEnforcer:

@@ -36,7 +36,8 @@ type Page struct {
 	Council   Council    `json:"council"`
 	Knowledge Knowledge  `json:"knowledge"`
 	Budget    Budget     `json:"budget"`
-	Holds     []Hold     `json:"holds"` // what people forbid, oldest first
+	Holds     []Hold     `json:"holds"`    // what people forbid, oldest first
+	Requests  []Request  `json:"requests"` // of what takes two people, open ones first, then newest first
 	Pools     []Pool     `json:"pools"`
 	Slots     []Slot     `json:"slots"`
 	Doors     []Door     `json:"doors,omitempty"` // that members tell of each change
@@ -137,6 +138,29 @@ type Hold struct {
 	Given  time.Time         `json:"given"`
 	Until  time.Time         `json:"until,omitzero"`
 	Fact   uint64            `json:"fact,omitempty"` // 0: the council does not have it yet
+}
+
+// Request is what an operator asked for that takes two people.
+type Request struct {
+	ID         string                `json:"id"`
+	Index      uint64                `json:"index"`
+	Act        failover.Act          `json:"act"`
+	About      string                `json:"about"` // a case or a scope
+	Asks       string                `json:"asks"`  // in words
+	Reason     string                `json:"reason"`
+	By         string                `json:"by"`
+	Given      time.Time             `json:"given"`
+	Alone      bool                  `json:"alone,omitempty"` // no second operator is needed if nobody vetoes it
+	State      failover.RequestState `json:"state"`
+	Open       bool                  `json:"open"`
+	Means      string                `json:"means"`                 // what its state means
+	Ends       time.Time             `json:"ends,omitzero"`         // when that ends by itself
+	Void       string                `json:"void,omitempty"`        // why an open one comes to nothing any more
+	AnsweredBy string                `json:"answered_by,omitempty"` // who approved or, last, rejected it
+	Answered   time.Time             `json:"answered,omitzero"`
+	Why        string                `json:"why,omitempty"` // it was rejected
+	Plan       string                `json:"plan"`          // hash of what is approved
+	Steps      []string              `json:"steps"`         // the plan in words
 }
 
 // Pool is one pool with its spares.

@@ -107,6 +107,8 @@ func heldBy(r failover.HeldReason) string {
 		return "people work there: it waits until the maintenance ends or is lifted (moonwatch resume)"
 	case failover.HeldDryRun:
 		return "all gates are open and people only want to know: this is what would have been done"
+	case failover.HeldApproval:
+		return "people have been asked to let it go on, and have not all answered (moonwatch approvals)"
 	case failover.HeldPoolEmpty:
 		return "no spare is free: it waits for a member to come back or to be added"
 	case failover.HeldEvidence:

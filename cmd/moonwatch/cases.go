@@ -143,7 +143,7 @@ func caseState(c status.Case) cell {
 func (a *app) explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain ID",
-		Short: "Tell why: a verdict (V-12), a case (C-12), a member or a slot",
+		Short: "Tell why: a verdict (V-12), a case (C-12), a request (R-12), a member or a slot",
 		Long: `Tell why things stand as they do: what was decided, what came of it, and who
 said so. The ids stand in 'moonwatch verdicts' and 'moonwatch failovers'.`,
 		Example: `  moonwatch explain V-12
@@ -213,6 +213,9 @@ func (r *reading) ids(ctx context.Context) []string {
 	}
 	for _, c := range a.Page.Cases {
 		ids = append(ids, c.ID)
+	}
+	for _, r := range a.Page.Requests {
+		ids = append(ids, r.ID)
 	}
 	return ids
 }

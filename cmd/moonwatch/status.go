@@ -107,6 +107,13 @@ func printStatus(p *printer, page status.Page) {
 			more("", h.Line())
 		}
 	}
+	title := "Approvals"
+	for _, r := range page.Requests {
+		if r.Open {
+			add(title, cell{r.Line(), warn})
+			title = ""
+		}
+	}
 	add("Cluster", word(page.Cluster))
 	more("", page.Headline)
 	add("Council", councilLine(page.Council))

@@ -46,7 +46,14 @@ func (d *Daemon) serveRehearsal(w http.ResponseWriter, r *http.Request) {
 			p.Reason = unnamed
 		}
 		rehearsed(err, func() failover.Rehearsal { return st.RehearseSwitchover(time.Now(), p) })
+	case "request":
+		var p failover.Requested
+		err := in.Decode(&p)
+		if p.Reason == "" {
+			p.Reason = unnamed
+		}
+		rehearsed(err, func() failover.Rehearsal { return st.RehearseRequest(time.Now(), p) })
 	default:
-		refuse(w, http.StatusNotFound, fmt.Errorf("rehearse %s: want drain or switchover", what))
+		refuse(w, http.StatusNotFound, fmt.Errorf("rehearse %s: want drain, switchover or request", what))
 	}
 }

@@ -122,4 +122,28 @@ var ofFailover = []Mutant{
 		Story:  "back-before-the-spare",
 		Edits:  []Edit{{"failover/conductor.go", "if !confirms(x, look) {", "if look.Called.IsZero() {"}},
 	},
+	{
+		Name:   "requester-approves",
+		Breaks: "whoever asks for what takes two people may approve it too",
+		Ought:  "two",
+		Story:  "approved-by-who-asked",
+		Edits:  []Edit{{"failover/request.go", "case r.by(by, key):", `case r.by(by, key) && by == "":`}},
+	},
+	{
+		Name:   "lone-request-takes-effect-at-once",
+		Breaks: "what one operator asks for alone is announced and takes effect in the same moment",
+		Ought:  "S6",
+		Story:  "asked-alone",
+		Edits:  []Edit{{"failover/request.go", "return r.Announced.Add(AloneAfter)", "return r.Announced"}},
+	},
+	{
+		Name:   "approval-for-any-slot-epoch",
+		Breaks: "what was approved for one occupant of a slot is allowed against the next one too",
+		Ought:  "S6",
+		Story:  "approved-slot-is-lost-again",
+		Edits: []Edit{{
+			"failover/request.go", "slices.Contains(r.Cases, st.planned(act, c))",
+			"slices.ContainsFunc(r.Cases, func(x PlannedCase) bool { return x.Slot == c.Slot })",
+		}},
+	},
 }

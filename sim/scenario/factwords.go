@@ -17,7 +17,7 @@ import (
 func (t *teller) agreed(f *consensus.Fact) {
 	e := Event{Lane: LaneCase, Raw: string(f.Command.Kind)}
 	switch {
-	case !f.Accepted && (f.Command.Kind == failover.KindDrain || f.Command.Kind == failover.KindSwitchover || f.Command.Kind == failover.KindHold):
+	case !f.Accepted && ofPeople(f.Command.Kind):
 		e.Text = fmt.Sprintf("people are refused: %s", f.Reason)
 		t.tell(e)
 		return
@@ -85,6 +85,9 @@ func (t *teller) agreed(f *consensus.Fact) {
 			e.Text = fmt.Sprintf("slot %s has its traffic again", p.Slot)
 		}
 		t.tell(e)
+	case f.Command.Kind == failover.KindRequest, f.Command.Kind == failover.KindAnswer, f.Command.Kind == failover.KindAnnounced:
+		e.Lane, e.Text = LaneCouncil, status.Line(*f)
+		t.tell(e)
 	case f.Command.Kind == failover.KindHoldLifted:
 		e.Lane, e.Text = LaneCouncil, "a hold is lifted"
 		t.tell(e)
@@ -94,6 +97,16 @@ func (t *teller) agreed(f *consensus.Fact) {
 	}
 	t.closed()
 	t.duties()
+}
+
+// ofPeople are the commands of which people are told that they were refused.
+func ofPeople(k consensus.FactKind) bool {
+	switch k {
+	case failover.KindDrain, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer:
+		return true
+	default:
+		return false
+	}
 }
 
 // drainOf is what the ledger says of the drain of a case that was just opened.

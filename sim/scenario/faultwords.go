@@ -64,6 +64,12 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.OrderDrain:       {"people drain {whom}", "people give {whom} its traffic back"},
 	sim.OrderSwitchover:  {"people move the slot of {whom}", ""},
 	sim.OrderRefound:     {"two operators found a new council from the disks of {whom}", ""},
+	sim.OrderOverride:    {"alice asks to go on with {whom} in spite of the brake", ""},
+	sim.OrderAlone:       {"alice asks alone to go on with {whom} in spite of the brake", ""},
+	sim.OrderFenced:      {"alice says that {whom} is off", ""},
+	sim.OrderApprove:     {"bob approves what was asked for about {whom}", ""},
+	sim.OrderApproveOwn:  {"alice approves what she asked for about {whom}", ""},
+	sim.OrderReject:      {"bob rejects what was asked for about {whom}", ""},
 	sim.OrderDryRun:      {"people want only to know what would be done with {whom}", "the dry run of {whom} ends"},
 
 	sim.Flood: {"{host}: {times} as many requests come", "{host}: as many requests come as before"},

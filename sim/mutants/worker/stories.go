@@ -148,6 +148,33 @@ var stories = map[string]story{
 			{sim.Fault{At: 200 * s, Do: sim.Crash, Whom: ids("m-007"), For: 30 * s}, 20 * s},
 		},
 	},
+	"approved-by-who-asked": {
+		about: "in a cascade an operator asks to go on with a case, and approves it too",
+		fleet: demo, storm: 150 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("spare-0", "web-2", "web-3"), For: 110 * s}, 2 * s},
+			{sim.Fault{At: 60 * s, Do: sim.OrderOverride, Whom: ids("web-3")}, 5 * s},
+			{sim.Fault{At: 70 * s, Do: sim.OrderApproveOwn, Whom: ids("web-3")}, 5 * s},
+		},
+	},
+	"asked-alone": {
+		about: "in a cascade an operator asks alone to go on with a case, and the machines are back before it takes effect",
+		fleet: demo, storm: 150 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("spare-0", "web-2", "web-3"), For: 110 * s}, 2 * s},
+			{sim.Fault{At: 60 * s, Do: sim.OrderAlone, Whom: ids("web-3")}, 5 * s},
+		},
+	},
+	"approved-slot-is-lost-again": {
+		about: "two people let a case go on in a cascade, and the one who took the slot dies too",
+		fleet: halfAreSpares, storm: 200 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-003", "m-004", "m-005"), For: 160 * s}, 2 * s},
+			{sim.Fault{At: 60 * s, Do: sim.OrderOverride, Whom: ids("m-005")}, 5 * s},
+			{sim.Fault{At: 70 * s, Do: sim.OrderApprove, Whom: ids("m-005")}, 5 * s},
+			{sim.Fault{At: 82 * s, Do: sim.Crash, Whom: ids("m-006"), For: 100 * s}, 2 * s},
+		},
+	},
 	"victim-serves-on": {
 		about: "a victim comes back, and its init starts the old service",
 		fleet: demo, storm: 90 * s,
@@ -399,6 +426,13 @@ func manySpares() sim.Config {
 	cfg := fleetOfTwelve()
 	p := &cfg.Fleet.Pools[0]
 	p.Slots = p.Slots[:8]
+	return cfg
+}
+
+func halfAreSpares() sim.Config {
+	cfg := fleetOfTwelve()
+	p := &cfg.Fleet.Pools[0]
+	p.Slots = p.Slots[:6]
 	return cfg
 }
 

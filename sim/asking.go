@@ -1,0 +1,61 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"moonwatch/failover"
+)
+
+// allowedFor is how long a world's people want to make use of what they ask for.
+const allowedFor = 10 * time.Minute
+
+// orderRequest lets an operator ask for what takes two: about a scope if the
+// members are exactly that, else about the open case of each. As in the program, the
+// plan is the one that is shown at this moment; what may not be asked for is handed
+// in all the same, so that the story has the refusal.
+func (w *World) orderRequest(f Fault) {
+	p := failover.Requested{Act: failover.ActOverride, For: allowedFor, Alone: f.Do == OrderAlone, Reason: "the scenario wants it"}
+	if f.Do == OrderFenced {
+		p.Act = failover.ActFenced
+	}
+	ask := func(p failover.Requested) {
+		if plan, err := w.checker.state.PlanOf(w.time(), p); err == nil {
+			p.Plan = plan.Hash()
+		}
+		w.order(alice, failover.KindRequest, fmt.Sprintf("%s/%s/%d", f.Do, p.About(), w.now), p)
+	}
+	for _, s := range w.scopesOf(f.Whom) {
+		if !strings.HasPrefix(string(s), "member:") {
+			p.Scope = s
+			ask(p)
+			return
+		}
+	}
+	for _, c := range w.checker.state.OpenCases() {
+		if slices.Contains(f.Whom, c.Subject) {
+			p.Case = c.ID
+			ask(p)
+		}
+	}
+}
+
+// orderAnswer lets an operator answer the newest request about the cases of some
+// members; the one who made it, if the fault says so.
+func (w *World) orderAnswer(f Fault) {
+	all := w.checker.state.Requests()
+	for _, r := range slices.Backward(all) {
+		if !slices.ContainsFunc(r.Cases, func(x failover.PlannedCase) bool { return slices.Contains(f.Whom, x.Subject) }) {
+			continue
+		}
+		p := failover.Answered{Request: r.ID, Approve: f.Do != OrderReject, Plan: r.Plan, Reason: "the scenario wants it"}
+		by := bob
+		if f.Do == OrderApproveOwn {
+			by = alice
+		}
+		w.order(by, failover.KindAnswer, fmt.Sprintf("%s/%s/%d", f.Do, r.Name(), w.now), p)
+		return
+	}
+}
