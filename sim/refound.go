@@ -17,8 +17,13 @@ const OrderRefound FaultKind = "order-refound"
 // refoundTakes is how long the agents are stopped.
 const refoundTakes = 2 * time.Second
 
-// orderRefound lets operators found a new council.
+// orderRefound lets operators found a new council. They look first, as the command
+// tells them to: while most of the old one runs, or could, they do nothing.
 func (w *World) orderRefound(f Fault) {
+	if runs, n, all := w.most(func(s consensus.Seat) bool { return w.machine(s.Member).on }); runs {
+		w.tell(Happening{What: AgentRefused, Member: f.Whom[0], Text: fmt.Sprintf("%d of %d councillors are there: no council is founded anew", n, all)})
+		return
+	}
 	var survivors []consensus.Survivor
 	for _, m := range w.those(f.Whom) {
 		m.endAgent()

@@ -59,6 +59,49 @@ var ofLedger = []Mutant{
 		Edits:  []Edit{{"failover/steps.go", "by != executor ||", "by != executor && executor == \"\" ||"}},
 	},
 	{
+		Name:   "cold-learner-is-seated",
+		Breaks: "a learner takes a councillor's seat before it has caught up with raft's log",
+		Ought:  "S8",
+		Story:  "councillor-lost-and-learners-behind",
+		Edits:  []Edit{{"consensus/care.go", "lost != \"\" || !w.warm(in)", "lost != \"\""}},
+	},
+	{
+		Name:   "two-swaps-at-once",
+		Breaks: "two lost councillors are swapped in one change",
+		Ought:  "S8",
+		Story:  "two-councillors-lost",
+		Edits: []Edit{
+			{"consensus/seats.go", "\tIn     uint64     `json:\"in,omitempty\"`", "\tOut2, In2 uint64\n\tIn     uint64     `json:\"in,omitempty\"`"},
+			{"consensus/seats.go", "one(raftpb.ConfChangeAddNode, r.In)},\n", "one(raftpb.ConfChangeAddNode, r.In), one(raftpb.ConfChangeRemoveNode, r.Out2), one(raftpb.ConfChangeAddNode, r.In2)},\n"},
+			{"consensus/seats.go", "\t\tslices.SortFunc(n.Voters, bySeat)\n\t\tn.Learners = without(s.Learners, r.In)\n", `		n.Learners = without(s.Learners, r.In)
+		if i := seatAt(n.Learners, r.In2); i >= 0 {
+			n.Voters = append(without(n.Voters, r.Out2), n.Learners[i])
+			n.Learners = without(n.Learners, r.In2)
+		}
+		slices.SortFunc(n.Voters, bySeat)
+`},
+			{"consensus/care.go", "\t\treturn &Reform{Do: Swap, In: best.ID, Out: out.ID, Member: best.Member, Why: why}, \"\"\n", `		r := &Reform{Do: Swap, In: best.ID, Out: out.ID, Member: best.Member, Why: why}
+		for _, x := range s.Voters {
+			if also, _ := l.Lost(x); also != "" && x.ID != out.ID {
+				for _, in := range s.Learners {
+					if in.ID != best.ID {
+						r.Out2, r.In2 = x.ID, in.ID
+					}
+				}
+			}
+		}
+		return r, ""
+`},
+		},
+	},
+	{
+		Name:   "old-council-goes-on",
+		Breaks: "an old councillor that hears of a new council keeps its seat",
+		Ought:  "L3",
+		Story:  "council-founded-anew",
+		Edits:  []Edit{{"mind/seat.go", "\tcase anew && m.council != nil:\n\t\tm.rise()", "\tcase anew && m.council != nil && m.broken:\n\t\tm.rise()"}},
+	},
+	{
 		Name:   "snapshot-forgets-the-version",
 		Breaks: "whoever starts from a snapshot takes every open case for a new one",
 		Ought:  "S3",

@@ -328,6 +328,29 @@ var stories = map[string]story{
 			{sim.Fault{At: 96 * s, Do: sim.Crash, Whom: ids("web-4"), For: 8 * s, Serve: true}, 20 * s},
 		},
 	},
+	"councillor-lost-and-learners-behind": {
+		about: "a councillor dies while nothing that the learners are sent reaches their disks",
+		fleet: sevenWitnesses, storm: 160 * s,
+		faults: []fault{
+			{sim.Fault{At: 1200 * ms, Do: sim.SlowDisk, Whom: ids("c-5", "c-6"), Delay: 150 * s, For: 150 * s}, 300 * ms},
+			{sim.Fault{At: 20 * s, Do: sim.Crash, Whom: ids("c-1"), For: 120 * s}, 5 * s},
+		},
+	},
+	"two-councillors-lost": {
+		about: "two of five councillors die together, and two learners are warm",
+		fleet: sevenWitnesses, storm: 200 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("c-1", "c-2"), For: 150 * s}, 5 * s},
+		},
+	},
+	"council-founded-anew": {
+		about: "three of five councillors die, people found a new council, and the old ones come back",
+		fleet: sevenWitnesses, storm: 160 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("c-0", "c-1", "c-2"), For: 100 * s}, 5 * s},
+			{sim.Fault{At: 60 * s, Do: sim.OrderRefound, Whom: ids("c-3", "c-4", "c-5", "c-6")}, 5 * s},
+		},
+	},
 	"small-cascade": {
 		about: "a quarter of the fleet stands still for a moment",
 		fleet: fleetOfTwelve, storm: 60 * s,
@@ -406,6 +429,25 @@ func oneBigDomain() sim.Config {
 		}
 		cfg.Fleet.Members[i] = m
 	}
+	return cfg
+}
+
+// sevenWitnesses may sit in the council, five of them do; nine members hold slots.
+func sevenWitnesses() sim.Config {
+	cfg := sim.Fleet(16)
+	cfg.Fleet.Profile = "demo"
+	cfg.Council = nil
+	for i := range cfg.Fleet.Members {
+		m := &cfg.Fleet.Members[i]
+		m.Council = i < 7
+		if i < 7 {
+			m.ID, m.Pool = member.ID(fmt.Sprintf("c-%d", i)), ""
+		}
+		if i < 5 {
+			cfg.Council = append(cfg.Council, m.ID)
+		}
+	}
+	cfg.Fleet.Pools[0].Slots = cfg.Fleet.Pools[0].Slots[:7]
 	return cfg
 }
 
