@@ -44,6 +44,9 @@ func DefaultCouncil() CouncilConfig {
 // the others elect another one, and with CheckQuorum it steps down itself:
 // a stalled leader that keeps its office is the bug that other systems have.
 type Council struct {
+	// Admits says whether a leader may put a command into its log; nil: any.
+	Admits func(command []byte) bool
+
 	cfg     CouncilConfig
 	self    member.ID
 	seat    Seat

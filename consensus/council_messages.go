@@ -41,8 +41,8 @@ func (c *Council) receive(now time.Time, m *raftpb.Message) {
 // stands in it already comes to nothing but an end of the term.
 func (c *Council) propose(command []byte) {
 	leads := c.Leads()
-	if leads && bytes.Contains(command, refoundMark) {
-		return // it is written when no council is left, and never agreed on
+	if leads && (bytes.Contains(command, refoundMark) || c.Admits != nil && !c.Admits(command)) {
+		return // a refounding is written when no council is left, and never agreed on
 	}
 	if leads && c.open[string(command)] {
 		return

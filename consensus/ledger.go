@@ -89,6 +89,7 @@ type state struct {
 
 	Refounding  *Refounding `json:"refounding,omitempty"` // the last one, never changed in place
 	RefoundedAs uint64      `json:"refounded_as,omitempty"`
+	Spoken      []FactKind  `json:"spoken,omitempty"` // later kinds of which a fact stands
 }
 
 // rememberedCommands is how many command ids a ledger remembers: a command is
@@ -182,6 +183,7 @@ func (l *Ledger) apply(f *Fact) {
 			p.Apply(*f)
 		}
 	}
+	l.spoke(f.Command.Kind)
 	l.s.Head, l.s.Raft, l.s.Time, l.s.Hash = f.Index, f.Raft, f.Time, slices.Clone(f.Hash[:])
 	l.remember(f.Command.ID)
 	l.folds.leave(l, f)
@@ -198,7 +200,6 @@ func (l *Ledger) remember(id string) {
 
 // check asks everybody whether the fact may stand.
 func (l *Ledger) check(f Fact) error {
-	known := true
 	switch f.Command.Kind {
 	case KindGenesis:
 		if l.s.Genesis != nil {
@@ -224,16 +225,13 @@ func (l *Ledger) check(f Fact) error {
 		if err := l.checkRefound(f); err != nil {
 			return err
 		}
-	default:
-		known = false
 	}
 	for _, p := range l.folders {
-		known = known || p.Knows(f.Command.Kind)
 		if err := p.Check(f); err != nil {
 			return err
 		}
 	}
-	if !known || f.Command.Format > FormatVersion {
+	if !l.knows(f.Command.Kind) || f.Command.Format > FormatVersion {
 		l.unknown = fmt.Sprintf("fact %d is of kind %s, format %d; this agent knows format %d and not that kind: upgrade it",
 			f.Index, f.Command.Kind, f.Command.Format, FormatVersion)
 	}

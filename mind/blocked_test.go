@@ -8,9 +8,45 @@ import (
 	"moonwatch/consensus"
 )
 
+// TestALaterKindStopsNoCouncil: it waits until every councillor has said that its build
+// knows it, and one that this build does not know itself is not proposed at all.
+func TestALaterKindStopsNoCouncil(t *testing.T) {
+	h := found(t, "web-1", "web-1", "web-2")
+	m := h.mind
+	command := func(kind consensus.FactKind) []byte {
+		c, err := consensus.NewCommand(kind, "x", "web-1", h.now, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := c.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if !m.admits(command(consensus.KindVerdict)) {
+		t.Error("a verdict waits")
+	}
+	if m.admits(command("levitation")) || m.admits([]byte("no command")) {
+		t.Error("what this build does not know is proposed")
+	}
+	if m.admits(command(consensus.KindDisk)) {
+		t.Error("web-2 has not said that it knows disks")
+	}
+	h.step(KindsTold{Member: "web-2"})
+	if m.admits(command(consensus.KindDisk)) {
+		t.Error("web-2 has said that it does not know disks")
+	}
+	h.step(KindsTold{Member: "web-2", Kinds: LaterKinds()})
+	if !m.admits(command(consensus.KindDisk)) {
+		t.Error("web-2 has said that it knows disks")
+	}
+}
+
 func TestAnUnknownKindStopsDecisions(t *testing.T) {
 	h := found(t, "web-1", "web-1")
 	h.run(3 * time.Second)
+	h.mind.council.Admits = nil // a leader of a newer build
 	h.submit("levitation", "x", 1)
 	h.run(100 * time.Millisecond)
 	if h.mind.Ledger().Blocked() == "" {

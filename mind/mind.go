@@ -21,6 +21,7 @@ type Mind struct {
 	saved    consensus.Saved    // what the disk held of raft
 	raftAt   time.Time          // when raft last heard anything
 	care     care
+	kinds    kinds
 	left     uint64            // the last seat that it had to leave
 	aside    *consensus.Ledger // of a councillor that hears no leader: what others say has become of the council
 	tally    *consensus.Tally
@@ -53,7 +54,7 @@ type Mind struct {
 // New makes a mind from what the agent starts with. An error names what is
 // wrong with it.
 func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
-	m := &Mind{cfg: cfg, now: now, quorumAt: now, raftAt: now, presence: now, passed: passed{}}
+	m := &Mind{cfg: cfg, now: now, quorumAt: now, raftAt: now, presence: now, passed: passed{}, kinds: newKinds()}
 	m.state = failover.NewState()
 	m.ledger = consensus.NewLedger(m.state)
 	m.state.Bind(m.ledger)
@@ -135,6 +136,8 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		if m.council == nil || m.overhear(nil, ev.Snapshot) {
 			m.replaceLedger(ev.Snapshot)
 		}
+	case KindsTold:
+		m.kinds.told[ev.Member] = ev.Kinds
 	case RefoundingHeard:
 		m.superseded(ev.Refounding)
 	case QuorumHeard:

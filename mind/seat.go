@@ -21,6 +21,7 @@ func (m *Mind) takeSeat() error {
 	if err != nil {
 		return err
 	}
+	c.Admits = m.admits
 	m.council, m.raftAt = c, m.now
 	return nil
 }

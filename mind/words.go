@@ -68,6 +68,12 @@ type FactsFed struct{ Facts []consensus.Fact }
 // two operators' signatures are in it.
 type RefoundingHeard struct{ Refounding consensus.Refounding }
 
+// KindsTold brings the later kinds of facts that another agent's build knows.
+type KindsTold struct {
+	Member member.ID
+	Kinds  []consensus.FactKind
+}
+
 // LedgerFed brings a whole ledger from the feed: this agent was too far
 // behind.
 type LedgerFed struct{ Snapshot []byte }
@@ -145,6 +151,7 @@ func (FactsFed) isEvent()      {}
 func (LedgerFed) isEvent()     {}
 
 func (RefoundingHeard) isEvent() {}
+func (KindsTold) isEvent()       {}
 func (QuorumHeard) isEvent()     {}
 func (Submitted) isEvent()       {}
 func (StepEnded) isEvent()       {}
@@ -329,6 +336,8 @@ type Config struct {
 	KeepEntries   uint64        // raft entries kept for councillors that lag a little
 	ClockMax      time.Duration // a councillor whose clock is further off may not lead
 	PresenceEvery time.Duration // how often a councillor tells the leader whom it heard
+
+	SameBuild bool // all agents are of this build, as in the simulator: nobody is asked what it knows
 
 	Folds *consensus.Folds // shared by the agents of one process; nil: this one folds alone
 }

@@ -84,7 +84,7 @@ func (m *machine) start(after time.Duration) {
 			m.disks++
 			m.disk.id = fmt.Sprintf("%s-%d", m.id, m.disks)
 		}
-		cfg.Folds, cfg.Disk = m.w.folds, m.disk.id
+		cfg.Folds, cfg.Disk, cfg.SameBuild = m.w.folds, m.disk.id, true
 		if m.w.cfg.Mind != nil {
 			cfg = m.w.cfg.Mind(cfg)
 		}

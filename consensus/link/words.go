@@ -81,6 +81,9 @@ type Hello struct {
 	Nonce   string               `json:"nonce,omitempty"`
 	Founded map[member.ID]string `json:"founded,omitempty"`
 
+	// Kinds are the later kinds of facts that the sender's build knows.
+	Kinds []string `json:"kinds,omitempty"`
+
 	// Refounding is the last one of the sender's ledger, for those of an older
 	// council: it proves itself.
 	Refounding json.RawMessage `json:"refounding,omitempty"`

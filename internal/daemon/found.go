@@ -57,6 +57,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	d.noteDuty()
 	d.noteSeats()
 	d.deeds.Go(func() { d.presence(ctx) })
+	d.deeds.Go(func() { d.tellAllKinds(ctx) })
 	d.deeds.Go(func() { d.watchOwn(ctx) })
 	d.deeds.Go(func() { d.watchFences(ctx) })
 	if d.keeper != nil {

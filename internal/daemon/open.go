@@ -219,7 +219,7 @@ func (h handler) Hello() link.Hello {
 	return link.Hello{
 		StartedAt: d.started, Now: time.Now(), Incarnation: d.life, Address: d.address(), Version: Version,
 		HasLedger: d.feed.head() > 0, Head: d.feed.head(), Nonce: d.nonce, Founded: d.feed.founded(),
-		Refounding: d.provesRefounding(),
+		Refounding: d.provesRefounding(), Kinds: laterKinds,
 	}
 }
 

@@ -244,7 +244,12 @@ func (d *Daemon) ask(ctx context.Context, x gossip.Peer) {
 	if !d.hearRefounding(ctx, hello) {
 		return
 	}
-	p := &d.peers
+	d.peers.meet(x, hello, key)
+	d.tellKinds(ctx, hello)
+}
+
+// meet notes who a peer is, in this life of it.
+func (p *peers) meet(x gossip.Peer, hello link.Hello, key ed25519.PublicKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.keys == nil {

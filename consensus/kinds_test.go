@@ -1,0 +1,93 @@
+package consensus
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"moonwatch/member"
+)
+
+// TestEveryKindIsListed as one that every build knows, or as one that came later.
+func TestEveryKindIsListed(t *testing.T) {
+	declared := regexp.MustCompile(`FactKind\s*= "([a-z-]+)"`)
+	n := 0
+	for _, pattern := range []string{"*.go", "../failover/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range declared.FindAllSubmatch(b, -1) {
+				n++
+				if k := FactKind(m[1]); !slices.Contains(firstKinds, k) && !slices.Contains(laterKinds, k) {
+					t.Errorf("%s declares the kind %s: add it to laterKinds in consensus/kinds.go, or it is never proposed", file, k)
+				}
+			}
+		}
+	}
+	if n < 15 {
+		t.Fatalf("%d kinds found", n)
+	}
+}
+
+func TestALaterKindWaitsUntilEveryCouncillorKnowsIt(t *testing.T) {
+	o := newOrphans(t)
+	l := o.ledger()
+	old := map[member.ID]bool{"b": true}
+	told := func(id member.ID) []FactKind {
+		if old[id] {
+			return []FactKind{KindRefound}
+		}
+		return []FactKind{KindDisk, KindCouncil}
+	}
+	may := func(kind FactKind) string {
+		stops, ok := l.MayPropose(kind, told)
+		return fmt.Sprintf("%v %s", ok, stops)
+	}
+	for _, x := range []struct {
+		kind FactKind
+		want string
+	}{{KindVerdict, "true "}, {"case-step", "true "}, {KindDisk, "false b"}, {"of-a-newer-build", "false "}} {
+		if got := may(x.kind); got != x.want {
+			t.Errorf("%s: %q, want %q", x.kind, got, x.want)
+		}
+	}
+	l.s.Standing["b"] = Standing{Kind: VerdictDown}
+	if got := may(KindDisk); got != "true " {
+		t.Errorf("with the old one condemned: %q", got)
+	}
+	delete(l.s.Standing, "b")
+	old["b"] = false
+	if got := may(KindDisk); got != "true " {
+		t.Errorf("after its upgrade: %q", got)
+	}
+	old["a"] = true
+	c, _ := NewCommand(KindDisk, "disk/c", "c", time.Unix(150, 0), Disk{ID: "x"})
+	b, _ := c.Encode()
+	if _, _, err := l.Commit(3, b); err != nil {
+		t.Fatal(err)
+	}
+	if got := may(KindDisk); got != "true " {
+		t.Errorf("a kind that stands already: %q", got)
+	}
+	whole, err := l.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := NewLedger()
+	if err := again.Restore(whole); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := again.MayPropose(KindDisk, told); !ok {
+		t.Error("a snapshot forgets which kinds stand")
+	}
+}
