@@ -20,6 +20,8 @@ const (
 	shownOpen     = 6 // open cases with all their steps; the others as a table
 	shownClosed   = 8
 	shownFacts    = 40
+	shownHolds    = 8
+	shownRequests = 6
 	unfolded      = 24 // members or slots: up to so many are all in sight
 )
 
@@ -36,6 +38,10 @@ type model struct {
 	Open        []status.Case
 	Others      []status.Case // open, beyond those
 	Closed      []status.Case
+	Held        []status.Hold
+	HeldMore    int
+	Asked       []status.Request
+	AskedMore   int
 	Recent      []verdict
 	Slotted     []slotGroup
 	Fleet       []memberGroup
@@ -90,6 +96,10 @@ func modelOf(seen string, p status.Page) model {
 	m := model{Page: p, Seen: seen, Base: base, Alerts: alerts(p)}
 	m.Entered = p.Mode.Open[:min(len(p.Mode.Open), shownNames)]
 	m.EnteredMore = len(p.Mode.Open) - len(m.Entered)
+	m.Held = p.Holds[:min(len(p.Holds), shownHolds)]
+	m.HeldMore = len(p.Holds) - len(m.Held)
+	m.Asked = p.Requests[:min(len(p.Requests), shownRequests)]
+	m.AskedMore = len(p.Requests) - len(m.Asked)
 	for _, c := range p.Cases {
 		switch {
 		case c.Open && len(m.Open) < shownOpen:
@@ -157,6 +167,17 @@ func alerts(p status.Page) []string {
 	for _, c := range p.Cases {
 		if c.State == failover.Escalated {
 			say("%s needs people: %s.", c.ID, c.Why)
+		}
+	}
+	for _, r := range p.Requests {
+		switch {
+		case !r.Open || r.Void != "":
+		case r.State == failover.RequestWaiting:
+			say("%s waits until %s for another operator than %s: %s.", r.ID, r.Ends.Format("15:04:05"), r.By, r.Asks)
+		case r.State == failover.RequestAnnounced && !r.Ends.IsZero():
+			say("%s by %s alone takes effect at %s unless another operator vetoes it: %s.", r.ID, r.By, r.Ends.Format("15:04:05"), r.Asks)
+		case r.State == failover.RequestInForce:
+			say("%s is in force until %s: %s.", r.ID, r.Ends.Format("15:04:05"), r.Asks)
 		}
 	}
 	for _, x := range p.Pools {

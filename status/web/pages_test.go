@@ -131,6 +131,22 @@ func lostPage() status.Page {
 	return p
 }
 
+// orderedPage is a page of seven with everything that people forbid and allow.
+func orderedPage() status.Page {
+	p := fleetPage(7)
+	p.Holds = []status.Hold{
+		{ID: "H-401", Key: "hold-a", Kind: failover.Maintenance, Means: "people work there", Scope: failover.InDomain("b"), Reason: "new power supplies", By: "alice", Signed: true, Given: noon, Until: noon.Add(2 * time.Hour), Fact: 401},
+		{ID: "hold-b", Key: "hold-b", Kind: failover.HoldOnly, Means: "nothing destructive is done", Scope: failover.HoldOf("web-3"), Reason: "looking at its disk", By: "carol", Given: noon, Until: noon.Add(time.Hour)},
+		{ID: "H-403", Key: "hold-c", Kind: failover.Disarm, Means: "nothing is done until somebody arms it again", Scope: failover.InPool("web"), Reason: "new release", By: "bob", Signed: true, Given: noon, Fact: 403},
+	}
+	p.Requests = []status.Request{
+		{ID: "R-408", Act: failover.ActOverride, About: "C-406", Asks: "go on with C-406 in spite of brake and budget", Reason: "both racks were moved", By: "alice", State: failover.RequestWaiting, Open: true, Ends: noon.Add(9 * time.Minute)},
+		{ID: "R-407", Act: failover.ActOverride, About: "fleet", Asks: "go on with what is open in fleet", Reason: "nobody is awake", By: "bob", Alone: true, State: failover.RequestAnnounced, Open: true, Ends: noon.Add(14 * time.Minute)},
+		{ID: "R-405", Act: failover.ActFenced, About: "C-404", Asks: "take it as proven that the old occupant of C-404 is off", Reason: "plug pulled", By: "alice", AnsweredBy: "bob", State: failover.RequestOver},
+	}
+	return p
+}
+
 // stormPage is the largest page that there is: 200 members, a third of them
 // condemned at once, all lists full.
 func stormPage() status.Page {

@@ -102,6 +102,11 @@ func tone(x any) string {
 		default:
 			return "busy"
 		}
+	case status.Request:
+		if x.Open {
+			return "mind"
+		}
+		return "calm"
 	case status.Member:
 		if x.Verdict == "" && x.Trouble() {
 			return "mind"

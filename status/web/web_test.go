@@ -47,7 +47,7 @@ func get(s http.Handler, path string, headers ...string) *httptest.ResponseRecor
 
 func TestEveryPageRenders(t *testing.T) {
 	for name, p := range map[string]status.Page{
-		"empty": {Mode: status.Mode{Name: failover.Isolated}}, "calm": fleetPage(7), "lost": lostPage(), "storm": stormPage(),
+		"empty": {Mode: status.Mode{Name: failover.Isolated}}, "calm": fleetPage(7), "lost": lostPage(), "storm": stormPage(), "ordered": orderedPage(),
 	} {
 		w := get(open(t, p), "/")
 		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "</html>") {
@@ -66,6 +66,29 @@ func TestTheModeComesFirst(t *testing.T) {
 		if !strings.Contains(body[:rest], want) {
 			t.Errorf("%s is not above the rest", want)
 		}
+	}
+}
+
+func TestWhatPeopleForbidAndAllowIsShown(t *testing.T) {
+	body := get(open(t, orderedPage()), "/").Body.String()
+	for _, want := range []string{
+		"H-401", "domain:b", "new power supplies", "people work there", "14:00:00", "(not signed)", "(not confirmed by the council)", "it is resumed",
+		`href="/explain/R-408"`, "both racks were moved", "bob alone", "R-408 waits until 12:09:00 for another operator than alice",
+		"R-407 by bob alone takes effect at 12:14:00 unless another operator vetoes it", "plug pulled",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(get(open(t, fleetPage(7)), "/").Body.String(), "What people forbid") {
+		t.Error("a page on which nobody orders anything has a place for it")
+	}
+	p := orderedPage()
+	for range 20 {
+		p.Holds, p.Requests = append(p.Holds, p.Holds[0]), append(p.Requests, p.Requests[2])
+	}
+	if body = get(open(t, p), "/").Body.String(); !strings.Contains(body, "And 15 more: moonwatch holds") || !strings.Contains(body, "And 17 more: moonwatch approvals") {
+		t.Error("it does not say how many more there are")
 	}
 }
 
@@ -128,6 +151,8 @@ func TestMarkupInNamesIsText(t *testing.T) {
 	p.Cases[0].Why, p.Cases[0].Passages[0].Detail = evil, evil
 	p.Verdicts[0].Findings[0].Subject, p.Verdicts[0].Findings[0].Tallies[0].Votes[0].Evidence = evil, evil
 	p.Facts[0].Line, p.Stats[0].Value = evil, evil
+	p.Holds = []status.Hold{{ID: evil, Key: evil, Kind: evil, Means: evil, Scope: evil, Reason: evil, By: evil}}
+	p.Requests = []status.Request{{ID: evil, Act: evil, About: evil, Asks: evil, Reason: evil, By: evil, State: evil, Open: true, Void: evil, AnsweredBy: evil}}
 	s := open(t, p)
 	v := s.current()
 	explain := get(s, "/explain/%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E")
