@@ -144,6 +144,17 @@ var canaries = []struct {
 		h.add(h.next(), h.next(), entry{move: move{what: seated, slot: "web-3", from: from, epoch: 91}, bySlot: true})
 		_ = w.Audit()
 	}},
+	{"S5", "spare-again-under-a-verdict", "stands under down", func(w *World) {
+		w.checker.books.verdict["spare-0"] = judgement{kind: consensus.VerdictDown}
+		accept(w, failover.KindReturned, failover.Returned{Member: "spare-0"})
+	}},
+	{"S5", "spare-again-too-early", "it is watched for", func(w *World) {
+		c := open(w, "web-3")
+		advance(w, c, failover.Activating, "spare-0")
+		advance(w, c, failover.Claiming, "")
+		delete(w.checker.books.dirty, "spare-0")
+		accept(w, failover.KindReturned, failover.Returned{Member: "spare-0"})
+	}},
 	{"S5", "spare-that-vanishes", "the books say", func(w *World) {
 		w.checker.books.aside["spare-0"] = true
 		w.checker.compareAll()
@@ -290,9 +301,15 @@ var canaries = []struct {
 		w.checker.replay()
 	}},
 	{"promise 5", "two-cutovers", "cuts over twice", func(w *World) {
+		w.machine("spare-0").running["web-3"] = &service{epoch: 99}
 		c := open(w, "web-3")
 		advance(w, c, failover.Activating, "spare-0")
 		advance(w, c, failover.Cutover, "")
+		advance(w, c, failover.Cutover, "")
+	}},
+	{"promise 5", "cutover-to-a-spare-that-does-not-serve", "which does not serve it", func(w *World) {
+		c := open(w, "web-3")
+		advance(w, c, failover.Activating, "spare-0")
 		advance(w, c, failover.Cutover, "")
 	}},
 	{"promise 5", "step-done-twice", "and again by", func(w *World) {
@@ -324,6 +341,11 @@ var canaries = []struct {
 	}},
 	{"two", "fence-that-nobody-proved", "who have not given it", func(w *World) {
 		accept(w, failover.KindCaseStep, failover.CaseStep{Case: open(w, "web-3"), To: failover.Fenced, Proof: "people"})
+	}},
+	{"hold", "drain-of-what-is-frozen", "and people froze fleet", func(w *World) {
+		accept(w, failover.KindHold, failover.HoldGiven{Kind: failover.Freeze, Scope: failover.Fleet, Until: w.time().Add(time.Hour)})
+		s := w.checker.books.slots["web-3"]
+		accept(w, failover.KindDrain, failover.DrainOrdered{Slot: "web-3", Subject: s.occupant, Epoch: s.epoch})
 	}},
 	{"promise 9", "drain-below-the-floor", "at least", func(w *World) {
 		for _, id := range []member.SlotID{"web-0", "web-1", "web-2"} {

@@ -24,6 +24,13 @@ func TestEveryTroubleIsSeen(t *testing.T) {
 			w.Hit(Crash, "web-3")
 			_ = w.RunUntil(10*time.Second, func() bool { return len(w.State().OpenCases()) > 0 })
 		}},
+		{"L2", "waits (budget), and nothing holds it any more", func(w *World) {
+			w.Hit(Crash, "web-3")
+			_ = w.RunUntil(10*time.Second, func() bool { return len(w.State().OpenCases()) > 0 })
+			_ = w.Run(2 * time.Second) // for so long it is no time to replace anybody
+			w.State().OpenCases()[0].Held = failover.HeldBudget
+			w.State().OpenCases()[0].State = failover.Held
+		}},
 		{"L3", "spare-0 stands still", func(w *World) { w.Hit(Pause, "spare-0") }},
 		{"L3", "is cut off from the council and does not know", func(w *World) { w.Hit(Isolate, "spare-0") }},
 		{"L4", "web-4 is well and stands under down", func(w *World) {

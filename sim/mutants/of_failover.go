@@ -94,6 +94,33 @@ var ofFailover = []Mutant{
 		},
 	},
 	{
+		Name:   "cutover-unseen",
+		Breaks: "a slot is given to a spare on its own word, and no observer looks at the service",
+		Ought:  "promise 5",
+		Story:  "spares-lie",
+		Edits:  []Edit{{"failover/conductor.go", "if !c.st.Checked(who) {", `if who != "" {`}},
+	},
+	{
+		Name:   "freeze-drains",
+		Breaks: "the traffic of a member that people have frozen is taken away when it falls",
+		Ought:  "hold",
+		Story:  "frozen",
+		Edits: []Edit{{
+			"failover/steps.go", "h := st.stilled(f.Time, p.Subject, s.Pool); h != nil {",
+			"h := st.stilled(f.Time, p.Subject, s.Pool); h != nil && s.Away != nil {",
+		}},
+	},
+	{
+		Name:   "held-case-sleeps",
+		Breaks: "a case that was held is never looked at again",
+		Ought:  "L2",
+		Story:  "two-in-a-guarded-fleet",
+		Edits: []Edit{{
+			"failover/conductor.go", "if x.Planned {\n\t\treturn c.beginPlanned(now, x, out)",
+			"if x.State == Held {\n\t\treturn out\n\t}\n\tif x.Planned {\n\t\treturn c.beginPlanned(now, x, out)",
+		}},
+	},
+	{
 		Name:   "slot-epoch-stands-still",
 		Breaks: "a new occupant has the slot epoch of the old one",
 		Ought:  "S4",

@@ -140,6 +140,30 @@ var stories = map[string]story{
 			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 150 * s}, 5 * s},
 		},
 	},
+	"spares-lie": {
+		about: "the spares' programs say that they have started what they have not",
+		fleet: demo, storm: 240 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.LyingActions, Whom: ids("spare-0", "spare-1"), For: 130 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 150 * s}, 5 * s},
+		},
+	},
+	"frozen": {
+		about: "a member dies while people have frozen it",
+		fleet: demo, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.OrderFreeze, Whom: ids("web-4"), For: 60 * s}, 5 * s},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 20 * s}, 5 * s},
+		},
+	},
+	"two-in-a-guarded-fleet": {
+		about: "two members die for good: one is replaced after the other",
+		fleet: manySpares, storm: 90 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-006")}, 1 * s},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-007")}, 1 * s},
+		},
+	},
 	"victim-is-the-last-spare": {
 		about: "a victim comes back with an empty disk, and soon is the only spare",
 		fleet: fleetOfTwelve, storm: 250 * s,
