@@ -36,6 +36,9 @@ func (d *Daemon) tellDoor(ctx context.Context, e mind.TellDoor) {
 		began := time.Now()
 		r, changed := d.askDoor(ctx, pool, from, req, e.Look)
 		took := time.Since(began)
+		if r.Took > 0 {
+			took = r.Took // until it had its effect: a driver may have had more to do
+		}
 		d.m.told.tell(from.Kind, r.Outcome, took)
 		mended := e.Look && changed && r.Outcome == driver.Done
 		d.logTold(e, r, took, mended)

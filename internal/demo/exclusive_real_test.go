@@ -201,7 +201,11 @@ func (s *sole) lose(ctx context.Context, t *testing.T, fault string) loss {
 	t.Helper()
 	c, slot, err := s.occupant(fault == lostFrozenLeader)
 	must(t, err)
-	before := s.witness.of(slot)
+	var before []reign
+	await(t, string(c.Name)+" writes", func() bool {
+		before = s.witness.of(slot)
+		return len(before) > 0 && before[len(before)-1].by == c.Name
+	})
 	lost, lostAt := time.Now(), boottime.Now()
 	switch fault {
 	case lostIsolated:

@@ -107,12 +107,20 @@ func (p *proxy) kill() {
 	p.cmd = nil
 }
 
-// reload lets a new worker take over, and waits for it.
+// reload lets a new worker take over, and waits for it. A worker answers before its
+// master has come back from executing itself anew, and a signal in between is lost:
+// then it is sent again.
 func (p *proxy) reload() {
 	p.t.Helper()
-	before := p.pid()
-	must(p.t, p.cmd.Process.Signal(syscall.SIGUSR2))
-	p.wait(func() bool { now := p.pid(); return now != "" && now != before })
+	before, sent := p.pid(), time.Time{}
+	p.wait(func() bool {
+		if time.Since(sent) > 3*time.Second {
+			sent = time.Now()
+			must(p.t, p.cmd.Process.Signal(syscall.SIGUSR2))
+		}
+		now := p.pid()
+		return now != "" && now != before
+	})
 }
 
 func (p *proxy) pid() string {
@@ -123,7 +131,7 @@ func (p *proxy) pid() string {
 
 func (p *proxy) wait(until func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(15 * time.Second); !until(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !until(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			p.t.Fatalf("haproxy does not come:\n%s", p.log.String())
 		}

@@ -154,8 +154,9 @@ func (d *Driver) Plan(req driver.Request) (string, error) {
 	return d.plan(aim, d.look(ctx, aim))
 }
 
-// Apply gives every instance the commands that it lacks and reads back. If one
-// of them knows a newer slot epoch, none is changed. One that cannot be asked
+// Apply gives every instance the commands that it lacks and reads back, and then
+// keeps what was set beyond a restart; Took is the time until it was read back. If
+// one of them knows a newer slot epoch, none is changed. One that cannot be asked
 // does not keep the others from being told.
 func (d *Driver) Apply(ctx context.Context, req driver.Request) driver.Result {
 	began := time.Now()
@@ -176,8 +177,10 @@ func (d *Driver) Apply(ctx context.Context, req driver.Request) driver.Result {
 		return d.rehearse(aim, looks)
 	}
 	d.each(func(i int) { d.bring(ctx, aim, &looks[i]) })
+	took := time.Since(began) // from here on clients are served as they should be; the disk may be slow
+	d.each(func(i int) { d.keepFor(ctx, &looks[i]) })
 	result := d.together(aim, looks)
-	result.Took = time.Since(began)
+	result.Took = took
 	return result
 }
 

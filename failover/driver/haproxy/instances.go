@@ -94,13 +94,20 @@ func (d *Driver) bring(ctx context.Context, aim aim, l *look) {
 	}
 	*l = d.lookAt(ctx, l.instance, aim)
 	switch l.answer.Outcome {
+	case driver.Retryable, driver.Refused: // somebody else came between
+		l.answer = driver.Unknown.Because("told, and read back: %s", l.answer.Detail)
+	case driver.Done, driver.InProgress, driver.Unknown, driver.Permanent:
+	}
+}
+
+// keepFor keeps what was set in one instance, if it was.
+func (d *Driver) keepFor(ctx context.Context, l *look) {
+	switch l.answer.Outcome {
 	case driver.Done, driver.InProgress:
 		if err := d.keep(ctx, l.instance, l.slot); err != nil {
 			l.answer.Detail += fmt.Sprintf(" (not kept beyond a restart: %v)", err)
 		}
-	case driver.Retryable, driver.Refused: // somebody else came between
-		l.answer = driver.Unknown.Because("told, and read back: %s", l.answer.Detail)
-	case driver.Unknown, driver.Permanent:
+	case driver.Retryable, driver.Refused, driver.Unknown, driver.Permanent:
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // verdict clients depend on HAProxy's own retries; once its slot is drained not
 // one request may fail, and none may once the spare has the slot.
 func TestACrashedSlotIsReplacedUnderLoad(t *testing.T) {
-	const rate, lasts = 1000, 4 * time.Second
+	const rate = 1000
 	a := newProxy(t)
 	b := newProxy(t, "/var/lib/haproxy/slots.map", a.marks())
 	at, services := addresses{}, map[member.ID]*occupant{}
@@ -35,7 +35,7 @@ func TestACrashedSlotIsReplacedUnderLoad(t *testing.T) {
 	}
 
 	l := newLoad(a.front, b.front)
-	go l.run(rate, lasts)
+	go l.run(rate)
 	time.Sleep(time.Second)
 	services["web-2"].crash()
 	crashed := time.Now()
@@ -48,6 +48,10 @@ func TestACrashedSlotIsReplacedUnderLoad(t *testing.T) {
 	cutover := request(driver.StepCutover, "spare-1", 57)
 	cutover.Slot = "web-1"
 	took := does(t, d, cutover).Took
+	for end := time.Now().Add(30 * time.Second); services["spare-1"].served.Load() == 0 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	time.Sleep(time.Second)
 	l.wait()
 
 	before, after := 0, 0
@@ -73,6 +77,7 @@ func TestACrashedSlotIsReplacedUnderLoad(t *testing.T) {
 type load struct {
 	fronts []string
 	client *http.Client
+	stop   chan struct{}
 	done   sync.WaitGroup
 
 	mu     sync.Mutex
@@ -82,7 +87,7 @@ type load struct {
 }
 
 func newLoad(fronts ...string) *load {
-	l := &load{fronts: fronts}
+	l := &load{fronts: fronts, stop: make(chan struct{})}
 	dial := net.Dialer{Timeout: 5 * time.Second}
 	l.client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DialContext: dial.DialContext, MaxIdleConnsPerHost: 500, MaxConnsPerHost: 500,
@@ -91,18 +96,19 @@ func newLoad(fronts ...string) *load {
 	return l
 }
 
-func (l *load) run(rate int, lasts time.Duration) {
+func (l *load) run(rate int) {
 	defer l.done.Done()
 	const beat = 5 * time.Millisecond
 	every := time.NewTicker(beat)
 	defer every.Stop()
 	began := time.Now()
-	for n := 0; ; <-every.C {
-		since := time.Since(began)
-		if since > lasts {
+	for n := 0; ; {
+		select {
+		case <-l.stop:
 			return
+		case <-every.C:
 		}
-		for due := int(since.Seconds() * float64(rate)); n < due; n++ {
+		for due := int(time.Since(began).Seconds() * float64(rate)); n < due; n++ {
 			front := l.fronts[n%len(l.fronts)]
 			l.done.Go(func() { l.ask(front) })
 		}
@@ -128,6 +134,7 @@ func (l *load) ask(front string) {
 }
 
 func (l *load) wait() {
+	close(l.stop)
 	l.done.Wait()
 	l.client.CloseIdleConnections()
 }

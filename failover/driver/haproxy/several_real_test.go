@@ -3,8 +3,10 @@
 package haproxy
 
 import (
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"moonwatch/failover/driver"
 	"moonwatch/failover/driver/conform"
@@ -69,5 +71,25 @@ func TestIfOneInstanceKnowsANewerSlotEpochNoneIsChanged(t *testing.T) {
 		if !strings.Contains(differ, text) {
 			t.Errorf("the alert is %q, want %q in it", differ, text)
 		}
+	}
+}
+
+// The disk of a busy machine takes its time for two files, and the clients are
+// served by then.
+func TestTheTimeOfACutoverEndsWithItsEffect(t *testing.T) {
+	a, _, _, _, d := twins(t)
+	const slow = time.Second
+	d.files.Lock() // as a disk that takes its time for an earlier step
+	began := time.Now()
+	time.AfterFunc(slow, d.files.Unlock)
+	result := does(t, d, request(driver.StepCutover, "spare-1", 57))
+	if whole := time.Since(began); whole < slow {
+		t.Errorf("ended after %v, before its files could be written", whole)
+	}
+	if result.Took <= 0 || result.Took >= slow {
+		t.Errorf("took %v, want less than the %v in which nothing could be written", result.Took, slow)
+	}
+	if kept, err := os.ReadFile(a.marks()); err != nil || !strings.Contains(string(kept), "57") {
+		t.Errorf("the map's file has %q, %v: want slot epoch 57", kept, err)
 	}
 }
