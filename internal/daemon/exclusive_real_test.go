@@ -285,16 +285,23 @@ func (x *exclusive) replaced() (last, first time.Duration) {
 	return last, first
 }
 
+// wantProof waits until a case of the victim shows the proof. If none does, it says
+// what each agent knows: one that is behind shows an old page.
 func (x *exclusive) wantProof(proof string) {
 	x.t.Helper()
-	x.until("m1", "the case is closed", 60*time.Second, func(p status.Page) bool {
-		for _, c := range p.Cases {
-			if c.Subject == x.victim && c.Proof == proof {
-				return true
-			}
+	shown := func(p status.Page) bool {
+		return slices.ContainsFunc(p.Cases, func(c status.Case) bool { return c.Subject == x.victim && c.Proof == proof })
+	}
+	for end := time.Now().Add(time.Minute); !shown(x.agents["m1"].Page()); time.Sleep(20 * time.Millisecond) {
+		if time.Now().Before(end) {
+			continue
 		}
-		return false
-	})
+		for n, a := range x.agents {
+			p := a.Page()
+			x.t.Logf("%s: proof shown %t; it knows %+v; leader %q; cases %+v", n, shown(p), p.Knowledge, p.Council.Leader, p.Cases)
+		}
+		x.t.Fatalf("no case of %s shows proof %q at m1", x.victim, proof)
+	}
 }
 
 func TestAnExclusiveSlotWhoseAgentIsKilledIsStoppedAtSAndGivenAway(t *testing.T) {
