@@ -41,6 +41,7 @@ type fleet struct {
 	council []member.ID
 	enter   []string                          // how exclusive slots are entered; nil: nobody has a keeper
 	keepers func(n member.ID) (socket string) // of a member
+	tune    func(n member.ID, a *config.Agent)
 }
 
 const cluster = "test"
@@ -138,6 +139,9 @@ func (f *fleet) config(n member.ID) *config.Agent {
 	a.ExpectCouncillors = f.council
 	if f.keepers != nil {
 		a.KeeperSocket = f.keepers(n)
+	}
+	if f.tune != nil {
+		f.tune(n, &a)
 	}
 	for _, x := range f.names {
 		a.Join = append(a.Join, netip.AddrPortFrom(f.addrs[x], 7946).String())
