@@ -21,6 +21,10 @@ func (m *machine) act(e mind.DoStep) {
 		m.testItself(e)
 		return
 	}
+	if e.Action == "power" && e.Key.Step == failover.StepFence {
+		m.switchOff(e)
+		return
+	}
 	name, j := nameOf(e.Key, e.Try), &m.disk.journal
 	left := m.clock.lasts(max(0, e.Deadline.Sub(m.time())))
 	if b := j.begun[e.Key.Slot]; b != nil && b.name == name {

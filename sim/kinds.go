@@ -147,6 +147,10 @@ var kinds = []KindRule{
 	{LyingActions, "a share of the actions (all) is reported done and has no effect", fields(FieldWhom), fields(FieldShare), true, aShare},
 	{UnknownActions, "a share of the actions (all) has its effect, and the answer is lost", fields(FieldWhom), fields(FieldShare), true, aShare},
 
+	{LyingFence, "the device that can switch it off says ok, and the power stays on", fields(FieldWhom), nil, true, Range{}},
+	{HangingFence, "the device that can switch it off does not answer", fields(FieldWhom), nil, true, Range{}},
+	{FailingFence, "the device that can switch it off refuses", fields(FieldWhom), nil, true, Range{}},
+
 	{Lie, "the agent's statements say down about everybody", fields(FieldWhom), nil, true, Range{}},
 	{Defame, "the agent's statements say down about other", fields(FieldWhom, FieldOther), nil, true, Range{}},
 	{Forge, "the agent hands in verdicts and reports that are not its to give, and answers the leader in councillors' names; a councillor keeps quiet", fields(FieldWhom), nil, true, Range{}},

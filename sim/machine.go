@@ -34,6 +34,7 @@ type machine struct {
 	lies    []Fault          // what the agent says that it does not think
 	forger  bool             // hands in what is not its to decide
 	drivers []Fault          // what becomes of its actions
+	fence   FaultKind        // what is wrong with the device that can switch it off
 	slow    pace             // what all that it does takes longer
 	clock   clock
 	writer  writer
@@ -101,6 +102,7 @@ func (m *machine) start(after time.Duration) {
 		m.w.note(m.i, "start")
 		m.w.tell(Happening{What: AgentStarted, Member: m.id})
 		m.step(mind.Woken{})
+		m.tellFences()
 		m.keepsTelling(m.life)
 		m.book.joined = 0
 		m.join(m.life)

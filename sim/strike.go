@@ -144,6 +144,8 @@ func (m *machine) struck(f Fault, length time.Duration) {
 		m.clock.run(m.w.now, f.Share)
 	case HangActions, FailActions, LyingActions, UnknownActions:
 		m.spoil(f, true)
+	case LyingFence, HangingFence, FailingFence:
+		m.fence = f.Do
 	case Lie, Defame:
 		m.lie(f)
 	case Forge:
@@ -220,6 +222,8 @@ func (m *machine) mended(f Fault) {
 		m.clock.run(m.w.now, -f.Share)
 	case HangActions, FailActions, LyingActions, UnknownActions:
 		m.spoil(f, false)
+	case LyingFence, HangingFence, FailingFence:
+		m.fence = ""
 	case Lie, Defame:
 		m.repent(f)
 	case Forge:

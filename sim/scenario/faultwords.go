@@ -54,6 +54,10 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.LyingActions:   {"{whom}: actions say done and do nothing", "{whom}: actions do what they say"},
 	sim.UnknownActions: {"{whom}: actions are done, and their answers are lost", "{whom}: actions answer again"},
 
+	sim.LyingFence:   {"{whom}: its fence device says ok and leaves the power on", "{whom}: its fence device does what it says"},
+	sim.HangingFence: {"{whom}: its fence device does not answer", "{whom}: its fence device answers again"},
+	sim.FailingFence: {"{whom}: its fence device refuses", "{whom}: its fence device works again"},
+
 	sim.Lie:              {"{whom}: the agent says down about everybody", "{whom}: the agent says the truth again"},
 	sim.Defame:           {"{whom}: the agent says down about {other}", "{whom}: the agent says the truth again"},
 	sim.Forge:            {"{whom}: the agent hands in what is not its to decide", "{whom}: the agent keeps to its own again"},
