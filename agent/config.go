@@ -27,6 +27,8 @@ type Config struct {
 	RollUps         int           // fresh answers that make an up answer to a roll call
 	RollDowns       int           // fresh losses in a row that make a down answer, more in lossy weather
 	RollDownsMax    int           // but never more than these
+	RollChance      float64       // a run of chance losses is rarer than this before it is a down answer
+	RollPace        time.Duration // of the probes of a roll call for which RollDowns losses are too few
 
 	SlipAfter     time.Duration // a timer this late means that we were stalled
 	SlipMemory    time.Duration // and for so long afterwards we abstain
@@ -60,9 +62,10 @@ func Default() Config {
 	return Config{
 		ProbeInterval: 500 * time.Millisecond, ReprobeInterval: 100 * time.Millisecond,
 		TimeoutMin: 50 * time.Millisecond, TimeoutMax: 200 * time.Millisecond,
-		Patience: time.Second, LostRunMin: 4, LostRunMax: 12, RunChance: 1e-4,
+		Patience: time.Second, LostRunMin: 4, LostRunMax: 14, RunChance: 1e-4,
 		LossWindow: 40, LossCount: 16, LossAboveMedian: 0.30, LossClear: 0.15, LossOver: 16,
-		OutageRun: 10, ClearAnswers: 2, RollUps: 2, RollDowns: 4, RollDownsMax: 6,
+		OutageRun: 10, ClearAnswers: 2, RollUps: 2,
+		RollDowns: 4, RollDownsMax: 10, RollChance: 1e-3, RollPace: 50 * time.Millisecond,
 		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5, DeafLoss: 0.65, DeafWindow: 20,
 		DoubtMax: 30 * time.Second, NewEdgeMax: 2 * time.Second,
 		FlapCount: 3, FlapWindow: time.Minute,
@@ -96,6 +99,10 @@ func (c Config) Validate() error {
 		c.Patience, c.ProbeInterval+c.TimeoutMin)
 	want(c.LostRunMin >= 2 && c.LostRunMin <= c.LostRunMax,
 		"lost_run is %d to %d, want 2 or more, in order", c.LostRunMin, c.LostRunMax)
+	want(c.RollDowns >= 1 && c.RollDowns <= c.RollDownsMax,
+		"roll_downs is %d to %d, want 1 or more, in order", c.RollDowns, c.RollDownsMax)
+	want(c.RollPace > 0 && c.RollPace <= c.ReprobeInterval,
+		"roll_pace is %v, want more than 0 and at most reprobe_interval (%v)", c.RollPace, c.ReprobeInterval)
 	want(c.LossWindow >= 1 && c.LossWindow <= 64, "loss_window is %d, want 1 to 64", c.LossWindow)
 	want(c.LossCount >= 1 && c.LossCount <= c.LossWindow,
 		"loss_count is %d, want 1 to loss_window (%d)", c.LossCount, c.LossWindow)

@@ -18,7 +18,7 @@ func TestEveryUnsafeNumberIsNamed(t *testing.T) {
 		"reprobe_interval is 1s":       func(c *Config) { c.ReprobeInterval = time.Second },
 		"probe_timeout is 300ms":       func(c *Config) { c.TimeoutMin = 300 * time.Millisecond },
 		"patience is 500ms":            func(c *Config) { c.Patience = 500 * time.Millisecond },
-		"lost_run is 1 to 12":          func(c *Config) { c.LostRunMin = 1 },
+		"lost_run is 1 to 14":          func(c *Config) { c.LostRunMin = 1 },
 		"lost_run is 4 to 3":           func(c *Config) { c.LostRunMax = 3 },
 		"loss_window is 65":            func(c *Config) { c.LossWindow = 65 },
 		"loss_count is 41":             func(c *Config) { c.LossCount = 41 },

@@ -324,7 +324,7 @@ func (o *Observer) probe(now time.Time, out []Effect) []Effect {
 			continue
 		}
 		if quick {
-			e.nextReprobe = now.Add(o.cfg.ReprobeInterval)
+			e.nextReprobe = now.Add(o.pace(e))
 		}
 		o.seq++
 		e.flying = append(e.flying, flight{seq: o.seq, sent: now, regular: beat})

@@ -51,13 +51,24 @@ func (o *Observer) weighRoll(now time.Time, e *edge) {
 	o.post.due(now)
 }
 
-// rollDowns is how many fresh losses in a row answer a roll call with down: so
-// many that chance alone makes fewer than one observer in a hundred say so at
-// the present median loss, which makes a quorum of them rare enough; at most
-// RollDownsMax, or the next call would come before the answer.
+// rollDowns is how many fresh losses in a row answer a roll call with down: so many
+// that chance alone makes them rarer than RollChance at the present median loss. Two
+// such answers beside an accusation, which chance makes as well, are a quorum of a
+// fleet of five, and its roll is called thousands of times on a day on which half of
+// all round trips are lost. At most RollDownsMax, or the next call would come before
+// the answer.
 func (o *Observer) rollDowns() int {
-	const chance = 0.01
 	weather := median(o.edges, func(e *edge) bool { return !e.silence }) // who is silent tells of itself
-	n := runOf(weather, chance)
+	n := runOf(weather, o.cfg.RollChance)
 	return min(max(n, o.cfg.RollDowns), o.cfg.RollDownsMax)
+}
+
+// pace is the time between two quick probes over an edge. In weather that asks for
+// more losses in a roll call they follow each other faster, so that the answer takes
+// no longer.
+func (o *Observer) pace(e *edge) time.Duration {
+	if e.roll.open() && o.rollDowns() > o.cfg.RollDowns {
+		return o.cfg.RollPace
+	}
+	return o.cfg.ReprobeInterval
 }

@@ -15,7 +15,7 @@ func TestARunOfLossesGrowsWithTheWeather(t *testing.T) {
 		median float64
 		run    int
 	}{
-		{0, 4}, {0.05, 4}, {0.10, 4}, {0.11, 5}, {0.20, 6}, {0.30, 8}, {0.40, 11}, {0.46, 12}, {0.80, 12}, {1, 12},
+		{0, 4}, {0.05, 4}, {0.10, 4}, {0.11, 5}, {0.20, 6}, {0.30, 8}, {0.40, 11}, {0.46, 12}, {0.51, 14}, {0.80, 14}, {1, 14},
 	} {
 		cfg := Default()
 		if got := runNeeded(c.median, &cfg); got != c.run {

@@ -118,6 +118,7 @@ type Tally struct {
 	memory   memory
 	quiet    time.Time // nobody may be cut before
 	pending  bool      // somebody passes the high watermark and waits for quiet
+	lookAt   time.Time // when the service of one of them has had its time to answer
 	cascade  bool
 	anew     member.FailureDomain // whose members are voted on anew; empty: none
 	calmCall time.Time            // the last roll call in cascade
@@ -291,8 +292,10 @@ func (t *Tally) Wake() time.Time {
 	if t.news {
 		w = t.swept.Add(t.cfg.Gather)
 	}
-	if t.pending && t.quiet.After(t.swept) && t.quiet.Before(w) {
-		w = t.quiet
+	for _, at := range [...]time.Time{t.quiet, t.lookAt} {
+		if t.pending && at.After(t.swept) && at.Before(w) {
+			w = at
+		}
 	}
 	return w
 }

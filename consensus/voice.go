@@ -74,6 +74,7 @@ type subject struct {
 	lookedAt time.Time // when it was last told that the subject is down; zero: not
 
 	crossed   [2]bool // is over the low watermark
+	cut       bool    // is over the high one, and waits with others for the verdict
 	heldFrom  time.Time
 	heldUp    time.Duration
 	partial   time.Time

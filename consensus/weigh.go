@@ -21,8 +21,14 @@ func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 		t.watermark(now, s)
 	}
 	cut := t.cut(now, subjects)
-	t.pending = len(cut) > 0
+	t.pending, t.lookAt = len(cut) > 0, time.Time{}
 	waits := t.marked(cut)
+	for _, s := range subjects {
+		s.cut = waits.has(s.place)
+		if at := s.calledAt.Add(t.cfg.ServiceWait); s.cut && at.After(now) && (t.lookAt.IsZero() || at.Before(t.lookAt)) {
+			t.lookAt = at
+		}
+	}
 	if len(cut) > 0 && !now.Before(t.quiet) {
 		if v := t.verdict(now, cut); len(v.Findings) > 0 {
 			out = append(out, Decided{Verdict: v})
@@ -79,7 +85,12 @@ func (t *Tally) callIfAccused(now time.Time, s *subject, out []TallyEffect) []Ta
 		return t.call(now, s, out)
 	}
 	again := t.cfg.RollAgain
-	if s.calls > 4 {
+	switch {
+	case s.cut:
+		// It is decided by what this call has brought, as soon as it is quiet and its
+		// service has had its time: another call would begin that time anew.
+		again = t.cfg.RollValid
+	case s.calls > 4:
 		again = t.cfg.RollCalm
 	}
 	if !s.calledAt.IsZero() && now.Sub(s.calledAt) < again {

@@ -375,6 +375,19 @@ func TestUniformLossCondemnsNobody(t *testing.T) {
 	}
 }
 
+// Seed 17 of the rules that took six lost probes for an answer: agent-lost on m-003,
+// after 50 minutes (docs/adr/025).
+func TestHalfOfAllRoundTripsLostForAnHourCondemnsNobody(t *testing.T) {
+	cfg := Fleet(5)
+	cfg.Net.Loss = 0.30
+	w := story(t, cfg, 17)
+	before := w.checker.Verdicts
+	run(t, w, time.Hour)
+	if n := w.checker.Verdicts - before; n > 0 {
+		t.Errorf("%d verdicts, want none", n)
+	}
+}
+
 func TestAVictimThatComesBackStopsItsOldServiceAndBecomesASpare(t *testing.T) {
 	w := demo(t, "demo", 12)
 	id, slot := ordinary(w)
