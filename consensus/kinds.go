@@ -21,7 +21,7 @@ var firstKinds = []FactKind{
 // lists against the sources.
 var laterKinds = []FactKind{
 	KindDisk, KindCouncil, KindRefound,
-	"request", "answer", "announced", "spare-prepare", "spare-release",
+	"request", "answer", "announced", "would", "spare-prepare", "spare-release",
 }
 
 // LaterKinds are those of the later kinds that this ledger knows: what its agent tells

@@ -88,6 +88,7 @@ type Case struct {
 	FenceEpoch member.SlotEpoch `json:"fence_slot_epoch,omitempty"`
 	Proof      string           `json:"proof,omitempty"`   // of the fence
 	Outside    *Outside         `json:"outside,omitempty"` // the newest order to fence from outside
+	Would      time.Time        `json:"would,omitzero"`    // when it would have gone on, were it armed
 	Outcome    Outcome          `json:"outcome,omitempty"`
 	History    []Passage        `json:"history"`
 

@@ -265,6 +265,7 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 	v, _ := c.st.ledger.Standing(x.Subject)
 	if v.Kind == consensus.VerdictServiceDown && c.st.Restartable(now, x) {
 		if reason, why := c.st.RestartGate(now, x); reason != "" {
+			out = c.would(now, x, DeedRestart, out)
 			return c.hold(now, x, reason, why, out)
 		}
 		if x.State == Held || x.Since.Before(c.from) || x.Attempt > 0 {
@@ -301,6 +302,9 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 	// whatever the roll calls say meanwhile. Else it would change its reason,
 	// and write a fact about that, with every look.
 	if reason, why := c.st.ReplaceGate(now, x); reason != "" {
+		if confirms(x, look) {
+			out = c.would(now, x, DeedReplace, out)
+		}
 		return c.hold(now, x, reason, why, out)
 	}
 	if !confirms(x, look) {

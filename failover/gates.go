@@ -12,6 +12,11 @@ import (
 // empty reason lets it go. It is asked by the leader before it proposes, and
 // again by every ledger that applies the command.
 func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
+	return st.replaceGate(now, c, false)
+}
+
+// replaceGate is asked would what a pool that is not armed, or on a dry run, would do.
+func (st *State) replaceGate(now time.Time, c *Case, would bool) (HeldReason, string) {
 	pool, ok := st.ledger.Fleet().Pool(c.Pool)
 	if !ok {
 		return HeldDisarmed, "the pool is gone"
@@ -19,7 +24,7 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 	if reason, why := st.holdGate(now, c); reason != "" {
 		return reason, why
 	}
-	if !pool.Armed {
+	if !pool.Armed && !would {
 		return HeldDisarmed, "would replace " + string(c.Subject) + ", but the pool is not armed"
 	}
 	if s := st.s.Slots[c.Slot]; s == nil || s.Occupant != c.Subject || s.Epoch != c.Epoch {
@@ -44,6 +49,9 @@ func (st *State) ReplaceGate(now time.Time, c *Case) (HeldReason, string) {
 	}
 	if reason, why := st.budgetGate(now); reason != "" && !st.beyondBudget(now, c) {
 		return reason, why
+	}
+	if would {
+		return "", ""
 	}
 	return st.dryRunGate(now, c, fmt.Sprintf("replace %s by %s", c.Subject, free[0]))
 }
@@ -142,12 +150,16 @@ func (st *State) Restartable(now time.Time, c *Case) bool {
 // RestartGate says what keeps a case from a restart in place. A restart is
 // destructive: a shared database that fails must not restart forty services.
 func (st *State) RestartGate(now time.Time, c *Case) (HeldReason, string) {
+	return st.restartGate(now, c, false)
+}
+
+func (st *State) restartGate(now time.Time, c *Case, would bool) (HeldReason, string) {
 	if reason, why := st.holdGate(now, c); reason != "" {
 		return reason, why
 	}
 	pool, ok := st.ledger.Fleet().Pool(c.Pool)
 	switch {
-	case !ok || !pool.Armed:
+	case !ok || !pool.Armed && !would:
 		return HeldDisarmed, "would restart " + string(c.Slot) + ", but the pool is not armed"
 	case c.Kind != consensus.VerdictServiceDown:
 		return HeldEvidence, "the member itself is down"
@@ -166,6 +178,9 @@ func (st *State) RestartGate(now time.Time, c *Case) (HeldReason, string) {
 	}
 	if limit := max(1, len(pool.Slots)*10/100); n >= limit {
 		return HeldBudget, fmt.Sprintf("%d restarts under way in pool %s, at most %d", n, c.Pool, limit)
+	}
+	if would {
+		return "", ""
 	}
 	return st.dryRunGate(now, c, "restart "+string(c.Slot))
 }

@@ -245,6 +245,7 @@ func (st *State) fell(f consensus.Fact, c *Case, x consensus.Finding) {
 	c.Deadline = deadline
 	if c.inFlight() {
 		st.s.Spent = append(within(st.s.Spent, f.Time, st.timing().BudgetWindow), f.Time)
+		st.score(f, c, DeedReplace, false)
 	}
 	if s := st.s.Slots[c.Slot]; !s.Drained && st.stilled(f.Time, c.Subject, c.Pool) == nil && st.mayDrain(s) {
 		s.Drained, c.Drained = true, true

@@ -73,6 +73,7 @@ type folded struct {
 	Holds map[string]*Hold        `json:"holds,omitempty"` // by the id of their command
 
 	Requests map[uint64]*Request `json:"requests,omitempty"` // by their fact
+	Scores   []Score             `json:"scores,omitempty"`   // never changed in place
 
 	Enforcers map[member.ID]Enforced `json:"enforcers,omitempty"`
 	Fencers   map[member.ID]Fencer   `json:"fencers,omitempty"`
@@ -95,7 +96,7 @@ func (st *State) Name() string { return "failover" }
 // Knows reports the kinds of this package.
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
-	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced:
+	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced, KindWould:
 		return true
 	default:
 		return ofPeople(kind)
@@ -190,6 +191,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkAnnounced(p)
+	case KindWould:
+		p, err := consensus.DecodePayload[Would](f)
+		if err != nil {
+			return err
+		}
+		return st.checkWould(f.Time, p)
 	default:
 		return nil
 	}
@@ -241,6 +248,9 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindAnnounced:
 		p, _ := consensus.DecodePayload[Announced](f)
 		st.announce(f, p)
+	case KindWould:
+		p, _ := consensus.DecodePayload[Would](f)
+		st.wouldHave(f, p)
 	default: // of other packages
 	}
 }
@@ -312,6 +322,7 @@ func (st *State) arrange(f consensus.Fact) {
 	}
 	st.s.Slots = slots
 	st.forgetDoors()
+	st.left(f)
 }
 
 // place puts the first free member of the pool into a slot.
@@ -351,6 +362,7 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 		}
 		return
 	}
+	st.foundUp(f, x)
 	if u != nil && u.Duty == Quarantined {
 		u.Duty, u.Since = BurnIn, f.Time
 	}
@@ -375,6 +387,9 @@ func (st *State) stranded(c *Case) bool {
 func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {
 	c.enter(Closed, f, detail)
 	c.Outcome = o
+	if o == OutcomeAborted && c.Would.IsZero() {
+		st.unscore(c) // nothing was done
+	}
 	if s := st.s.Slots[c.Slot]; s != nil && s.Case == c.ID {
 		s.Case = 0
 		s.Drained = s.Away != nil

@@ -201,6 +201,7 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 	if !c.Planned {
 		st.s.Spent = append(within(st.s.Spent, f.Time, t.BudgetWindow), f.Time)
+		st.score(f, c, DeedReplace, false)
 	}
 	c.Restart = false
 	c.enter(Ready, f, p.Detail)

@@ -67,6 +67,7 @@ func Build(in Input) Page {
 		Members:   membersOf(in),
 		Unlisted:  unlistedOf(in),
 		Doors:     doorsOf(in),
+		Scores:    scoresOf(in),
 		Cases:     casesOf(in),
 		Verdicts:  in.History.verdicts,
 		Facts:     in.History.lines,

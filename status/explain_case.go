@@ -33,6 +33,11 @@ func (p Page) explainCase(c Case) Explanation {
 	default:
 		t.say(0, "Traffic was left on %s: the drain would have taken pool %s below its floor.", c.Subject, c.Pool)
 	}
+	for _, s := range p.Scores {
+		if s.Case == c.ID && s.Would {
+			t.say(0, "At %s it would have gone on to %s; %s.", clock(s.At), s.Deed, s.Words)
+		}
+	}
 	p.tellGates(&t, c)
 	if c.Spare != "" {
 		t.say(0, "Spare %s, attempt %d, slot epoch %d (the lost occupant had %d).", c.Spare, c.Attempt, c.NewEpoch, c.Epoch)

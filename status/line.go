@@ -70,6 +70,13 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.Announced) string {
 			return fmt.Sprintf("R-%d takes effect in %v unless somebody vetoes it", p.Request, failover.AloneAfter)
 		})
+	case failover.KindWould:
+		return worded(f, func(p failover.Would) string {
+			if p.Spare == "" {
+				return fmt.Sprintf("%s would %s now", caseID(p.Case), p.Deed)
+			}
+			return fmt.Sprintf("%s would %s now, by %s", caseID(p.Case), p.Deed, p.Spare)
+		})
 	case failover.KindReturned:
 		return worded(f, func(p failover.Returned) string { return fmt.Sprintf("%s is a spare again", p.Member) })
 	case failover.KindEnforcer:

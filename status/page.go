@@ -43,9 +43,10 @@ type Page struct {
 	Doors     []Door     `json:"doors,omitempty"` // that members tell of each change
 	Members   []Member   `json:"members"`         // those in trouble first, then by failure domain and name
 	Unlisted  []Unlisted `json:"unlisted,omitempty"`
-	Verdicts  []Verdict  `json:"verdicts"` // newest first, at most 100
-	Cases     []Case     `json:"cases"`    // open ones first, then newest first
-	Facts     []FactLine `json:"facts"`    // newest first, at most 500
+	Verdicts  []Verdict  `json:"verdicts"`         // newest first, at most 100
+	Cases     []Case     `json:"cases"`            // open ones first, then newest first
+	Scores    []Scored   `json:"scores,omitempty"` // what was done or would have been, and what turned out; newest first, at most 200
+	Facts     []FactLine `json:"facts"`            // newest first, at most 500
 	Stats     []Stat     `json:"stats,omitempty"`
 }
 
@@ -314,6 +315,7 @@ type Case struct {
 	Executor member.ID             `json:"executor,omitempty"` // who has to do a step now
 	Step     failover.StepKind     `json:"step,omitempty"`
 	Proof    string                `json:"proof,omitempty"` // of the fence
+	Would    time.Time             `json:"would,omitzero"`  // when it would have gone on, were it armed
 	Outcome  failover.Outcome      `json:"outcome,omitempty"`
 	Planned  bool                  `json:"planned,omitempty"` // a switchover whose occupant is well
 	Order    *failover.Order       `json:"order,omitempty"`   // of the people who wanted it

@@ -79,7 +79,7 @@ func caseOf(in Input, c *failover.Case) Case {
 		Open: c.Open(), Held: c.Held, Why: oneLine(c.Why), Drained: c.Drained,
 		Epoch: c.Epoch, Spare: c.Spare, NewEpoch: c.NewEpoch, Attempt: c.Attempt,
 		Executor: executor, Step: step, Proof: c.Proof, Outcome: c.Outcome, Next: next(c, executor),
-		Planned: c.Planned, Order: c.Order,
+		Planned: c.Planned, Order: c.Order, Would: c.Would,
 	}
 	if c.Verdict == 0 {
 		x.Verdict = ""
