@@ -139,7 +139,7 @@ func (p Page) Report(last time.Duration) Report {
 	return r
 }
 
-// line is a sum in a sentence: "Would have replaced 3, of which 3 were dead."
+// line is a sum in a sentence, as: Would have replaced 3, of which 3 were dead.
 func (s Sum) line(what string) string {
 	if s.Replaced == 0 {
 		return what + " nobody."
