@@ -13,6 +13,8 @@ type Fleet struct {
 	NeverStop []string    `json:"never_stop,omitempty"`
 	Profile   string      `json:"profile,omitempty"` // timing profile of the fleet: lan (default), fast or demo
 	Lease     LeaseTerms  `json:"lease,omitzero"`    // of exclusive slots; see Leases
+
+	Shield ShieldPolicy `json:"shield,omitzero"`
 }
 
 // Pool declares slots of one kind and the spares behind them.

@@ -22,6 +22,9 @@ func (f *Fleet) Validate() error {
 	if err := f.checkProfile(); err != nil {
 		errs = append(errs, err)
 	}
+	if err := f.Shield.validate(); err != nil {
+		errs = append(errs, err)
+	}
 	seen := map[ID]bool{}
 	inPool := map[string]int{}
 	for _, m := range f.Members {

@@ -9,7 +9,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 go test -c -o bin/count.test ./shield/count
-bin/count.test -test.run '^$' -test.bench . -test.benchtime 20ms -test.count "${RUNS:-12}" |
+go test -c -o bin/gateway.test ./shield/gateway
+{
+	bin/count.test -test.run '^$' -test.bench . -test.benchtime 20ms -test.count "${RUNS:-12}"
+	bin/gateway.test -test.run '^$' -test.bench 'Check|Refusal' -test.benchtime 20ms -test.count "${RUNS:-12}"
+} |
 	awk '
 		/^Benchmark/ { sub(/^Benchmark/, "", $1); sub(/-[0-9]+$/, "", $1); if (!($1 in best) || $3 < best[$1]) best[$1] = $3 }
 		function line(name, what, most) {
@@ -25,5 +29,7 @@ bin/count.test -test.run '^$' -test.bench . -test.benchtime 20ms -test.count "${
 			line("CountParallel", "the same from all processors", 30)
 			line("DenySetMiss", "no measure is found among 64", 20)
 			line("Bucket", "a cap admits a request", 0)
+			line("Check", "the gateway: all of the above for one request", 0)
+			line("Refusal", "the gateway: a request that is not let in, with its answer", 0)
 			exit wrong
 		}'

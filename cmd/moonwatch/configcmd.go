@@ -72,7 +72,7 @@ func filesHere(names ...string) []string {
 }
 
 // ofFleet are keys that only a fleet.yaml has.
-var ofFleet = regexp.MustCompile(`(?m)^(version|members|pools|brake|never_stop)[ \t]*:`)
+var ofFleet = regexp.MustCompile(`(?m)^(version|members|pools|brake|shield|never_stop)[ \t]*:`)
 
 // checked are the good files of one call, for what is wrong with them together.
 type checked struct {

@@ -37,6 +37,9 @@ and what came of it is printed. Faults:
   stall              every machine stands still once, for less than is replaced
   pause-agent        our agent stalls for 2 s: nothing is done
   restart-agent      our agent is started anew: nothing is done
+  flood              one subdomain of twenty gets 61 times its requests: a part of them
+                     is let in, the others do not feel it, and all are again when it
+                     is over
 
 Exit codes: 0 the story went as it should, 3 it did not.`,
 		Example: `  moonwatch demo

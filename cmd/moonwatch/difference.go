@@ -118,6 +118,8 @@ func items(f *member.Fleet) []item {
 		{"brake.cascade", share(f.Brake.Cascade)},
 		{"never_stop", join(f.NeverStop)},
 		{"lease", leaseText(f)},
+		{"shield.mode", f.Shield.Doing()},
+		{"shield.capacity", shieldCapacity(f)},
 	}})
 }
 
@@ -213,6 +215,13 @@ func itemsOfPage(page status.Page) []item {
 
 // leaseText is how the terms of a fleet's leases are shown; nothing where no slot
 // is exclusive.
+func shieldCapacity(f *member.Fleet) string {
+	if f.Shield.Capacity == 0 {
+		return "learned"
+	}
+	return strconv.Itoa(f.Shield.Capacity)
+}
+
 func leaseText(f *member.Fleet) string {
 	if !f.Exclusive() {
 		return ""

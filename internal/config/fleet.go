@@ -91,7 +91,7 @@ type fleetReader struct {
 }
 
 func (r *fleetReader) read(root *strict.Value) {
-	top := r.object("", root, "version", "members", "pools", "brake", "lease", "never_stop", "profile")
+	top := r.object("", root, "version", "members", "pools", "brake", "lease", "shield", "never_stop", "profile")
 	r.fleet.Version = 1
 	if top.Integer("version", 0, 1, 1); !top.Has("version") {
 		top.Missing("version", "1")
@@ -106,6 +106,7 @@ func (r *fleetReader) read(root *strict.Value) {
 	r.brake(top)
 	r.lease(top)
 	r.checkLeases(top)
+	r.shield(top)
 	r.fleet.NeverStop = top.texts("never_stop", "DNS names", isHost)
 }
 

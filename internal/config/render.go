@@ -23,6 +23,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"list":    flowList,
 	"slots":   flowSlots,
 	"lease":   leaseText,
+	"shield":  shieldText,
 	"span":    spanOf,
 	"time":    strict.Short,
 	"share":   func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },

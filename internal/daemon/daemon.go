@@ -48,6 +48,7 @@ import (
 	"moonwatch/internal/wire"
 	"moonwatch/member"
 	"moonwatch/mind"
+	"moonwatch/shield"
 	"moonwatch/shield/gateway"
 	"moonwatch/status"
 	"moonwatch/status/web"
@@ -73,10 +74,11 @@ type Config struct {
 	// GatewayDebug names slot and occupant in the gateway's answers.
 	GatewayDebug bool
 
-	Gate   Gate                 // nil: open
-	Facts  func(consensus.Fact) // each fact as it is applied, in order; must not block
-	Pages  func(status.Page)    // each new page; must not block
-	Routes func(gateway.Table)  // each new table, after the gateway took it; must not block
+	Gate   Gate                   // nil: open
+	Facts  func(consensus.Fact)   // each fact as it is applied, in order; must not block
+	Pages  func(status.Page)      // each new page; must not block
+	Routes func(gateway.Table)    // each new table, after the gateway took it; must not block
+	Shield func(*shield.Measures) // each new set of measures, after the gateway took it; must not block
 }
 
 // Gate decides whether this agent may talk with an address. The demo closes it
@@ -125,6 +127,7 @@ type Daemon struct {
 	progress    atomic.Int64 // when the loop last finished a step, in ns of this process
 	page        atomic.Pointer[status.Page]
 	table       gateway.Table
+	shielding   shielding
 	ready       chan struct{}
 	readied     sync.Once
 	fatal       chan error
@@ -210,6 +213,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	actor("agent", d.live)
 	if d.gateway != nil {
 		actor("evidence", d.evidence)
+		actor("shield", d.shieldDoor)
 	}
 	actor("stop", func(ctx context.Context) error {
 		select {

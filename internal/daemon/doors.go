@@ -128,6 +128,7 @@ func (d *Daemon) pageHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", d.web)
 	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
+	mux.HandleFunc("GET /api/v1/shield", d.serveShield)
 	return mux
 }
 
@@ -141,6 +142,7 @@ func (d *Daemon) socketHandler() http.Handler {
 	mux.HandleFunc("POST /api/v1/holds", d.serveHold)
 	mux.HandleFunc("POST /api/v1/rehearse/{what}", d.serveRehearsal)
 	mux.HandleFunc("GET /api/v1/fleet", d.serveFleet)
+	mux.HandleFunc("GET /api/v1/shield", d.serveShield)
 	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
 	mux.HandleFunc("GET /api/v1/council", d.serveCouncil)
 	mux.HandleFunc("GET /api/v1/audit/heads", d.serveHeads)

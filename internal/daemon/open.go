@@ -123,8 +123,12 @@ func (d *Daemon) openDoors() error {
 	d.web = web.New(web.Config{Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady})
 	var err error
 	if a.Gateway != "" {
+		if err = d.shielding.open(d.reg); err != nil {
+			return err
+		}
 		d.gateway, err = gateway.Open(gateway.Config{
 			Listen: a.Gateway, Dial: d.dial, Log: d.log.Named("gateway"), Registerer: d.reg, Debug: d.cfg.GatewayDebug,
+			Counter: d.shielding.counter,
 		})
 		if err != nil {
 			return err

@@ -16,6 +16,9 @@ func (d *Daemon) route() {
 	if d.gateway == nil || d.mind == nil {
 		return
 	}
+	if f := d.mind.Ledger().Fleet(); f != nil {
+		d.shielding.fleet.Store(f) // nobody changes a fleet that is in the ledger
+	}
 	t := d.routes()
 	if reflect.DeepEqual(t, d.table) {
 		return

@@ -40,6 +40,7 @@ type kit struct {
 	profile  string
 	level    string
 	operator *pki.OperatorKey
+	shield   string // the policy in fleet.yaml; empty: the default
 }
 
 // memberDir is the folder of one member: its machine, so to speak.
@@ -192,7 +193,8 @@ func (k *kit) fleet(leader member.ID) (*member.Fleet, error) {
 		Profile             string
 		Members             []place
 		Slots, Spares, Port int
-	}{k.profile, k.layout.inOrder(leader), slots, spares, portService})
+		Shield              string
+	}{k.profile, k.layout.inOrder(leader), slots, spares, portService, k.shield})
 	if err != nil {
 		return nil, err
 	}

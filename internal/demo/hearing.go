@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/shield"
 	"moonwatch/shield/gateway"
 	"moonwatch/status"
 )
@@ -11,9 +12,10 @@ import (
 // ears are called by the console's agent: in the ledger's order, and they must
 // not block.
 type ears struct {
-	fact  func(time.Time, consensus.Fact)
-	page  func(time.Time, status.Page)
-	table func(time.Time, gateway.Table)
+	fact   func(time.Time, consensus.Fact)
+	page   func(time.Time, status.Page)
+	table  func(time.Time, gateway.Table)
+	shield func(time.Time, *shield.Measures)
 }
 
 // present is the newest page of the launcher's agent.
@@ -61,6 +63,12 @@ func (l *launcher) heardTable(at time.Time, t gateway.Table) {
 	}
 	l.mu.Unlock()
 	l.tellChange()
+}
+
+func (l *launcher) heardShield(at time.Time, m *shield.Measures) {
+	if l.flood != nil {
+		l.flood.measures(at, m)
+	}
 }
 
 func (l *launcher) heardAnswer(start, at time.Time, a answer) {

@@ -36,6 +36,7 @@ type launcher struct {
 	page    status.Page
 	table   gateway.Table
 	story   *story // nil before the fault
+	flood   *flood // nil: none is told
 	onFact  func(consensus.Fact)
 	answers map[member.SlotID]answer // the last good one of each slot
 	changed chan struct{}            // has room for one: something above is new
@@ -66,6 +67,9 @@ func newLauncher(o Options) (*launcher, error) {
 		return nil, errors.Join(err, f.remove())
 	}
 	l.crashes = make(chan error, 16*len(where.places)) // ends are rare; nobody waits for room
+	if o.Fault == FaultFlood {
+		l.kit.shield = floodShield
+	}
 	for _, p := range where.places {
 		l.children = append(l.children, newChild(f, p, l.crashes))
 	}
@@ -94,7 +98,7 @@ func (l *launcher) start(ctx context.Context) error {
 		}
 	}
 	var err error
-	l.console, err = openConsole(ctx, l.kit, ears{fact: l.heardFact, page: l.heardPage, table: l.heardTable})
+	l.console, err = openConsole(ctx, l.kit, ears{fact: l.heardFact, page: l.heardPage, table: l.heardTable, shield: l.heardShield})
 	if err != nil {
 		return err
 	}
@@ -158,7 +162,11 @@ func (l *launcher) serve(ctx context.Context) error {
 		return err
 	}
 	l.say("%d slots serve through the gateway", slots)
-	l.load = startLoad(ctx, url, loadRate, loadTimeout, l.heardAnswer)
+	rate := loadRate
+	if l.fault == FaultFlood {
+		rate = tenantRate // the visitors of the tenants come by name, and later
+	}
+	l.load = startLoad(ctx, url, rate, loadTimeout, l.heardAnswer)
 	return nil
 }
 

@@ -115,6 +115,13 @@ func Run(ctx context.Context, o Options) (exit int) {
 	if !o.Once {
 		return o.stay(ctx)
 	}
+	if o.Fault == FaultFlood {
+		exit, err := o.flood(ctx)
+		if err != nil {
+			fmt.Fprintln(o.Err, "moonwatch demo:", err)
+		}
+		return exit
+	}
 	begun := time.Now()
 	exit, err := o.once(ctx, begun.Add(storyTime))
 	for errors.Is(err, errNoVictim) && ctx.Err() == nil && time.Since(begun) < startTime {

@@ -34,7 +34,7 @@ const (
 func Faults() []string {
 	return []string{
 		FaultKill, FaultStop, FaultService, FaultAgent, FaultLeaderAndVictim, FaultTwo, FaultHalf, FaultRack, FaultQuorum,
-		FaultFlap, FaultSpareDies, FaultLeaderInCase, FaultStall, FaultPauseAgent, FaultRestartAgent,
+		FaultFlap, FaultSpareDies, FaultLeaderInCase, FaultStall, FaultPauseAgent, FaultRestartAgent, FaultFlood,
 	}
 }
 

@@ -19,6 +19,7 @@ type attempt struct {
 	cancel context.CancelFunc
 	sent   time.Time
 	bound  time.Duration // after which the answer is late
+	took   time.Duration // until the answer's head came
 	done   atomic.Bool   // what it held was given back
 
 	wire    *wire // of a request that needs the proof that it was not sent
@@ -97,7 +98,9 @@ func (a *attempt) late() {
 // no evidence of health.
 func (a *attempt) answered(now time.Time, res *http.Response, timely bool) {
 	g, took := a.x.g, now.Sub(a.sent)
+	a.took = took
 	a.o.answers.Add(1)
+	g.strain.answer(res.StatusCode)
 	if a.x.body.whole() {
 		a.x.v.pool.latency.add(took)
 		g.metrics.seconds.Observe(took.Seconds())

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"moonwatch/shield"
 )
 
 // BenchmarkGateway asks the gateway and the plainest proxy of the library by
@@ -76,3 +78,58 @@ func BenchmarkFindName(b *testing.B) {
 		n.find("v1.api.example.com:8080")
 	}
 }
+
+// BenchmarkCheck is what the shield adds to a request of a subdomain that is not
+// held, while 64 others are: its name, counting it, finding no measure.
+func BenchmarkCheck(b *testing.B) {
+	counter := newCounter(b)
+	g := &Gateway{cfg: Config{Counter: counter}.withDefaults()}
+	var list []shield.Measure
+	for i := range 64 {
+		list = append(list, shield.Measure{Key: shield.KeyOf(0, fmt.Appendf(nil, "attacked-%d.example.com", i)), Rung: shield.ShapeLocal, Until: time.Now().Add(time.Hour)})
+	}
+	g.enforced.Store(&enforced{})
+	g.Enforce(shield.NewMeasures(list))
+	hosts := make([]string, 512)
+	for i := range hosts {
+		name := fmt.Sprintf("tenant-%05d.example.com", i)
+		counter.Learn([]byte(name))
+		hosts[i] = "T" + name[1:] + ":8443"
+	}
+	r := &http.Request{RemoteAddr: "10.0.0.1:40000"}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if why, _ := g.judge(g.count(hosts[i%512]), r); why != shedNot {
+			b.Fatal("shed")
+		}
+	}
+}
+
+// BenchmarkRefusal is what a request of a held subdomain costs that is not let in.
+func BenchmarkRefusal(b *testing.B) {
+	g := &Gateway{cfg: Config{Counter: newCounter(b)}.withDefaults()}
+	g.cfg.Counter.Learn([]byte(flooded))
+	g.metrics = newMetrics(nil, func() float64 { return 0 })
+	g.enforced.Store(&enforced{})
+	g.Enforce(held(func(m *shield.Measure) { m.Rung = shield.Stop }))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Host = flooded
+	w := refused{}
+	for b.Loop() {
+		ref := g.count(r.Host)
+		why, m := g.judge(ref, r)
+		if why != shedStopped {
+			b.Fatal("let in")
+		}
+		ref.Refuse()
+		clear(w)
+		g.shed(w, r, why, m)
+	}
+}
+
+// refused takes an answer and forgets it.
+type refused http.Header
+
+func (w refused) Header() http.Header         { return http.Header(w) }
+func (w refused) Write(p []byte) (int, error) { return len(p), nil }
+func (w refused) WriteHeader(int)             {}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"moonwatch/shield/count"
 )
 
 // Config of a gateway. The zero value of a field means its default.
@@ -21,6 +23,10 @@ type Config struct {
 	Now        func() time.Time      // time.Now if nil
 	Log        *zap.Logger           // silent if nil
 	Registerer prometheus.Registerer // a private one if nil
+
+	// Counter counts the requests of each subdomain, for the shield. Without one
+	// nobody is ever held.
+	Counter *count.Counter
 
 	// Debug names slot, slot epoch and member in the headers of every answer.
 	// Visitors must not learn the inside of the fleet, so it is off by default.

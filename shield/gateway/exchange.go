@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"moonwatch/shield/count"
 )
 
 // exchange is one request of a client and everything that is sent for it: one
@@ -14,12 +16,15 @@ import (
 type exchange struct {
 	g    *Gateway
 	v    *view
+	ref  count.Ref // where it was counted
 	body *body
 	req  *http.Request // as it goes out, without address and body; never changed
 
 	safe       bool // may be sent twice at the same time
 	idempotent bool // may be sent again after it may have had its effect
 	result     result
+	status     int           // of the answer that the client gets, 0: none
+	took       time.Duration // until its head came
 
 	mu       sync.Mutex
 	tried    []*occupant

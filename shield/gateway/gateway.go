@@ -12,6 +12,11 @@
 // request that is not idempotent goes elsewhere only when not one byte of it
 // was written.
 //
+// With a Counter it also counts every request that a pool serves under its
+// subdomain, and lets in what the shield's measures say (Enforce). Who decides
+// on them reads the Counter and asks for Trouble. No request waits for a decision,
+// and what is not renewed ends: if nobody decides any more, everybody is let in.
+//
 // The caller reads Evidence (or ignores it: it is dropped when nobody reads)
 // and calls Close, which waits for everything that the gateway started.
 package gateway
@@ -44,6 +49,11 @@ type Gateway struct {
 	tabling sync.Mutex // one SetTable at a time
 	table   atomic.Pointer[table]
 
+	enforcing sync.Mutex // one Enforce at a time
+	enforced  atomic.Pointer[enforced]
+	strain    strain
+	learned   chan string
+
 	inFlight atomic.Int64
 	closing  atomic.Bool
 	emptied  chan struct{} // told when the last request leaves a closing gateway
@@ -73,11 +83,13 @@ func Open(cfg Config) (*Gateway, error) {
 		listener: listener,
 		evidence: make(chan Evidence, evidenceQueue),
 		emptied:  make(chan struct{}, 1),
+		learned:  make(chan string, learnedRoom),
 		cut:      cut,
 	}
 	g.metrics = newMetrics(cfg.Registerer, func() float64 { return float64(g.inFlight.Load()) })
 	g.wires.open = make(map[*wire]struct{})
 	g.table.Store(&table{})
+	g.enforced.Store(&enforced{})
 	g.proxy = g.newProxy()
 	g.http = &http.Server{
 		Handler:           http.HandlerFunc(g.serve),

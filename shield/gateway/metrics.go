@@ -14,6 +14,7 @@ const (
 	resultFull       result = "full"        // 503
 	resultNoPool     result = "no_pool"     // 404
 	resultBad        result = "bad_request" // 400, 405
+	resultShed       result = "shed"        // 429, 503: its subdomain is held
 	resultGone       result = "client_gone"
 )
 
@@ -28,6 +29,7 @@ type metrics struct {
 	requests     *prometheus.CounterVec
 	retries      *prometheus.CounterVec
 	denied       prometheus.Counter
+	shed         *prometheus.CounterVec
 	ejections    *prometheus.CounterVec
 	readmissions prometheus.Counter
 	dropped      prometheus.Counter
@@ -51,10 +53,12 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
 	m := &metrics{
 		requests: counters("requests_total", "Requests of clients, by how they ended.", "result",
 			string(resultServed), string(resultTruncated), string(resultFailed), string(resultTimeout), string(resultNoOccupant),
-			string(resultFull), string(resultNoPool), string(resultBad), string(resultGone)),
+			string(resultFull), string(resultNoPool), string(resultBad), string(resultShed), string(resultGone)),
 		retries: counters("retries_total", "Sendings to another occupant, by reason.", "reason",
 			retryUnsent, retryBroken, retryLate),
-		denied:       counter("retries_denied_total", "Late requests that were not sent again because the share was used up."),
+		denied: counter("retries_denied_total", "Late requests that were not sent again because the share was used up."),
+		shed: counters("shed_total", "Requests of held subdomains that were not let in, by reason; would: the shield is in shadow, and they were.", "reason",
+			string(shedFraction), string(shedCap), string(shedStopped), string(shedWould)),
 		ejections:    counters("ejections_total", "Occupants that were no longer chosen, by reason.", "reason", "refused", "late"),
 		readmissions: counter("readmissions_total", "Ejected occupants that are chosen again."),
 		dropped:      counter("evidence_dropped_total", "Evidence that nobody took in time."),
@@ -64,7 +68,7 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17), // 0.5 ms to 33 s: up to half of the answer time-out
 		}),
 	}
-	reg.MustRegister(m.requests, m.retries, m.denied, m.ejections, m.readmissions, m.dropped, m.seconds,
+	reg.MustRegister(m.requests, m.retries, m.denied, m.shed, m.ejections, m.readmissions, m.dropped, m.seconds,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "moonwatch_gateway_in_flight_requests", Help: "Requests under way.",
 		}, inFlight))

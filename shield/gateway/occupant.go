@@ -96,7 +96,13 @@ func (g *Gateway) struck(v *view, o *occupant, kind Kind, now time.Time) {
 func (g *Gateway) eject(v *view, o *occupant, now time.Time, late bool) {
 	v.pool.ejecting.Lock()
 	defer v.pool.ejecting.Unlock()
-	if o.ejected() || !g.current(v).mayEject(o, late) {
+	if o.ejected() {
+		return
+	}
+	if !g.current(v).mayEject(o, late) {
+		if late {
+			g.strain.late.Add(1)
+		}
 		return
 	}
 	o.probeAt.Store(now.Add(o.probeInterval).UnixNano())

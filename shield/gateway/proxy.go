@@ -41,7 +41,7 @@ func (roundTripper) RoundTrip(out *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.result = resultServed
+	x.result, x.status, x.took = resultServed, res.StatusCode, x.winner.took
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		res.Body = &answerReader{ReadCloser: res.Body, a: x.winner}
 	}
@@ -52,6 +52,7 @@ func (roundTripper) RoundTrip(out *http.Request) (*http.Response, error) {
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	defer g.leave()
 	if !g.enter() {
+		g.strain.full.Add(1)
 		g.refuse(w, resultFull, http.StatusServiceUnavailable, "too many requests at once")
 		return
 	}
@@ -64,16 +65,26 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, resultNoPool, http.StatusNotFound, "nothing is served under this name")
 		return
 	}
+	ref := g.count(r.Host)
+	if why, held := g.judge(ref, r); why != shedNot {
+		g.metrics.shed.WithLabelValues(string(why)).Inc()
+		if why != shedWould {
+			ref.Refuse()
+			g.shed(w, r, why, held)
+			return
+		}
+	}
 	body, err := g.takeBody(w, r)
 	if err != nil {
 		g.refuse(w, resultBad, http.StatusBadRequest, "the request body did not arrive")
 		return
 	}
-	x := &exchange{g: g, v: v, body: body, result: resultFailed}
+	x := &exchange{g: g, v: v, ref: ref, body: body, result: resultFailed}
 	x.classify(r)
 	defer func() { // also when ReverseProxy aborts the connection by a panic
 		x.end()
 		body.end()
+		x.learn(r.Host)
 		g.metrics.requests.WithLabelValues(string(x.result)).Inc()
 	}()
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))

@@ -1,0 +1,317 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"moonwatch/member"
+	"moonwatch/shield"
+	"moonwatch/shield/count"
+	"moonwatch/status"
+)
+
+const (
+	// shieldTick is how often a door looks at what it counted. Two ticks above its
+	// share hold a subdomain, so a flood is felt for about 100 ms.
+	shieldTick = 50 * time.Millisecond
+	// shieldShow is how often what is seen is written down for people.
+	shieldShow = 500 * time.Millisecond
+	// shieldHosts are counted one by one: 4.6 MiB. An agent has 40 in all; who has
+	// more subdomains is better off with a proxy of its own in front.
+	shieldHosts = 100_000
+	// shieldLate: a tick that is so late that this machine must have stood still. What
+	// was late then was late because of that, and what waited comes all at once.
+	shieldLate = 4 * shieldTick
+	// shieldWindow is the stretch of time over which rates are measured. Longer: less
+	// is chance, and a small flood is felt later; a big one is felt at once.
+	shieldWindow = 400 * time.Millisecond
+	// shieldListed hosts are counted in every tick, those that became known first. In
+	// a small fleet these are all, so that what each usually asks for is known also
+	// if that is a few requests a second.
+	shieldListed = 48
+	// shieldNotes are kept for people.
+	shieldNotes = 64
+	// shieldFloors: floors are made of what is usual. Published before anything is
+	// known, they would be empty, and stand for a minute.
+	shieldFloors = 10 * time.Second
+)
+
+// shielding is what the shield's loop shares with the others.
+type shielding struct {
+	salt     uint64
+	counter  *count.Counter               // nil: this agent opens no door
+	fleet    atomic.Pointer[member.Fleet] // whose policy is in force; nil: none was applied yet
+	document atomic.Pointer[status.ShieldDocument]
+	metrics  shieldMetrics
+}
+
+// open makes the table in which the gateway counts. Its salt is of this life
+// alone: no door compares its keys with another one's yet.
+func (s *shielding) open(reg prometheus.Registerer) error {
+	var salt [8]byte
+	_, _ = rand.Read(salt[:]) // it never fails
+	s.salt = binary.LittleEndian.Uint64(salt[:])
+	s.metrics = newShieldMetrics(reg)
+	var err error
+	s.counter, err = count.New(count.Config{Hosts: shieldHosts, Salt: s.salt, Learn: shieldHosts})
+	return err
+}
+
+// keyOf is under which key a host is counted alone, and its normal form; false for
+// what is no name.
+func (s *shielding) keyOf(host string) (shield.Key, []byte, bool) {
+	name, ok := shield.Normalise(make([]byte, 0, shield.HostRoom), host)
+	if !ok {
+		return shield.Nameless, nil, false
+	}
+	return shield.KeyOf(s.salt, name), name, true
+}
+
+// shieldDoor owns the shield of this agent's gateway: it closes the ticks of the
+// counter, asks the shield what comes of them, and has the gateway do it.
+//
+// This door knows of no other one: what the shield would say to them is not sent
+// yet, so nothing here goes beyond what a door does alone.
+func (d *Daemon) shieldDoor(ctx context.Context) error {
+	l := &shieldLoop{d: d, names: map[shield.Key]string{}}
+	defer d.gateway.Enforce(nil) // who decides no more, holds nobody
+	tick := time.NewTicker(shieldTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := l.tick(time.Now()); err != nil {
+			// Nothing that the shield lacks is worth an agent or its traffic.
+			d.log.Error("shield is off", zap.Error(err))
+			return await(ctx)
+		}
+	}
+}
+
+func await(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// shieldLoop is the state of shieldDoor.
+type shieldLoop struct {
+	d      *Daemon
+	fleet  *member.Fleet // whose policy the shield has
+	mode   string
+	shield *shield.Shield // nil: off, or not begun
+	base   count.Total    // when the shield began
+	began  time.Time
+	last   time.Time // tick
+	shown  time.Time
+	leads  bool
+	names  map[shield.Key]string
+	listed []shield.Key
+	idle   time.Time // until then no tick is closed: one was late
+	notes  []status.ShieldNote
+}
+
+func (l *shieldLoop) tick(now time.Time) error {
+	d := l.d
+	fleet := d.shielding.fleet.Load()
+	if l.last.IsZero() || fleet != l.fleet {
+		if err := l.take(now, fleet); err != nil {
+			return err
+		}
+	}
+	l.list()
+	if now.Before(l.idle) {
+		return nil
+	}
+	learn := shieldHosts
+	if l.shield != nil {
+		learn = l.shield.LearnAtMost()
+	}
+	total, hot := d.shielding.counter.Rotate(learn)
+	passed := now.Sub(l.last)
+	l.last = now
+	trouble := d.gateway.Trouble()
+	if passed > shieldLate {
+		trouble = false
+		// The next tick is as long: together they tell what was asked for.
+		l.idle = now.Add(min(passed, time.Second) - shieldTick/2)
+	}
+	if l.shield == nil {
+		l.base = total
+		l.show(now)
+		return nil
+	}
+	if !l.leads && now.Sub(l.began) >= shieldFloors {
+		// The only door there is publishes floors: to itself.
+		l.leads = true
+		l.do(now, l.shield.Step(now, shield.Leads{Leading: true}))
+	}
+	for _, k := range append(l.shield.Wanted(), l.listed...) {
+		hot = append(hot, d.shielding.counter.Read(k))
+	}
+	for _, x := range hot {
+		if x.Name != "" {
+			l.names[x.Key] = x.Name
+		}
+	}
+	l.do(now, l.shield.Step(now, shield.Counted{
+		Tick: max(passed, time.Millisecond), Counts: hot, Subdomains: d.shielding.counter.Known(), Trouble: trouble,
+		Asked: total.Asked - l.base.Asked, Refused: total.Refused - l.base.Refused, Cost: total.Cost - l.base.Cost,
+	}))
+	d.shielding.metrics.observe(l.shield)
+	if now.Sub(l.shown) >= shieldShow {
+		l.show(now)
+	}
+	return nil
+}
+
+// list takes notice of hosts that became known.
+func (l *shieldLoop) list() {
+	for {
+		select {
+		case host := <-l.d.gateway.Learned():
+			k, name, ok := l.d.shielding.keyOf(host)
+			if ok && len(l.listed) < shieldListed {
+				l.listed = append(l.listed, k)
+				l.names[k] = string(name)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// take begins anew with the policy of a fleet, if that is another one. Who was held
+// by the old one is let in until the new one has seen a flood itself.
+func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
+	d := l.d
+	first := l.last.IsZero()
+	old := l.fleet
+	l.fleet = fleet
+	if first {
+		l.last = now.Add(-shieldTick)
+	}
+	if !first && policyOf(old) == policyOf(fleet) && sameHosts(old, fleet) {
+		return nil
+	}
+	p := policyOf(fleet)
+	l.mode, l.shield, l.began, l.leads = p.Doing(), nil, now, false
+	total, _ := d.shielding.counter.Rotate(shieldHosts)
+	l.base, l.last = total, now
+	l.idle = now.Add(shieldTick / 2) // its first tick is a whole one
+	d.gateway.Enforce(nil)
+	d.log.Info("shield policy", zap.String("mode", l.mode), zap.Int("capacity", p.Capacity))
+	if l.mode == member.ShieldOff {
+		return nil
+	}
+	cfg := shield.DefaultConfig(d.self)
+	cfg.Life, cfg.Shadow = d.life, l.mode == member.ShieldShadow
+	cfg.Window = shieldWindow
+	cfg.Capacity.Configured = float64(p.Capacity)
+	cfg.NeverStop = map[shield.Key]bool{}
+	if fleet != nil {
+		for _, host := range fleet.NeverStop {
+			if k, _, ok := d.shielding.keyOf(host); ok {
+				cfg.NeverStop[k] = true
+			}
+		}
+	}
+	var err error
+	if l.shield, err = shield.New(cfg); err != nil {
+		return fmt.Errorf("shield of this door: %w", err)
+	}
+	return nil
+}
+
+func policyOf(f *member.Fleet) member.ShieldPolicy {
+	if f == nil {
+		return member.ShieldPolicy{}
+	}
+	return f.Shield
+}
+
+func sameHosts(a, b *member.Fleet) bool {
+	var x, y []string
+	if a != nil {
+		x = a.NeverStop
+	}
+	if b != nil {
+		y = b.NeverStop
+	}
+	return fmt.Sprint(x) == fmt.Sprint(y)
+}
+
+// do carries out what the shield wants.
+func (l *shieldLoop) do(now time.Time, effects []shield.Effect) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case shield.Enforce:
+			l.d.gateway.Enforce(e.Measures)
+			if l.d.cfg.Shield != nil {
+				l.d.cfg.Shield(e.Measures)
+			}
+		case shield.Note:
+			l.note(now, e)
+		default: // words to other doors and to the council: there is no other door yet
+		}
+	}
+}
+
+func (l *shieldLoop) note(now time.Time, n shield.Note) {
+	host := n.Host
+	if host == "" {
+		host = l.names[n.Key]
+	}
+	l.d.log.Info("shield", zap.String("what", n.What.String()), zap.String("host", host), zap.String("text", n.Text))
+	l.notes = append(l.notes, status.ShieldNote{At: now.UTC(), What: n.What.String(), Host: host, Text: n.Text})
+	l.notes = l.notes[max(0, len(l.notes)-shieldNotes):]
+}
+
+// show writes down what is seen and done, for who asks.
+func (l *shieldLoop) show(now time.Time) {
+	l.shown = now
+	c := l.d.shielding.counter
+	doc := &status.ShieldDocument{
+		Schema: status.Schema, Now: now.UTC(), Door: l.d.self, Mode: l.mode, Learned: policyOf(l.fleet).Capacity == 0,
+		Subdomains: c.Known(), Full: c.Full(), Notes: append([]status.ShieldNote{}, l.notes...), Top: []status.ShieldLine{}, Held: []status.ShieldHeld{},
+	}
+	if l.shield != nil {
+		f := l.shield.Fleet()
+		doc.Capacity, doc.Asked, doc.Admitted, doc.Doors = l.shield.Capacity(), f.Asked, f.Admitted, f.Live
+		doc.Pressure, doc.Overload = l.shield.Shares().Pressure, l.shield.Overloaded()
+		for _, x := range f.Hosts {
+			doc.Top = append(doc.Top, status.ShieldLine{Host: l.names[x.Key], Asked: x.Asked, Admitted: x.Admitted})
+		}
+		for _, m := range l.shield.Measures().List() {
+			doc.Held = append(doc.Held, status.HeldBy(m))
+		}
+		l.forget(f)
+	}
+	l.d.shielding.document.Store(doc)
+}
+
+// mostNames bounds the names that are remembered for people.
+const mostNames = 4096
+
+func (l *shieldLoop) forget(f shield.Fleet) {
+	if len(l.names) <= mostNames {
+		return
+	}
+	kept := make(map[shield.Key]string, len(f.Hosts))
+	for _, x := range f.Hosts {
+		kept[x.Key] = l.names[x.Key]
+	}
+	for _, k := range l.listed {
+		kept[k] = l.names[k]
+	}
+	l.names = kept
+}

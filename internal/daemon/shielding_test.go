@@ -1,0 +1,176 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/zap"
+
+	"moonwatch/internal/config"
+	"moonwatch/member"
+	"moonwatch/shield"
+	"moonwatch/shield/gateway"
+	"moonwatch/status"
+)
+
+// counted is a gateway with its shield, whose ticks the test makes: requests are
+// counted as the gateway counts them, and time is what the test says.
+type counted struct {
+	t    *testing.T
+	d    *Daemon
+	loop *shieldLoop
+	now  time.Time
+}
+
+func newDoor(t *testing.T, p member.ShieldPolicy) *counted {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	d := &Daemon{cfg: Config{Agent: &config.Agent{Name: "door"}}, self: "door", life: 1, log: zap.NewNop(), reg: reg}
+	if err := d.shielding.open(reg); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	d.gateway, err = gateway.Open(gateway.Config{Listen: "127.0.0.1:0", Counter: d.shielding.counter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.gateway.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	x := &counted{t: t, d: d, loop: &shieldLoop{d: d, names: map[shield.Key]string{}}, now: time.Now()}
+	x.policy(p)
+	for i := range tenants {
+		d.shielding.counter.Learn(tenant(i))
+	}
+	return x
+}
+
+const tenants = 20
+
+func tenant(i int) []byte { return fmt.Appendf(nil, "tenant-%02d.example.com", i) }
+
+func (x *counted) policy(p member.ShieldPolicy) {
+	x.d.shielding.fleet.Store(&member.Fleet{Version: 1, Shield: p})
+}
+
+// run lets time pass: each tenant asks ten times a second, and the first one as
+// many times more as extra says.
+func (x *counted) run(long time.Duration, extra int) {
+	x.t.Helper()
+	flood := 0.0
+	for tick := 0; time.Duration(tick)*shieldTick < long; tick++ {
+		for i := range tenants {
+			if (tick+i)%2 == 0 {
+				x.d.shielding.counter.Add(tenant(i))
+			}
+		}
+		for flood += float64(extra) * shieldTick.Seconds(); flood >= 1; flood-- {
+			x.d.shielding.counter.Add(tenant(0))
+		}
+		x.now = x.now.Add(shieldTick)
+		if err := x.loop.tick(x.now); err != nil {
+			x.t.Fatal(err)
+		}
+		for _, m := range x.d.gateway.Measures().List() {
+			if m.Host != string(tenant(0)) {
+				x.t.Fatalf("%s is held: %s", m.Host, m.Why)
+			}
+		}
+	}
+}
+
+func (x *counted) document(query string) status.ShieldDocument {
+	x.t.Helper()
+	w := httptest.NewRecorder()
+	x.d.serveShield(w, httptest.NewRequest(http.MethodGet, "/api/v1/shield"+query, nil))
+	var doc status.ShieldDocument
+	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || w.Code != 200 {
+		x.t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+	}
+	return doc
+}
+
+func TestAFloodedSubdomainIsHeldAndReleased(t *testing.T) {
+	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Capacity: 320})
+	x.run(5*time.Second, 0)
+	if n := len(x.d.gateway.Measures().List()); n != 0 {
+		t.Fatalf("%d are held before the flood", n)
+	}
+	x.run(800*time.Millisecond, 300)
+	held := x.d.gateway.Measures().List()
+	if len(held) != 1 || held[0].Shadow || held[0].Admit >= shield.Whole/2 || held[0].Rung != shield.ShapeLocal {
+		t.Fatalf("held %+v, want less than half of %s, by this door alone", held, tenant(0))
+	}
+	x.run(5*time.Second, 300)
+	doc := x.document("?host=TENANT-00.example.com.:443")
+	if doc.Pressure < 1 || len(doc.Held) != 1 || len(doc.Top) == 0 || doc.Top[0].Host != string(tenant(0)) || doc.Mode != "enforce" || doc.Learned {
+		t.Errorf("the document says %+v", doc)
+	}
+	if h := doc.Host; h == nil || h.Host != string(tenant(0)) || h.Counted != h.Host || h.Held == nil || h.Held.Rung != "shape-local" {
+		t.Errorf("the host is explained as %+v", h)
+	}
+	if h := x.document("?host=never-heard-of.example.com").Host; h.Counted != "*.example.com" || h.Held != nil {
+		t.Errorf("an unknown host is explained as %+v", h)
+	}
+	x.run(15*time.Second, 0)
+	if n := len(x.d.gateway.Measures().List()); n != 0 {
+		t.Errorf("%d are held 15 s after the flood", n)
+	}
+	if n := len(x.document("").Notes); n < 2 {
+		t.Errorf("%d notes, want at least that it came and left", n)
+	}
+	if bad, err := testutil.GatherAndLint(x.d.reg); err != nil || len(bad) > 0 {
+		t.Error(bad, err)
+	}
+}
+
+func TestANewShieldOnlySaysWhatItWouldDo(t *testing.T) {
+	x := newDoor(t, member.ShieldPolicy{Capacity: 320})
+	x.run(2*time.Second, 0)
+	x.run(2*time.Second, 300)
+	if held := x.d.gateway.Measures().List(); len(held) != 1 || !held[0].Shadow {
+		t.Errorf("held %+v, want one in shadow", held)
+	}
+}
+
+func TestWithoutACapacityNobodyIsHeld(t *testing.T) {
+	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce})
+	x.run(2*time.Second, 0)
+	x.run(2*time.Second, 5000)
+	if held := x.d.gateway.Measures().List(); len(held) != 0 {
+		t.Errorf("held %+v, want nobody: all were served well", held)
+	}
+}
+
+// A new policy begins anew: nobody is held by the old one, and what was counted
+// before is no demand of now.
+func TestAPolicyChangesWhileTheDoorRuns(t *testing.T) {
+	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Capacity: 320})
+	x.run(2*time.Second, 0)
+	x.run(2*time.Second, 300)
+	x.policy(member.ShieldPolicy{Mode: member.ShieldOff})
+	x.run(time.Second, 300)
+	if held := x.d.gateway.Measures().List(); len(held) != 0 || x.loop.shield != nil {
+		t.Fatalf("held %+v, and the shield is off", held)
+	}
+	x.policy(member.ShieldPolicy{Mode: member.ShieldEnforce, Capacity: 1000})
+	x.run(2*time.Second, 300)
+	if held := x.d.gateway.Measures().List(); len(held) != 0 {
+		t.Errorf("held %+v, want nobody: there is enough for all", held)
+	}
+	before := x.loop.shield
+	x.d.shielding.fleet.Store(&member.Fleet{Version: 1, Profile: "fast", Shield: member.ShieldPolicy{Mode: member.ShieldEnforce, Capacity: 1000}})
+	x.run(time.Second, 0)
+	if x.loop.shield != before {
+		t.Error("the shield began anew for a fleet with the same policy")
+	}
+}

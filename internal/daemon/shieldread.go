@@ -1,0 +1,47 @@
+package daemon
+
+import (
+	"net/http"
+
+	"moonwatch/shield"
+	"moonwatch/status"
+)
+
+// serveShield tells what this agent's gateway sees and does about subdomains, and
+// with ?host= how one of them is treated.
+func (d *Daemon) serveShield(w http.ResponseWriter, r *http.Request) {
+	now := d.shielding.document.Load()
+	if now == nil {
+		reply(w, http.StatusNotFound, map[string]string{"error": "this agent opens no gateway: ask one that does"})
+		return
+	}
+	doc := *now
+	if host := r.URL.Query().Get("host"); host != "" {
+		x := d.explainHost(host)
+		doc.Host = &x
+	}
+	reply(w, http.StatusOK, doc)
+}
+
+// explainHost says under what a host is counted, and what is done about that.
+func (d *Daemon) explainHost(host string) status.ShieldHost {
+	key, name, ok := d.shielding.keyOf(host)
+	x := status.ShieldHost{Host: string(name), Counted: string(name)}
+	measures := d.gateway.Measures()
+	switch {
+	case !ok:
+		x.Counted = ""
+	case d.shielding.counter.Read(key).Total == 0 && measures.Find(key) == nil:
+		// Not one request was counted under its own name.
+		key, x.Counted = shield.Nameless, ""
+		if parent, has := shield.ParentKeyOf(d.shielding.salt, name); has {
+			key = parent
+			x.Counted, _ = shield.Bucket(name)
+		}
+	}
+	if m := measures.Find(key); m != nil {
+		held := status.HeldBy(*m)
+		x.Held = &held
+	}
+	return x
+}

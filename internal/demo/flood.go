@@ -1,0 +1,352 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/shield"
+)
+
+// FaultFlood is no fault of a member: visitors flood one subdomain of twenty.
+const FaultFlood = "flood"
+
+// The numbers of the flood. The capacity is what fleet.yaml says: the demo's service
+// is so quick that this machine would be busy long before it is.
+const (
+	tenants     = 20
+	tenantRate  = 5   // requests a second of each tenant's visitors
+	floodRate   = 300 // more of the flooded one's: 61 times as many as before
+	floodLimit  = 320 // requests a second that the pool serves: the capacity
+	calmTime    = 4 * time.Second
+	floodTime   = 8 * time.Second
+	releaseTime = 20 * time.Second // that the release is waited for
+)
+
+// What the others are promised.
+const (
+	othersSuccess = 0.99
+	othersWorst   = 0.90
+)
+
+// floodShield is the policy of the flood's fleet.yaml. All others have the default
+// one, which holds nobody.
+var floodShield = fmt.Sprintf("{mode: %s, capacity: %d}", member.ShieldEnforce, floodLimit)
+
+// flood follows what comes of a flood: every visit of every tenant, and every set
+// of measures that the gateway was given.
+type flood struct {
+	mu     sync.Mutex
+	host   string    // the flooded one
+	begun  time.Time // zero: before
+	over   time.Time
+	visits []visit
+	sets   []measured
+	end    time.Time // when nobody was held any more after the flood
+	others map[string]bool
+
+	stood time.Duration // the longest that this machine stood still meanwhile
+}
+
+// measured is what was done about the flooded subdomain from a moment on.
+type measured struct {
+	at    time.Time
+	held  bool
+	admit float64 // fraction
+}
+
+func (f *flood) came(v visit) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.visits = append(f.visits, v)
+}
+
+// measures takes a set that the gateway has just taken.
+func (f *flood) measures(at time.Time, m *shield.Measures) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	x := measured{at: at, admit: 1}
+	for _, one := range m.List() {
+		if one.Host == f.host {
+			x.held, x.admit = true, float64(one.Admit)/shield.Whole
+		} else {
+			f.others[one.Host] = true
+		}
+	}
+	f.sets = append(f.sets, x)
+	switch {
+	case f.over.IsZero() || x.held:
+		f.end = time.Time{} // who is held once more was not released
+	case f.end.IsZero():
+		f.end = at
+	}
+}
+
+// held reports whether the flooded subdomain is held at present.
+func (f *flood) held() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.sets) > 0 && f.sets[len(f.sets)-1].held
+}
+
+// mark notes when the flood begins, and when it ends. A flood that was never held
+// has no release.
+func (f *flood) mark(at *time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	*at = time.Now()
+}
+
+// FloodResult is what `demo --once --fault flood --json` prints. Times are in
+// milliseconds on the launcher's monotonic clock; null: it did not happen.
+type FloodResult struct {
+	Schema  int    `json:"schema"`
+	OK      bool   `json:"ok"`
+	Fault   string `json:"fault"`
+	Host    string `json:"host"` // the flooded subdomain
+	Tenants int    `json:"tenants"`
+	Times   int    `json:"times"` // as many requests as usual
+
+	FirstReject *int64 `json:"first_reject_ms"` // since the flood began
+	// FleetShaped is null: there is one door, and doors do not tell each other yet.
+	FleetShaped *int64  `json:"fleet_shaped_ms"`
+	Success     float64 `json:"others_success"`      // share of the other tenants' requests that were answered well
+	Worst       float64 `json:"others_worst_second"` // the same, in the worst second
+	Innocents   int     `json:"innocents"`           // requests of other tenants that were not let in
+	// AdmittedError is by how many points the admitted share of the flooded
+	// subdomain's requests differs from what the shield wanted.
+	AdmittedError *float64 `json:"admitted_error"`
+	Released      *int64   `json:"released_ms"` // since the flood ended
+
+	Stood         int64 `json:"stood_still_ms"` // the longest that nothing ran on this machine meanwhile
+	Requests      int   `json:"requests"`       // of all tenants since the flood began
+	FloodRequests int   `json:"flood_requests"`
+	FloodAdmitted int   `json:"flood_admitted"`
+}
+
+// result sums up. lack says what is missing from the expected end, empty for
+// nothing.
+func (f *flood) result() (r FloodResult, lack string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r = FloodResult{Schema: 1, Fault: FaultFlood, Host: f.host, Tenants: tenants, Times: (tenantRate + floodRate) / tenantRate, Success: 1, Worst: 1}
+	good, all := map[int]int{}, map[int]int{}
+	sumGood, sumAll := 0, 0
+	for _, v := range f.visits {
+		if v.Start.Before(f.begun) {
+			continue
+		}
+		r.Requests++
+		if v.Host == f.host {
+			f.flooded(&r, v)
+			continue
+		}
+		second := int(v.Start.Sub(f.begun) / time.Second)
+		all[second]++
+		sumAll++
+		if v.good() {
+			good[second]++
+			sumGood++
+		}
+		if v.shed() {
+			r.Innocents++
+		}
+	}
+	if sumAll > 0 {
+		r.Success = float64(sumGood) / float64(sumAll)
+	}
+	for second, n := range all {
+		if n >= tenants*tenantRate/4 { // the last one may be cut short
+			r.Worst = min(r.Worst, float64(good[second])/float64(n))
+		}
+	}
+	r.AdmittedError = f.admittedError()
+	r.Stood = f.stood.Milliseconds()
+	if !f.end.IsZero() {
+		r.Released = ms(max(time.Millisecond, f.end.Sub(f.over)))
+	}
+	lack = r.lack(len(f.others))
+	r.OK = lack == ""
+	return r, lack
+}
+
+func (f *flood) flooded(r *FloodResult, v visit) {
+	r.FloodRequests++
+	if v.good() {
+		r.FloodAdmitted++
+	}
+	if after := max(time.Millisecond, v.End.Sub(f.begun)).Milliseconds(); v.shed() && (r.FirstReject == nil || after < *r.FirstReject) {
+		r.FirstReject = &after
+	}
+}
+
+// admittedError compares what was let in with what was to be, request by request,
+// while the flood was on and held.
+func (f *flood) admittedError() *float64 {
+	n, wanted, let := 0, 0.0, 0
+	for _, v := range f.visits {
+		m := f.at(v.Start)
+		if v.Host != f.host || !m.held || v.Start.After(f.over) || !v.good() && !v.shed() {
+			continue
+		}
+		n++
+		wanted += m.admit
+		if v.good() {
+			let++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	points := math.Round(1000*math.Abs(float64(let)-wanted)/float64(n)) / 10
+	return &points
+}
+
+// at is what was done at a moment.
+func (f *flood) at(t time.Time) measured {
+	for i := len(f.sets) - 1; i >= 0; i-- {
+		if !f.sets[i].at.After(t) {
+			return f.sets[i]
+		}
+	}
+	return measured{admit: 1}
+}
+
+func (r *FloodResult) lack(othersHeld int) string {
+	switch {
+	case r.FirstReject == nil:
+		return "the flooded subdomain was not held"
+	case r.Innocents > 0 || othersHeld > 0:
+		return fmt.Sprintf("%d other subdomains were held, and %d of their requests refused: want none", othersHeld, r.Innocents)
+	case r.FloodAdmitted == 0:
+		return "nothing of the flooded subdomain was let in: it is to be held, and not stopped"
+	case r.Success < othersSuccess || r.Worst < othersWorst:
+		return fmt.Sprintf("the others were answered well in %.1f %%, in the worst second %.1f %%; want %.0f %% and %.0f %%",
+			100*r.Success, 100*r.Worst, 100*othersSuccess, 100*othersWorst)
+	case r.Released == nil:
+		return fmt.Sprintf("the subdomain is still held %v after the flood", releaseTime)
+	default:
+		return ""
+	}
+}
+
+// flood starts a cluster, tells the story of a flood and ends the cluster.
+func (o *Options) flood(ctx context.Context) (exit int, err error) {
+	l, err := newLauncher(*o)
+	if err != nil {
+		return exitError, err
+	}
+	f := &flood{host: tenantHost(0), others: map[string]bool{}}
+	l.flood = f
+	lack, err := "", l.floodOnce(ctx, f)
+	var r FloodResult
+	if err == nil {
+		r, lack = f.result()
+	}
+	keep := l.explain(ctx, lack, err)
+	if err = errors.Join(err, l.close(keep)); err != nil {
+		return exitError, err
+	}
+	l.say("every process is ended")
+	if o.JSON {
+		enc := json.NewEncoder(o.Out)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(r)
+	} else {
+		r.writeText(o.Out)
+	}
+	if err != nil {
+		return exitError, fmt.Errorf("print result: %w", err)
+	}
+	if lack != "" {
+		return exitMissed, nil
+	}
+	return exitOK, nil
+}
+
+// floodOnce lets the tenants' visitors come, floods one of them and waits until it
+// is released. The visits are all over when it returns.
+func (l *launcher) floodOnce(ctx context.Context, f *flood) error {
+	up, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("the cluster is not up after %v", startTime))
+	defer cancel()
+	if err := l.start(up); err != nil {
+		return err
+	}
+	_, door := l.console.addresses()
+	c := newCrowd(ctx, "http://"+door.String()+"/", l.kit.layout.launcher.Addr, f.came)
+	defer c.end()
+	for i := range tenants {
+		c.visit(tenantHost(i), tenantRate) //nolint:contextcheck // they end with the crowd
+	}
+	l.say("%d subdomains with %d requests a second each; the shield has %d to share out", tenants, tenantRate, floodLimit)
+	if err := wait(ctx, calmTime); err != nil {
+		return err
+	}
+	l.say("%s is flooded: %d requests a second more", f.host, floodRate)
+	f.mark(&f.begun)
+	stop := c.visit(f.host, floodRate) //nolint:contextcheck // likewise
+	if err := f.wait(ctx, floodTime, func() bool { return false }); err != nil {
+		return err
+	}
+	stop()
+	f.mark(&f.over)
+	l.say("the flood is over")
+	if err := f.wait(ctx, releaseTime, func() bool { return !f.held() }); err != nil {
+		return err
+	}
+	if f.stood > stoodTooLong {
+		l.say(machineStood+" for %.1f s: what the story shows is that, too", f.stood.Seconds())
+	}
+	return wait(ctx, settle) // released, and nobody is held anew
+}
+
+// A machine that stands still for so long is felt by all visitors, whatever a
+// shield does; who tests the story tells it again.
+const (
+	stoodTooLong = 500 * time.Millisecond
+	machineStood = "this machine stood still"
+)
+
+// wait lets time pass until something has come about, and notes for how long nothing
+// ran in between.
+func (f *flood) wait(ctx context.Context, long time.Duration, come func() bool) error {
+	const every = 20 * time.Millisecond
+	before := time.Now()
+	for end := before.Add(long); before.Before(end) && !come(); {
+		if err := wait(ctx, every); err != nil {
+			return err
+		}
+		now := time.Now()
+		f.stood = max(f.stood, now.Sub(before)-every)
+		before = now
+	}
+	return nil
+}
+
+// writeText prints the story for people.
+func (r *FloodResult) writeText(out io.Writer) {
+	at := func(n *int64) string {
+		if n == nil {
+			return "never"
+		}
+		return fmt.Sprintf("after %.2f s", float64(*n)/1000)
+	}
+	end := "as expected"
+	if !r.OK {
+		end = "NOT as expected"
+	}
+	fmt.Fprintf(out, "flood of %s, %d times its usual, ended %s\n", r.Host, r.Times, end)
+	fmt.Fprintf(out, "first refusal %s, released %s (since the flood ended)\n", at(r.FirstReject), at(r.Released))
+	fmt.Fprintf(out, "%d of its %d requests were let in", r.FloodAdmitted, r.FloodRequests)
+	if r.AdmittedError != nil {
+		fmt.Fprintf(out, ", while it was held %.1f points off what was wanted", *r.AdmittedError)
+	}
+	fmt.Fprintf(out, "\nthe other %d: %.1f %% answered well, %.1f %% in the worst second, %d requests refused\n",
+		r.Tenants-1, 100*r.Success, 100*r.Worst, r.Innocents)
+}

@@ -1,0 +1,50 @@
+//go:build real
+
+package demo
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// A flood on real processes and sockets: who is flooded is held, and not stopped;
+// nobody else is; when it is over, nobody is.
+func TestAFloodIsHeldBackAndTheOthersDoNotFeelIt(t *testing.T) {
+	ownTemp(t)
+	var r FloodResult
+	exit := exitError
+	for try := 1; try <= 3; try++ {
+		_, wait := launch(t, "--once", "--fault", FaultFlood, "--json")
+		var out, progress string
+		exit, out, progress = wait()
+		r = FloodResult{}
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatalf("exit %d: %v: %s", exit, err, out)
+		}
+		t.Logf("%s", out)
+		if r.OK || !strings.Contains(progress, machineStood) {
+			break
+		}
+		t.Logf("told again, for it was another story: %s", progress)
+		if try == 3 {
+			t.Skip("this machine stood still in three stories: they say nothing about the shield")
+		}
+	}
+	wantNothingLeft(t)
+	if exit != exitOK || !r.OK {
+		t.Errorf("exit %d, ok %t", exit, r.OK)
+	}
+	if r.FirstReject == nil || r.FloodAdmitted == 0 || r.FloodAdmitted >= r.FloodRequests {
+		t.Errorf("the flooded subdomain: %d of %d requests were let in, want some and not all", r.FloodAdmitted, r.FloodRequests)
+	}
+	if r.Innocents != 0 || r.Success < othersSuccess {
+		t.Errorf("the others: %d refused, %.3f answered well", r.Innocents, r.Success)
+	}
+	if r.Released == nil {
+		t.Error("it was never released")
+	}
+	if r.FleetShaped != nil {
+		t.Error("one door cannot tell when a fleet shapes")
+	}
+}

@@ -1,0 +1,88 @@
+package demo
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/shield"
+)
+
+// flooding is a flood of ten seconds that is held after 200 ms to a half, and
+// released 5 s after its end.
+func flooding() *flood {
+	f := &flood{host: tenantHost(0), others: map[string]bool{}, begun: time.Unix(1000, 0), over: time.Unix(1010, 0)}
+	half := shield.NewMeasures([]shield.Measure{{Key: 7, Host: f.host, Rung: shield.ShapeLocal, Admit: 500}})
+	f.measures(f.begun.Add(200*time.Millisecond), half)
+	f.measures(f.over.Add(5*time.Second), shield.NewMeasures(nil))
+	for i := range 1000 {
+		at := f.begun.Add(time.Duration(i) * 10 * time.Millisecond)
+		status := http.StatusOK
+		if i >= 20 && i%2 == 0 {
+			status = http.StatusTooManyRequests
+		}
+		f.came(visit{Host: f.host, Start: at, End: at.Add(time.Millisecond), Status: status})
+		f.came(visit{Host: tenantHost(1 + i%19), Start: at, End: at.Add(time.Millisecond), Status: http.StatusOK})
+	}
+	return f
+}
+
+func TestAFloodIsSummedUp(t *testing.T) {
+	r, lack := flooding().result()
+	if !r.OK || lack != "" {
+		t.Errorf("not as expected: %s", lack)
+	}
+	if *r.FirstReject != 201 || *r.Released != 5000 || r.FleetShaped != nil || r.Innocents != 0 || r.Success != 1 || r.Worst != 1 {
+		t.Errorf("%+v", r)
+	}
+	if *r.AdmittedError > 0.1 || r.FloodRequests != 1000 || r.FloodAdmitted != 510 || r.Requests != 2000 {
+		t.Errorf("%+v, and %v points off", r, *r.AdmittedError)
+	}
+}
+
+func TestAFloodThatWentWrongSaysHow(t *testing.T) {
+	for _, c := range []struct {
+		lack   string
+		change func(*flood)
+	}{
+		{"was not held", func(f *flood) { f.host = "nobody" }},
+		{"1 other subdomains", func(f *flood) {
+			f.measures(f.begun, shield.NewMeasures([]shield.Measure{{Key: 9, Host: tenantHost(3), Admit: 900}}))
+		}},
+		{"1 of their requests", func(f *flood) {
+			f.came(visit{Host: tenantHost(3), Start: f.begun, End: f.begun, Status: http.StatusTooManyRequests})
+		}},
+		{"in the worst second 50.0 %", func(f *flood) {
+			for range 100 {
+				f.came(visit{Host: tenantHost(3), Start: f.begun, End: f.begun})
+			}
+			for i := range 10_000 {
+				f.came(visit{Host: tenantHost(3), Start: f.begun.Add(time.Second + time.Duration(i)*time.Microsecond), Status: http.StatusOK})
+			}
+		}},
+		{"nothing of the flooded", func(f *flood) {
+			for i := range f.visits {
+				if f.visits[i].Host == f.host {
+					f.visits[i].Status = http.StatusTooManyRequests
+				}
+			}
+		}},
+		{"still held", func(f *flood) { f.end = time.Time{} }},
+	} {
+		f := flooding()
+		c.change(f)
+		if r, lack := f.result(); r.OK || !strings.Contains(lack, c.lack) {
+			t.Errorf("lack is %q, want %q", lack, c.lack)
+		}
+	}
+}
+
+// Who is held once more after the flood was not released.
+func TestAReturnIsNoRelease(t *testing.T) {
+	f := flooding()
+	f.measures(f.over.Add(6*time.Second), shield.NewMeasures([]shield.Measure{{Key: 7, Host: f.host, Admit: 500}}))
+	if r, _ := f.result(); r.OK || r.Released != nil {
+		t.Errorf("%+v", r)
+	}
+}

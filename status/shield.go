@@ -1,0 +1,78 @@
+package status
+
+import (
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/shield"
+)
+
+// ShieldDocument is what `moonwatch shield` shows: what one door sees and does.
+// Rates are of the fleet as that door knows it.
+type ShieldDocument struct {
+	Schema int       `json:"schema"`
+	Now    time.Time `json:"now"`
+	Door   member.ID `json:"door"`
+
+	Mode     string  `json:"mode"`     // off, shadow or enforce
+	Capacity float64 `json:"capacity"` // requests a second; 0: not known, and so nobody is held
+	Learned  bool    `json:"learned"`  // nobody has configured it
+	Asked    float64 `json:"asked"`    // requests a second, refused ones included
+	Admitted float64 `json:"admitted"`
+	Pressure float64 `json:"pressure"` // what is asked for / capacity
+	Overload bool    `json:"overload"` // too much, and nobody in particular is to blame
+
+	Subdomains int          `json:"subdomains"` // that are known
+	Full       bool         `json:"full"`       // there is no room for more
+	Doors      []member.ID  `json:"doors"`      // that are heard
+	Top        []ShieldLine `json:"top"`        // the heaviest first
+	Held       []ShieldHeld `json:"held"`
+	Notes      []ShieldNote `json:"notes"` // the newest last
+
+	Host *ShieldHost `json:"host,omitempty"` // if one was asked about
+}
+
+// ShieldLine is one subdomain as all doors see it.
+type ShieldLine struct {
+	Host     string  `json:"host"` // empty: this door has not seen its name
+	Asked    float64 `json:"asked"`
+	Admitted float64 `json:"admitted"`
+}
+
+// ShieldHeld is a subdomain of which a part is let in.
+type ShieldHeld struct {
+	Host   string    `json:"host"`
+	Rung   string    `json:"rung"`
+	Shadow bool      `json:"shadow"` // it would be held
+	Admit  int       `json:"admit_permille"`
+	Demand float64   `json:"demand"` // requests a second
+	Limit  float64   `json:"limit"`
+	Cap    float64   `json:"cap"` // requests a second that this door lets in at most; 0: no cap
+	Since  time.Time `json:"since"`
+	Until  time.Time `json:"until"` // it ends by itself if it is not renewed
+	Why    string    `json:"why"`
+	Doors  []string  `json:"doors"` // by whose evidence
+}
+
+// HeldBy puts a measure into words.
+func HeldBy(m shield.Measure) ShieldHeld {
+	return ShieldHeld{
+		Host: m.Host, Rung: m.Rung.String(), Shadow: m.Shadow, Admit: m.Admit, Demand: m.Demand, Limit: m.Limit, Cap: m.Cap,
+		Since: m.Since.UTC(), Until: m.Until.UTC(), Why: m.Why, Doors: m.Doors,
+	}
+}
+
+// ShieldNote is what the door decided at a moment.
+type ShieldNote struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"`
+	Host string    `json:"host,omitempty"`
+	Text string    `json:"text"`
+}
+
+// ShieldHost says how one host is treated, whatever it is counted under.
+type ShieldHost struct {
+	Host    string      `json:"host"`    // in its normal form; empty: it is no name
+	Counted string      `json:"counted"` // under which name: its own, the bucket of unknown names, or none
+	Held    *ShieldHeld `json:"held,omitempty"`
+}
