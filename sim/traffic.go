@@ -10,8 +10,8 @@ import (
 // sentOver. In calm that is the promise of DESIGN 1, a councillor's like everybody's
 // and in a fleet of any size; only a leader that grants leases to more than calmSlots
 // exclusive slots a second sends more, 145 bytes for each grant. In storms it is twice
-// the most that a story of thirty members was seen to need (213 KB, campaign seed
-// 90634; 80 others 152 KB), and grows with the fleet: most of that is votes that
+// the most that a story of thirty members was seen to need (207 KB, campaign seed
+// 90634; 40 others 183 KB), and grows with the fleet: most of that is votes that
 // councillors pass on.
 const (
 	sentOver          = 10 * time.Second
