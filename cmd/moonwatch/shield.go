@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"moonwatch/status"
+)
+
+func (a *app) shieldCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "shield",
+		Short: "Show what a gateway sees of subdomains, and whom it holds",
+		Long: `Show what one gateway sees and does about flooded subdomains. Ask an agent that opens
+a gateway, at its socket: it tells what it knows itself, for gateways do not tell each
+other yet.
+
+In mode shadow everything is decided and nothing done: whoever is listed would be held.`,
+		Example: `  moonwatch shield top
+  moonwatch shield list
+  moonwatch shield explain www.example.com`,
+	}
+	c.AddCommand(
+		a.shieldRead("top", "List the subdomains that are asked for most", "", printShieldTop),
+		a.shieldRead("list", "List who is held, why and until when", "", printShieldHeld),
+		a.shieldRead("explain", "Say how a host is treated, and why", "HOST", printShieldHost),
+	)
+	return group(c)
+}
+
+// shieldRead is one of the views of the shield; wants names its argument.
+func (a *app) shieldRead(verb, short, wants string, show func(*printer, status.ShieldDocument)) *cobra.Command {
+	use, args, example := verb, exactly(), "  moonwatch shield "+verb+" -o json"
+	if wants != "" {
+		use, args, example = verb+" "+wants, exactly(wants), "  moonwatch shield "+verb+" www.example.com"
+	}
+	c := &cobra.Command{Use: use, Short: short, Args: args, Example: example}
+	r := a.reading(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		host := ""
+		if len(args) > 0 {
+			host = args[0]
+		}
+		return r.shield(c.Context(), host, show)
+	}
+	return c
+}
+
+func (r *reading) shield(ctx context.Context, host string, show func(*printer, status.ShieldDocument)) error {
+	agent, err := r.ask()
+	if err != nil {
+		return err
+	}
+	defer agent.Close()
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	doc, raw, err := agent.Shield(ctx, host)
+	if err != nil {
+		return err
+	}
+	return r.print(raw, func(p *printer) { show(p, doc) })
+}
+
+// shieldLine says how the whole door is.
+func shieldLine(p *printer, d status.ShieldDocument) {
+	capacity := "not known, so nobody is held"
+	if d.Capacity > 0 {
+		capacity = fmt.Sprintf("%.0f a second", d.Capacity)
+		if d.Learned {
+			capacity += " (learned)"
+		}
+	}
+	p.line("Door %s, mode %s: %.0f requests a second asked, %.0f let in; capacity %s; pressure %.2f.", clean(string(d.Door)), clean(d.Mode), d.Asked, d.Admitted, capacity, d.Pressure)
+	if d.Overload {
+		p.line("Overload: too much is asked for, and nobody in particular is to blame. Nobody is held for it.")
+	}
+	if d.Full {
+		p.line("There is no room for more subdomains: new ones are counted together.")
+	}
+}
+
+func printShieldTop(p *printer, d status.ShieldDocument) {
+	shieldLine(p, d)
+	p.line("")
+	table(p, "Nobody asks for anything.", d.Top, []column[status.ShieldLine]{
+		{title: "SUBDOMAIN", of: func(x status.ShieldLine) cell { return named(x.Host) }},
+		{title: "ASKED/S", of: func(x status.ShieldLine) cell { return text("%.1f", x.Asked) }},
+		{title: "LET IN/S", of: func(x status.ShieldLine) cell { return text("%.1f", x.Admitted) }},
+	})
+}
+
+func printShieldHeld(p *printer, d status.ShieldDocument) {
+	shieldLine(p, d)
+	p.line("")
+	table(p, "Nobody is held.", d.Held, []column[status.ShieldHeld]{
+		{title: "SUBDOMAIN", of: func(x status.ShieldHeld) cell { return named(x.Host) }},
+		{title: "RUNG", of: heldRung},
+		{title: "LET IN", of: func(x status.ShieldHeld) cell { return text("%.1f%%", float64(x.Admit)/10) }},
+		{title: "ASKED/S", of: func(x status.ShieldHeld) cell { return text("%.1f", x.Demand) }},
+		{title: "SHARE/S", of: func(x status.ShieldHeld) cell { return text("%.1f", x.Limit) }},
+		{title: "HELD FOR", of: func(x status.ShieldHeld) cell { return text("%s", span(d.Now.Sub(x.Since))) }},
+		{title: "WHY", of: func(x status.ShieldHeld) cell { return word(x.Why) }},
+	})
+}
+
+func printShieldHost(p *printer, d status.ShieldDocument) {
+	h := d.Host
+	switch {
+	case h == nil:
+		p.line("The agent does not explain hosts.")
+		return
+	case h.Host == "":
+		p.line("This is no host name. Requests for such names are counted together.")
+	case h.Counted == "":
+		p.line("%s is not known, nor is anybody beside it: it is counted with all such names.", clean(h.Host))
+	case h.Counted != h.Host:
+		p.line("%s is not known by itself: it is counted with all unknown names of %s.", clean(h.Host), clean(h.Counted))
+	default:
+		p.line("%s is counted by itself.", clean(h.Host))
+	}
+	switch x := h.Held; {
+	case x == nil:
+		p.line("It is not held: all of its requests are let in.")
+	case x.Shadow:
+		p.line("It would be held (%s, %.1f%% let in), and is not: the shield is in shadow. %s.", x.Rung, float64(x.Admit)/10, clean(x.Why))
+	default:
+		p.line("It is held: %s, %.1f%% of its clients are let in, %.0f requests a second of %.0f. %s.", x.Rung, float64(x.Admit)/10, x.Limit, x.Demand, clean(x.Why))
+		p.line("Held for %s. It ends by itself when it is not renewed.", span(d.Now.Sub(x.Since)))
+	}
+	shieldLine(p, d)
+}
+
+func heldRung(x status.ShieldHeld) cell {
+	if x.Shadow {
+		return cell{"would: " + x.Rung, warn}
+	}
+	return cell{x.Rung, bad}
+}
+
+func named(host string) cell {
+	if host == "" {
+		return cell{"(not seen by name)", plain}
+	}
+	return word(host)
+}
