@@ -14,6 +14,10 @@ type CapacityRules struct {
 	// slowly.
 	Grow, Shrink float64
 	Every        time.Duration
+	// Agree is how long after the begin of trouble the doors measure the same, so
+	// that what is served is known and the capacity no more than that. 300 ms: a
+	// report of each.
+	Agree time.Duration
 	// Near: while less than this part of the capacity is used, that all is well
 	// says nothing about more.
 	Near float64
@@ -24,7 +28,7 @@ type CapacityRules struct {
 
 // DefaultCapacityRules learns, in requests.
 func DefaultCapacityRules() CapacityRules {
-	return CapacityRules{Grow: 0.05, Shrink: 0.10, Every: time.Second, Near: 0.8, Least: 0.25}
+	return CapacityRules{Grow: 0.05, Shrink: 0.10, Every: time.Second, Agree: 300 * time.Millisecond, Near: 0.8, Least: 0.25}
 }
 
 // Capacity knows what the fleet can serve. A configured one is believed until
@@ -32,11 +36,12 @@ func DefaultCapacityRules() CapacityRules {
 // nobody is held before: the most that was ever asked for is no limit. From
 // then on it falls at once in trouble and grows while all is well (AIMD).
 type Capacity struct {
-	rules   CapacityRules
-	value   float64
-	best    float64 // the most that was served well
-	stepped time.Time
-	shrunk  time.Time
+	rules    CapacityRules
+	value    float64
+	best     float64 // the most that was served well
+	stepped  time.Time
+	shrunk   time.Time
+	troubled time.Time // when the trouble that goes on began; zero: there is none
 }
 
 // NewCapacity begins with what is configured.
@@ -55,24 +60,34 @@ func (c *Capacity) Adopt(value float64) {
 // Value is the capacity in units a second, 0 while it is not known.
 func (c *Capacity) Value() float64 { return c.value }
 
-// Step learns from what was admitted in units a second, and whether that went
-// well.
-func (c *Capacity) Step(now time.Time, admitted float64, trouble bool) {
+// Step learns from what was served well, in units a second, and whether there is
+// trouble.
+func (c *Capacity) Step(now time.Time, served float64, trouble bool) {
 	passed := now.Sub(c.stepped)
 	if c.stepped.IsZero() || passed < 0 {
 		passed = 0
 	}
 	c.stepped = now
-	admitted = sane(admitted)
+	served = sane(served)
 	if trouble {
-		if passed = now.Sub(c.shrunk); !c.shrunk.IsZero() && passed >= 0 && passed < c.rules.Every {
+		if c.troubled.IsZero() || now.Before(c.troubled) {
+			c.troubled, c.shrunk = now, time.Time{}
+		}
+		wait := c.rules.Every
+		if c.shrunk.Equal(c.troubled) {
+			wait = c.rules.Agree
+		}
+		if !c.shrunk.IsZero() && now.Sub(c.shrunk) < wait {
 			return
 		}
-		c.shrunk = now
-		from := admitted
-		if c.value > 0 {
-			from = min(c.value, admitted)
+		from := c.value
+		switch {
+		case from == 0: // what went well until now still finds room
+			from = max(served, c.best) / c.rules.Near
+		case !c.shrunk.IsZero(): // at first the doors have measured at different times, and the sum means nothing
+			from = min(from, served)
 		}
+		c.shrunk = now
 		if from == 0 {
 			return
 		}
@@ -80,7 +95,10 @@ func (c *Capacity) Step(now time.Time, admitted float64, trouble bool) {
 		c.value = max(from*(1-c.rules.Shrink), least)
 		return
 	}
-	c.best = max(c.best, admitted)
+	if now.Sub(c.shrunk) >= c.rules.Every {
+		c.troubled = time.Time{}
+	}
+	c.best = max(c.best, served)
 	if c.value == 0 {
 		return
 	}
@@ -88,7 +106,7 @@ func (c *Capacity) Step(now time.Time, admitted float64, trouble bool) {
 	switch {
 	case c.rules.Configured > 0:
 		c.value = min(c.rules.Configured, c.value+part*c.rules.Configured)
-	case admitted >= c.rules.Near*c.value:
-		c.value = max(c.value*(1+part), admitted)
+	case served >= c.rules.Near*c.value:
+		c.value = max(c.value*(1+part), served)
 	}
 }

@@ -59,8 +59,12 @@ func TestAConfiguredCapacityIsBelievedUntilThereIsTrouble(t *testing.T) {
 		t.Errorf("%v", c.Value())
 	}
 	step(1, 500, true) // half of the occupants are gone
+	if c.Value() != 900 {
+		t.Errorf("%v, want a tenth less at first", c.Value())
+	}
+	step(10, 500, true)
 	if c.Value() != 450 {
-		t.Errorf("%v, want a tenth less than what was too much", c.Value())
+		t.Errorf("%v, want a tenth less than what is served", c.Value())
 	}
 	step(1000, 10, true)
 	if c.Value() != 250 {

@@ -23,7 +23,8 @@ type Config struct {
 	NeverStop map[Key]bool
 
 	// Window is the stretch of time over which rates are measured. Longer: less is
-	// chance, and a flood is felt longer. 200 ms.
+	// chance, and what changes slowly is seen later. 1 s. What changes at once, as
+	// a flood does, begins a new window with its first tick.
 	Window time.Duration
 	// SayEvery and SayEveryPressed are how often the other doors are told.
 	SayEvery, SayEveryPressed time.Duration
@@ -47,7 +48,7 @@ type Config struct {
 func DefaultConfig(door member.ID) Config {
 	return Config{
 		Door: door, Life: 1, Shadow: true,
-		Window: 200 * time.Millisecond, SayEvery: 250 * time.Millisecond, SayEveryPressed: 100 * time.Millisecond,
+		Window: time.Second, SayEvery: 250 * time.Millisecond, SayEveryPressed: 100 * time.Millisecond,
 		FloorsEvery: time.Minute, UsualOver: time.Minute, CapOver: 1.1,
 		Capacity: DefaultCapacityRules(), Shares: DefaultShareRules(), Floors: DefaultFloorRules(),
 		Merge: DefaultMergeRules(), Ladder: DefaultLadderRules(), Throttle: DefaultThrottleRules(),

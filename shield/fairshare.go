@@ -29,6 +29,7 @@ type Load struct {
 	Demands  []Demand // those that could matter, each key once
 	Rest     float64  // what all others ask for together; never held
 	Usual    float64  // what these others asked for in calm
+	Chance   float64  // by how much the whole demand may be too high by chance alone
 }
 
 // Sum is the whole demand.
@@ -98,18 +99,19 @@ func FairShare(l Load, rules ShareRules) Shares {
 	sum := l.Sum()
 	out.Pressure = sum / l.Capacity
 	target := rules.Pressure * l.Capacity
-	if sum <= target {
+	if sum <= target+l.Chance {
 		return out
 	}
-	left := target - l.Rest
-	for _, d := range l.Demands {
-		left -= min(d.Rate, d.Floor)
-	}
-	if left < 0 || l.growsBroadly(rules) {
+	if l.Rest >= target || l.nobodyGrew(rules) || l.growsBroadly(rules) {
 		out.Overload = true
 		return out
 	}
-	out.Level = level(l.Demands, left)
+	left := target - l.Rest
+	l.fitFloors(left)
+	for _, d := range l.Demands {
+		left -= min(d.Rate, d.Floor)
+	}
+	out.Level = level(l.Demands, max(left, 0))
 	for _, d := range l.Demands {
 		limit := min(d.Rate, d.Floor) + out.Level*d.weight()
 		if d.Rate > limit && d.Rate > rules.Least*l.Capacity {
@@ -142,6 +144,42 @@ func level(demands []Demand, room float64) float64 {
 		weights -= v.weight
 	}
 	return math.Inf(1)
+}
+
+// fitFloors lowers all floors alike until they fit into room: capacity that was
+// lost since they were published is nobody's guarantee, and that must not make
+// an overload out of a flood.
+func (l *Load) fitFloors(room float64) {
+	sum := func(part float64) (all float64) {
+		for _, d := range l.Demands {
+			all += min(d.Rate, part*d.Floor)
+		}
+		return all
+	}
+	if sum(1) <= room {
+		return
+	}
+	low, high := 0.0, 1.0
+	for range 40 {
+		if half := (low + high) / 2; sum(half) <= room {
+			low = half
+		} else {
+			high = half
+		}
+	}
+	for i := range l.Demands {
+		l.Demands[i].Floor *= low
+	}
+}
+
+// nobodyGrew reports that all together ask for no more than usual: what is
+// missing is capacity, and that is nobody's flood.
+func (l *Load) nobodyGrew(rules ShareRules) bool {
+	usual := l.Usual
+	for _, d := range l.Demands {
+		usual += d.Usual
+	}
+	return usual > 0 && l.Sum() <= rules.CommonGrowth*usual
 }
 
 // growsBroadly reports that the increase is nobody's in particular.
@@ -184,7 +222,7 @@ func (l Load) growsBroadly(rules ShareRules) bool {
 
 // sane sorts the demands and makes nothing of what is absurd.
 func (l Load) sane() Load {
-	l.Capacity, l.Rest, l.Usual = sane(l.Capacity), sane(l.Rest), sane(l.Usual)
+	l.Capacity, l.Rest, l.Usual, l.Chance = sane(l.Capacity), sane(l.Rest), sane(l.Usual), sane(l.Chance)
 	l.Demands = slices.Clone(l.Demands)
 	for i := range l.Demands {
 		d := &l.Demands[i]

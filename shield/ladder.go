@@ -54,6 +54,8 @@ type Sight struct {
 	Shares     Shares
 	Demand     map[Key]float64     // of all doors together, in units a second
 	Evidence   map[Key][]member.ID // doors that have a part in it
+	Window     time.Duration       // over which the demand was measured
+	Each       float64             // what a request is of the unit; 0: one
 	Majority   bool                // most doors are heard
 	Handshakes bool                // connections alone are trouble here
 	Standing   map[Key]Rung        // rungs that the council has written down
@@ -178,7 +180,7 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 	}
 	if over {
 		c.limit, c.quiet = limit.Limit, time.Time{}
-		c.admit = fraction(limit.Limit, demand)
+		c.admit = s.fraction(limit.Limit, demand)
 		c.watch(now, rules, demand)
 		return
 	}
@@ -186,27 +188,42 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 	calm := demand < rules.LeaveBelow*c.limit || s.Shares.Pressure < rules.CalmBelow && !s.Shares.Overload
 	if !calm {
 		c.quiet = time.Time{}
-		c.admit = fraction(c.limit, demand)
+		c.admit = s.fraction(c.limit, demand)
 		return
 	}
 	if c.quiet.IsZero() {
 		c.quiet = now
 	}
 	if now.Sub(c.quiet) < c.hold {
-		c.admit = fraction(c.limit, demand)
+		c.admit = s.fraction(c.limit, demand)
 		return
 	}
-	c.admit = max(c.admit, fraction(c.limit, demand), 1.0/Whole) * math.Pow(rules.Slow, min(passed.Seconds(), 1))
+	c.admit = max(c.admit, s.fraction(c.limit, demand), 1.0/Whole) * math.Pow(rules.Slow, min(passed.Seconds(), 1))
 	if c.admit >= 1 {
 		c.held, c.left, c.vote, c.fleet = false, now, Observe, false
 	}
 }
 
-func fraction(limit, demand float64) float64 {
-	if demand <= limit {
+// fraction is what of a demand is let in. One that may be above its limit by
+// chance alone is let in whole: the cap bounds it.
+func (s *Sight) fraction(limit, demand float64) float64 {
+	if demand <= limit+chanceOf(demand, s.Each, s.Window) {
 		return 1
 	}
 	return limit / demand
+}
+
+// chanceOf is by how much a demand may look too high by chance alone: two
+// standard deviations of what was counted in a window. Each is what a request is
+// of the unit.
+func chanceOf(demand, each float64, window time.Duration) float64 {
+	if window <= 0 {
+		return 0
+	}
+	if each <= 0 {
+		each = 1
+	}
+	return 2 * each * math.Sqrt(demand/each/window.Seconds())
 }
 
 // enter puts it on the ladder. Who comes back soon is held longer.

@@ -14,15 +14,14 @@ func (s *Shield) lead(now time.Time) []Effect {
 	var out []Effect
 	if !s.pressed && len(s.held) == 0 && s.capacity.Value() > 0 && (s.floorT.IsZero() || now.Sub(s.floorT) >= s.cfg.FloorsEvery) {
 		s.floorT = now
-		f := s.newFloors()
-		s.floors = &f
-		out = append(out, Publish{Floors: f})
+		s.floors = s.newFloors()
+		out = append(out, Publish{Floors: *s.floors})
 	}
 	return append(out, s.propose(now)...)
 }
 
-func (s *Shield) newFloors() Floors {
-	f := Floors{Version: 1, By: s.cfg.Door, Capacity: s.capacity.Value()}
+func (s *Shield) newFloors() *Floors {
+	f := &Floors{Version: 1, By: s.cfg.Door, Capacity: s.capacity.Value()}
 	if s.floors != nil {
 		f.Version = s.floors.Version + 1
 	}
@@ -30,11 +29,7 @@ func (s *Shield) newFloors() Floors {
 	for _, k := range s.usuals.Keys() {
 		usual = append(usual, Demand{Key: k, Usual: s.usuals.Of(k), Weight: s.cfg.Weights[k]})
 	}
-	each := 1.0
-	if s.cfg.Capacity.ByCost && s.fleet.Admitted > 0 {
-		each = s.fleet.Cost / s.fleet.Admitted
-	}
-	f.List = FloorsFor(f.Capacity, each, s.fleet.Subdomains, usual, s.cfg.Floors)
+	f.List = FloorsFor(f.Capacity, s.each(), s.fleet.Subdomains, usual, s.cfg.Floors)
 	return f
 }
 

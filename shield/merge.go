@@ -85,6 +85,9 @@ func (rules MergeRules) believe(r Report) error {
 	if r.Window < 10*time.Millisecond || r.Window > time.Minute {
 		return fmt.Errorf("a window of %v, want 10ms to 1m", r.Window)
 	}
+	if float64(r.Served) > rules.MostRate*r.Window.Seconds() {
+		return fmt.Errorf("%d requests served in %v", r.Served, r.Window)
+	}
 	if float64(r.Capacity) > mostRate {
 		return fmt.Errorf("a capacity of %d", r.Capacity)
 	}
@@ -120,16 +123,18 @@ func (rules MergeRules) believeTraffic(t Traffic, window time.Duration) error {
 
 // Fleet is what all live doors see together.
 type Fleet struct {
-	Live       []member.ID // doors that are heard, sorted
-	Doors      int         // that there are
-	Asked      float64     // requests a second, refused ones included
-	Admitted   float64     // requests a second
-	Cost       float64     // of what was answered, a second
-	Trouble    bool        // at doors that admit most of the requests
-	Capacity   float64     // the middle of what the doors hold it to be; 0: none knows
-	Subdomains int         // that the door knows that knows most
-	Hosts      []Seen      // the heaviest first
-	Seqs       []uint64    // of the reports, in the order of Live
+	Live       []member.ID   // doors that are heard, sorted
+	Doors      int           // that there are
+	Asked      float64       // requests a second, refused ones included
+	Admitted   float64       // requests a second
+	Served     float64       // requests a second that were answered well
+	Cost       float64       // of what was answered, a second
+	Trouble    bool          // at doors that admit most of the requests
+	Capacity   float64       // the middle of what the doors hold it to be; 0: none knows
+	Subdomains int           // that the door knows that knows most
+	Hosts      []Seen        // the heaviest first
+	Shortest   time.Duration // of the windows over which the doors measured
+	Seqs       []uint64      // of the reports, in the order of Live
 	Votes      map[Key][]Ballot
 }
 
@@ -159,7 +164,7 @@ const evidencePart = 0.05
 // Fleet sums up what the doors said that are heard. It depends on the reports
 // held and on which of them are young enough, and on nothing else.
 func (m *Merge) Fleet(now time.Time) Fleet {
-	f := Fleet{Doors: len(m.doors), Votes: map[Key][]Ballot{}}
+	f := Fleet{Doors: len(m.doors), Votes: map[Key][]Ballot{}, Shortest: time.Minute}
 	for d := range m.doors {
 		if h, ok := m.heard[d]; ok && now.Sub(h.at) <= m.rules.LiveFor {
 			f.Live = append(f.Live, d)
@@ -179,7 +184,9 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 		f.Seqs = append(f.Seqs, r.Seq)
 		f.Asked += float64(r.Total.Lately) * per
 		f.Admitted += float64(r.Total.Admitted) * per
+		f.Served += float64(r.Served) * per
 		f.Cost += float64(r.Total.Cost) * per
+		f.Shortest = min(f.Shortest, r.Window)
 		f.Subdomains = max(f.Subdomains, r.Subdomains)
 		if r.Trouble {
 			troubled += float64(r.Total.Admitted) * per

@@ -2,6 +2,7 @@ package shield
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -18,6 +19,7 @@ type tick struct {
 	length  time.Duration
 	asked   uint64
 	refused uint64
+	served  uint64
 	cost    uint64
 	traffic map[Key]Traffic
 }
@@ -34,7 +36,7 @@ func newRecent(over time.Duration) recent { return recent{over: over, asked: map
 func (r *recent) add(ev Counted) {
 	t := tick{
 		length: ev.Tick, traffic: make(map[Key]Traffic, len(ev.Counts)),
-		asked: since(ev.Asked, r.all.Asked), refused: since(ev.Refused, r.all.Refused), cost: since(ev.Cost, r.all.Cost),
+		asked: since(ev.Asked, r.all.Asked), refused: since(ev.Refused, r.all.Refused), cost: since(ev.Cost, r.all.Cost), served: since(ev.Served, r.all.Served),
 	}
 	for _, c := range ev.Counts {
 		sum, known := r.asked[c.Key]
@@ -51,6 +53,9 @@ func (r *recent) add(ev Counted) {
 		t.traffic[c.Key] = Traffic{Lately: c.Asked, Admitted: c.Asked - min(refused, c.Asked), Cost: c.Cost}
 	}
 	r.all = ev
+	if r.jumps(t) {
+		r.ticks = nil
+	}
 	r.ticks = append(r.ticks, t)
 	length := time.Duration(0)
 	for i := len(r.ticks) - 1; i >= 0; i-- {
@@ -68,6 +73,24 @@ func (r *recent) add(ev Counted) {
 	}
 }
 
+// jumps reports that a tick is of another kind than the window before it: a
+// flood begins, or ends. An average over both would be about neither, and what
+// the others feel of a flood is the time until it is known how large it is. Chance
+// alone does not make twice as many and five standard deviations more.
+func (r *recent) jumps(t tick) bool {
+	var asked uint64
+	for _, x := range r.ticks {
+		asked += x.asked
+	}
+	length := r.window()
+	if length <= 0 || t.length <= 0 {
+		return false
+	}
+	mean := float64(asked) * t.length.Seconds() / length.Seconds()
+	spread := 5 * math.Sqrt(mean)
+	return float64(t.asked) > 2*mean+spread || float64(t.asked) < mean/2-spread
+}
+
 // since is how much a counter grew; one that fell has begun anew.
 func since(now, before uint64) uint64 {
 	if now < before {
@@ -82,6 +105,14 @@ func (r *recent) window() time.Duration {
 		sum += t.length
 	}
 	return sum
+}
+
+// served is how many requests of the window were answered well.
+func (r *recent) served() (n uint64) {
+	for _, t := range r.ticks {
+		n += t.served
+	}
+	return n
 }
 
 // traffic sums up the window: everything, then one line for each key wanted and

@@ -21,6 +21,7 @@ type Report struct {
 	Window time.Duration // the last stretch of time that rates are about
 
 	Total      Traffic // everything that passed this door
+	Served     uint64  // requests in the window that were answered well
 	Capacity   Units   // what the door holds the fleet's capacity to be, a second; 0: it does not know
 	Trouble    bool    // this door waits for occupants, or they answer with errors
 	Subdomains int     // subdomains that it knows
@@ -80,6 +81,7 @@ func (r Report) Encode() ([]byte, error) {
 	b = binary.AppendUvarint(b, r.Seq)
 	b = binary.AppendUvarint(b, uint64(max(r.Window, 0)/time.Millisecond))
 	b = appendTraffic(b, r.Total)
+	b = binary.AppendUvarint(b, r.Served)
 	b = binary.AppendUvarint(b, uint64(r.Capacity))
 	b = append(b, flag(r.Trouble))
 	b = binary.AppendUvarint(b, uint64(max(r.Subdomains, 0)))
@@ -141,6 +143,7 @@ func DecodeReport(b []byte) (Report, error) {
 	r := Report{Door: member.ID(d.text(64)), Life: member.Incarnation(d.number()), Seq: d.number()}
 	ms := d.number()
 	r.Total = d.traffic()
+	r.Served = d.number()
 	r.Capacity = Units(d.number())
 	trouble := d.byte()
 	subdomains := d.number()

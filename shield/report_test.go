@@ -27,7 +27,7 @@ func drawnReport(t *rapid.T, door string) Report {
 	r := Report{
 		Door: member.ID(door), Life: member.Incarnation(rapid.Uint64Range(1, 3).Draw(t, "life")),
 		Seq: rapid.Uint64Range(1, 20).Draw(t, "seq"), Window: 200 * time.Millisecond,
-		Capacity: Units(rapid.Uint64Range(0, 1e6).Draw(t, "capacity")), Trouble: rapid.Bool().Draw(t, "trouble"),
+		Served: rapid.Uint64Range(0, 1000).Draw(t, "served"), Capacity: Units(rapid.Uint64Range(0, 1e6).Draw(t, "capacity")), Trouble: rapid.Bool().Draw(t, "trouble"),
 		Subdomains: rapid.IntRange(0, 1e6).Draw(t, "subdomains"), Floors: rapid.Uint64().Draw(t, "floors"),
 	}
 	for i := range rapid.IntRange(0, 10).Draw(t, "lines") {

@@ -151,7 +151,7 @@ func (s *Shield) report() Report {
 	total, lines := s.recent.traffic(s.Wanted())
 	r := Report{
 		Door: s.cfg.Door, Life: s.cfg.Life, Seq: s.seq, Window: s.recent.window(),
-		Total: total, Capacity: Units(s.capacity.Value()), Trouble: s.trouble, Subdomains: s.subdomains,
+		Total: total, Served: s.recent.served(), Capacity: Units(s.capacity.Value()), Trouble: s.trouble, Subdomains: s.subdomains,
 		Lines: lines[:min(len(lines), MaxLines)], Votes: s.votes,
 	}
 	if s.floors != nil {
@@ -163,29 +163,52 @@ func (s *Shield) report() Report {
 // load is what the fleet is asked for, in its unit.
 func (s *Shield) load() Load {
 	f := &s.fleet
-	each := 1.0
-	if s.cfg.Capacity.ByCost {
-		each = 0
-		if f.Admitted > 0 {
-			each = f.Cost / f.Admitted
-		}
-	}
+	each := s.each()
 	capacity := s.capacity.Value()
-	if !f.Majority() && f.Doors > 0 { // the others are there for all we know, and serve
-		capacity *= float64(len(f.Live)) / float64(f.Doors)
+	if len(f.Live) < f.Doors {
+		capacity = s.ours(capacity)
+	}
+	floors := s.floors
+	if floors == nil && capacity > 0 { // none were published, for nobody knew the capacity; all doors know what is usual
+		floors = s.newFloors()
 	}
 	scale := 1.0
-	if s.floors != nil && s.floors.Capacity > capacity {
-		scale = capacity / s.floors.Capacity
+	if floors != nil && floors.Capacity > capacity {
+		scale = capacity / floors.Capacity
 	}
 	l := Load{Capacity: capacity, Rest: f.Asked * each, Usual: s.usuals.rest.value}
 	for _, x := range f.Hosts {
-		d := Demand{Key: x.Key, Rate: x.Asked * s.costOf(x, each), Usual: s.usuals.Of(x.Key), Floor: s.floors.Of(x.Key) * scale, Weight: s.cfg.Weights[x.Key]}
+		d := Demand{Key: x.Key, Rate: x.Asked * s.costOf(x, each), Usual: s.usuals.Of(x.Key), Floor: floors.Of(x.Key) * scale, Weight: s.cfg.Weights[x.Key]}
 		l.Demands = append(l.Demands, d)
 		l.Rest -= x.Asked * each
 	}
 	l.Rest = max(l.Rest, 0)
+	l.Chance = chanceOf(l.Sum(), each, f.Shortest)
 	return l
+}
+
+// ours is what is left for the doors that are heard: the others are there for
+// all we know, and let in what is theirs. Most doors together do not leave them
+// so much that what is usual finds no room: they may as well be gone, and their
+// clients here.
+func (s *Shield) ours(capacity float64) float64 {
+	part := capacity * float64(len(s.fleet.Live)) / float64(s.fleet.Doors)
+	if !s.fleet.Majority() {
+		return part
+	}
+	return min(capacity, max(part, s.cfg.Shares.CommonGrowth*s.usuals.Sum()/s.cfg.Shares.Pressure))
+}
+
+// each is what a request is of the unit, as a mean.
+func (s *Shield) each() float64 {
+	switch {
+	case !s.cfg.Capacity.ByCost:
+		return 1
+	case s.fleet.Admitted > 0:
+		return s.fleet.Cost / s.fleet.Admitted
+	default:
+		return 0
+	}
 }
 
 // costOf is what a request of a subdomain costs. Those refused would have cost
@@ -200,11 +223,13 @@ func (s *Shield) costOf(x Seen, each float64) float64 {
 // decide shares out, climbs and makes the measures.
 func (s *Shield) decide(now time.Time, l Load) []Effect {
 	s.shares = FairShare(l, s.cfg.Shares)
-	admitted := s.fleet.Admitted
+	served := s.fleet.Served
 	if s.cfg.Capacity.ByCost {
-		admitted = s.fleet.Cost
+		served = s.fleet.Cost
 	}
-	s.capacity.Step(now, admitted, s.fleet.Trouble)
+	if len(s.fleet.Live) == s.fleet.Doors { // else nobody knows what was served
+		s.capacity.Step(now, served, s.fleet.Trouble)
+	}
 	s.capacity.Adopt(s.fleet.Capacity)
 	out := s.weather(now)
 	if !s.pressed && len(s.held) == 0 {
@@ -223,6 +248,7 @@ func (s *Shield) decide(now time.Time, l Load) []Effect {
 
 func (s *Shield) sight(l Load) Sight {
 	v := Sight{
+		Window: s.fleet.Shortest, Each: s.each(),
 		Shares: s.shares, Majority: s.fleet.Majority(), Handshakes: s.handshakes, NeverStop: s.cfg.NeverStop,
 		Demand: make(map[Key]float64, len(l.Demands)), Evidence: make(map[Key][]member.ID, len(l.Demands)), Standing: map[Key]Rung{},
 	}

@@ -15,6 +15,7 @@ type Counted struct {
 	Tick       time.Duration // how long the tick was
 	Asked      uint64        // since the life began
 	Refused    uint64
+	Served     uint64 // requests that were answered well
 	Cost       uint64
 	Counts     []Count
 	Subdomains int

@@ -26,6 +26,7 @@ const (
 	streamAction
 	streamWeather
 	streamStart
+	streamClients
 )
 
 func newChance(seed uint64) *chance { return &chance{seed: seed, dice: make([]die, 1<<10)} }

@@ -15,6 +15,7 @@ import (
 	"moonwatch/failover"
 	"moonwatch/member"
 	"moonwatch/mind"
+	"moonwatch/shield"
 )
 
 // canaries plant one broken promise each into a world at rest.
@@ -22,6 +23,26 @@ var canaries = []struct {
 	promise, name, text string
 	plant               func(w *World)
 }{
+	{"S9", "a-flood-is-felt", "were served in 20s of flood, want 99 %", func(w *World) {
+		g := guardedNow(w)
+		g.story.flood(w.now-20*time.Second, Fault{Do: Flood, Host: "t-01.example.com", Share: 9}, true)
+		g.story.flooding = served{asked: 1000, served: 900}
+		g.story.tick(0, 1000)
+	}},
+	{"S9", "refused-below-its-limit", "and is given 100", func(w *World) {
+		g := guardedNow(w)
+		h, d := g.hosts[0], g.doors[0]
+		d.acting = shield.NewMeasures([]shield.Measure{{Key: shield.KeyOf(7, h.name), Rung: shield.ShapeLocal, Limit: 100}})
+		h.refused = 1
+		g.story.refusals(h, d)
+	}},
+	{"S9", "a-cap-that-leaks", "let 100 requests", func(w *World) {
+		g := guardedNow(w)
+		d := g.doors[0]
+		d.acting = shield.NewMeasures([]shield.Measure{{Key: 9, Rung: shield.ShapeLocal, Cap: 10, Burst: 2}})
+		d.buckets = map[shield.Key]*heldBucket{9: {passed: 100}}
+		g.story.bounded(d)
+	}},
 	{"S1", "votes-that-nobody-cast", "has not cast", func(w *World) {
 		accept(w, consensus.KindVerdict, verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4"))
 	}},
@@ -361,6 +382,13 @@ var canaries = []struct {
 		}
 		w.checker.compareAll()
 	}},
+}
+
+// guardedNow puts a shield into a world that had none.
+func guardedNow(w *World) *guarded {
+	w.cfg.Shield = &Shield{Pool: "web", Doors: 3, Bears: 200, Subdomains: 20, RPS: 600, Skew: 0.5}
+	w.openShield()
+	return w.shield
 }
 
 // TestEveryAlarmCanRing plants them one after the other. A checker that lets

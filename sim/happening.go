@@ -41,6 +41,7 @@ const (
 	ActionEnded  HappeningKind = "action-ended"
 	ServiceUp    HappeningKind = "service-up"
 	ServiceDown  HappeningKind = "service-down"
+	ShieldSaid   HappeningKind = "shield-said" // a door of the shield, first of all; Text says what
 )
 
 // Watch lets an onlooker see everything that happens from now on. Onlookers are

@@ -72,6 +72,22 @@ func (w *World) flood(host string, times float64) {
 	}
 }
 
+func (w *World) floodBegins(f Fault) {
+	if w.cfg.Shield.Floods(f.Host) {
+		w.shield.floodHost(f, true)
+		return
+	}
+	w.flood(f.Host, f.Share)
+}
+
+func (w *World) floodEnds(f Fault) {
+	if w.cfg.Shield.Floods(f.Host) {
+		w.shield.floodHost(f, false)
+		return
+	}
+	w.flood(f.Host, 1/f.Share)
+}
+
 // doorTick is how often a door deals out what came meanwhile.
 const doorTick = 100 * time.Millisecond
 

@@ -43,11 +43,11 @@ const (
 	ruleDrain                // promise 9
 	ruleHeld                 // hold
 	ruleTwo                  // two
+	ruleShield               // S9
 	ruleCount
 )
 
-// promises is in the order in which people are shown it. S9 is the shield's, and
-// is listed when a shield runs in the world.
+// promises is in the order in which people are shown it.
 var promises = [ruleCount]Promise{
 	ruleQuorum:   {"S1", "a verdict names an observer quorum: distinct observers with an edge to the member, who really said so about this life of it"},
 	ruleWell:     {"S2", "no verdict condemns, and no case begins to replace or restart, a member that most of its observers have reached all along"},
@@ -57,6 +57,7 @@ var promises = [ruleCount]Promise{
 	ruleBudget:   {"S6", "never more actions than the budget allows, one case at a time when guarded, nothing destructive in a cascade"},
 	ruleMinority: {"S7", "nothing is agreed without most councillors, and nothing irreversible done that was not agreed"},
 	ruleGrowth:   {"S8", "slot epochs, roster epochs, terms, lives and the ledger's time only grow, and a verdict never hits a later life"},
+	ruleShield:   {"S9", "a flood of one subdomain leaves the others 99 % of what they ask for; nobody is refused below its limit, and no cap lets more through than burst + rate x time"},
 	ruleBounds:   {"S10", "queues are bounded, and what a member sends stays within its budget"},
 	ruleKept:     {"S11", "what was agreed stays on most councillors' disks over every crash, and a restarted agent finds it"},
 	ruleAudit:    {"S12", "the audit chain holds, and all facts applied again give the same state"},

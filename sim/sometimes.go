@@ -146,6 +146,7 @@ func (w *World) notice(h Happening) {
 			w.seldom("old-occupant-stopped")
 		}
 	case AgentEnded, ActionEnded, ServiceUp, ServiceDown:
+	case ShieldSaid: // of floods nothing is counted yet
 	}
 }
 

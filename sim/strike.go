@@ -34,7 +34,7 @@ func (w *World) must(f Fault) {
 			panic(fmt.Sprintf("sim: fault %s: no member %s", f.Do, id))
 		}
 	}
-	if f.Do == Flood && !slices.ContainsFunc(w.doors, func(d *door) bool { return d.load.Host == f.Host }) {
+	if f.Do == Flood && !w.cfg.Shield.Floods(f.Host) && !slices.ContainsFunc(w.doors, func(d *door) bool { return d.load.Host == f.Host }) {
 		panic(fmt.Sprintf("sim: fault %s: no load for %s", f.Do, f.Host))
 	}
 }
@@ -79,7 +79,7 @@ func (w *World) begin(f Fault) {
 	case Lossy, LossyIn, LossyOut, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
 		w.strikeLinks(f)
 	case Flood:
-		w.flood(f.Host, f.Share)
+		w.floodBegins(f)
 	case OrderHold, OrderFreeze, OrderDisarm, OrderMaintenance, OrderDryRun:
 		w.orderHold(f)
 	case OrderDrain:
@@ -179,7 +179,7 @@ func (w *World) end(f Fault) {
 	case Lossy, LossyIn, LossyOut, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
 		w.healLinks(f)
 	case Flood:
-		w.flood(f.Host, 1/f.Share)
+		w.floodEnds(f)
 	case OrderHold, OrderFreeze, OrderDisarm, OrderMaintenance, OrderDryRun:
 		w.orderLift(f)
 	case OrderDrain:

@@ -76,6 +76,7 @@ func (c *checker) sent() {
 			if bytes == calmBytes && m.id == w.Leader() {
 				most += calmBytesEach * max(0, c.soleSlots()-calmSlots)
 			}
+			most += c.w.shieldBytes(m, bytes == calmBytes)
 			c.sends(m, perSecond(b, over), most, perSecond(n, over), messages)
 		}
 	}

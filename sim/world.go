@@ -33,6 +33,7 @@ type Config struct {
 	Mind    func(mind.Config) mind.Config // changes an agent's numbers
 	Begin   *Snapshot                     // where to begin; the fleet and the council are then its own
 	Load    []Load                        // requests that come to the pools' doors
+	Shield  *Shield                       // doors that hold floods back; nil: there are none
 }
 
 // Span is a range of durations, drawn evenly.
@@ -65,6 +66,7 @@ type World struct {
 	letters     letters
 	leases      posted
 	doors       []*door
+	shield      *guarded // nil: no shield
 	proxies     proxies
 	folds       *consensus.Folds // what all agents fold, once
 	refounded   uint64           // how often people founded a new council
@@ -97,6 +99,9 @@ func New(cfg Config) (*World, error) {
 	if err := checkLoad(cfg.Load, cfg.Fleet); err != nil {
 		return nil, err
 	}
+	if err := cfg.Shield.check(cfg.Fleet); err != nil {
+		return nil, err
+	}
 	w := &World{
 		cfg: cfg, epoch: founding,
 		chance: newChance(cfg.Seed), index: map[member.ID]int{},
@@ -127,6 +132,7 @@ func New(cfg Config) (*World, error) {
 	w.links.struck = make([]uint16, len(members))
 	w.checker = newChecker(w)
 	w.openDoors()
+	w.openShield()
 	w.rare, w.assumptions = newRare(), newAssumptions()
 	w.Watch(w.see)
 	if past != nil {

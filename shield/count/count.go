@@ -93,7 +93,7 @@ const (
 	hotRoom  = 2048
 	hotShare = 256
 	// Less than this in a tick is not hot: in a quiet fleet nobody is.
-	leastHotAsked = 4
+	leastHotAsked = 2
 	leastHotCost  = 100
 )
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"moonwatch/sim"
 )
 
 // account is what stands beside each scenario of the library: what it is about,
@@ -29,6 +31,9 @@ func ending(r *Result) string {
 	}
 	if r.Requests > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %d requests failed", r.Failed, r.Requests))
+	}
+	if r.Shield != nil {
+		parts = append(parts, shieldInWords(*r.Shield))
 	}
 	parts = append(parts, "over after "+tenths(r.Virtual))
 	text := string(r.Outcome) + ": " + strings.Join(parts, ", ")
@@ -60,4 +65,18 @@ func wrapped(text string, most int) []string {
 		line += w
 	}
 	return append(lines, line)
+}
+
+// shieldInWords sums up what the shield came to.
+func shieldInWords(x sim.Shielded) string {
+	text := fmt.Sprintf("others were served %.2f %%, %.1f %% in the worst second, %d innocents held", 100*x.Others, 100*x.WorstSecond, len(x.Innocents))
+	for _, y := range []struct {
+		what string
+		took int64
+	}{{"first refusal", int64(x.FirstReject)}, {"shaped at all doors", int64(x.FleetShaped)}, {"released", int64(x.Released)}} {
+		if y.took >= 0 {
+			text += fmt.Sprintf(", %s after %s", y.what, Duration(y.took))
+		}
+	}
+	return text
 }

@@ -62,7 +62,7 @@ func (s *Scenario) Compile(seed uint64, opt Options) (*Plan, error) {
 	}
 	c := s.config(g, seed)
 	p.World = worldOf(c)
-	p.World.Load = s.Load
+	p.World.Load, p.World.Shield = s.Load, s.Shield
 	p.World.SnapshotEvery, p.World.KeepEntries = s.SnapshotEvery, s.KeepEntries
 	c2 := compiler{plan: p, eye: eye{g: g, struck: map[string][]member.ID{}}, named: map[string]int{}}
 	for i, x := range s.Steps {
@@ -128,7 +128,7 @@ func (w World) config(seed uint64) sim.Config {
 		Seed: seed, Fleet: w.Fleet, Council: w.Council,
 		Net:    sim.Net{Delay: time.Duration(w.Delay), Jitter: time.Duration(w.Jitter), Loss: w.Loss},
 		Disk:   sim.Disk{Sync: w.Sync.span()},
-		Action: w.Action.span(), Begin: w.Begin,
+		Action: w.Action.span(), Begin: w.Begin, Shield: w.Shield,
 	}
 	for _, l := range w.Load {
 		c.Load = append(c.Load, sim.Load(l))

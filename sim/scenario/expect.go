@@ -30,6 +30,8 @@ type Expectations struct {
 	FailedRequestsMax *int   `json:"failed_requests_max,omitempty"`
 	Quorum            string `json:"quorum,omitempty"` // the council's: kept all the time, or lost at some time
 
+	ShieldWanted
+
 	Facts []string `json:"facts,omitempty"` // stand in the transcript, in this order
 	Never []string `json:"never,omitempty"` // stand nowhere in it
 }

@@ -25,6 +25,9 @@ func (r *run) judge() *Result {
 	for _, q := range r.w.Requests() {
 		res.Requests, res.Failed = res.Requests+q.Total, res.Failed+q.Failed
 	}
+	if x, ok := r.w.Shielded(); ok {
+		res.Shield = &x
+	}
 	if r.opt.Realise {
 		res.Realised = r.realised()
 	}

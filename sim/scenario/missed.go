@@ -70,6 +70,9 @@ func (r *run) missed(res *Result, story *Story) []miss {
 	if lost := x.unquorate; e.Quorum == quorumKept && lost || e.Quorum == quorumLost && !lost {
 		bad("quorum", "the council's was %s, want it %s", map[bool]string{false: quorumKept, true: quorumLost}[lost], e.Quorum)
 	}
+	if res.Shield != nil {
+		e.missedOfShield(*res.Shield, bad)
+	}
 	if e.needStory() {
 		missedLines(e, string(Transcript(story)), bad)
 	}

@@ -40,7 +40,7 @@ type reader struct {
 }
 
 var topKeys = []string{
-	"name", "about", "seed", "fleet", "network", "disk", "actions", "ledger", "load", "duration", "settle", "steps", "swarm", "expect", "sometimes",
+	"name", "about", "seed", "fleet", "network", "disk", "actions", "ledger", "load", "shield", "duration", "settle", "steps", "swarm", "expect", "sometimes",
 }
 
 func (r *reader) read(root *strict.Value) {
@@ -58,6 +58,7 @@ func (r *reader) read(root *strict.Value) {
 	s.Duration = top.duration("duration", defaultDuration, time.Second, longest)
 	s.Settle = top.duration("settle", defaultSettle, 0, longest)
 	r.load(top)
+	r.shield(top)
 	for i, v := range top.list("steps", "a list of steps") {
 		s.Steps = append(s.Steps, r.step(i, v))
 	}

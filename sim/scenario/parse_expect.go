@@ -14,6 +14,7 @@ import (
 var expectKeys = []string{
 	"detect_p50", "detect_p99", "recover_max", "verdicts", "verdict", "false_verdicts", "failovers", "restarts", "destructive",
 	"mode_max", "modes", "occupant_changed", "occupant_kept", "served_by", "failed_requests_max", "quorum", "facts", "never",
+	"others_served", "others_worst_second", "innocents", "first_reject_max", "fleet_shaped_max", "released_max", "comings", "overloads",
 }
 
 // expect reads what is expected of the story.
@@ -46,6 +47,7 @@ func (r *reader) expect(top object) {
 		}
 	}
 	e.Quorum = o.word("quorum", quorumKept, quorumLost)
+	r.wantedOfShield(o)
 	const lines = "texts that stand in the transcript"
 	for _, x := range o.texts("facts", lines) {
 		e.Facts = append(e.Facts, x.Text)

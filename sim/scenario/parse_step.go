@@ -277,10 +277,14 @@ func (r *reader) how(o object, s *Step) {
 	}
 	s.Serve = rule.Has(sim.FieldServe) && o.Truth("serve")
 	if rule.Has(sim.FieldHost) {
-		s.Host = o.Text("host", "", "a DNS name", isHost)
+		s.Host = o.Text("host", "", "a DNS name", func(host string) bool { return isHost(host) || r.s.Shield.Floods(host) })
 		var known []string
 		for _, l := range r.s.Load {
 			known = append(known, l.Host)
+		}
+		if r.s.Shield != nil {
+			known = append(known, r.s.Shield.Hosts()...)
+			known = append(known, sim.Everybody, sim.RandomNames)
 		}
 		if s.Host != "" && !slices.Contains(known, s.Host) {
 			r.Wrong(o.Where("host"), "%s is %q, for which no load comes: %s", o.Join("host"), s.Host, among1(s.Host, known))

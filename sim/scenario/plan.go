@@ -46,6 +46,7 @@ type World struct {
 	Sync    Between      `json:"sync"`   // one write of a disk
 	Action  Between      `json:"action"` // one action
 	Load    []Load       `json:"load,omitempty"`
+	Shield  *sim.Shield  `json:"shield,omitempty"`
 	// Numbers of the agents that differ from the product's; 0: they do not.
 	SnapshotEvery uint64 `json:"snapshot_every,omitempty"`
 	KeepEntries   uint64 `json:"keep_entries,omitempty"`
@@ -174,7 +175,7 @@ func (p *Plan) check() error {
 		if err := s.check(); err != nil {
 			add("%s: %w", path, err)
 		}
-		if loaded := func(l Load) bool { return l.Host == s.Host }; s.Do == sim.Flood && !slices.ContainsFunc(p.World.Load, loaded) {
+		if loaded := func(l Load) bool { return l.Host == s.Host }; s.Do == sim.Flood && !p.World.Shield.Floods(s.Host) && !slices.ContainsFunc(p.World.Load, loaded) {
 			add("%s: no load comes for host %q, which could be flooded", path, s.Host)
 		}
 	}

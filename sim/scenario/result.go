@@ -46,6 +46,8 @@ type Result struct {
 	Requests  int            `json:"requests"`
 	Failed    int            `json:"failed"`
 
+	Shield *sim.Shielded `json:"shield,omitempty"` // what became of floods, where there is a shield
+
 	Story    *Story `json:"story,omitempty"`    // only if it was asked for
 	Realised *Plan  `json:"realised,omitempty"` // the plan with everything found out, only if it was asked for
 }

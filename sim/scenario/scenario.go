@@ -17,6 +17,7 @@ type Scenario struct {
 	Disk   sim.Disk
 	Action sim.Span
 	Load   []Load
+	Shield *sim.Shield // nil: no door holds floods back
 	// How many facts lie between two snapshots, and how many raft entries are
 	// kept for councillors that lag a little; 0: as in the product.
 	SnapshotEvery, KeepEntries uint64

@@ -19,6 +19,7 @@ const (
 	LanePool    = "pool"
 	LaneCase    = "case"
 	LaneChecker = "checker"
+	LaneShield  = "shield"
 )
 
 // teller writes a run's story down as it happens. It looks and changes nothing.
@@ -112,6 +113,8 @@ func (t *teller) see(h sim.Happening) {
 		t.agreed(h.Fact)
 	case sim.ServiceDown, sim.ServiceUp, sim.ActionBegan, sim.ActionEnded:
 		t.serving(h)
+	case sim.ShieldSaid:
+		t.tell(Event{Lane: LaneShield, Member: h.Member, Raw: string(h.What), Text: "shield: " + h.Text})
 	}
 }
 

@@ -1,0 +1,180 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/shield"
+	"moonwatch/shield/count"
+)
+
+// begin makes a door that knows nothing, as a door that was just started.
+func (d *shieldDoor) begin() {
+	g := d.g
+	counter, err := count.New(count.Config{Hosts: 4096, Salt: 7, Learn: 4096})
+	if err != nil {
+		panic(fmt.Sprintf("sim: shield of %s: %v", d.m.id, err))
+	}
+	cfg := shield.DefaultConfig(d.m.id)
+	cfg.Life, cfg.Shadow = d.m.born, g.cfg.Shadow
+	if !g.cfg.Learned {
+		cfg.Capacity.Configured = g.cfg.Bears * float64(g.slots())
+	}
+	s, err := shield.New(cfg)
+	if err != nil {
+		panic(fmt.Sprintf("sim: shield of %s: %v", d.m.id, err))
+	}
+	d.life, d.s, d.counter, d.acting, d.head, d.leads, d.let, d.served = d.m.life, s, counter, nil, 0, false, 0, 0
+	d.buckets = map[shield.Key]*heldBucket{}
+	for _, h := range g.cfg.Hosts() { // fleet.yaml names them
+		counter.Learn([]byte(h))
+	}
+}
+
+func (g *guarded) slots() int {
+	for _, p := range g.w.cfg.Fleet.Pools {
+		if p.Name == g.cfg.Pool {
+			return len(p.Slots)
+		}
+	}
+	return 0
+}
+
+// admits counts a request and decides about it, as a door of the product does.
+func (d *shieldDoor) admits(name []byte, unknown bool, client uint64) bool {
+	ref := d.counter.Add(name)
+	if m := d.acting.Find(ref.Key()); m != nil && !m.Shadow {
+		now := d.m.time()
+		if now.Before(m.Until) && !d.passes(now, m, client) {
+			ref.Refuse()
+			return false
+		}
+	}
+	if !ref.Known() && !unknown {
+		d.counter.Learn(name) // it was answered well
+	}
+	return true
+}
+
+func (d *shieldDoor) passes(now time.Time, m *shield.Measure, client uint64) bool {
+	if !m.Admits(now, client*0x9e3779b97f4a7c15) {
+		return false
+	}
+	if m.Cap == 0 {
+		return true
+	}
+	b := d.buckets[m.Key]
+	if b == nil {
+		b = &heldBucket{}
+		d.buckets[m.Key] = b
+	}
+	if !b.bucket.Take(now, m.Cap, m.Burst) {
+		return false
+	}
+	b.passed++
+	return true
+}
+
+// look ends a tick: the shield is told what was counted, and what it wants is
+// done.
+func (d *shieldDoor) look(waits bool) {
+	d.g.story.bounded(d)
+	d.learnDoors()
+	total, hot := d.counter.Rotate(d.s.LearnAtMost())
+	for _, k := range d.s.Wanted() {
+		if !slices.ContainsFunc(hot, func(c shield.Count) bool { return c.Key == k }) {
+			hot = append(hot, d.counter.Read(k))
+		}
+	}
+	d.carryOut(d.s.Step(d.m.time(), shield.Counted{
+		Tick: shieldTick, Asked: total.Asked, Refused: total.Refused, Served: uint64(d.served), Cost: total.Cost, Counts: hot,
+		Subdomains: d.counter.Known(), Trouble: waits,
+	}))
+}
+
+// learnDoors tells the shield what the door's own ledger says: which doors stand
+// under no verdict, and whether the leader's is this one. Where the leader is no
+// door, the first door that there is does what falls to it.
+func (d *shieldDoor) learnDoors() {
+	l := d.m.mind.Ledger()
+	if head := l.Head(); head != d.head {
+		d.head = head
+		condemned := l.Condemned()
+		var doors []member.ID
+		for _, x := range d.g.doors {
+			if !slices.Contains(condemned, x.m.id) {
+				doors = append(doors, x.m.id)
+			}
+		}
+		d.carryOut(d.s.Step(d.m.time(), shield.Doors{Doors: doors}))
+	}
+	leader := d.m.mind.Leading().Leader
+	leads := leader == d.m.id
+	if !slices.ContainsFunc(d.g.doors, func(x *shieldDoor) bool { return x.m.id == leader }) && d.m.mind.Leading().Quorum {
+		live := d.s.Fleet().Live
+		leads = len(live) > 0 && live[0] == d.m.id
+	}
+	if leads != d.leads {
+		d.leads = leads
+		d.carryOut(d.s.Step(d.m.time(), shield.Leads{Leading: leads}))
+	}
+}
+
+func (d *shieldDoor) carryOut(effects []shield.Effect) {
+	w := d.g.w
+	for _, e := range effects {
+		switch e := e.(type) {
+		case shield.Say:
+			b, err := e.Report.Encode()
+			if err != nil {
+				w.checker.fail(ruleShield, "%s cannot say what it counted: %v", d.m.id, err)
+				return
+			}
+			d.tell(len(b)+sealBytes, func(x *shieldDoor) {
+				r, err := shield.DecodeReport(b)
+				if err != nil {
+					w.checker.fail(ruleShield, "%s cannot read a report of %s: %v", x.m.id, d.m.id, err)
+					return
+				}
+				x.carryOut(x.s.Step(x.m.time(), shield.Heard{Report: r}))
+			})
+		case shield.Publish:
+			d.tell(16*len(e.Floors.List)+sealBytes, func(x *shieldDoor) {
+				x.carryOut(x.s.Step(x.m.time(), shield.FloorsHeard(e)))
+			})
+		case shield.Enforce:
+			d.enforce(e.Measures)
+		case shield.Note:
+			d.g.story.note(d, e)
+		case shield.Propose: // no rung that is voted is allowed here
+			w.checker.fail(ruleShield, "%s proposes to throttle %s", d.m.id, e.Throttle.Host)
+		}
+	}
+}
+
+// tell carries a datagram to every other door.
+func (d *shieldDoor) tell(bytes int, do func(*shieldDoor)) {
+	for _, x := range d.g.doors {
+		if x == d {
+			continue
+		}
+		d.g.w.datagram(d.m, x.m.id, bytes, func(*machine) {
+			if x.s != nil && x.life == x.m.life {
+				do(x)
+			}
+		})
+	}
+}
+
+// enforce replaces the measures, and forgets the buckets of those that ended.
+func (d *shieldDoor) enforce(now *shield.Measures) {
+	d.acting = now
+	for k := range d.buckets {
+		if m := now.Find(k); m == nil || m.Cap == 0 {
+			delete(d.buckets, k)
+		}
+	}
+	d.g.story.enforced(d)
+}
