@@ -165,7 +165,7 @@ func (l *shieldLoop) tick(now time.Time) error {
 	}
 	l.do(now, l.shield.Step(now, shield.Counted{
 		Tick: max(passed, time.Millisecond), Counts: hot, Subdomains: d.shielding.counter.Known(), Trouble: trouble,
-		Asked: total.Asked - l.base.Asked, Refused: total.Refused - l.base.Refused, Cost: total.Cost - l.base.Cost,
+		Asked: total.Asked - l.base.Asked, Refused: total.Refused - l.base.Refused, Served: total.Served - l.base.Served, Cost: total.Cost - l.base.Cost,
 	}))
 	d.shielding.metrics.observe(l.shield)
 	if now.Sub(l.shown) >= shieldShow {

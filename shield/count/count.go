@@ -81,8 +81,8 @@ type slot struct {
 
 // stripe is a part of the totals, alone on its cache line.
 type stripe struct {
-	asked, refused, cost atomic.Uint64
-	_                    [40]byte
+	asked, refused, served, cost atomic.Uint64
+	_                            [32]byte
 }
 
 const (
@@ -185,6 +185,13 @@ func (r Ref) Refuse() {
 		r.slot.refused.Add(1)
 	}
 	r.c.stripes[uint64(r.key)%stripes].refused.Add(1)
+}
+
+// Serve notes that a counted request was answered well.
+func (r Ref) Serve() {
+	if r.c != nil {
+		r.c.stripes[uint64(r.key)%stripes].served.Add(1)
+	}
 }
 
 // place finds where a name is counted.

@@ -76,6 +76,8 @@ func TestCountsAreExactWhoeverCounts(t *testing.T) {
 					r := c.Add(fmt.Appendf(nil, "t%d.example.com", i))
 					if i%3 == 0 {
 						r.Refuse()
+					} else {
+						r.Serve()
 					}
 				}
 			}
@@ -94,7 +96,7 @@ func TestCountsAreExactWhoeverCounts(t *testing.T) {
 			t.Fatalf("%s: %d refused, want %d", name, x.Refused, want)
 		}
 	}
-	if total := c.Total(); total.Asked != hosts*each*workers {
+	if total := c.Total(); total.Refused+total.Served != total.Asked || total.Asked != hosts*each*workers {
 		t.Errorf("%d in all", total.Asked)
 	}
 }

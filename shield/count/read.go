@@ -11,6 +11,7 @@ import (
 type Total struct {
 	Asked   uint64 // requests, those that were refused included
 	Refused uint64 // of these
+	Served  uint64 // that were answered well
 	Cost    uint64
 }
 
@@ -93,6 +94,7 @@ func (c *Counter) Total() (t Total) {
 		s := &c.stripes[i]
 		t.Asked += s.asked.Load()
 		t.Refused += s.refused.Load()
+		t.Served += s.served.Load()
 		t.Cost += s.cost.Load()
 	}
 	return t

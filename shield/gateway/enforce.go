@@ -135,6 +135,9 @@ func (x *exchange) learn(host string) {
 	if c == nil || x.status == 0 {
 		return
 	}
+	if x.status >= http.StatusOK && x.status < http.StatusInternalServerError {
+		x.ref.Serve()
+	}
 	var room [shield.HostRoom]byte
 	name, ok := shield.Normalise(room[:0], host)
 	if !ok {
