@@ -256,6 +256,9 @@ func (g *guarded) open() []*shieldDoor {
 func (g *guarded) share(h *asking, d *shieldDoor, open []*shieldDoor) float64 {
 	rate := h.rate / float64(len(open))
 	for _, x := range h.floods {
+		if x.since >= g.w.now { // it begins now, and a tick's requests came before
+			continue
+		}
 		base := h.rate
 		if h.random {
 			base = g.cfg.RPS / float64(g.cfg.Subdomains) // of the subdomain in the middle

@@ -278,6 +278,9 @@ func (r *reader) how(o object, s *Step) {
 	s.Serve = rule.Has(sim.FieldServe) && o.Truth("serve")
 	if rule.Has(sim.FieldHost) {
 		s.Host = o.Text("host", "", "a DNS name", func(host string) bool { return isHost(host) || r.s.Shield.Floods(host) })
+		if s.Do == sim.Flood && o.Has("whom") && s.Host != "" && !r.s.Shield.Floods(s.Host) {
+			r.Wrong(o.Where("whom"), "%s: a flood has no whom without a shield: it comes through all doors", o.Join("whom"))
+		}
 		var known []string
 		for _, l := range r.s.Load {
 			known = append(known, l.Host)

@@ -100,7 +100,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"- a", "x.yaml:1:1: the file holds a list, want keys and values"},
 		{"about: a\nabout: b", "x.yaml:2:1: about stands here for the second time, first in line 1"},
 		{"step: []", "x.yaml:1:1: unknown key step, did you mean steps?"},
-		{"nodes: 7", "x.yaml:1:1: unknown key nodes, want name, about, seed, fleet, network, disk, actions, ledger, load, duration, settle, steps, swarm, expect or sometimes"},
+		{"nodes: 7", "x.yaml:1:1: unknown key nodes, want name, about, seed, fleet, network, disk, actions, ledger, load, shield, duration, settle, steps, swarm, expect or sometimes"},
 		{"name: A b", `x.yaml:1:7: name is "A b", want a name of letters, digits and dashes`},
 		{"duration: 10", "x.yaml:1:11: duration is the number 10, want a time from 1s to 720h with its unit, such as 30s"},
 		{"duration: -10s", `x.yaml:1:11: duration is "-10s", want a time from 1s to 720h with its unit, such as 30s`},

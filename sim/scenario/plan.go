@@ -175,6 +175,9 @@ func (p *Plan) check() error {
 		if err := s.check(); err != nil {
 			add("%s: %w", path, err)
 		}
+		if s.Do == sim.Flood && !p.World.Shield.Floods(s.Host) && len(s.Members)+len(s.Whom) > 0 {
+			add("%s: fault flood: has no whom", path)
+		}
 		if loaded := func(l Load) bool { return l.Host == s.Host }; s.Do == sim.Flood && !p.World.Shield.Floods(s.Host) && !slices.ContainsFunc(p.World.Load, loaded) {
 			add("%s: no load comes for host %q, which could be flooded", path, s.Host)
 		}
