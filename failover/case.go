@@ -94,6 +94,8 @@ type Case struct {
 
 	Planned bool   `json:"planned,omitempty"` // a switchover, as long as its occupant is well
 	Order   *Order `json:"order,omitempty"`   // of the people who wanted it
+
+	Preparing []Preparation `json:"preparing,omitempty"` // spares that it has, and none of them live; never changed in place
 }
 
 // Passage is one state that a case went through.

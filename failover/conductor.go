@@ -68,7 +68,9 @@ type Conductor struct {
 	accused  []member.ID // of this Step
 	lessor   *Lessor     // nil: no lease is a proof
 	heard    []*Hold     // unconfirmed
-	wake     time.Time
+
+	preparing map[member.SlotEpoch]time.Time // since when this leader sees a spare prepare
+	wake      time.Time
 }
 
 // conductorBeat is how often the conductor looks while a case is open or
@@ -92,6 +94,7 @@ func NewConductor(st *State, lessor *Lessor, term uint64, now time.Time) *Conduc
 	return &Conductor{
 		st: st, lessor: lessor, term: term, brk: NewBrake(st), wake: now, from: now,
 		looks: map[member.ID]SecondLook{}, asked: map[member.ID]time.Time{}, proposed: map[string]time.Time{}, sights: sights{},
+		preparing: map[member.SlotEpoch]time.Time{},
 	}
 }
 
@@ -227,6 +230,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 		if late {
 			return c.step(now, x, Escalated, CaseStep{Detail: "fence: no proof within " + c.st.timing().Stop.String()}, out)
 		}
+		if c.st.twoSteps(x) {
+			return c.prepare(now, x, out)
+		}
 	case Fenced, Claiming:
 		return c.claim(now, x, out)
 	case Escalated:
@@ -249,7 +255,7 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 		if late {
 			return c.settle(now, x, out)
 		}
-	case Opened, Ready, Cutover, Aborting, Closed: // passed through within one fact
+	case Opened, Ready, Preparing, Cutover, Aborting, Closed: // passed through within one fact
 	}
 	return out
 }
@@ -350,7 +356,7 @@ func confirms(x *Case, l SecondLook) bool {
 // stillLost reports that a roll call of this term has confirmed the loss.
 func (c *Conductor) stillLost(now time.Time, x *Case) bool {
 	l, ok := c.looks[x.Subject]
-	return ok && l.Called.After(c.from) && now.Sub(l.Called) < 2*time.Second && confirms(x, l)
+	return ok && l.Called.After(c.from) && now.Sub(l.Called) < looksFresh && confirms(x, l)
 }
 
 // hold writes down what a case waits for, when that changes.
@@ -387,11 +393,10 @@ func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []Condu
 	if x.State == Fenced && x.Proof == noProof && !x.Planned && x.Since.Before(c.from) && !c.stillLost(now, x) {
 		// An earlier leader's step, perhaps one that was committed long after
 		// it was proposed: what it saw then is not enough for us.
-		if now.Sub(c.asked[x.Subject]) >= time.Second {
-			c.asked[x.Subject] = now
-			out = append(out, LookAgain{Subject: x.Subject})
-		}
-		return out
+		return c.lookFor(now, x, out)
+	}
+	if c.st.twoSteps(x) {
+		return c.goLive(now, x, out)
 	}
 	free := c.st.FreeSpares(now, x)
 	if len(free) == 0 {

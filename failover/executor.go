@@ -78,7 +78,12 @@ type SendReport struct {
 	Report Report
 }
 
+// AbortStep asks for a step under way to be ended that nobody wants any more. It is
+// answered by the step's own end.
+type AbortStep struct{ Key StepKey }
+
 func (DoStep) isExecutorEffect()     {}
+func (AbortStep) isExecutorEffect()  {}
 func (SendReport) isExecutorEffect() {}
 
 // Holding is what an agent's own journal says runs on its member: the slot
@@ -92,6 +97,7 @@ type Executor struct {
 	st      *State
 	holding Holding
 	doing   map[member.SlotID]StepKey
+	aborted map[StepKey]bool // of these
 	done    map[StepKey]bool
 	retryAt map[StepKey]time.Time
 	tries   map[StepKey]int
@@ -111,7 +117,7 @@ func NewExecutor(self member.ID, st *State, holding Holding, now time.Time) *Exe
 	return &Executor{
 		self: self, st: st, holding: maps.Clone(holding), wake: now,
 		doing: map[member.SlotID]StepKey{}, done: map[StepKey]bool{}, retryAt: map[StepKey]time.Time{}, tries: map[StepKey]int{},
-		lapsed: map[member.SlotID]Lapsed{},
+		lapsed: map[member.SlotID]Lapsed{}, aborted: map[StepKey]bool{},
 	}
 }
 
@@ -141,7 +147,9 @@ func (e *Executor) Step(now time.Time, ev ExecutorEvent) []ExecutorEffect {
 	if d, due := e.test(now); due {
 		out = append(out, d)
 	}
-	for _, d := range e.due(now) {
+	due := e.due(now)
+	out = e.abort(due, out)
+	for _, d := range due {
 		out = e.start(now, d, out)
 	}
 	// What was not due any more needs no retry either.
@@ -181,6 +189,7 @@ func (e *Executor) due(now time.Time) []DoStep {
 			due = append(due, e.want(StepKey{Case: c.ID, Attempt: c.Attempt, Step: step, Slot: c.Slot, Epoch: epoch}, c.Deadline))
 		}
 	}
+	due = e.preparingDue(due)
 	if s := e.st.slotOf(e.self); s != nil && s.Case == 0 && !s.Started {
 		due = append(due, e.want(StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch}, now.Add(t.Activate)))
 	}
@@ -232,8 +241,13 @@ func (e *Executor) want(k StepKey, deadline time.Time) DoStep {
 			d.Action = pool.Actions.Activate
 		case StepRestart:
 			d.Action = pool.Actions.Restart
+		case StepPrepare:
+			d.Action = pool.Actions.Prepare
 		case StepStop:
 			d.Action = pool.Actions.Stop
+			if undo := pool.Actions.Unprepare; undo != "" && e.st.Use(e.self).Shadow[k.Slot] {
+				d.Action = undo
+			}
 		case StepTest, StepFence: // no action of the pool
 		}
 	}
@@ -260,7 +274,7 @@ func (e *Executor) start(now time.Time, d DoStep, out []ExecutorEffect) []Execut
 		// A pool without this action has nothing to run; the step is done.
 		return e.finished(now, StepDone{Key: d.Key, Result: ResultDone, Detail: "no action installed for it"}, out)
 	}
-	if d.Key.Step == StepActivate || d.Key.Step == StepRestart {
+	if d.Key.Step == StepActivate || d.Key.Step == StepRestart || d.Key.Step == StepPrepare {
 		// From here on something may run, whatever the result will be.
 		e.holding[d.Key.Slot] = max(e.holding[d.Key.Slot], d.Key.Epoch)
 	}
@@ -281,6 +295,11 @@ func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []
 	k := ev.Key
 	if e.doing[k.Slot] == k {
 		delete(e.doing, k.Slot)
+	}
+	if e.aborted[k] { // nobody waits for its word
+		delete(e.aborted, k)
+		e.done[k] = true
+		return out
 	}
 	switch {
 	case ev.Result == ResultAgain, ev.Result != ResultDone && k.Case == 0:

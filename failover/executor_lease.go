@@ -49,7 +49,7 @@ func (c *Case) stepping() bool {
 // mayRun reports whether a step may begin as far as leases go: the service of an
 // exclusive slot is started under a lease in hand and in no other way.
 func (e *Executor) mayRun(now time.Time, k StepKey) bool {
-	if k.Step == StepStop || k.Step == StepFence {
+	if k.Step == StepStop || k.Step == StepFence || k.Step == StepPrepare {
 		return true
 	}
 	return !e.st.exclusive(k.Slot) || e.leased != nil && e.leased(now, k.Slot, k.Epoch)

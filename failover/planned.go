@@ -287,7 +287,7 @@ func (c *Conductor) claimPlanned(now time.Time, x *Case, out []ConductorEffect) 
 	if reason, why := c.st.brakeGate(now, x, true); reason != "" {
 		return c.step(now, x, Closed, CaseStep{Detail: "given up: " + why}, out), true
 	}
-	if len(c.st.FreeSpares(now, x)) == 0 {
+	if len(x.Preparing) == 0 && len(c.st.FreeSpares(now, x)) == 0 {
 		return c.step(now, x, Closed, CaseStep{Detail: "given up: " + c.st.noSpare(now, x)}, out), true
 	}
 	return out, false

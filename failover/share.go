@@ -28,9 +28,10 @@ func (s folded) clone() folded {
 	s.Slots, s.Uses, s.Cases, s.Holds = copied(s.Slots), copied(s.Uses), copied(s.Cases), copied(s.Holds)
 	s.Requests = copied(s.Requests)
 	s.Enforcers, s.Fencers = maps.Clone(s.Enforcers), maps.Clone(s.Fencers) // what they hold is replaced
+	s.Took = maps.Clone(s.Took)                                             // what it holds is replaced
 	s.Doors = maps.Clone(s.Doors)                                           // what it holds is replaced
 	for _, u := range s.Uses {
-		u.Leftover = maps.Clone(u.Leftover)
+		u.Leftover, u.Shadow = maps.Clone(u.Leftover), maps.Clone(u.Shadow)
 	}
 	for _, c := range s.Cases {
 		c.History = slices.Clip(c.History) // what is appended goes elsewhere

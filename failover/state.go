@@ -50,6 +50,7 @@ type Use struct {
 	// Leftover is what may still run here and must be seen stopped before the
 	// member is a spare again.
 	Leftover map[member.SlotID]member.SlotEpoch `json:"leftover,omitempty"`
+	Shadow   map[member.SlotID]bool             `json:"shadow,omitempty"` // leftovers that were prepared and never live
 	LastUsed time.Time                          `json:"last_used,omitzero"`
 	// LetGo is until when it goes on serving a slot that people moved away from it.
 	LetGo time.Time `json:"let_go,omitzero"`
@@ -80,6 +81,8 @@ type folded struct {
 	Leased    time.Duration          `json:"leased,omitempty"` // how long leases are by the present fleet, 0: it has none
 	Former    *formerLease           `json:"former_lease,omitempty"`
 	Doors     map[string]*Treating   `json:"doors,omitempty"` // by door and slot
+
+	Took map[string][]time.Duration `json:"took,omitempty"` // by pool: how long spares took to prepare, the last ones
 }
 
 // NewState makes an empty state. Bind must be called before the first fact.
@@ -96,7 +99,8 @@ func (st *State) Name() string { return "failover" }
 // Knows reports the kinds of this package.
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
-	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced, KindWould:
+	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced, KindWould,
+		KindPrepare, KindRelease:
 		return true
 	default:
 		return ofPeople(kind)
@@ -197,6 +201,18 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkWould(f.Time, p)
+	case KindPrepare:
+		p, err := consensus.DecodePayload[PrepareOrdered](f)
+		if err != nil {
+			return err
+		}
+		return st.checkPrepare(f.Time, p)
+	case KindRelease:
+		p, err := consensus.DecodePayload[SpareReleased](f)
+		if err != nil {
+			return err
+		}
+		return st.checkRelease(p)
 	default:
 		return nil
 	}
@@ -251,6 +267,14 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindWould:
 		p, _ := consensus.DecodePayload[Would](f)
 		st.wouldHave(f, p)
+	case KindPrepare:
+		p, _ := consensus.DecodePayload[PrepareOrdered](f)
+		st.prepare(f, p)
+	case KindRelease:
+		p, _ := consensus.DecodePayload[SpareReleased](f)
+		c := st.s.Cases[p.Case]
+		c.Version++
+		st.fellShort(f, c, p.Spare, p.Detail)
 	default: // of other packages
 	}
 }
@@ -287,6 +311,11 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 	for _, c := range st.OpenCases() {
 		if m, ok := in[c.Spare]; c.Spare != "" && (!ok || m.Retired || m.Pool != c.Pool) {
 			errs = append(errs, fmt.Errorf("members.%s: case %s is putting it into slot %s: wait for its end", c.Spare, c.Name(), c.Slot))
+		}
+		for _, p := range c.Preparing {
+			if m, ok := in[p.Spare]; !ok || m.Retired || m.Pool != c.Pool {
+				errs = append(errs, fmt.Errorf("members.%s: it prepares for slot %s of case %s: wait for its end", p.Spare, c.Slot, c.Name()))
+			}
 		}
 	}
 	return errors.Join(errs...)
@@ -385,6 +414,7 @@ func (st *State) stranded(c *Case) bool {
 }
 
 func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {
+	st.giveBack(f, c)
 	c.enter(Closed, f, detail)
 	c.Outcome = o
 	if o == OutcomeAborted && c.Would.IsZero() {

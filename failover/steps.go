@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"moonwatch/consensus"
@@ -107,6 +108,9 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 	case Activating:
 		if reason, why := st.brakeGate(now, c, true); reason != "" {
 			return fmt.Errorf("case %s: activation held: %s: %s", c.Name(), reason, why)
+		}
+		if st.twoSteps(c) {
+			return st.checkLive(now, c, p.Spare)
 		}
 		return st.checkClaim(now, c, p.Spare)
 	case Cutover:
@@ -224,6 +228,8 @@ func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 func (st *State) claim(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 	c.Attempt++
 	c.Spare, c.NewEpoch = p.Spare, member.SlotEpoch(f.Index)
+	c.Preparing = slices.DeleteFunc(slices.Clone(c.Preparing), func(x Preparation) bool { return x.Spare == p.Spare })
+	st.giveBack(f, c)
 	c.enter(Claiming, f, string(p.Spare))
 	c.enter(Activating, f, fmt.Sprintf("%s at slot epoch %d", p.Spare, f.Index))
 	c.Deadline = f.Time.Add(t.Activate)
@@ -263,6 +269,7 @@ func (u *Use) left(slot member.SlotID, epoch member.SlotEpoch) {
 		u.Leftover = map[member.SlotID]member.SlotEpoch{}
 	}
 	u.Leftover[slot] = epoch
+	delete(u.Shadow, slot)
 }
 
 // cutover makes the spare the occupant: from this fact on the slot epoch is
@@ -302,8 +309,12 @@ func (st *State) checkReport(by member.ID, p Report) error {
 	if !ok {
 		return fmt.Errorf("report of %s: no case C-%d", by, p.Case)
 	}
-	if p.Step == StepFence {
+	switch p.Step {
+	case StepFence:
 		return c.checkOutside(by, p)
+	case StepPrepare:
+		return c.checkPrepared(by, p)
+	default: // a step of the case itself
 	}
 	executor, step, epoch, due := c.Step()
 	if !due || by != executor || p.Step != step || p.Attempt != c.Attempt || p.Epoch != epoch {
@@ -337,6 +348,8 @@ func (st *State) reported(f consensus.Fact, p Report) {
 	switch {
 	case p.Step == StepFence:
 		st.switchedOff(f, c, p)
+	case p.Step == StepPrepare:
+		st.prepared(f, c, p)
 	case c.State == Fencing && p.Done && !st.takesOwnWord(c):
 		c.Why = string(c.Fencee) + " says that it stopped, and the pool wants more than its word"
 	case c.State == Fencing && p.Done:
@@ -369,6 +382,7 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 	case !p.Done:
 	case p.Step == StepStop && u.Leftover[p.Slot] <= p.Epoch:
 		delete(u.Leftover, p.Slot)
+		delete(u.Shadow, p.Slot)
 		if _, condemned := st.ledger.Standing(by); !condemned && u.Duty == Quarantined && len(u.Leftover) == 0 && !u.LetGo.IsZero() {
 			u.Duty, u.Since, u.LetGo = Spare, f.Time, time.Time{} // people moved its slot away: it was well all along
 			return

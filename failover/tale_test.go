@@ -203,6 +203,11 @@ func (x *tale) execute(id member.ID, effects []ExecutorEffect) {
 					x.execute(id, x.executors[id].Step(x.now, StepDone{Key: e.Key, Result: r, Detail: "as told"}))
 				})
 			}
+		case AbortStep:
+			x.note(fmt.Sprintf("%s ends %s for %s early", id, e.Key.Step, e.Key.Slot))
+			x.after(0, func() {
+				x.execute(id, x.executors[id].Step(x.now, StepDone{Key: e.Key, Result: ResultUnknown, Detail: "killed"}))
+			})
 		case SendReport:
 			x.commit(KindReport, id, e.Report)
 			x.after(0, x.stir)

@@ -91,6 +91,8 @@ func perform(t *testing.T, script string) string {
 				switch f[1] {
 				case "fence":
 					fleet.Pools[0].Fence = f[2:]
+				case "prepare":
+					fleet.Pools[0].Actions.Prepare, fleet.Pools[0].Actions.Unprepare = "prepare", "unprepare"
 				case "exclusive":
 					fleet.Pools[0].Exclusive = true
 				case "disarmed":

@@ -85,7 +85,7 @@ func (st *State) Serves(id member.ID) (pool member.Pool, slot member.SlotID, epo
 		return pool, u.Slot, s.Epoch, s.Started
 	case Claimed:
 		c := st.s.Cases[u.Case]
-		return pool, u.Slot, c.NewEpoch, c.State == Verifying
+		return pool, u.Slot, c.NewEpoch, c.State == Verifying && c.Spare == id
 	case Spare, Quarantined, BurnIn:
 	}
 	return member.Pool{}, "", 0, false

@@ -120,8 +120,12 @@ type ExecCheck struct {
 // slot's service.
 type Actions struct {
 	Activate string `json:"activate,omitempty"`
-	Stop     string `json:"stop,omitempty"`
-	Restart  string `json:"restart,omitempty"`
+	// Prepare is what an activation can do before it is decided who serves: no traffic,
+	// no effect for the slot. Unprepare takes it back; Stop does, where there is none.
+	Prepare   string `json:"prepare,omitempty"`
+	Unprepare string `json:"unprepare,omitempty"`
+	Stop      string `json:"stop,omitempty"`
+	Restart   string `json:"restart,omitempty"`
 }
 
 // BrakePolicy holds the shares at which the brake takes hold (PROTOCOL 7).

@@ -29,6 +29,8 @@ func (m *Mind) execute(effects []failover.ExecutorEffect) {
 		switch e := e.(type) {
 		case failover.DoStep:
 			m.out = append(m.out, DoStep{DoStep: e})
+		case failover.AbortStep:
+			m.out = append(m.out, AbortStep{AbortStep: e})
 		case failover.SendReport:
 			m.want(failover.KindReport, e.ID, e.Report, 0)
 		}

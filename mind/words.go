@@ -256,6 +256,9 @@ type KeepSnapshot struct {
 // DoStep asks for an installed action to be run on this member.
 type DoStep struct{ failover.DoStep }
 
+// AbortStep asks for such an action to be ended; it is answered by the end of its step.
+type AbortStep struct{ failover.AbortStep }
+
 // TellDoor asks for a door of the fleet to be told how to treat a slot, answered
 // by DoorTold.
 type TellDoor struct{ failover.TellDoor }
@@ -313,6 +316,7 @@ func (Persist) isEffect()       {}
 func (Keep) isEffect()          {}
 func (KeepSnapshot) isEffect()  {}
 func (DoStep) isEffect()        {}
+func (AbortStep) isEffect()     {}
 func (TellDoor) isEffect()      {}
 func (Submit) isEffect()        {}
 func (Applied) isEffect()       {}

@@ -46,7 +46,7 @@ func (m *machine) act(e mind.DoStep) {
 	if e.Key.Step != failover.StepStop {
 		j.holding[e.Key.Slot] = max(j.holding[e.Key.Slot], e.Key.Epoch)
 	}
-	b := &deed{name: name, life: m.life, boots: m.boots, deadline: m.w.now + left, runs: true}
+	b := &deed{name: name, key: e.Key, life: m.life, boots: m.boots, deadline: m.w.now + left, runs: true}
 	j.begun[e.Key.Slot] = b
 	took, fate := m.slow.of(m.w.chance.span(m.w.cfg.Action, streamAction, m.i)), m.fate()
 	if fate == HangActions || took >= left {
@@ -84,7 +84,7 @@ func (m *machine) fate() FaultKind {
 func (m *machine) run(b *deed, k failover.StepKey, fate FaultKind, took time.Duration) {
 	m.w.after(took, func() {
 		switch {
-		case m.boots != b.boots || !m.on:
+		case m.boots != b.boots || !m.on || !b.runs:
 			return
 		case m.w.now < m.halted:
 			m.run(b, k, fate, m.halted-m.w.now)
@@ -119,10 +119,25 @@ func (m *machine) run(b *deed, k failover.StepKey, fate FaultKind, took time.Dur
 	})
 }
 
+// abort kills a step's program, as the daemon does.
+func (m *machine) abort(k failover.StepKey) {
+	b := m.disk.journal.begun[k.Slot]
+	if b == nil || b.life != m.life || !b.runs || b.key != k {
+		return
+	}
+	b.runs = false
+	m.w.after(time.Millisecond, func() {
+		m.finish(b, k, failover.StepDone{Key: k, Result: failover.ResultUnknown, Detail: "killed: nobody wants it any more"})
+	})
+}
+
 // takesEffect is what an action does to the services. It fails only where the keeper
 // does not let a service start.
 func (m *machine) takesEffect(k failover.StepKey) bool {
 	m.ail()
+	if k.Step == failover.StepPrepare {
+		return true
+	}
 	if k.Step != failover.StepStop {
 		return m.serviceStarts(k)
 	}

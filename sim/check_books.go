@@ -57,6 +57,9 @@ type caseBook struct {
 	cutovers  int
 	executor  map[int]order // by attempt
 	fence     order         // of the subject, where it can stop the slot itself
+	proven    bool          // it said itself that it stopped it
+
+	preparing map[member.ID]preparing
 }
 
 // order is a step that the ledger gives to somebody.
@@ -84,15 +87,17 @@ type move struct {
 type moveKind uint8
 
 const (
-	judged   moveKind = iota // stands under another verdict
-	given                    // a vacant slot, by the fleet
-	claimed                  // for a slot, by a case
-	released                 // from a claim; may run the slot
-	seated                   // in the slot, by a cutover
-	unseated                 // from the slot, by the same; may run it
-	cleaned                  // said itself that the slot is stopped
-	returned                 // is a spare again
-	touched                  // the slot alone: drained or not
+	judged    moveKind = iota // stands under another verdict
+	given                     // a vacant slot, by the fleet
+	claimed                   // for a slot, by a case
+	prepares                  // for a slot of a case, and runs nothing
+	enlivened                 // is prepared, and claimed for the slot
+	released                  // from a claim; may run the slot
+	seated                    // in the slot, by a cutover
+	unseated                  // from the slot, by the same; may run it
+	cleaned                   // said itself that the slot is stopped
+	returned                  // is a spare again
+	touched                   // the slot alone: drained or not
 )
 
 // breach is a broken promise that the books found.
@@ -134,6 +139,11 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		b.move(move{what: touched, slot: p.Slot})
 	case failover.KindCaseStep:
 		err = b.step(f, payload[failover.CaseStep](f))
+	case failover.KindPrepare:
+		err = b.prepare(f, payload[failover.PrepareOrdered](f))
+	case failover.KindRelease:
+		p := payload[failover.SpareReleased](f)
+		b.fellShort(b.cases[p.Case], p.Spare)
 	case failover.KindReport:
 		b.reported(f.Command.Proposer, payload[failover.Report](f))
 	case failover.KindBrake:
@@ -235,6 +245,9 @@ func (b *books) judged(f consensus.Fact, x consensus.Finding) {
 	delete(b.verdict, x.Subject)
 	for _, c := range b.cases {
 		if !c.planned && c.subject == x.Subject && c.spare == "" && c.cutovers == 0 {
+			if c.aborts() {
+				b.giveBack(c)
+			}
 			c.state, c.restarts = failover.Closed, false // aborted, unless it goes on below
 		}
 	}
@@ -273,9 +286,10 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) *breach {
 		s.restarts = append(s.restarts, f.Time)
 	case failover.Draining, failover.Closed:
 		c.restarts = false
+		b.giveBack(c)
 	case failover.Fencing:
 		c.restarts = false
-		c.fence = order{c.subject, failover.StepStop, c.epoch}
+		c.fence, c.proven = order{c.subject, failover.StepStop, c.epoch}, false
 		if !c.planned {
 			b.fences = append(b.fences, f.Time)
 		}
@@ -291,23 +305,27 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) *breach {
 }
 
 func (b *books) claim(f consensus.Fact, c *caseBook, p failover.CaseStep) *breach {
-	if other, claimed := b.claims[p.Spare]; claimed {
-		return breaks(ruleOwner, "C-%d claims %s, which C-%d has", p.Case, p.Spare, other)
+	if err := b.liveOnce(c, p); err != nil {
+		return err
 	}
-	if slot, dirty := b.dirty[p.Spare]; dirty {
-		return breaks(ruleOwner, "C-%d claims %s, which has not said that %s is stopped there", p.Case, p.Spare, slot)
+	if prepared, ok := c.preparing[p.Spare]; !ok {
+		if err := b.claimable(p.Case, p.Spare); err != nil {
+			return err
+		}
+	} else if j, fell := b.verdict[p.Spare]; fell || !prepared.ready {
+		return breaks(ruleOwner, "C-%d lets %s go live, which is ready: %v, and stands under %q", p.Case, p.Spare, prepared.ready, j.kind)
 	}
-	if slot, sits := b.seats[p.Spare]; sits {
-		return breaks(ruleOwner, "C-%d claims %s, which occupies %s", p.Case, p.Spare, slot)
+	what := claimed
+	if _, was := c.preparing[p.Spare]; was {
+		what = enlivened
 	}
-	if j, fell := b.verdict[p.Spare]; fell {
-		return breaks(ruleOwner, "C-%d claims %s, which stands under %s", p.Case, p.Spare, j.kind)
-	}
+	delete(c.preparing, p.Spare)
+	b.giveBack(c)
 	c.attempt++
 	c.spare, c.claimedAt = p.Spare, member.SlotEpoch(f.Index)
 	b.claims[p.Spare] = p.Case
 	c.executor[c.attempt] = order{p.Spare, failover.StepActivate, c.claimedAt}
-	b.move(move{what: claimed, who: p.Spare, slot: c.slot, epoch: c.claimedAt})
+	b.move(move{what: what, who: p.Spare, slot: c.slot, epoch: c.claimedAt})
 	return nil
 }
 
@@ -341,6 +359,7 @@ func (b *books) unclaim(c *caseBook) {
 			c.state, c.fence = failover.Fencing, order{c.spare, failover.StepStop, c.claimedAt}
 		}
 		b.dirty[c.spare], b.aside[c.spare] = c.slot, true
+		delete(b.well, c.spare)
 		b.move(move{what: released, who: c.spare, slot: c.slot, epoch: c.claimedAt})
 	}
 	c.spare = ""
@@ -357,6 +376,10 @@ func (b *books) reported(by member.ID, p failover.Report) {
 		delete(b.well, by)
 		b.move(move{what: cleaned, who: by, slot: p.Slot, epoch: p.Epoch})
 	case p.Case == 0 || c == nil:
+	case p.Step == failover.StepPrepare:
+		b.prepared(c, by, p)
+	case p.Done && p.Step == failover.StepStop && c.state == failover.Fencing:
+		c.proven = true
 	case p.Done && p.Step == failover.StepActivate:
 		c.state = failover.Verifying
 	case p.Done && p.Step == failover.StepRestart:

@@ -31,10 +31,7 @@ func (c *checker) caseStep(f consensus.Fact, k call, p failover.CaseStep) {
 		}
 	case failover.Activating:
 		c.calm(f, p, x)
-		c.look(ruleHeld)
-		if c.books.heldAt(f.Time, false, failover.HoldOf(p.Spare)) {
-			c.fail(ruleHeld, "C-%d claims %s, which people hold", p.Case, p.Spare)
-		}
+		c.heldSpare(f, p.Case, p.Spare)
 	case failover.Fenced:
 		c.leaseOver(k, p, x)
 		c.vouched(f, p)
@@ -63,6 +60,14 @@ func (c *checker) calm(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 	}
 	if n, limit := c.unsettled(f.Time), c.cascadeAt(); n >= limit {
 		c.fail(ruleBudget, "C-%d goes to %s with %d members condemned, cascade from %d", p.Case, p.To, n, limit)
+	}
+}
+
+// heldSpare checks that people do not hold a spare that is claimed.
+func (c *checker) heldSpare(f consensus.Fact, id uint64, spare member.ID) {
+	c.look(ruleHeld)
+	if c.books.heldAt(f.Time, false, failover.HoldOf(spare)) {
+		c.fail(ruleHeld, "C-%d claims %s, which people hold", id, spare)
 	}
 }
 

@@ -156,8 +156,15 @@ func (s owned) use(d entry) (bool, owned) {
 	case claimed:
 		s.claim = here
 		return free, s
+	case prepares: // whoever prepares runs nothing yet
+		s.claim = "to prepare " + here
+		return free, s
+	case enlivened:
+		ok := strings.HasPrefix(s.claim, "to prepare "+string(d.slot)+"@")
+		s.claim = here
+		return ok, s
 	case released:
-		ok := s.claim == here
+		ok := s.claim == here || s.claim == "to prepare "+here
 		s.claim, s.left = "", s.left+string(d.slot)+","
 		return ok, s
 	case seated:
@@ -186,7 +193,7 @@ func (d entry) String() string {
 
 var moveNames = [...]string{
 	judged: "judged", given: "given", claimed: "claimed", released: "released", seated: "seated", unseated: "unseated",
-	cleaned: "cleaned", returned: "returned", touched: "touched", runs: "runs",
+	prepares: "prepares", enlivened: "goes live", cleaned: "cleaned", returned: "returned", touched: "touched", runs: "runs",
 }
 
 // tellOps lists operations for people.

@@ -21,6 +21,11 @@ func (c *checker) acts(m *machine, e mind.DoStep) {
 		return
 	}
 	c.acted = c.w.now
+	if k.Step == failover.StepPrepare {
+		c.preparesBy(m, k)
+		c.onceOnly(m, e)
+		return
+	}
 	x, ok := c.books.cases[k.Case]
 	if !ok {
 		c.fail(ruleMinority, "%s does %s of C-%d, which nobody committed", m.id, k.Step, k.Case)
@@ -34,8 +39,17 @@ func (c *checker) acts(m *machine, e mind.DoStep) {
 		c.fail(ruleOrders, "%s does %s of C-%d/%d at slot epoch %d, the ledger says %s does %s at %d",
 			m.id, k.Step, k.Case, k.Attempt, k.Epoch, who.id, who.step, who.epoch)
 	}
+	c.onceOnly(m, e)
+}
+
+// onceOnly checks that nobody has begun this very step before.
+func (c *checker) onceOnly(m *machine, e mind.DoStep) {
 	c.look(ruleOnce)
+	k := e.Key
 	key := fmt.Sprintf("C-%d/%d/%s/%d in boot %d", k.Case, k.Attempt, k.Step, e.Try, m.boots)
+	if k.Step == failover.StepPrepare { // of several spares, each once
+		key += fmt.Sprintf(" at slot epoch %d", k.Epoch)
+	}
 	if by, twice := c.books.effects[key]; twice {
 		c.fail(ruleOnce, "%s was done by %s and again by %s", key, by, m.id)
 	}

@@ -211,6 +211,12 @@ func (c *checker) fact(f consensus.Fact) []move {
 		}
 	case failover.KindCaseStep:
 		c.caseStep(f, k, payload[failover.CaseStep](f))
+	case failover.KindPrepare:
+		p := payload[failover.PrepareOrdered](f)
+		if x := c.books.cases[p.Case]; x != nil {
+			c.calm(f, failover.CaseStep{Case: p.Case, To: failover.Preparing}, x)
+		}
+		c.heldSpare(f, p.Case, p.Spare)
 	case failover.KindCaseOpened:
 		c.counts.Cases++
 		c.drain(payload[failover.CaseOpened](f))

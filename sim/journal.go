@@ -21,6 +21,7 @@ type journal struct {
 // deed is a step under way: its program lives on when the agent dies.
 type deed struct {
 	name     string
+	key      failover.StepKey
 	life     uint64        // of the agent that began it
 	boots    uint64        // of the machine
 	deadline time.Duration // in the world's time

@@ -283,6 +283,8 @@ func (m *machine) carryOut(e mind.Effect) {
 		m.keepSnapshot(e)
 	case mind.DoStep:
 		m.act(e)
+	case mind.AbortStep:
+		m.abort(e.Key)
 	case mind.TellDoor:
 		m.tellDoor(e)
 	case mind.Submit:

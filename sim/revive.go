@@ -198,6 +198,10 @@ func (c *checker) open(r *revival) error {
 			b.claims[k.Spare] = k.ID
 			c.past.begin(move{what: claimed, who: k.Spare, slot: k.Slot, epoch: k.NewEpoch})
 		}
+		for id := range b.cases[k.ID].preparing {
+			b.claims[id] = k.ID
+			c.past.begin(move{what: prepares, who: id, slot: k.Slot, epoch: b.cases[k.ID].preparing[id].epoch})
+		}
 	}
 	for s, m := range c.state.Brake().Modes {
 		b.modes[s] = m.Mode
@@ -219,6 +223,12 @@ func caseBookOf(k *failover.Case) *caseBook {
 		if p.State == failover.Cutover {
 			x.cutovers++
 		}
+	}
+	for _, p := range k.Preparing {
+		if x.preparing == nil {
+			x.preparing = map[member.ID]preparing{}
+		}
+		x.preparing[p.Spare] = preparing{epoch: p.Epoch, ready: p.Ready}
 	}
 	if k.Spare != "" {
 		x.executor[k.Attempt] = order{k.Spare, failover.StepActivate, k.NewEpoch}

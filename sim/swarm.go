@@ -49,6 +49,9 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 	if d.c.unit(streamSole, 0, 0) < 0.25 {
 		cfg = Exclusive(cfg)
 	}
+	if d.c.unit(streamTwoSteps, 0, 0) < 0.3 {
+		prepared(cfg.Fleet.Pools)
+	}
 	kinds := swarmKinds[:0:0]
 	for _, k := range swarmKinds {
 		if d.one(4) {
@@ -79,6 +82,16 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 // streamSole draws whether a story's slots are exclusive: dice of its own, so that all
 // others fall as they fell before there were such slots.
 const streamSole = streamKeeper + 1
+
+// streamTwoSteps draws whether spares prepare before one of them goes live.
+const streamTwoSteps = streamSole + 1
+
+// prepared gives pools an action that prepares.
+func prepared(pools []member.Pool) {
+	for i, p := range pools {
+		pools[i].Actions.Prepare, pools[i].Actions.Unprepare = p.Name+"-prepare", p.Name+"-unprepare"
+	}
+}
 
 // Exclusive makes the slots of all pools exclusive ones: whoever runs one holds its
 // lease. One seed in four takes the calm terms.

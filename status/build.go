@@ -230,6 +230,9 @@ func busyWith(st *failover.State) map[member.ID]string {
 		if c.Spare != "" {
 			busy[c.Spare] = c.Name()
 		}
+		for _, p := range c.Preparing {
+			busy[p.Spare] = c.Name()
+		}
 	}
 	return busy
 }

@@ -87,6 +87,18 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.FenceOrder) string {
 			return fmt.Sprintf("C-%d %s is told to fence by %s", p.Case, p.By, p.Level)
 		})
+	case failover.KindPrepare:
+		return worded(f, func(p failover.PrepareOrdered) string {
+			text := fmt.Sprintf("%s PREPARING %s", caseID(p.Case), p.Spare)
+			if p.Detail != "" {
+				text += ": " + p.Detail
+			}
+			return text
+		})
+	case failover.KindRelease:
+		return worded(f, func(p failover.SpareReleased) string {
+			return fmt.Sprintf("%s %s is given up: %s", caseID(p.Case), p.Spare, p.Detail)
+		})
 	case consensus.KindDisk:
 		return fmt.Sprintf("%s may sit in the council", f.Command.Proposer), nil
 	case consensus.KindCouncil:

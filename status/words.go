@@ -140,6 +140,14 @@ func next(c *failover.Case, executor member.ID) string {
 	case failover.Fencing:
 		return fmt.Sprintf("%s proves that it stopped the slot", executor)
 	case failover.Fenced, failover.Claiming:
+		for _, p := range c.Preparing {
+			if p.Ready {
+				return fmt.Sprintf("%s, which is prepared, goes live", p.Spare)
+			}
+		}
+		if len(c.Preparing) > 0 {
+			return "a spare prepares, and goes live when it is ready"
+		}
 		return "the best free spare is claimed"
 	case failover.Activating:
 		return fmt.Sprintf("%s starts the service and says how it went", executor)

@@ -144,6 +144,8 @@ func poolItem(p member.Pool) item {
 		{"fence", join(p.Fence)},
 		{"checks", checkText(p.Checks)},
 		{"actions.activate", p.Actions.Activate},
+		{"actions.prepare", p.Actions.Prepare},
+		{"actions.unprepare", p.Actions.Unprepare},
 		{"actions.stop", p.Actions.Stop},
 		{"actions.restart", p.Actions.Restart},
 		{"drivers", join(drivers)},

@@ -38,13 +38,28 @@ func (r *fleetReader) pool(p strict.Pair) member.Pool {
 	}
 	pool.Checks = r.checks(o)
 	if v, ok := o.Get("actions", "activate, stop and restart"); ok {
-		a := r.object(o.Join("actions"), v, "activate", "stop", "restart")
+		a := r.object(o.Join("actions"), v, "activate", "prepare", "unprepare", "stop", "restart")
+		pool.Actions.Prepare = a.program("prepare", "actions_dir")
+		pool.Actions.Unprepare = a.program("unprepare", "actions_dir")
 		pool.Actions.Activate = a.program("activate", "actions_dir")
 		pool.Actions.Stop = a.program("stop", "actions_dir")
 		pool.Actions.Restart = a.program("restart", "actions_dir")
+		r.prepared(a, pool.Actions)
 	}
 	r.drivers(o, &pool)
 	return pool
+}
+
+// prepared wants what is prepared to be of use, and to be taken back by somebody.
+func (r *fleetReader) prepared(a object, x member.Actions) {
+	switch {
+	case x.Prepare == "" && x.Unprepare != "":
+		r.Wrong(a.Where("unprepare"), "%s stands there without prepare, want what it takes back", a.Join("unprepare"))
+	case x.Prepare != "" && x.Activate == "":
+		r.Wrong(a.Where("prepare"), "%s stands there without activate, want what it prepares for", a.Join("prepare"))
+	case x.Prepare != "" && x.Unprepare == "" && x.Stop == "":
+		r.Wrong(a.Where("prepare"), "%s stands there without unprepare or stop, want what takes it back", a.Join("prepare"))
+	}
 }
 
 // fence levels are tried in order; none beside another level says nothing.

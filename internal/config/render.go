@@ -154,7 +154,7 @@ func spanOf(slots []member.SlotID) string {
 
 func flowActions(a member.Actions) string {
 	var items []string
-	for _, named := range []struct{ key, file string }{{"activate", a.Activate}, {"stop", a.Stop}, {"restart", a.Restart}} {
+	for _, named := range []struct{ key, file string }{{"activate", a.Activate}, {"prepare", a.Prepare}, {"unprepare", a.Unprepare}, {"stop", a.Stop}, {"restart", a.Restart}} {
 		if named.file != "" {
 			items = append(items, named.key+": "+scalar(named.file))
 		}

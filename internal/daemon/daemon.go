@@ -117,6 +117,7 @@ type Daemon struct {
 	writes  chan write
 	deeds   sync.WaitGroup
 	slots   chan struct{} // bounds the deeds under way
+	aborts  aborts
 
 	peers       peers
 	addresses   []string // of the others, as last kept; owned by join

@@ -74,6 +74,8 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 	case mind.DoStep:
 		d.doStep(ctx, e)
 		return true
+	case mind.AbortStep:
+		d.aborts.end(e.Key)
 	case mind.TellDoor:
 		d.tellDoor(ctx, e)
 	case mind.Submit:

@@ -175,7 +175,7 @@ func (k *keeping) settled(ctx context.Context) {
 // entering is the program that lets an action of a slot enter, nil where there is
 // nothing to enter.
 func (d *Daemon) entering(pool member.Pool, k failover.StepKey) []string {
-	if d.keeper == nil || !pool.Exclusive || k.Step == failover.StepStop {
+	if d.keeper == nil || !pool.Exclusive || k.Step == failover.StepStop || k.Step == failover.StepPrepare {
 		return nil
 	}
 	return append(append([]string{}, d.keeper.enter...),

@@ -61,7 +61,7 @@ func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
 		m.facts.WithLabelValues(string(k), "accepted")
 		m.facts.WithLabelValues(string(k), "refused")
 	}
-	for _, s := range []failover.StepKind{failover.StepActivate, failover.StepRestart, failover.StepStop} {
+	for _, s := range []failover.StepKind{failover.StepActivate, failover.StepPrepare, failover.StepRestart, failover.StepStop} {
 		for o := driver.Unknown; o <= driver.Permanent; o++ {
 			m.steps.WithLabelValues(string(s), o.String())
 		}

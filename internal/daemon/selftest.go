@@ -35,7 +35,7 @@ func (d *Daemon) testItself(ctx context.Context, e mind.DoStep) {
 // fit names everything for which this member should not be given a slot now.
 func (d *Daemon) fit(ctx context.Context, pool member.Pool, deadline time.Time) error {
 	var errs []error
-	for _, action := range []string{pool.Actions.Activate, pool.Actions.Stop, pool.Actions.Restart} {
+	for _, action := range []string{pool.Actions.Activate, pool.Actions.Prepare, pool.Actions.Unprepare, pool.Actions.Stop, pool.Actions.Restart} {
 		if action == "" {
 			continue
 		}

@@ -37,7 +37,10 @@ func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 	}
 	d.log.Info("step begins", zap.String("case", req.Case), zap.String("step", req.Step),
 		zap.String("slot", string(k.Slot)), zap.Uint64("slot_epoch", uint64(k.Epoch)), zap.String("action", e.Action), zap.String("unit", e.Unit))
+	outer := ctx // the word of its end gets through also where the step is ended early
+	ctx, ended := d.aborts.begin(ctx, k)
 	d.deeds.Go(func() {
+		defer ended()
 		began := time.Now()
 		if d.keeper != nil {
 			d.keeper.settled(ctx) // the lease under which it begins is handed over first
@@ -54,7 +57,7 @@ func (d *Daemon) doStep(ctx context.Context, e mind.DoStep) {
 		d.log.Info("step ended", zap.String("case", req.Case), zap.String("step", req.Step),
 			zap.String("slot", string(k.Slot)), zap.Stringer("outcome", r.Outcome), zap.String("detail", r.Detail), zap.Duration("took", took))
 		d.m.steps.WithLabelValues(req.Step, r.Outcome.String()).Inc()
-		d.tell(ctx, mind.StepEnded{Done: failover.StepDone{Key: k, Result: resultOf(r.Outcome), Detail: r.Detail, Took: took}})
+		d.tell(outer, mind.StepEnded{Done: failover.StepDone{Key: k, Result: resultOf(r.Outcome), Detail: r.Detail, Took: took}})
 	})
 }
 

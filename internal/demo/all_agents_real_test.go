@@ -159,7 +159,7 @@ func reaches(f consensus.Fact, s failover.CaseState) bool {
 		return err == nil && p.To == s
 	case failover.KindReport:
 		p, err := consensus.DecodePayload[failover.Report](f)
-		return err == nil && p.Case != 0 && p.Done && s == failover.Verifying
+		return err == nil && p.Case != 0 && p.Done && p.Step != failover.StepPrepare && s == failover.Verifying
 	default:
 		return false
 	}

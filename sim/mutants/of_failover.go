@@ -83,6 +83,51 @@ var ofFailover = []Mutant{
 		Edits:  []Edit{{"failover/steps.go", "u.left(c.Slot, c.Epoch)", "u.LastUsed = f.Time"}},
 	},
 	{
+		Name:   "two-go-live",
+		Breaks: "while one spare goes live, a second one that is prepared by then does as well",
+		Ought:  "S5",
+		Story:  "spares-prepare-slowly",
+		Edits: []Edit{
+			{"failover/steps.go", "	st.giveBack(f, c)\n	c.enter(Claiming, f, string(p.Spare))", "	c.enter(Claiming, f, string(p.Spare))"},
+			{"failover/steps.go", "(from == Fenced || from == Claiming || from == Escalated)", "(from == Fenced || from == Claiming || from == Escalated || from == Activating)"},
+			{"failover/conductor.go", "	case Activating:\n		if late {", "	case Activating:\n		if len(x.Preparing) > 0 && !late {\n			return c.goLive(now, x, out)\n		}\n		if late {"},
+		},
+	},
+	{
+		Name:   "hedged-spare-not-given-back",
+		Breaks: "the spare that prepared beside the one that goes live stays claimed for ever",
+		Ought:  "S5",
+		Story:  "spares-prepare-slowly",
+		Edits:  []Edit{{"failover/steps.go", "	st.giveBack(f, c)\n	c.enter(Claiming, f, string(p.Spare))", "	c.enter(Claiming, f, string(p.Spare))"}},
+	},
+	{
+		Name:   "prepared-spare-free-at-once",
+		Breaks: "a spare that prepared is free again without its word that nothing of it is left",
+		Ought:  "S5",
+		Story:  "spares-prepare-slowly",
+		Edits:  []Edit{{"failover/prepare.go", `Quarantined, f.Time, 0, "", time.Time{}`, `Spare, f.Time, 0, "", time.Time{}`}},
+	},
+	{
+		Name:   "prepared-spare-starts-by-itself",
+		Breaks: "a spare that is prepared starts the service, whether or not the case lets it go live",
+		Ought:  "promise 7",
+		Story:  "spares-prepare-slowly",
+		Edits: []Edit{
+			{"failover/prepare.go", "ok && !p.Ready {", "ok {"},
+			{"failover/prepare.go", "StepKey{Case: c.ID, Step: StepPrepare,", "StepKey{Case: c.ID, Step: map[bool]StepKind{false: StepPrepare, true: StepActivate}[p.Ready],"},
+		},
+	},
+	{
+		Name:   "goes-live-unprepared",
+		Breaks: "a spare goes live before it has said that it is prepared",
+		Ought:  "S4",
+		Story:  "spares-prepare-slowly",
+		Edits: []Edit{
+			{"failover/prepare.go", "if !ok || !p.Ready {", `if !ok || p.Spare == "" {`},
+			{"failover/prepare.go", "if p.Ready && c.st.checkLive", "if c.st.checkLive"},
+		},
+	},
+	{
 		Name:   "cutover-unchecked",
 		Breaks: "a step from an old version of the case cuts over again: no compare-and-swap, no slot epoch",
 		Ought:  "promise 5",

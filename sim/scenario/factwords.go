@@ -54,6 +54,18 @@ func (t *teller) agreed(f *consensus.Fact) {
 		e.State, e.Member, e.Case = string(p.To), t.x.cases[p.Case].subject, p.Case
 		e.Text = fmt.Sprintf("C-%d: %s", p.Case, t.step(p))
 		t.tell(e)
+	case f.Command.Kind == failover.KindPrepare:
+		p := payload[failover.PrepareOrdered](f)
+		e.State, e.Member, e.Case = string(failover.Preparing), t.x.cases[p.Case].subject, p.Case
+		if e.Text = fmt.Sprintf("C-%d: spare %s prepares", p.Case, p.Spare); p.Detail != "" {
+			e.Text += " " + p.Detail
+		}
+		t.tell(e)
+	case f.Command.Kind == failover.KindRelease:
+		p := payload[failover.SpareReleased](f)
+		e.Member, e.Case = p.Spare, p.Case
+		e.Text = fmt.Sprintf("C-%d: %s is given up: %s", p.Case, p.Spare, plainly(p.Detail))
+		t.tell(e)
 	case f.Command.Kind == failover.KindReport:
 		p := payload[failover.Report](f)
 		e.Member, e.Case = f.Command.Proposer, p.Case
@@ -242,6 +254,9 @@ func (t *teller) step(p failover.CaseStep) string {
 		}
 		return fmt.Sprintf("%s will be replaced%s", c.subject, detail)
 	case failover.Activating:
+		if p.Detail != "" {
+			return fmt.Sprintf("spare %s is prepared and goes live in slot %s", spare, c.slot)
+		}
 		return fmt.Sprintf("spare %s activates slot %s", spare, c.slot)
 	case failover.Verifying:
 		return fmt.Sprintf("the observers look whether slot %s is served", c.slot)

@@ -29,6 +29,7 @@ type poolShape struct {
 	exclusive bool
 	fence     []string
 	disarmed  bool
+	prepare   bool // its spares prepare before they go live
 }
 
 // councilOf is the council of a fleet of n that says nothing about it.
@@ -86,6 +87,9 @@ func (p poolShape) build() member.Pool {
 		Name: p.name, Hosts: p.hosts, Exclusive: p.exclusive, Fence: fence, Armed: !p.disarmed,
 		Checks:  member.Checks{HTTP: &member.HTTPCheck{Port: 8080, Path: "/healthz", Interval: 2 * time.Second, Timeout: 500 * time.Millisecond}},
 		Actions: member.Actions{Activate: p.name + "-start", Stop: p.name + "-stop", Restart: p.name + "-restart"},
+	}
+	if p.prepare {
+		pool.Actions.Prepare, pool.Actions.Unprepare = p.name+"-prepare", p.name+"-unprepare"
 	}
 	for i := range p.slots {
 		pool.Slots = append(pool.Slots, member.SlotID(fmt.Sprintf("%s-%d", p.name, i)))

@@ -43,11 +43,11 @@ func named(v *strict.Value) bool {
 // shaped reads a fleet that is described by its numbers.
 func (r *reader) shaped(v *strict.Value) {
 	before := len(r.Mistakes)
-	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed")
+	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed", "prepare")
 	s := layout{profile: o.word("profile", "lan", "demo", "fast")}
 	if o.Has("pools") {
 		r.shapedPools(o, &s)
-		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed"} {
+		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed", "prepare"} {
 			if o.Has(key) {
 				r.Wrong(o.Pairs[key].At, "fleet.%s stands beside fleet.pools, want it within a pool", key)
 			}
@@ -91,7 +91,7 @@ func (r *reader) shapedPools(o object, s *layout) {
 		return
 	}
 	for _, x := range v.Pairs {
-		p := r.object("fleet.pools."+x.Key, x.Value, "slots", "spares", "hosts", "exclusive", "fence", "armed")
+		p := r.object("fleet.pools."+x.Key, x.Value, "slots", "spares", "hosts", "exclusive", "fence", "armed", "prepare")
 		p.At = x.At
 		if !isName(x.Key) {
 			r.Wrong(x.At, "fleet.pools: %q is no name of a pool", x.Key)
@@ -127,6 +127,7 @@ func (r *reader) pool(o object, p *poolShape) {
 		p.fence = append(p.fence, l.Text)
 	}
 	p.disarmed = o.Has("armed") && !o.Truth("armed")
+	p.prepare = o.Truth("prepare")
 }
 
 // writtenOut reads a fleet whose members have names.

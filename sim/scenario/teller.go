@@ -225,10 +225,14 @@ func (t *teller) serving(h sim.Happening) {
 	case sim.ActionBegan:
 		if this := (stopping{h.Member, h.Slot}); h.Step.Case == 0 && h.Step.Step == failover.StepStop && !t.stops[this] {
 			t.stops[this] = true
-			t.tell(Event{Lane: LaneMember, Member: h.Member, Raw: string(h.What), Text: fmt.Sprintf("%s stops slot %s, which is not its own any more", h.Member, h.Slot)})
+			text := fmt.Sprintf("%s stops slot %s, which is not its own any more", h.Member, h.Slot)
+			if st := t.w.State(); st != nil && st.Use(h.Member).Shadow[h.Slot] {
+				text = fmt.Sprintf("%s takes back what it has prepared for slot %s", h.Member, h.Slot)
+			}
+			t.tell(Event{Lane: LaneMember, Member: h.Member, Raw: string(h.What), Text: text})
 		}
 		if h.Step.Case != 0 {
-			doing := map[failover.StepKind]string{failover.StepActivate: "activating", failover.StepRestart: "restarting", failover.StepStop: "stopping"}[h.Step.Step]
+			doing := map[failover.StepKind]string{failover.StepActivate: "activating", failover.StepPrepare: "preparing", failover.StepRestart: "restarting", failover.StepStop: "stopping"}[h.Step.Step]
 			t.tell(Event{Lane: LaneMember, Member: h.Member, State: doing, Raw: string(h.What)})
 			t.members[h.Member].shown = doing
 		}

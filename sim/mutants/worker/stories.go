@@ -164,6 +164,14 @@ var stories = map[string]story{
 			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-007")}, 1 * s},
 		},
 	},
+	"spares-prepare-slowly": {
+		about: "both spares prepare for so long that the second one begins beside the first",
+		fleet: twoSteps, storm: 240 * s,
+		faults: []fault{
+			{sim.Fault{At: 25 * s, Do: sim.Slow, Whom: ids("spare-0", "spare-1"), Share: 60, For: 200 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 190 * s}, 5 * s},
+		},
+	},
 	"victim-is-the-last-spare": {
 		about: "a victim comes back with an empty disk, and soon is the only spare",
 		fleet: fleetOfTwelve, storm: 250 * s,
@@ -441,6 +449,15 @@ func oftenSnapped() sim.Config {
 		c.SnapshotEvery = 2
 		return c
 	}
+	return cfg
+}
+
+// twoSteps has spares that prepare before they go live.
+func twoSteps() sim.Config {
+	cfg := demo()
+	cfg.Action = sim.Span{Min: 600 * ms, Max: 700 * ms}
+	p := &cfg.Fleet.Pools[0]
+	p.Actions.Prepare, p.Actions.Unprepare = "web-prepare", "web-unprepare"
 	return cfg
 }
 

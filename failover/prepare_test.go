@@ -1,0 +1,113 @@
+package failover
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/agent"
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// whilePreparing is a tale in which web-6 prepares for the slot of web-3, and never ends.
+func whilePreparing(t *testing.T) (*tale, *Case) {
+	t.Helper()
+	fleet := webFleet(5, 3, 3, 3)
+	fleet.Pools[0].Actions.Prepare = "web-prepare"
+	x := newTale(t, fleet).serving()
+	for _, m := range fleet.Members {
+		x.results[m.ID] = neverEnds
+	}
+	x.judge(consensus.VerdictDown, "web-3")
+	x.run(3 * time.Second)
+	c := x.theCase()
+	if c.State != Fenced || len(c.Preparing) != 1 {
+		t.Fatalf("%s with %+v, want it fenced and one spare preparing", walk(c), c.Preparing)
+	}
+	return x, c
+}
+
+func wantRefusal(t *testing.T, f consensus.Fact, says string) {
+	t.Helper()
+	if f.Accepted || !strings.Contains(f.Reason, says) {
+		t.Errorf("accepted: %v, %q; want a refusal that says %q", f.Accepted, f.Reason, says)
+	}
+}
+
+func TestASecondSpareIsNotGivenToACaseBeforeTheFirstTakesLong(t *testing.T) {
+	x, c := whilePreparing(t)
+	p := PrepareOrdered{Case: c.ID, Version: c.Version, Spare: "web-8"}
+	wantRefusal(t, x.commit(KindPrepare, "web-1", p), "which is expected within 30s")
+	x.run(30 * time.Second)
+	if len(c.Preparing) != 2 {
+		t.Fatalf("after half of the deadline: %+v, want two", c.Preparing)
+	}
+	p.Version, p.Spare = c.Version, x.state.FreeSpares(x.now, c)[0]
+	wantRefusal(t, x.commit(KindPrepare, "web-1", p), "2 prepare already")
+}
+
+func TestASpareThatIsNotPreparedDoesNotGoLive(t *testing.T) {
+	x, c := whilePreparing(t)
+	first := c.Preparing[0]
+	step := CaseStep{Case: c.ID, Version: c.Version, To: Activating, Spare: first.Spare}
+	wantRefusal(t, x.commit(KindCaseStep, "web-1", step), "is not prepared")
+	for _, m := range x.ledger.Roster().Members {
+		if x.state.Use(m.ID).Duty == Spare {
+			step.Spare = m.ID
+		}
+	}
+	wantRefusal(t, x.commit(KindCaseStep, "web-1", step), "is not prepared")
+}
+
+func TestNobodyButTheSpareItselfSaysThatItIsPrepared(t *testing.T) {
+	x, c := whilePreparing(t)
+	first := c.Preparing[0]
+	r := Report{Case: c.ID, Step: StepPrepare, Slot: c.Slot, Epoch: first.Epoch, Done: true}
+	wantRefusal(t, x.commit(KindReport, "web-1", r), "it does not prepare for it")
+	r.Epoch--
+	wantRefusal(t, x.commit(KindReport, first.Spare, r), "it does not prepare for it")
+}
+
+func TestAfterSomeTimesTheEstimateIsThe95thPercentile(t *testing.T) {
+	x := newTale(t, webFleet(5, 3, 3, 3))
+	if e := x.state.Estimate("web"); e != (Estimate{Likely: 30 * time.Second}) {
+		t.Errorf("without any: %+v, want half of the deadline, a guess", e)
+	}
+	for _, d := range []time.Duration{4 * time.Second, 2 * time.Second, 9 * time.Second} {
+		x.state.took("web", d)
+	}
+	if e := x.state.Estimate("web"); e != (Estimate{Likely: 9 * time.Second, Of: 3}) {
+		t.Errorf("of 2, 4 and 9 s: %+v", e)
+	}
+	for range 40 {
+		x.state.took("web", 10*time.Millisecond)
+	}
+	if e := x.state.Estimate("web"); e != (Estimate{Likely: time.Second, Of: 20}) {
+		t.Errorf("of fast ones only: %+v, want a second, of the last 20", e)
+	}
+}
+
+// Its slot is exclusive and its lease has ended: what the roll calls say does not matter
+// any more. That of a replicated one is left to who is back.
+func TestBeforeASpareGoesLiveSomebodyLooksWhetherTheMemberIsStillGone(t *testing.T) {
+	x, c := whilePreparing(t)
+	x.looks["web-3"] = [2]agent.Stance{agent.Up, agent.Up}
+	first := c.Preparing[0]
+	x.run(5 * time.Second)
+	x.commit(KindReport, first.Spare, Report{Case: c.ID, Step: StepPrepare, Slot: c.Slot, Epoch: first.Epoch, Done: true})
+	x.run(10 * time.Second)
+	if c.State != Fenced || x.state.Use(first.Spare).Duty != Claimed {
+		t.Fatalf("it is back: %s, want it to wait for the verdict to be lifted", walk(c))
+	}
+	x.judge(consensus.VerdictUp, "web-3")
+	if u := x.state.Use(first.Spare); c.Outcome != OutcomeAborted || u.Duty != Quarantined || len(u.Struck) > 0 {
+		t.Errorf("lifted: %s, the spare is %+v", walk(c), u)
+	}
+	x.results = map[member.ID]StepResult{}
+	x.executors[first.Spare] = NewExecutor(first.Spare, x.state, Holding{c.Slot: first.Epoch}, x.now) // its agent restarts
+	x.run(5 * time.Second)
+	if u := x.state.Use(first.Spare); u.Duty != Spare || len(u.Leftover) > 0 || len(u.Shadow) > 0 {
+		t.Errorf("given back: %+v, want a spare", u)
+	}
+}
