@@ -25,6 +25,9 @@ type Advice struct {
 	Largest member.FailureDomain `json:"largest_failure_domain,omitempty"`
 	Lost    int                  `json:"for_failure_domain"` // slots that the largest domain may hold which is replaced without people
 	Want    int                  `json:"want"`
+	// Prepares is how long a spare likely takes until it is prepared, where that is known:
+	// that long a slot waits even if there are spares enough.
+	Prepares *Estimate `json:"prepares,omitempty"`
 }
 
 // Missing is how many spares the pool lacks.

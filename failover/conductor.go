@@ -128,7 +128,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	for _, x := range c.st.OpenCases() {
 		out = c.advance(now, x, out)
 	}
-	return c.comeBack(now, out)
+	return c.drills(now, c.comeBack(now, out))
 }
 
 // Wake is when the conductor wants to be called next.

@@ -189,7 +189,7 @@ func (e *Executor) due(now time.Time) []DoStep {
 			due = append(due, e.want(StepKey{Case: c.ID, Attempt: c.Attempt, Step: step, Slot: c.Slot, Epoch: epoch}, c.Deadline))
 		}
 	}
-	due = e.preparingDue(due)
+	due = e.drillStep(e.preparingDue(due))
 	if s := e.st.slotOf(e.self); s != nil && s.Case == 0 && !s.Started {
 		due = append(due, e.want(StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch}, now.Add(t.Activate)))
 	}
@@ -263,8 +263,11 @@ func (e *Executor) start(now time.Time, d DoStep, out []ExecutorEffect) []Execut
 	if t, waits := e.retryAt[d.Key]; waits && now.Before(t) || e.bound(now, d.Key, d.Pool) {
 		return out
 	}
-	if d.Key.Case != 0 && !now.Before(d.Deadline) {
-		return out // too late: the case goes on without this attempt
+	if (d.Key.Case != 0 || d.Key.Step == StepPrepare) && !now.Before(d.Deadline) {
+		return out // too late: the case goes on without this attempt, and so does a drill
+	}
+	if d.Key.Step != StepStop && d.Key.Step != StepFence && e.untidy() {
+		return out // the end of the stop wakes it
 	}
 	if !e.mayRun(now, d.Key) {
 		return out // the next grant wakes it
@@ -302,7 +305,7 @@ func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []
 		return out
 	}
 	switch {
-	case ev.Result == ResultAgain, ev.Result != ResultDone && k.Case == 0:
+	case ev.Result == ResultAgain, ev.Result != ResultDone && k.Case == 0 && k.Step != StepPrepare:
 		e.tries[k]++
 		e.retryAt[k] = now.Add(min(retryAfter<<min(e.tries[k]-1, 5), retryMax))
 		if k.Step == StepActivate && ev.Result != ResultAgain && e.tries[k] == 1 {

@@ -301,7 +301,7 @@ func (st *State) Attended(now time.Time, id member.ID) bool {
 // may is looked at one by one.
 func ofPeople(k consensus.FactKind) bool {
 	switch k {
-	case KindHold, KindHoldLifted, KindDrain, KindSwitchover, KindRequest, KindAnswer:
+	case KindHold, KindHoldLifted, KindDrain, KindSwitchover, KindRequest, KindAnswer, KindDrill, KindCleared:
 		return true
 	default:
 		return false
@@ -344,6 +344,18 @@ func (st *State) checkOrder(f consensus.Fact) error {
 			return err
 		}
 		return st.checkAnswer(f, p)
+	case KindDrill:
+		p, err := consensus.DecodePayload[DrillOrdered](f)
+		if err != nil {
+			return err
+		}
+		return cmp.Or(st.ledger.FromOperator(f.Command), st.DrillGate(f.Time, p.Member))
+	case KindCleared:
+		p, err := consensus.DecodePayload[StrikesCleared](f)
+		if err != nil {
+			return err
+		}
+		return cmp.Or(st.ledger.FromOperator(f.Command), st.CheckCleared(p))
 	default:
 		p, err := consensus.DecodePayload[HoldLifted](f)
 		if err != nil {
@@ -371,6 +383,12 @@ func (st *State) order(f consensus.Fact) {
 	case KindAnswer:
 		p, _ := consensus.DecodePayload[Answered](f)
 		st.answer(f, p)
+	case KindDrill:
+		p, _ := consensus.DecodePayload[DrillOrdered](f)
+		st.drill(f, p.Member, orderOf(f, p.Reason, "").By)
+	case KindCleared:
+		p, _ := consensus.DecodePayload[StrikesCleared](f)
+		st.clear(p)
 	default:
 		p, _ := consensus.DecodePayload[HoldLifted](f)
 		delete(st.s.Holds, p.Hold)
@@ -395,10 +413,10 @@ func (c *Conductor) heardGate(now time.Time, x *Case) (HeldReason, string) {
 func (e *Executor) Bound(holds []*Hold) { e.heard = holds }
 
 // bound reports that an order of people keeps this member from beginning a step that
-// the ledger shows: a restart, or the first start of a slot. What stops a slot, or
+// the ledger shows: a restart, the first start of a slot, or a drill. What stops a slot, or
 // belongs to a case past its fence, is never kept back.
 func (e *Executor) bound(now time.Time, k StepKey, pool string) bool {
-	if k.Step != StepRestart && (k.Step != StepActivate || k.Case != 0) {
+	if k.Step != StepRestart && (k.Step != StepActivate && k.Step != StepPrepare || k.Case != 0) {
 		return false
 	}
 	return Bound(slices.Concat(e.st.Holds(now), e.heard), now, e.st.scopesOf(e.self, pool)...) != nil

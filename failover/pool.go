@@ -12,7 +12,8 @@ import (
 // FreeSpares lists the spares that a case may claim, best first: in another failure
 // domain than the victim's, which may be about to follow it, then in one where nobody
 // else is condemned, then in one with few occupants of the pool, then the one that
-// failed least, then the one that was used longest ago.
+// failed least, then one that does no drill just now, then one that is warm from a
+// drill, then the one that was used longest ago.
 func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 	roster := st.ledger.Roster()
 	occupants, troubled := map[member.FailureDomain]int{}, map[member.FailureDomain]int{}
@@ -43,6 +44,8 @@ func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 			cmp.Compare(troubled[da], troubled[db]),
 			cmp.Compare(occupants[da], occupants[db]),
 			cmp.Compare(st.Strikes(now, a), st.Strikes(now, b)),
+			cmp.Compare(count(st.drilling(a)), count(st.drilling(b))),
+			cmp.Compare(count(!st.s.Uses[a].warm(now)), count(!st.s.Uses[b].warm(now))),
 			st.s.Uses[a].LastUsed.Compare(st.s.Uses[b].LastUsed),
 			cmp.Compare(a, b),
 		)

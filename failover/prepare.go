@@ -203,8 +203,16 @@ func (st *State) release(f consensus.Fact, c *Case, p Preparation) *Use {
 	}
 	u.Duty, u.Since, u.Case, u.Slot, u.LetGo = Quarantined, f.Time, 0, "", time.Time{}
 	u.left(c.Slot, p.Epoch)
-	u.Shadow = map[member.SlotID]bool{c.Slot: true}
+	u.shadow(c.Slot)
 	return u
+}
+
+// shadow notes that a leftover was prepared and never live.
+func (u *Use) shadow(slot member.SlotID) {
+	if u.Shadow == nil {
+		u.Shadow = map[member.SlotID]bool{}
+	}
+	u.Shadow[slot] = true
 }
 
 // checkLive refuses to let a spare go live that is not ready, or not well any more.
@@ -285,15 +293,21 @@ func (c *Conductor) fallsShort(now time.Time, p Preparation) string {
 	if p.Ready {
 		return ""
 	}
-	seen, ok := c.preparing[p.Epoch]
-	if !ok {
-		seen = now
-		c.preparing[p.Epoch] = now
-	}
-	if limit := p.Deadline.Sub(p.At); !now.Before(p.Deadline) || now.Sub(seen) >= limit {
+	if limit := p.Deadline.Sub(p.At); !now.Before(p.Deadline) || now.Sub(c.seen(now, p.Epoch)) >= limit {
 		return fmt.Sprintf("not ready within %v", limit)
 	}
 	return ""
+}
+
+// seen is since when this leader sees a spare prepare.
+func (c *Conductor) seen(now time.Time, epoch member.SlotEpoch) time.Time {
+	if len(c.preparing) > 1024 {
+		clear(c.preparing)
+	}
+	if _, ok := c.preparing[epoch]; !ok {
+		c.preparing[epoch] = now
+	}
+	return c.preparing[epoch]
 }
 
 // goLive lets a spare that is ready take the slot, or keeps one preparing for it.

@@ -38,9 +38,17 @@ type Proof struct {
 	Says string    `json:"says,omitempty"` // what is wrong, or the version that tested itself
 }
 
-// Ready says what keeps a member from taking a slot as far as proofs tell, nil if
-// nothing does.
+// Ready says what keeps a member from taking a slot as far as proofs and drills tell,
+// nil if nothing does.
 func (st *State) Ready(now time.Time, id member.ID) error {
+	if u := st.s.Uses[id]; u != nil && u.Drilled != nil && !u.Drilled.Good {
+		return fmt.Errorf("%s has failed its drill of %s: %s", id, u.Drilled.At.UTC().Format("2006-01-02 15:04 UTC"), u.Drilled.Says)
+	}
+	return st.proven(now, id)
+}
+
+// proven says the same of its own tests alone.
+func (st *State) proven(now time.Time, id member.ID) error {
 	u := st.s.Uses[id]
 	switch {
 	case u == nil:

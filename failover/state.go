@@ -50,7 +50,8 @@ type Use struct {
 	// Leftover is what may still run here and must be seen stopped before the
 	// member is a spare again.
 	Leftover map[member.SlotID]member.SlotEpoch `json:"leftover,omitempty"`
-	Shadow   map[member.SlotID]bool             `json:"shadow,omitempty"` // leftovers that were prepared and never live
+	Drilled  *Drilled                           `json:"drilled,omitempty"` // its last drill; never changed in place
+	Shadow   map[member.SlotID]bool             `json:"shadow,omitempty"`  // leftovers that were prepared and never live
 	LastUsed time.Time                          `json:"last_used,omitzero"`
 	// LetGo is until when it goes on serving a slot that people moved away from it.
 	LetGo time.Time `json:"let_go,omitzero"`
@@ -82,7 +83,9 @@ type folded struct {
 	Former    *formerLease           `json:"former_lease,omitempty"`
 	Doors     map[string]*Treating   `json:"doors,omitempty"` // by door and slot
 
-	Took map[string][]time.Duration `json:"took,omitempty"` // by pool: how long spares took to prepare, the last ones
+	Drill   *Drill                     `json:"drill,omitempty"`   // the one under way; never changed in place
+	DrillAt time.Time                  `json:"drill_at,omitzero"` // when the last one began
+	Took    map[string][]time.Duration `json:"took,omitempty"`    // by pool: how long spares took to prepare, the last ones
 }
 
 // NewState makes an empty state. Bind must be called before the first fact.
@@ -100,7 +103,7 @@ func (st *State) Name() string { return "failover" }
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
 	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced, KindWould,
-		KindPrepare, KindRelease:
+		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded:
 		return true
 	default:
 		return ofPeople(kind)
@@ -207,6 +210,18 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkPrepare(f.Time, p)
+	case KindDrillDue:
+		p, err := consensus.DecodePayload[DrillOrdered](f)
+		if err != nil {
+			return err
+		}
+		return st.DrillGate(f.Time, p.Member)
+	case KindDrillEnded:
+		p, err := consensus.DecodePayload[DrillEnded](f)
+		if err != nil {
+			return err
+		}
+		return st.checkDrillEnded(p)
 	case KindRelease:
 		p, err := consensus.DecodePayload[SpareReleased](f)
 		if err != nil {
@@ -221,6 +236,7 @@ func (st *State) Check(f consensus.Fact) error {
 // Apply takes an accepted fact into the state.
 func (st *State) Apply(f consensus.Fact) {
 	st.own()
+	defer st.calm(f.Time)
 	if ofPeople(f.Command.Kind) {
 		st.order(f)
 		return
@@ -251,7 +267,7 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindReturned:
 		p, _ := consensus.DecodePayload[Returned](f)
 		u := st.s.Uses[p.Member]
-		*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, Proof: u.Proof, LastUsed: u.LastUsed}
+		*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, Proof: u.Proof, LastUsed: u.LastUsed, Drilled: u.Drilled}
 	case KindEnforcer:
 		p, _ := consensus.DecodePayload[Enforcer](f)
 		st.enforcerSaid(f, p)
@@ -270,6 +286,12 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindPrepare:
 		p, _ := consensus.DecodePayload[PrepareOrdered](f)
 		st.prepare(f, p)
+	case KindDrillDue:
+		p, _ := consensus.DecodePayload[DrillOrdered](f)
+		st.drill(f, p.Member, "")
+	case KindDrillEnded:
+		p, _ := consensus.DecodePayload[DrillEnded](f)
+		st.drilled(f, false, p.Detail)
 	case KindRelease:
 		p, _ := consensus.DecodePayload[SpareReleased](f)
 		c := st.s.Cases[p.Case]

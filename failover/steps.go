@@ -303,6 +303,9 @@ func (st *State) checkReport(by member.ID, p Report) error {
 		if st.s.Uses[by] == nil {
 			return fmt.Errorf("report of %s: it has no duty", by)
 		}
+		if p.Step == StepPrepare {
+			return st.checkDrilled(by, p)
+		}
 		return nil
 	}
 	c, ok := st.s.Cases[p.Case]
@@ -379,6 +382,8 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 	switch {
 	case p.Step == StepTest:
 		u.Proof = &Proof{At: f.Time, Good: p.Done, Says: p.Detail}
+	case p.Step == StepPrepare:
+		st.drilled(f, p.Done, p.Detail)
 	case !p.Done:
 	case p.Step == StepStop && u.Leftover[p.Slot] <= p.Epoch:
 		delete(u.Leftover, p.Slot)

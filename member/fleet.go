@@ -35,6 +35,8 @@ type Pool struct {
 type Spares struct {
 	Warm  int `json:"warm"`
 	Floor int `json:"floor"` // below this many free spares people are told
+	// DrillEvery is how often each spare does a drill; 0: only when people want one.
+	DrillEvery time.Duration `json:"drill_every,omitempty"`
 }
 
 // Checks are the questions to a slot's service, asked at the member's own

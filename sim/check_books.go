@@ -28,7 +28,8 @@ type books struct {
 	asked   map[uint64]*askBook           // what people asked for
 	fences  []time.Time
 	effects map[string]member.ID // steps that were begun
-	moved   []move               // by the present fact
+	drill   drillBook
+	moved   []move // by the present fact
 }
 
 type slotBook struct {
@@ -58,6 +59,7 @@ type caseBook struct {
 	executor  map[int]order // by attempt
 	fence     order         // of the subject, where it can stop the slot itself
 	proven    bool          // it said itself that it stopped it
+	outside   bool          // somebody was told to switch it off
 
 	preparing map[member.ID]preparing
 }
@@ -139,6 +141,10 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		b.move(move{what: touched, slot: p.Slot})
 	case failover.KindCaseStep:
 		err = b.step(f, payload[failover.CaseStep](f))
+	case failover.KindFenceOrder:
+		if c := b.cases[payload[failover.FenceOrder](f).Case]; c != nil {
+			c.outside = true
+		}
 	case failover.KindPrepare:
 		err = b.prepare(f, payload[failover.PrepareOrdered](f))
 	case failover.KindRelease:
@@ -289,7 +295,7 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) *breach {
 		b.giveBack(c)
 	case failover.Fencing:
 		c.restarts = false
-		c.fence, c.proven = order{c.subject, failover.StepStop, c.epoch}, false
+		c.fence, c.proven, c.outside = order{c.subject, failover.StepStop, c.epoch}, false, false
 		if !c.planned {
 			b.fences = append(b.fences, f.Time)
 		}

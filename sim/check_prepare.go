@@ -97,9 +97,9 @@ func (b *books) giveBack(c *caseBook) {
 func (c *caseBook) aborts() bool {
 	switch c.state {
 	case failover.Fencing: // also where no proof is wanted
-		return c.fence.id == c.subject && !c.proven
+		return c.fence.id == c.subject && !c.proven && !c.outside
 	case failover.Escalated:
-		return c.fence.id == c.subject
+		return c.fence.id == c.subject && !c.outside
 	default:
 		return false
 	}

@@ -217,6 +217,8 @@ func (c *checker) fact(f consensus.Fact) []move {
 			c.calm(f, failover.CaseStep{Case: p.Case, To: failover.Preparing}, x)
 		}
 		c.heldSpare(f, p.Case, p.Spare)
+	case failover.KindDrill, failover.KindDrillDue:
+		c.drills(f, payload[failover.DrillOrdered](f).Member)
 	case failover.KindCaseOpened:
 		c.counts.Cases++
 		c.drain(payload[failover.CaseOpened](f))
@@ -243,6 +245,7 @@ func (c *checker) fact(f consensus.Fact) []move {
 	if err != nil {
 		c.fail(err.rule, "%s", err.text)
 	}
+	c.drillsOn(f)
 	c.past.book(k, moves)
 	c.follows(f, k, moves)
 	return moves

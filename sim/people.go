@@ -22,6 +22,8 @@ const (
 	OrderDryRun      FaultKind = "order-dry-run"
 	OrderDrain       FaultKind = "order-drain"
 	OrderSwitchover  FaultKind = "order-switchover"
+	OrderDrill       FaultKind = "order-drill"
+	OrderClear       FaultKind = "order-clear"
 )
 
 // What takes two people, and their answers.
@@ -101,6 +103,20 @@ func (w *World) orderSwitchover(f Fault) {
 				Slot: slot, Subject: id, Epoch: w.checker.books.slots[slot].epoch, Reason: "the scenario wants it",
 			})
 		}
+	}
+}
+
+// orderDrill lets an operator have some members do a drill; one is under way at a time.
+func (w *World) orderDrill(f Fault) {
+	for _, id := range f.Whom {
+		w.order(operator, failover.KindDrill, fmt.Sprintf("drill/%s/%d", id, w.now), failover.DrillOrdered{Member: id, Reason: "the scenario wants it"})
+	}
+}
+
+// orderClear lets an operator say that some members have been looked at.
+func (w *World) orderClear(f Fault) {
+	for _, id := range f.Whom {
+		w.order(operator, failover.KindCleared, fmt.Sprintf("clear/%s/%d", id, w.now), failover.StrikesCleared{Member: id, Reason: "the scenario wants it"})
 	}
 }
 

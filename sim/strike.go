@@ -92,6 +92,10 @@ func (w *World) begin(f Fault) {
 		w.orderRequest(f)
 	case OrderApprove, OrderApproveOwn, OrderReject:
 		w.orderAnswer(f)
+	case OrderDrill:
+		w.orderDrill(f)
+	case OrderClear:
+		w.orderClear(f)
 	default:
 		for _, m := range w.those(f.Whom) {
 			m.struck(f, length)

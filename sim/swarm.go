@@ -86,10 +86,11 @@ const streamSole = streamKeeper + 1
 // streamTwoSteps draws whether spares prepare before one of them goes live.
 const streamTwoSteps = streamSole + 1
 
-// prepared gives pools an action that prepares.
+// prepared gives pools an action that prepares, and many drills.
 func prepared(pools []member.Pool) {
 	for i, p := range pools {
 		pools[i].Actions.Prepare, pools[i].Actions.Unprepare = p.Name+"-prepare", p.Name+"-unprepare"
+		pools[i].Spares.DrillEvery = 90 * time.Second
 	}
 }
 

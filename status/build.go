@@ -68,6 +68,7 @@ func Build(in Input) Page {
 		Unlisted:  unlistedOf(in),
 		Doors:     doorsOf(in),
 		Scores:    scoresOf(in),
+		Drill:     in.State.Drill(),
 		Cases:     casesOf(in),
 		Verdicts:  in.History.verdicts,
 		Facts:     in.History.lines,
@@ -194,7 +195,7 @@ func membersOf(in Input) []Member {
 			if u.Proof != nil {
 				x.Proven = u.Proof.At
 			}
-			x.LastUsed = u.LastUsed
+			x.LastUsed, x.Drilled = u.LastUsed, u.Drilled
 		}
 		if v, stands := l.Standing(m.ID); stands {
 			x.Verdict, x.VerdictID, x.Since = v.Kind, verdictID(v.Index), v.Since
@@ -263,6 +264,10 @@ func poolsOf(in Input, p Page) []Pool {
 		x := Pool{
 			Name: f.Name, Exclusive: f.Exclusive, Armed: f.Armed,
 			Slots: len(f.Slots), Floor: f.Spares.Floor, Warm: f.Spares.Warm,
+		}
+		if f.Actions.Prepare != "" {
+			e := in.State.Estimate(f.Name)
+			x.Prepares = &e
 		}
 		for _, s := range p.Slots {
 			if s.Pool == f.Name && s.State == SlotServing {

@@ -95,6 +95,22 @@ func lineOf(f consensus.Fact) (string, error) {
 			}
 			return text
 		})
+	case failover.KindDrill:
+		return worded(f, func(p failover.DrillOrdered) string {
+			return strings.TrimSuffix(fmt.Sprintf("%s does a drill, wanted by %s: %s", p.Member, proposer(f), p.Reason), ": ")
+		})
+	case failover.KindDrillDue:
+		return worded(f, func(p failover.DrillOrdered) string {
+			return fmt.Sprintf("%s does a drill, for its last one is long ago", p.Member)
+		})
+	case failover.KindDrillEnded:
+		return worded(f, func(p failover.DrillEnded) string {
+			return fmt.Sprintf("the drill of %s has failed: %s", p.Member, p.Detail)
+		})
+	case failover.KindCleared:
+		return worded(f, func(p failover.StrikesCleared) string {
+			return fmt.Sprintf("strikes of %s cleared by %s: %s", p.Member, proposer(f), p.Reason)
+		})
 	case failover.KindRelease:
 		return worded(f, func(p failover.SpareReleased) string {
 			return fmt.Sprintf("%s %s is given up: %s", caseID(p.Case), p.Spare, p.Detail)
@@ -217,6 +233,9 @@ func reportLine(by member.ID, p failover.Report) string {
 		return fmt.Sprintf("%s says: it is not ready: %s", by, p.Detail)
 	}
 	text := fmt.Sprintf("%s says: %s of %s at slot epoch %d", by, p.Step, p.Slot, p.Epoch)
+	if p.Case == 0 && p.Step == failover.StepPrepare {
+		text = fmt.Sprintf("%s says: drill for %s", by, p.Slot)
+	}
 	if p.Case != 0 {
 		text = caseID(p.Case) + " " + text
 	}

@@ -27,27 +27,28 @@ const Schema = 1
 // Page is all that one agent shows at one moment. Lists are sorted the way
 // they are shown.
 type Page struct {
-	Schema    int        `json:"schema"`
-	Now       time.Time  `json:"now"`
-	Cluster   string     `json:"cluster"` // empty: this agent's ledger is empty
-	Headline  string     `json:"headline"`
-	Self      Self       `json:"self"`
-	Mode      Mode       `json:"mode"`
-	Council   Council    `json:"council"`
-	Knowledge Knowledge  `json:"knowledge"`
-	Budget    Budget     `json:"budget"`
-	Holds     []Hold     `json:"holds"`    // what people forbid, oldest first
-	Requests  []Request  `json:"requests"` // of what takes two people, open ones first, then newest first
-	Pools     []Pool     `json:"pools"`
-	Slots     []Slot     `json:"slots"`
-	Doors     []Door     `json:"doors,omitempty"` // that members tell of each change
-	Members   []Member   `json:"members"`         // those in trouble first, then by failure domain and name
-	Unlisted  []Unlisted `json:"unlisted,omitempty"`
-	Verdicts  []Verdict  `json:"verdicts"`         // newest first, at most 100
-	Cases     []Case     `json:"cases"`            // open ones first, then newest first
-	Scores    []Scored   `json:"scores,omitempty"` // what was done or would have been, and what turned out; newest first, at most 200
-	Facts     []FactLine `json:"facts"`            // newest first, at most 500
-	Stats     []Stat     `json:"stats,omitempty"`
+	Schema    int             `json:"schema"`
+	Now       time.Time       `json:"now"`
+	Cluster   string          `json:"cluster"` // empty: this agent's ledger is empty
+	Headline  string          `json:"headline"`
+	Self      Self            `json:"self"`
+	Mode      Mode            `json:"mode"`
+	Council   Council         `json:"council"`
+	Knowledge Knowledge       `json:"knowledge"`
+	Budget    Budget          `json:"budget"`
+	Holds     []Hold          `json:"holds"`    // what people forbid, oldest first
+	Requests  []Request       `json:"requests"` // of what takes two people, open ones first, then newest first
+	Pools     []Pool          `json:"pools"`
+	Slots     []Slot          `json:"slots"`
+	Doors     []Door          `json:"doors,omitempty"` // that members tell of each change
+	Drill     *failover.Drill `json:"drill,omitempty"` // the one under way
+	Members   []Member        `json:"members"`         // those in trouble first, then by failure domain and name
+	Unlisted  []Unlisted      `json:"unlisted,omitempty"`
+	Verdicts  []Verdict       `json:"verdicts"`         // newest first, at most 100
+	Cases     []Case          `json:"cases"`            // open ones first, then newest first
+	Scores    []Scored        `json:"scores,omitempty"` // what was done or would have been, and what turned out; newest first, at most 200
+	Facts     []FactLine      `json:"facts"`            // newest first, at most 500
+	Stats     []Stat          `json:"stats,omitempty"`
 }
 
 // Self is the agent that shows the page.
@@ -179,6 +180,8 @@ type Pool struct {
 	BurnIn      int    `json:"burn_in"`
 	Floor       int    `json:"floor"` // below this many free spares people are told
 	Warm        int    `json:"warm"`  // how many are wanted
+
+	Prepares *failover.Estimate `json:"prepares,omitempty"` // how long a spare likely takes; nil: it goes live in one step
 }
 
 // Short reports that people are to be told: fewer free spares than the floor.
@@ -232,6 +235,7 @@ type Member struct {
 	NotReady   string                `json:"not_ready,omitempty"`
 	Proven     time.Time             `json:"proven,omitzero"` // when it last spoke about its own readiness
 	LastUsed   time.Time             `json:"last_used,omitzero"`
+	Drilled    *failover.Drilled     `json:"drilled,omitempty"`  // how its last drill ended
 	Leftover   []member.SlotID       `json:"leftover,omitempty"` // what may still run here and must be seen stopped
 	Observers  []member.ID           `json:"observers,omitempty"`
 }

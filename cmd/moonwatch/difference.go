@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"moonwatch/internal/config"
 	"moonwatch/member"
@@ -140,6 +141,7 @@ func poolItem(p member.Pool) item {
 		{"slots", join(p.Slots)},
 		{"spares.warm", strconv.Itoa(p.Spares.Warm)},
 		{"spares.floor", strconv.Itoa(p.Spares.Floor)},
+		{"spares.drill_every", unlessZero(p.Spares.DrillEvery)},
 		{"hosts", join(p.Hosts)},
 		{"fence", join(p.Fence)},
 		{"checks", checkText(p.Checks)},
@@ -150,6 +152,14 @@ func poolItem(p member.Pool) item {
 		{"actions.restart", p.Actions.Restart},
 		{"drivers", join(drivers)},
 	}}
+}
+
+// unlessZero is a time, or nothing where it is not set.
+func unlessZero(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
 }
 
 func checkText(c member.Checks) string {

@@ -27,8 +27,10 @@ func (r *fleetReader) pool(p strict.Pair) member.Pool {
 	}
 	r.fence(o, &pool)
 	r.slots(o, &pool)
+	var spares object
 	if v, ok := o.Get("spares", "warm and floor"); ok {
-		s := r.object(o.Join("spares"), v, "warm", "floor")
+		s := r.object(o.Join("spares"), v, "warm", "floor", "drill_every")
+		spares = s
 		pool.Spares.Warm = s.Integer("warm", 0, 0, maxSlots)
 		pool.Spares.Floor = s.Integer("floor", 0, 0, maxSlots)
 		if pool.Spares.Floor > pool.Spares.Warm {
@@ -46,8 +48,31 @@ func (r *fleetReader) pool(p strict.Pair) member.Pool {
 		pool.Actions.Restart = a.program("restart", "actions_dir")
 		r.prepared(a, pool.Actions)
 	}
+	r.drills(spares, &pool)
 	r.drivers(o, &pool)
 	return pool
+}
+
+// drillEvery is how often each spare does a drill where fleet.yaml says nothing: a week
+// is short enough to find what rots, and long enough to bother nobody.
+const drillEvery = 7 * 24 * time.Hour
+
+// drills reads how often the spares do a drill: of what prepares there is nothing to try
+// out without an action for it.
+func (r *fleetReader) drills(s object, pool *member.Pool) {
+	prepares := pool.Actions.Prepare != ""
+	if prepares {
+		pool.Spares.DrillEvery = drillEvery
+	}
+	switch x := s.Pairs["drill_every"].Value; {
+	case x == nil:
+	case !prepares:
+		r.Wrong(s.Where("drill_every"), "%s stands there, and the pool has no action that prepares: want actions: {prepare: }, or no such key", s.Join("drill_every"))
+	case x.Text == "never":
+		pool.Spares.DrillEvery = 0
+	default:
+		pool.Spares.DrillEvery = s.Duration("drill_every", drillEvery, time.Minute, 365*24*time.Hour, drillEvery)
+	}
 }
 
 // prepared wants what is prepared to be of use, and to be taken back by somebody.

@@ -28,6 +28,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"time":    strict.Short,
 	"share":   func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
 	"actions": flowActions,
+	"drills":  drillText,
 	"driver":  flowDriver,
 	"comment": comment,
 	"note": func(i int, text string) string { // a comment in the first pool explains all
@@ -150,6 +151,19 @@ func spanOf(slots []member.SlotID) string {
 		return ""
 	}
 	return fmt.Sprintf("%s .. %s", slots[0], slots[len(slots)-1])
+}
+
+// drillText is how often a pool's spares do drills, empty where that is what it is
+// anyway.
+func drillText(p member.Pool) string {
+	switch every := p.Spares.DrillEvery; {
+	case p.Actions.Prepare == "", every == drillEvery:
+		return ""
+	case every == 0:
+		return "never"
+	default:
+		return strict.Short(every)
+	}
 }
 
 func flowActions(a member.Actions) string {

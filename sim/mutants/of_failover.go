@@ -128,6 +128,34 @@ var ofFailover = []Mutant{
 		},
 	},
 	{
+		Name:   "drill-in-a-cascade",
+		Breaks: "a spare does a drill whatever the brake says, and while cases go on",
+		Ought:  "S6",
+		Story:  "drills-and-a-cascade",
+		Edits: []Edit{
+			{"failover/drill.go", "len(open) > 0 {", "len(open) > len(st.s.Uses) {"},
+			{"failover/drill.go", "m.Mode != Normal {", "m.Mode == Isolated {"},
+		},
+	},
+	{
+		Name:   "two-drills-at-once",
+		Breaks: "a drill begins while another spare does one",
+		Ought:  "S6",
+		Story:  "drills-and-a-cascade",
+		Edits: []Edit{
+			{"failover/drill.go", "d := st.s.Drill; d != nil {\n		return fmt.Errorf(\"drill of %s: %s does one\"", "d := st.s.Drill; d != nil && d.Member == id {\n		return fmt.Errorf(\"drill of %s: %s does one\""},
+			{"failover/drill.go", "if d := st.s.Drill; d != nil {\n		if late", "if d := st.s.Drill; d != nil && now.Sub(st.s.DrillAt) < drillPause/60 {\n		if late"},
+			{"failover/drill.go", "now.Sub(st.s.DrillAt) < drillPause {", "now.Sub(st.s.DrillAt) < drillPause/60 {"},
+		},
+	},
+	{
+		Name:   "drill-goes-live",
+		Breaks: "a spare that does a drill starts the service",
+		Ought:  "promise 7",
+		Story:  "drills-and-a-cascade",
+		Edits:  []Edit{{"failover/drill.go", "StepKey{Step: StepPrepare,", "StepKey{Step: StepActivate,"}},
+	},
+	{
 		Name:   "cutover-unchecked",
 		Breaks: "a step from an old version of the case cuts over again: no compare-and-swap, no slot epoch",
 		Ought:  "promise 5",

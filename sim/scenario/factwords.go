@@ -61,6 +61,10 @@ func (t *teller) agreed(f *consensus.Fact) {
 			e.Text += " " + p.Detail
 		}
 		t.tell(e)
+	case f.Command.Kind == failover.KindDrill, f.Command.Kind == failover.KindDrillDue:
+		p := payload[failover.DrillOrdered](f)
+		e.Lane, e.Member, e.Text = LanePool, p.Member, fmt.Sprintf("%s does a drill", p.Member)
+		t.tell(e)
 	case f.Command.Kind == failover.KindRelease:
 		p := payload[failover.SpareReleased](f)
 		e.Member, e.Case = p.Spare, p.Case
@@ -72,6 +76,12 @@ func (t *teller) agreed(f *consensus.Fact) {
 		e.Text = status.Line(*f)
 		if p.Done {
 			e.Raw = rawDone
+		}
+		if p.Case == 0 && p.Step == failover.StepPrepare {
+			e.Lane, e.Raw, e.Text = LanePool, string(failover.KindDrill), fmt.Sprintf("the drill of %s has failed: %s", e.Member, plainly(p.Detail))
+			if p.Done {
+				e.Text = fmt.Sprintf("the drill of %s has succeeded, after %.1f s", e.Member, p.Took.Seconds())
+			}
 		}
 		t.tell(e)
 	case f.Command.Kind == failover.KindBrake:
@@ -114,7 +124,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 // ofPeople are the commands of which people are told that they were refused.
 func ofPeople(k consensus.FactKind) bool {
 	switch k {
-	case failover.KindDrain, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer:
+	case failover.KindDrain, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer, failover.KindDrill, failover.KindCleared:
 		return true
 	default:
 		return false

@@ -74,6 +74,8 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.OrderApprove:     {"bob approves what was asked for about {whom}", ""},
 	sim.OrderApproveOwn:  {"alice approves what she asked for about {whom}", ""},
 	sim.OrderReject:      {"bob rejects what was asked for about {whom}", ""},
+	sim.OrderDrill:       {"people want a drill of {whom}", ""},
+	sim.OrderClear:       {"people have looked at {whom}", ""},
 	sim.OrderDryRun:      {"people want only to know what would be done with {whom}", "the dry run of {whom} ends"},
 
 	sim.Flood: {"{host}: {times} as many requests come", "{host}: as many requests come as before"},

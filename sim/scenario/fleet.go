@@ -30,6 +30,7 @@ type poolShape struct {
 	fence     []string
 	disarmed  bool
 	prepare   bool // its spares prepare before they go live
+	drills    time.Duration
 }
 
 // councilOf is the council of a fleet of n that says nothing about it.
@@ -90,6 +91,7 @@ func (p poolShape) build() member.Pool {
 	}
 	if p.prepare {
 		pool.Actions.Prepare, pool.Actions.Unprepare = p.name+"-prepare", p.name+"-unprepare"
+		pool.Spares.DrillEvery = p.drills
 	}
 	for i := range p.slots {
 		pool.Slots = append(pool.Slots, member.SlotID(fmt.Sprintf("%s-%d", p.name, i)))

@@ -172,6 +172,14 @@ var stories = map[string]story{
 			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 190 * s}, 5 * s},
 		},
 	},
+	"drills-and-a-cascade": {
+		about: "spares do drills, slowly, and half of the fleet loses power",
+		fleet: drilled, storm: 260 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.Slow, Whom: ids("m-009", "m-010", "m-011"), Share: 30, For: 230 * s}, 0},
+			{sim.Fault{At: 100 * s, Do: sim.Crash, Whom: ids("m-003", "m-004", "m-005", "m-006", "m-007"), For: 100 * s, Serve: true}, 15 * s},
+		},
+	},
 	"victim-is-the-last-spare": {
 		about: "a victim comes back with an empty disk, and soon is the only spare",
 		fleet: fleetOfTwelve, storm: 250 * s,
@@ -458,6 +466,16 @@ func twoSteps() sim.Config {
 	cfg.Action = sim.Span{Min: 600 * ms, Max: 700 * ms}
 	p := &cfg.Fleet.Pools[0]
 	p.Actions.Prepare, p.Actions.Unprepare = "web-prepare", "web-unprepare"
+	return cfg
+}
+
+// drilled has spares that do many drills.
+func drilled() sim.Config {
+	cfg := fleetOfTwelve()
+	p := &cfg.Fleet.Pools[0]
+	p.Slots = p.Slots[:9]
+	p.Actions.Prepare, p.Actions.Unprepare = "web-prepare", "web-unprepare"
+	p.Spares.DrillEvery = 70 * s
 	return cfg
 }
 
