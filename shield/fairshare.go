@@ -193,7 +193,7 @@ func (l Load) growsBroadly(rules ShareRules) bool {
 	for _, d := range l.Demands {
 		g := grown{by: max(0, d.Rate-d.Usual), usual: d.Usual}
 		if d.Usual > 0 {
-			g.times = d.Rate / d.Usual
+			g.times = (d.Rate + l.Chance*math.Sqrt(d.Rate/l.Sum())) / d.Usual // its part of what may be chance
 			usual += d.Usual
 		}
 		increase += g.by
@@ -204,7 +204,7 @@ func (l Load) growsBroadly(rules ShareRules) bool {
 	}
 	slices.SortFunc(all, func(a, b grown) int { return cmp.Or(cmp.Compare(b.by, a.by), cmp.Compare(a.times, b.times)) })
 	top := 0.0
-	for _, g := range all[:min(len(all), max(1, int(rules.TopPart*float64(len(all)))))] {
+	for _, g := range all[:min(len(all), rules.top(len(all)))] {
 		top += g.by
 	}
 	if top >= rules.TopExplains*increase {
@@ -218,6 +218,13 @@ func (l Load) growsBroadly(rules ShareRules) bool {
 		}
 	}
 	return false
+}
+
+// top is how many of n subdomains are the grown most: TopPart of them, and up to
+// three where that is less, as long as they stay a sixth at most. Of twenty one
+// alone would make an overload of two floods at once.
+func (rules ShareRules) top(n int) int {
+	return max(1, min(3, n/6), int(rules.TopPart*float64(n)))
 }
 
 // sane sorts the demands and makes nothing of what is absurd.
