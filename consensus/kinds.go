@@ -22,7 +22,7 @@ var firstKinds = []FactKind{
 var laterKinds = []FactKind{
 	KindDisk, KindCouncil, KindRefound,
 	"request", "answer", "announced", "would", "spare-prepare", "spare-release",
-	"drill", "drill-due", "drill-ended", "strikes-cleared",
+	"drill", "drill-due", "drill-ended", "strikes-cleared", "member-returned-early",
 }
 
 // LaterKinds are those of the later kinds that this ledger knows: what its agent tells

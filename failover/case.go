@@ -43,6 +43,7 @@ const (
 	HeldPoolEmpty HeldReason = "pool-empty"
 	HeldEvidence  HeldReason = "stale-evidence" // the second look was not clear
 	HeldFence     HeldReason = "no-fence-proof"
+	HeldReserve   HeldReason = "reserve"  // the last spares are kept for worse
 	HeldApproval  HeldReason = "approval" // people have been asked to let it go on
 
 	// People forbid it.
@@ -73,9 +74,10 @@ type Case struct {
 	Verdict  uint64                `json:"verdict"`
 	State    CaseState             `json:"state"`
 	Held     HeldReason            `json:"held,omitempty"`
-	Why      string                `json:"why,omitempty"` // the held reason or obstacle in words
-	Version  int                   `json:"version"`       // grows with every accepted step
-	Since    time.Time             `json:"since"`         // of the present state
+	Rung     Rung                  `json:"rung,omitempty"` // of a case without a spare
+	Why      string                `json:"why,omitempty"`  // the held reason or obstacle in words
+	Version  int                   `json:"version"`        // grows with every accepted step
+	Since    time.Time             `json:"since"`          // of the present state
 	Deadline time.Time             `json:"deadline,omitzero"`
 	Silent   time.Time             `json:"silent_since,omitzero"`
 	Drained  bool                  `json:"drained"`
@@ -146,7 +148,7 @@ func (c *Case) abortable() bool {
 
 // enter books a passage into the next state.
 func (c *Case) enter(s CaseState, f consensus.Fact, detail string) {
-	c.State, c.Since, c.Held, c.Why = s, f.Time, "", ""
+	c.State, c.Since, c.Held, c.Rung, c.Why = s, f.Time, "", "", ""
 	c.Deadline = time.Time{}
 	c.History = append(c.History, Passage{State: s, At: f.Time, Fact: f.Index, Detail: detail})
 }

@@ -128,7 +128,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	for _, x := range c.st.OpenCases() {
 		out = c.advance(now, x, out)
 	}
-	return c.drills(now, c.comeBack(now, out))
+	return c.drills(now, c.early(now, c.comeBack(now, out)))
 }
 
 // Wake is when the conductor wants to be called next.
@@ -195,7 +195,7 @@ const lookAgainAfter = 2 * time.Second
 
 func (c *Conductor) step(now time.Time, x *Case, to CaseState, p CaseStep, out []ConductorEffect) []ConductorEffect {
 	p.Case, p.Version, p.To = x.ID, x.Version, to
-	return c.propose(now, out, KindCaseStep, fmt.Sprintf("%s/%d/%s/%s", x.Name(), x.Version, to, p.Held), p)
+	return c.propose(now, out, KindCaseStep, fmt.Sprintf("%s/%d/%s/%s%s", x.Name(), x.Version, to, p.Held, p.Rung), p)
 }
 
 // advance proposes the next step of one case.
@@ -362,10 +362,15 @@ func (c *Conductor) stillLost(now time.Time, x *Case) bool {
 // hold writes down what a case waits for, when that changes.
 func (c *Conductor) hold(now time.Time, x *Case, reason HeldReason, why string, out []ConductorEffect) []ConductorEffect {
 	reason, why = c.st.Awaits(now, x, reason, why)
-	if x.State == Held && x.Held == reason {
+	p := CaseStep{Held: reason, Detail: why}
+	if reason == HeldPoolEmpty && !x.Planned {
+		rung, words := c.st.Rung(now, x)
+		p.Rung, p.Detail = rung, why+"; "+words
+	}
+	if x.State == Held && x.Held == reason && x.Rung == p.Rung {
 		return out
 	}
-	return c.step(now, x, Held, CaseStep{Held: reason, Detail: why}, out)
+	return c.step(now, x, Held, p, out)
 }
 
 // claimPatience is how long a fenced slot waits for the brake before people are

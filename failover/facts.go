@@ -35,6 +35,7 @@ type CaseStep struct {
 	Version int        `json:"version"`
 	To      CaseState  `json:"to"`
 	Held    HeldReason `json:"held,omitempty"`
+	Rung    Rung       `json:"rung,omitempty"`
 	Spare   member.ID  `json:"spare,omitempty"`
 	Proof   string     `json:"proof,omitempty"` // of FENCED, where the leader has it
 	Detail  string     `json:"detail,omitempty"`

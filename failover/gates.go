@@ -47,6 +47,9 @@ func (st *State) replaceGate(now time.Time, c *Case, would bool) (HeldReason, st
 	if len(free) == 0 {
 		return HeldPoolEmpty, "no free spare in pool " + c.Pool
 	}
+	if why := st.reserved(c, pool, len(free)); why != "" {
+		return HeldReserve, why
+	}
 	if reason, why := st.budgetGate(now); reason != "" && !st.beyondBudget(now, c) {
 		return reason, why
 	}

@@ -103,7 +103,7 @@ func (st *State) Name() string { return "failover" }
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
 	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced, KindWould,
-		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded:
+		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly:
 		return true
 	default:
 		return ofPeople(kind)
@@ -210,6 +210,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkPrepare(f.Time, p)
+	case KindEarly:
+		p, err := consensus.DecodePayload[ReturnedEarly](f)
+		if err != nil {
+			return err
+		}
+		return st.checkEarly(f.Time, p)
 	case KindDrillDue:
 		p, err := consensus.DecodePayload[DrillOrdered](f)
 		if err != nil {
@@ -266,8 +272,10 @@ func (st *State) Apply(f consensus.Fact) {
 		st.s.Brake = p
 	case KindReturned:
 		p, _ := consensus.DecodePayload[Returned](f)
-		u := st.s.Uses[p.Member]
-		*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, Proof: u.Proof, LastUsed: u.LastUsed, Drilled: u.Drilled}
+		st.s.Uses[p.Member].again(f)
+	case KindEarly:
+		p, _ := consensus.DecodePayload[ReturnedEarly](f)
+		st.s.Uses[p.Member].again(f)
 	case KindEnforcer:
 		p, _ := consensus.DecodePayload[Enforcer](f)
 		st.enforcerSaid(f, p)
@@ -299,6 +307,11 @@ func (st *State) Apply(f consensus.Fact) {
 		st.fellShort(f, c, p.Spare, p.Detail)
 	default: // of other packages
 	}
+}
+
+// again makes a spare of a member that has come back.
+func (u *Use) again(f consensus.Fact) {
+	*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, Proof: u.Proof, LastUsed: u.LastUsed, Drilled: u.Drilled}
 }
 
 // checkFleet refuses a fleet that takes the ground away from under what runs.

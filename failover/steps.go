@@ -157,7 +157,7 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 	switch p.To {
 	case Held:
 		c.enter(Held, f, p.Detail)
-		c.Held, c.Why = p.Held, p.Detail
+		c.Held, c.Rung, c.Why = p.Held, p.Rung, p.Detail
 		c.History[len(c.History)-1].Held = p.Held
 	case Restarting:
 		c.enter(Restarting, f, p.Detail)

@@ -35,6 +35,12 @@ type Pool struct {
 type Spares struct {
 	Warm  int `json:"warm"`
 	Floor int `json:"floor"` // below this many free spares people are told
+	// Reserve is how many spares are kept for when fewer than half of the pool's slots
+	// serve; 0: each one is used for the next slot that is lost.
+	Reserve int `json:"reserve,omitempty"`
+	// EarlyAfter is how much of its burn-in a member must have behind it to be a spare
+	// before the end of it, for a slot that has none; 0: all of it.
+	EarlyAfter time.Duration `json:"early_after,omitempty"`
 	// DrillEvery is how often each spare does a drill; 0: only when people want one.
 	DrillEvery time.Duration `json:"drill_every,omitempty"`
 }

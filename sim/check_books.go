@@ -163,6 +163,8 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		}
 	case failover.KindReturned:
 		err = b.returned(payload[failover.Returned](f).Member)
+	case failover.KindEarly:
+		err = b.returned(payload[failover.ReturnedEarly](f).Member)
 	case failover.KindHold:
 		b.held[f.Command.ID] = payload[failover.HoldGiven](f)
 	case failover.KindSwitchover:

@@ -56,8 +56,15 @@ func (c *checker) back(f consensus.Fact, id member.ID) {
 	if j, stands := c.books.verdict[id]; stands {
 		c.fail(ruleConserve, "%s is a spare again and stands under %s", id, j.kind)
 	}
-	if since, known := c.waits[id]; known && f.Time.Sub(since) < c.timing().BurnIn {
-		c.fail(ruleConserve, "%s is a spare again after %v, it is watched for %v", id, f.Time.Sub(since), c.timing().BurnIn)
+	watched := c.timing().BurnIn
+	if f.Command.Kind == failover.KindEarly {
+		pool, _ := c.fold.Fleet().Pool(c.books.pools[id])
+		if watched = pool.Spares.EarlyAfter; watched == 0 {
+			c.fail(ruleConserve, "%s is a spare again early, and pool %s wants the whole burn-in", id, pool.Name)
+		}
+	}
+	if since, known := c.waits[id]; known && f.Time.Sub(since) < watched {
+		c.fail(ruleConserve, "%s is a spare again after %v, it is watched for %v", id, f.Time.Sub(since), watched)
 	}
 	delete(c.waits, id)
 }

@@ -329,7 +329,7 @@ func (w *World) noticeStep(f consensus.Fact, p failover.CaseStep) {
 			w.seldom("held-by-evidence")
 		case failover.HeldHold, failover.HeldMaintenance, failover.HeldDryRun:
 			w.seldom("held-by-people")
-		case failover.HeldDisarmed, failover.HeldFence, failover.HeldApproval: // the fleet's own choice, or theirs
+		case failover.HeldDisarmed, failover.HeldFence, failover.HeldReserve, failover.HeldApproval: // the fleet's own choice, or theirs
 		}
 	case failover.Restarting:
 		w.seldom("restart-in-place")

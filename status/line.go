@@ -99,6 +99,10 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.DrillOrdered) string {
 			return strings.TrimSuffix(fmt.Sprintf("%s does a drill, wanted by %s: %s", p.Member, proposer(f), p.Reason), ": ")
 		})
+	case failover.KindEarly:
+		return worded(f, func(p failover.ReturnedEarly) string {
+			return fmt.Sprintf("%s is a spare before it has burnt in, for %s has none", p.Member, caseID(p.Case))
+		})
 	case failover.KindDrillDue:
 		return worded(f, func(p failover.DrillOrdered) string {
 			return fmt.Sprintf("%s does a drill, for its last one is long ago", p.Member)

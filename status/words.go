@@ -111,6 +111,8 @@ func heldBy(r failover.HeldReason) string {
 		return "people have been asked to let it go on, and have not all answered (moonwatch approvals)"
 	case failover.HeldPoolEmpty:
 		return "no spare is free: it waits for a member to come back or to be added"
+	case failover.HeldReserve:
+		return "enough slots serve, and the spares that are left are the pool's reserve: it waits for more spares, or for people to lower the reserve"
 	case failover.HeldEvidence:
 		return "the evidence is not fresh: it waits for a clear second roll call"
 	case failover.HeldFence:

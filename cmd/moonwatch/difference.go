@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"moonwatch/internal/config"
 	"moonwatch/member"
@@ -141,6 +140,8 @@ func poolItem(p member.Pool) item {
 		{"slots", join(p.Slots)},
 		{"spares.warm", strconv.Itoa(p.Spares.Warm)},
 		{"spares.floor", strconv.Itoa(p.Spares.Floor)},
+		{"spares.reserve", unlessZero(p.Spares.Reserve)},
+		{"spares.early_after", unlessZero(p.Spares.EarlyAfter)},
 		{"spares.drill_every", unlessZero(p.Spares.DrillEvery)},
 		{"hosts", join(p.Hosts)},
 		{"fence", join(p.Fence)},
@@ -154,12 +155,13 @@ func poolItem(p member.Pool) item {
 	}}
 }
 
-// unlessZero is a time, or nothing where it is not set.
-func unlessZero(d time.Duration) string {
-	if d == 0 {
+// unlessZero is a number or a time, or nothing where it is not set.
+func unlessZero[T comparable](x T) string {
+	var zero T
+	if x == zero {
 		return ""
 	}
-	return d.String()
+	return fmt.Sprint(x)
 }
 
 func checkText(c member.Checks) string {

@@ -90,6 +90,10 @@ func (t *teller) agreed(f *consensus.Fact) {
 		p := payload[failover.Returned](f)
 		e.Lane, e.Member, e.Text = LanePool, p.Member, fmt.Sprintf("%s is a spare again", p.Member)
 		t.tell(e)
+	case f.Command.Kind == failover.KindEarly:
+		p := payload[failover.ReturnedEarly](f)
+		e.Lane, e.Member, e.Text = LanePool, p.Member, fmt.Sprintf("%s is a spare before it has burnt in, for C-%d has none", p.Member, p.Case)
+		t.tell(e)
 	case f.Command.Kind == failover.KindHold:
 		p := payload[failover.HoldGiven](f)
 		e.Lane, e.Text = LaneCouncil, fmt.Sprintf("H-%d: %s of %s", f.Index, p.Kind, p.Scope)

@@ -31,6 +31,8 @@ type poolShape struct {
 	disarmed  bool
 	prepare   bool // its spares prepare before they go live
 	drills    time.Duration
+	early     time.Duration // burn-in that suffices where there is no spare
+	reserve   int
 }
 
 // councilOf is the council of a fleet of n that says nothing about it.
@@ -89,6 +91,7 @@ func (p poolShape) build() member.Pool {
 		Checks:  member.Checks{HTTP: &member.HTTPCheck{Port: 8080, Path: "/healthz", Interval: 2 * time.Second, Timeout: 500 * time.Millisecond}},
 		Actions: member.Actions{Activate: p.name + "-start", Stop: p.name + "-stop", Restart: p.name + "-restart"},
 	}
+	pool.Spares.Reserve, pool.Spares.EarlyAfter = p.reserve, p.early
 	if p.prepare {
 		pool.Actions.Prepare, pool.Actions.Unprepare = p.name+"-prepare", p.name+"-unprepare"
 		pool.Spares.DrillEvery = p.drills

@@ -44,11 +44,11 @@ func named(v *strict.Value) bool {
 // shaped reads a fleet that is described by its numbers.
 func (r *reader) shaped(v *strict.Value) {
 	before := len(r.Mistakes)
-	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every")
+	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after")
 	s := layout{profile: o.word("profile", "lan", "demo", "fast")}
 	if o.Has("pools") {
 		r.shapedPools(o, &s)
-		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every"} {
+		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after"} {
 			if o.Has(key) {
 				r.Wrong(o.Pairs[key].At, "fleet.%s stands beside fleet.pools, want it within a pool", key)
 			}
@@ -92,7 +92,7 @@ func (r *reader) shapedPools(o object, s *layout) {
 		return
 	}
 	for _, x := range v.Pairs {
-		p := r.object("fleet.pools."+x.Key, x.Value, "slots", "spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every")
+		p := r.object("fleet.pools."+x.Key, x.Value, "slots", "spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after")
 		p.At = x.At
 		if !isName(x.Key) {
 			r.Wrong(x.At, "fleet.pools: %q is no name of a pool", x.Key)
@@ -129,6 +129,8 @@ func (r *reader) pool(o object, p *poolShape) {
 	}
 	p.disarmed = o.Has("armed") && !o.Truth("armed")
 	p.prepare = o.Truth("prepare")
+	p.reserve = o.Integer("reserve", 0, 0, mostMembers)
+	p.early = o.Duration("early_after", 0, time.Second, 24*time.Hour, time.Minute)
 	p.drills = o.Duration("drill_every", 0, time.Second, 90*24*time.Hour, time.Minute)
 }
 
