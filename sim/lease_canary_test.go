@@ -38,9 +38,9 @@ func TestTheAlarmOfExclusiveSlotsRings(t *testing.T) {
 			_ = w.RunUntil(2*time.Second, func() bool { return !asked() })
 			_ = w.RunUntil(2*time.Second, asked) // a renewal has just left
 			w.Hit(Freeze, "web-3")
-			run(t, w, 50*time.Millisecond) // its grant waits for the agent
+			run(t, w, 200*time.Millisecond) // its grant waits for the agent: renewals are gathered for 100 ms
 			w.Hit(Isolate, "web-3")
-			run(t, w, 4850*time.Millisecond) // less than what is left of the lease before
+			run(t, w, 4700*time.Millisecond) // less than what is left of the lease before
 			w.Mend(Freeze, "web-3")
 			_ = w.Run(20 * time.Second)
 		}},
