@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"time"
+
 	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/member"
@@ -12,8 +14,10 @@ import (
 func (c *checker) follows(f consensus.Fact, k call, moves []move) {
 	for _, m := range moves {
 		switch m.what {
-		case unseated, released, cleaned:
-			c.waits[m.who] = f.Time // its way back has not begun before
+		case unseated, released:
+			c.ways[m.who] = wayBack{since: f.Time}
+		case judged, cleaned:
+			c.begins(f, m)
 		case seated:
 			c.unserved(f, k, m)
 		case returned:
@@ -34,6 +38,28 @@ func (c *checker) follows(f consensus.Fact, k call, moves []move) {
 	}
 }
 
+// wayBack is a member's way to be a spare again.
+type wayBack struct {
+	since time.Time
+	begun bool // by the end of its verdict, or without one by its own word that it had stopped
+}
+
+// begins notes from when on a member is watched. What it still runs by then only has
+// to be stopped before it is a spare: that begins no second watch.
+func (c *checker) begins(f consensus.Fact, m move) {
+	w, known := c.ways[m.who]
+	j, stands := c.books.verdict[m.who]
+	switch {
+	case stands:
+		w.begun = w.begun && j.kind != consensus.VerdictDown
+	case known && !w.begun:
+		w = wayBack{since: f.Time, begun: true}
+	}
+	if known {
+		c.ways[m.who] = w
+	}
+}
+
 // unserved checks promise 5 at a cutover: whoever gets the slot serves it, if its
 // observers were asked. It is judged as of the proposal, and what befell the
 // spare just before nobody could know.
@@ -50,7 +76,7 @@ func (c *checker) unserved(f consensus.Fact, k call, m move) {
 }
 
 // back checks S5 when a member becomes a spare again: nobody condemns it, and it
-// was watched for long enough since it lost its slot, or said that it had stopped.
+// was watched for long enough since its way back began.
 func (c *checker) back(f consensus.Fact, id member.ID) {
 	c.look(ruleConserve)
 	if j, stands := c.books.verdict[id]; stands {
@@ -63,10 +89,10 @@ func (c *checker) back(f consensus.Fact, id member.ID) {
 			c.fail(ruleConserve, "%s is a spare again early, and pool %s wants the whole burn-in", id, pool.Name)
 		}
 	}
-	if since, known := c.waits[id]; known && f.Time.Sub(since) < watched {
-		c.fail(ruleConserve, "%s is a spare again after %v, it is watched for %v", id, f.Time.Sub(since), watched)
+	if w, known := c.ways[id]; known && f.Time.Sub(w.since) < watched {
+		c.fail(ruleConserve, "%s is a spare again after %v, it is watched for %v", id, f.Time.Sub(w.since), watched)
 	}
-	delete(c.waits, id)
+	delete(c.ways, id)
 }
 
 // stilled checks that no traffic moves where people froze it.

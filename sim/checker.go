@@ -39,7 +39,7 @@ type checker struct {
 	leases  leaseBook
 	stood   map[string]uint64           // commands, by id: their fact
 	unheard map[member.ID]time.Duration // since when nothing of the council comes to an agent
-	waits   map[member.ID]time.Time     // since when a member may be on its way back to be a spare
+	ways    map[member.ID]wayBack       // of who is to be a spare again
 
 	before   []consensus.Seat // the voters before the last change of the council
 	byPeople bool             // operators write facts to a disk now: those of a refounding, and what it takes for agreed
@@ -52,7 +52,7 @@ type checker struct {
 
 func newChecker(w *World) *checker {
 	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, stand: map[uint64]bool{}, growth: newGrowth(), sweeps: newSweeps(), leases: newLeaseBook()}
-	c.stood, c.unheard, c.waits = map[string]uint64{}, map[member.ID]time.Duration{}, map[member.ID]time.Time{}
+	c.stood, c.unheard, c.ways = map[string]uint64{}, map[member.ID]time.Duration{}, map[member.ID]wayBack{}
 	c.state = failover.NewState()
 	c.fold = consensus.NewLedger(c.state)
 	c.state.Bind(c.fold)
