@@ -58,12 +58,11 @@ func (s *Shield) capOf(h Held) float64 {
 	if h.Demand <= 0 {
 		return 0
 	}
-	_, lines := s.recent.traffic([]Key{h.Key})
 	window := s.recent.window().Seconds()
-	if len(lines) == 0 || window <= 0 {
+	if window <= 0 {
 		return 0
 	}
-	here := float64(lines[0].Lately) / window
+	here := float64(s.recent.lately(h.Key)) / window
 	fleet := 0.0
 	for _, x := range s.fleet.Hosts {
 		if x.Key == h.Key {

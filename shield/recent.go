@@ -39,6 +39,9 @@ func (r *recent) add(ev Counted) {
 		asked: since(ev.Asked, r.all.Asked), refused: since(ev.Refused, r.all.Refused), cost: since(ev.Cost, r.all.Cost), served: since(ev.Served, r.all.Served),
 	}
 	for _, c := range ev.Counts {
+		if _, twice := t.traffic[c.Key]; twice {
+			continue // its refusals of this tick are booked
+		}
 		sum, known := r.asked[c.Key]
 		refused := uint64(c.Refused - sum.refus32)
 		if !known {
@@ -111,6 +114,14 @@ func (r *recent) window() time.Duration {
 func (r *recent) served() (n uint64) {
 	for _, t := range r.ticks {
 		n += t.served
+	}
+	return n
+}
+
+// lately is how often a subdomain was asked for in the window.
+func (r *recent) lately(k Key) (n uint64) {
+	for _, t := range r.ticks {
+		n += t.traffic[k].Lately
 	}
 	return n
 }

@@ -227,8 +227,6 @@ func itemsOfPage(page status.Page) []item {
 	return all
 }
 
-// leaseText is how the terms of a fleet's leases are shown; nothing where no slot
-// is exclusive.
 func shieldCapacity(f *member.Fleet) string {
 	if f.Shield.Capacity == 0 {
 		return "learned"
@@ -236,6 +234,8 @@ func shieldCapacity(f *member.Fleet) string {
 	return strconv.Itoa(f.Shield.Capacity)
 }
 
+// leaseText is how the terms of a fleet's leases are shown; nothing where no slot
+// is exclusive.
 func leaseText(f *member.Fleet) string {
 	if !f.Exclusive() {
 		return ""

@@ -31,6 +31,13 @@ func newShieldMetrics(reg prometheus.Registerer) shieldMetrics {
 	return m
 }
 
+// nothing is what a door without a shield tells.
+func (m shieldMetrics) nothing() {
+	for _, g := range []prometheus.Gauge{m.pressure, m.capacity, m.asked, m.admitted, m.held.WithLabelValues("true"), m.held.WithLabelValues("false")} {
+		g.Set(0)
+	}
+}
+
 func (m shieldMetrics) observe(s *shield.Shield) {
 	f := s.Fleet()
 	m.pressure.Set(s.Shares().Pressure)

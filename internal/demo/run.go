@@ -91,7 +91,8 @@ func (o *Options) level() string {
 	return "info"
 }
 
-// A story with start and clean-up takes at most 45 s. Of these the start may
+// A story with start and clean-up takes at most 45 s, but for flood, which has times
+// of its own. Of these the start may
 // take startTime, and closing up has the last three.
 const (
 	startTime = 20 * time.Second

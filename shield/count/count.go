@@ -244,7 +244,9 @@ func (c *Counter) Learn(name []byte) bool {
 	if c.find(key) != nil {
 		return true
 	}
-	if c.learn.Add(-1) < 0 || !c.insert(key) {
+	// Read before it is written: who floods with names shall not have all processors
+	// fight for what every request reads.
+	if c.full.Load() || c.learn.Load() <= 0 || c.learn.Add(-1) < 0 || !c.insert(key) {
 		return false
 	}
 	if bucket, ok := shield.ParentKeyOf(c.salt, name); ok {

@@ -75,7 +75,7 @@ func TestTheAdmittedFractionOfClientsIsServed(t *testing.T) {
 			t.Fatal("neither served nor shed")
 		}
 	}
-	if let < 240 || let > 360 { // four standard deviations around 300
+	if let < 210 || let > 390 { // six standard deviations around 300
 		t.Errorf("%d of %d clients were let in, want 300 permille", let, clients)
 	}
 	for i := range 20 {

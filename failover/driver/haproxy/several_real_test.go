@@ -78,7 +78,7 @@ func TestIfOneInstanceKnowsANewerSlotEpochNoneIsChanged(t *testing.T) {
 // served by then.
 func TestTheTimeOfACutoverEndsWithItsEffect(t *testing.T) {
 	a, _, _, _, d := twins(t)
-	const slow = time.Second
+	const slow = 10 * time.Second
 	d.files.Lock() // as a disk that takes its time for an earlier step
 	began := time.Now()
 	time.AfterFunc(slow, d.files.Unlock)

@@ -34,8 +34,10 @@ func graveLine(line string) string {
 
 // again names the tests that may be played once more, or says why none is.
 func (r *report) again() (tests []test, why string) {
-	for _, t := range r.failed {
+	for i, t := range r.failed {
 		switch what := r.grave[t.pkg]; {
+		case slices.Contains(r.failed[:i], t): // by -count
+			return nil, t.String() + " failed more than once"
 		case t.name == "":
 			return nil, t.pkg + " failed outside of its tests"
 		case what != "":
@@ -53,7 +55,9 @@ func (r *report) again() (tests []test, why string) {
 
 // takeSecond folds how a failed test ended when it was played again.
 func (r *report) takeSecond(t test, second *report, err error) {
-	ran := second.passed > 0 && !slices.ContainsFunc(second.skips, func(s skip) bool { return s.test == t })
+	ran := second.passed > 0 && !slices.ContainsFunc(second.skips, func(s skip) bool {
+		return s.test == t || slices.Contains(r.failed, s.test)
+	})
 	if err != nil || !ran || len(second.failed) > 0 {
 		return
 	}

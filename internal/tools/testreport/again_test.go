@@ -175,3 +175,35 @@ func TestGoTestThatFailsWithoutAReasonFailsThePhase(t *testing.T) {
 	}
 	wantsAll(t, out, "real: go test: exit status 1", "real: 1 passed, 1 failed")
 }
+
+// As one that was killed when memory was short: no event tells of the tests that
+// would have come.
+func TestAPackageThatEndedInTheMiddleIsNotPlayedAgain(t *testing.T) {
+	s := &script{t: t}
+	s.then(true, ends("fail", "TestA"),
+		[]string{`{"Action":"output","Package":"p","Test":"TestB","Output":"=== RUN   TestB\n"}`}, packageEnds("fail"))
+	code, out := s.run()
+	if code != 1 {
+		t.Errorf("exit %d, want 1", code)
+	}
+	wantsAll(t, out, "nothing is played again: p ended in the middle of TestB")
+}
+
+func TestWhatFailedMoreThanOnceIsNoChance(t *testing.T) {
+	s := &script{t: t}
+	s.then(true, ends("fail", "TestA"), ends("pass", "TestA"), ends("fail", "TestA"), packageEnds("fail"))
+	code, out := s.run()
+	if code != 1 {
+		t.Errorf("exit %d, want 1", code)
+	}
+	wantsAll(t, out, "nothing is played again: p TestA failed more than once")
+}
+
+func TestASubtestThatIsSkippedTheSecondTimeHasNotPassed(t *testing.T) {
+	s := &script{t: t}
+	s.then(true, ends("fail", "TestA/one"), ends("fail", "TestA"), packageEnds("fail"))
+	s.then(false, ends("skip", "TestA/one"), ends("pass", "TestA"), packageEnds("pass"))
+	if code, out := s.run(); code != 1 {
+		t.Errorf("exit %d, want 1:\n%s", code, out)
+	}
+}

@@ -118,6 +118,8 @@ func (r *report) endPackage(pkg, action string) {
 	}
 	for _, t := range slices.Clone(r.order) {
 		if t.pkg == pkg {
+			// What came after it was never played.
+			r.grave[pkg] = "ended in the middle of " + t.name
 			r.print(t)
 			r.forget(t)
 		}
