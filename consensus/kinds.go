@@ -41,9 +41,11 @@ func (l *Ledger) knows(kind FactKind) bool {
 }
 
 // MayPropose says whether a fact of a kind stops nobody, and whom it would stop: a
-// councillor whose build has not been heard to know it. One under a verdict is not
-// waited for, and a kind that stands in the ledger already has stopped whom it could.
-func (l *Ledger) MayPropose(kind FactKind, told func(member.ID) []FactKind) (stops member.ID, ok bool) {
+// councillor whose build has not been heard to know it, or any other member that was
+// heard not to. One under a verdict is not waited for, and a kind that stands in the
+// ledger already has stopped whom it could. Told is what a member has said, and whether
+// it has said anything.
+func (l *Ledger) MayPropose(kind FactKind, told func(member.ID) (kinds []FactKind, heard bool)) (stops member.ID, ok bool) {
 	switch {
 	case slices.Contains(firstKinds, kind), slices.Contains(l.s.Spoken, kind):
 		return "", true
@@ -53,15 +55,24 @@ func (l *Ledger) MayPropose(kind FactKind, told func(member.ID) []FactKind) (sto
 	s := l.Seats()
 	for _, list := range [][]Seat{s.Voters, s.Outgoing} {
 		for _, x := range list {
-			if v, stands := l.s.Standing[x.Member]; stands && (v.Kind == VerdictDown || v.Kind == VerdictAgentLost || v.Kind == VerdictDomainCut) {
-				continue
-			}
-			if !slices.Contains(told(x.Member), kind) {
+			if kinds, _ := told(x.Member); !l.lost(x.Member) && !slices.Contains(kinds, kind) {
 				return x.Member, false
 			}
 		}
 	}
+	// Who has no seat stops deciding too: it asks for no lease any more, and loses its slot.
+	for _, m := range l.roster.Members {
+		if kinds, heard := told(m.ID); heard && !l.lost(m.ID) && !slices.Contains(kinds, kind) {
+			return m.ID, false
+		}
+	}
 	return "", true
+}
+
+// lost reports that nobody waits for the word of a member.
+func (l *Ledger) lost(id member.ID) bool {
+	v, stands := l.s.Standing[id]
+	return stands && (v.Kind == VerdictDown || v.Kind == VerdictAgentLost || v.Kind == VerdictDomainCut)
 }
 
 // spoke remembers that a fact of a later kind stands.

@@ -43,11 +43,11 @@ func TestALaterKindWaitsUntilEveryCouncillorKnowsIt(t *testing.T) {
 	o := newOrphans(t)
 	l := o.ledger()
 	old := map[member.ID]bool{"b": true}
-	told := func(id member.ID) []FactKind {
+	told := func(id member.ID) ([]FactKind, bool) {
 		if old[id] {
-			return []FactKind{KindRefound}
+			return []FactKind{KindRefound}, id != "stranger"
 		}
-		return []FactKind{KindDisk, KindCouncil}
+		return []FactKind{KindDisk, KindCouncil}, id != "stranger"
 	}
 	may := func(kind FactKind) string {
 		stops, ok := l.MayPropose(kind, told)

@@ -245,6 +245,7 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 		if x.Proof != "" {
 			return c.claim(now, x, out)
 		}
+		return c.letGo(now, x, out) // people may take hours: nobody prepares for so long
 	case Activating:
 		if late {
 			return c.step(now, x, Claiming, CaseStep{Detail: string(x.Spare) + ": no word within " + c.st.timing().Activate.String()}, out)
@@ -363,7 +364,7 @@ func (c *Conductor) stillLost(now time.Time, x *Case) bool {
 func (c *Conductor) hold(now time.Time, x *Case, reason HeldReason, why string, out []ConductorEffect) []ConductorEffect {
 	reason, why = c.st.Awaits(now, x, reason, why)
 	p := CaseStep{Held: reason, Detail: why}
-	if reason == HeldPoolEmpty && !x.Planned {
+	if (reason == HeldPoolEmpty || reason == HeldReserve) && !x.Planned {
 		rung, words := c.st.Rung(now, x)
 		p.Rung, p.Detail = rung, why+"; "+words
 	}

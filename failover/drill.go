@@ -86,6 +86,8 @@ func (st *State) DrillGate(now time.Time, id member.ID) error {
 		return fmt.Errorf("drill of %s: it is in no pool", id)
 	case pool.Actions.Prepare == "":
 		return fmt.Errorf("drill of %s: pool %s has no action that prepares, so there is nothing to try out", id, pool.Name)
+	case len(pool.Slots) == 0:
+		return fmt.Errorf("drill of %s: pool %s has no slot to prepare for", id, pool.Name)
 	case !pool.Armed:
 		return fmt.Errorf("drill of %s: pool %s is not armed", id, pool.Name)
 	case len(u.Leftover) > 0:
@@ -126,7 +128,7 @@ func (st *State) drill(f consensus.Fact, id member.ID, by string) {
 	m, _ := st.ledger.Roster().Member(id)
 	pool, _ := st.ledger.Fleet().Pool(m.Pool)
 	st.s.Drill = &Drill{
-		Member: id, Pool: pool.Name, Slot: pool.Slots[int(f.Index)%len(pool.Slots)], Epoch: member.SlotEpoch(f.Index),
+		Member: id, Pool: pool.Name, Slot: pool.Slots[f.Index%uint64(len(pool.Slots))], Epoch: member.SlotEpoch(f.Index),
 		At: f.Time, Deadline: f.Time.Add(st.timing().Activate), By: by,
 	}
 	st.s.DrillAt = f.Time
@@ -220,6 +222,9 @@ func (c *Conductor) drills(now time.Time, out []ConductorEffect) []ConductorEffe
 		if !ok || pool.Spares.DrillEvery <= 0 || u == nil || u.Duty != Spare || !u.drillDue(now, pool.Spares.DrillEvery) || st.Strikes(now, m.ID) >= StrikesOut {
 			continue
 		}
+		if st.failsElsewhere(now, m.ID, m.Pool) {
+			continue
+		}
 		if Bound(c.heard, now, st.scopesOf(m.ID, m.Pool)...) == nil && st.DrillGate(now, m.ID) == nil {
 			due = append(due, m.ID)
 		}
@@ -231,6 +236,22 @@ func (c *Conductor) drills(now time.Time, out []ConductorEffect) []ConductorEffe
 		return cmp.Or(st.s.Uses[a].drilledAt().Compare(st.s.Uses[b].drilledAt()), strings.Compare(string(a), string(b)))
 	})
 	return c.propose(now, out, KindDrillDue, fmt.Sprintf("drill/%s/%d", id, st.s.Uses[id].drilledAt().UnixMilli()), DrillOrdered{Member: id})
+}
+
+// failsElsewhere reports that another spare of a pool has failed its drill and tries
+// again. What they prepare from may be what fails: one of them finds out when that is
+// over, and the others stay as ready as they were.
+func (st *State) failsElsewhere(now time.Time, id member.ID, pool string) bool {
+	for _, m := range st.ledger.Roster().Members {
+		u := st.s.Uses[m.ID]
+		if m.ID == id || m.Pool != pool || u == nil || u.Duty != Spare || u.Drilled == nil || u.Drilled.Good || st.Strikes(now, m.ID) >= StrikesOut {
+			continue
+		}
+		if own := st.s.Uses[id].Drilled; own == nil || own.Good {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *Use) drilledAt() time.Time {

@@ -61,6 +61,7 @@ func TestADrillIsRefusedUnlessAllIsWell(t *testing.T) {
 		{"an occupant", "no free spare", func(x *tale) {}},
 		{"not proven", "not proven", func(x *tale) { x.state.s.Uses["web-7"].Proof = nil }},
 		{"not armed", "not armed", func(x *tale) { x.ledger.Fleet().Pools[0].Armed = false }},
+		{"no slot", "no slot to prepare for", func(x *tale) { x.ledger.Fleet().Pools[0].Slots = nil }},
 		{"no action", "no action that prepares", func(x *tale) { x.ledger.Fleet().Pools[0].Actions.Prepare = "" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -186,5 +187,27 @@ func TestThePolicyDrillsTheSpareThatWaitsLongest(t *testing.T) {
 	x.run(30 * time.Minute)
 	if u := x.state.Use("web-6"); !u.Drilled.At.Equal(at[0]) {
 		t.Errorf("web-6 again at %v, want it after an hour", u.Drilled.At)
+	}
+}
+
+// What all prepare from may be what fails: it strikes one of them and not all.
+func TestWhileOneSpareFailsItsDrillsTheOthersDoNone(t *testing.T) {
+	x := drillable(t)
+	failed := &Drilled{At: x.now, Good: false}
+	x.state.s.Uses["web-7"].Drilled = failed
+	if !x.state.failsElsewhere(x.now, "web-8", "web") {
+		t.Error("web-8 would do one, and web-7 tries again")
+	}
+	if x.state.failsElsewhere(x.now, "web-7", "web") {
+		t.Error("web-7 does not try again")
+	}
+	x.state.s.Uses["web-8"].Drilled = failed
+	if x.state.failsElsewhere(x.now, "web-7", "web") || x.state.failsElsewhere(x.now, "web-8", "web") {
+		t.Error("two that have failed wait for each other")
+	}
+	x.state.s.Uses["web-8"].Drilled = nil
+	x.state.s.Uses["web-7"].Struck = []time.Time{x.now, x.now, x.now}
+	if x.state.failsElsewhere(x.now, "web-8", "web") {
+		t.Error("web-7 waits for people, and web-8 for it")
 	}
 }

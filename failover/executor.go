@@ -245,7 +245,7 @@ func (e *Executor) want(k StepKey, deadline time.Time) DoStep {
 			d.Action = pool.Actions.Prepare
 		case StepStop:
 			d.Action = pool.Actions.Stop
-			if undo := pool.Actions.Unprepare; undo != "" && e.st.Use(e.self).Shadow[k.Slot] {
+			if undo, u := pool.Actions.Unprepare, e.st.Use(e.self); undo != "" && u.Shadow[k.Slot] && k.Epoch <= u.Leftover[k.Slot] {
 				d.Action = undo
 			}
 		case StepTest, StepFence: // no action of the pool

@@ -297,6 +297,10 @@ func (st *State) Attended(now time.Time, id member.ID) bool {
 	return false
 }
 
+// OfPeople reports that only people give commands of this kind. A warrant on any other
+// kind but a fleet's says nothing, for nobody looks at it.
+func OfPeople(k consensus.FactKind) bool { return ofPeople(k) }
+
 // ofPeople reports that only people give commands of this kind; whether they
 // may is looked at one by one.
 func ofPeople(k consensus.FactKind) bool {
@@ -334,7 +338,7 @@ func (st *State) checkOrder(f consensus.Fact) error {
 		if err != nil {
 			return err
 		}
-		return cmp.Or(st.ledger.FromOperator(f.Command), st.checkRequest(f.Time, p))
+		return cmp.Or(st.ledger.FromOperator(f.Command), st.newest(f), st.checkRequest(f.Time, p))
 	case KindAnswer:
 		p, err := consensus.DecodePayload[Answered](f)
 		if err != nil {
@@ -349,13 +353,13 @@ func (st *State) checkOrder(f consensus.Fact) error {
 		if err != nil {
 			return err
 		}
-		return cmp.Or(st.ledger.FromOperator(f.Command), st.DrillGate(f.Time, p.Member))
+		return cmp.Or(st.ledger.FromOperator(f.Command), st.newest(f), st.DrillGate(f.Time, p.Member))
 	case KindCleared:
 		p, err := consensus.DecodePayload[StrikesCleared](f)
 		if err != nil {
 			return err
 		}
-		return cmp.Or(st.ledger.FromOperator(f.Command), st.CheckCleared(p))
+		return cmp.Or(st.ledger.FromOperator(f.Command), st.newest(f), st.CheckCleared(p))
 	default:
 		p, err := consensus.DecodePayload[HoldLifted](f)
 		if err != nil {
@@ -379,15 +383,18 @@ func (st *State) order(f consensus.Fact) {
 		st.switchover(f, p)
 	case KindRequest:
 		p, _ := consensus.DecodePayload[Requested](f)
+		st.signed(f)
 		st.request(f, p)
 	case KindAnswer:
 		p, _ := consensus.DecodePayload[Answered](f)
 		st.answer(f, p)
 	case KindDrill:
 		p, _ := consensus.DecodePayload[DrillOrdered](f)
+		st.signed(f)
 		st.drill(f, p.Member, orderOf(f, p.Reason, "").By)
 	case KindCleared:
 		p, _ := consensus.DecodePayload[StrikesCleared](f)
+		st.signed(f)
 		st.clear(p)
 	default:
 		p, _ := consensus.DecodePayload[HoldLifted](f)

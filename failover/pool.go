@@ -44,6 +44,7 @@ func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 			cmp.Compare(troubled[da], troubled[db]),
 			cmp.Compare(occupants[da], occupants[db]),
 			cmp.Compare(st.Strikes(now, a), st.Strikes(now, b)),
+			cmp.Compare(count(len(st.s.Uses[a].Leftover) > 0), count(len(st.s.Uses[b].Leftover) > 0)), // it has to tidy up first
 			cmp.Compare(count(st.drilling(a)), count(st.drilling(b))),
 			cmp.Compare(count(!st.s.Uses[a].warm(now)), count(!st.s.Uses[b].warm(now))),
 			st.s.Uses[a].LastUsed.Compare(st.s.Uses[b].LastUsed),

@@ -63,7 +63,7 @@ const mostPrepare = 2
 // twoSteps reports that a case's spares prepare before one of them goes live.
 func (st *State) twoSteps(c *Case) bool {
 	pool, _ := st.ledger.Fleet().Pool(c.Pool)
-	return pool.Actions.Prepare != ""
+	return pool.Actions.Prepare != "" || len(c.Preparing) > 0 // the policy may change while it goes on
 }
 
 // preparation finds the one of a spare.
@@ -224,6 +224,9 @@ func (st *State) checkLive(now time.Time, c *Case, id member.ID) error {
 	if v, stands := st.ledger.Standing(id); stands {
 		return fmt.Errorf("case %s: %s goes live and is under a verdict: %s", c.Name(), id, v.Kind)
 	}
+	if err := st.enforceable(now, id); err != nil {
+		return fmt.Errorf("case %s: %s goes live: %w", c.Name(), id, err)
+	}
 	if h := st.spared(now, id, c.Proof != ""); h != nil {
 		return fmt.Errorf("case %s: %s goes live: %s", c.Name(), id, h.why())
 	}
@@ -260,11 +263,8 @@ func (st *State) prepared(f consensus.Fact, c *Case, p Report) {
 // prepare keeps one spare preparing for a case, or two where that takes long. It
 // proposes at most one thing.
 func (c *Conductor) prepare(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
-	for _, p := range x.Preparing {
-		if why := c.fallsShort(now, p); why != "" {
-			return c.propose(now, out, KindRelease, fmt.Sprintf("%s/%d/release/%s", x.Name(), x.Version, p.Spare),
-				SpareReleased{Case: x.ID, Version: x.Version, Spare: p.Spare, Detail: why})
-		}
+	if gone := c.letGo(now, x, out); len(gone) > len(out) {
+		return gone
 	}
 	free := c.st.FreeSpares(now, x)
 	if len(free) == 0 || len(x.Preparing) >= mostPrepare {
@@ -280,6 +280,18 @@ func (c *Conductor) prepare(now time.Time, x *Case, out []ConductorEffect) []Con
 	return c.propose(now, out, KindPrepare, fmt.Sprintf("%s/%d/prepare/%s", x.Name(), x.Version, p.Spare), p)
 }
 
+// letGo takes a spare away from a case that will not be ready, or is ready and may not
+// go live any more.
+func (c *Conductor) letGo(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	for _, p := range x.Preparing {
+		if why := c.fallsShort(now, p); why != "" {
+			return c.propose(now, out, KindRelease, fmt.Sprintf("%s/%d/release/%s", x.Name(), x.Version, p.Spare),
+				SpareReleased{Case: x.ID, Version: x.Version, Spare: p.Spare, Detail: why})
+		}
+	}
+	return out
+}
+
 // fallsShort says why a spare that prepares will not be ready, empty if it may be. The
 // deadline is one of ledger time, or of as long a time that this leader saw itself.
 func (c *Conductor) fallsShort(now time.Time, p Preparation) string {
@@ -291,6 +303,9 @@ func (c *Conductor) fallsShort(now time.Time, p Preparation) string {
 	default: // it answers for itself
 	}
 	if p.Ready {
+		if err := c.st.enforceable(now, p.Spare); err != nil {
+			return err.Error()
+		}
 		return ""
 	}
 	if limit := p.Deadline.Sub(p.At); !now.Before(p.Deadline) || now.Sub(c.seen(now, p.Epoch)) >= limit {

@@ -26,7 +26,7 @@ func (st *State) own() {
 // replaces, as those of times and the brake, are shared.
 func (s folded) clone() folded {
 	s.Slots, s.Uses, s.Cases, s.Holds = copied(s.Slots), copied(s.Uses), copied(s.Cases), copied(s.Holds)
-	s.Requests = copied(s.Requests)
+	s.Requests, s.Signed = copied(s.Requests), maps.Clone(s.Signed)
 	s.Enforcers, s.Fencers = maps.Clone(s.Enforcers), maps.Clone(s.Fencers) // what they hold is replaced
 	s.Took = maps.Clone(s.Took)                                             // what it holds is replaced
 	s.Doors = maps.Clone(s.Doors)                                           // what it holds is replaced

@@ -75,6 +75,7 @@ type folded struct {
 	Holds map[string]*Hold        `json:"holds,omitempty"` // by the id of their command
 
 	Requests map[uint64]*Request `json:"requests,omitempty"` // by their fact
+	Signed   map[string]Signing  `json:"signed,omitempty"`   // by operator
 	Scores   []Score             `json:"scores,omitempty"`   // never changed in place
 
 	Enforcers map[member.ID]Enforced `json:"enforcers,omitempty"`
@@ -393,7 +394,7 @@ func (st *State) arrange(f consensus.Fact) {
 func (st *State) place(f consensus.Fact, members []member.Member, s *Slot) {
 	for _, m := range members {
 		u := st.s.Uses[m.ID]
-		if u == nil || u.Duty != Spare || m.Pool != s.Pool {
+		if u == nil || u.Duty != Spare || m.Pool != s.Pool || len(u.Leftover) > 0 {
 			continue
 		}
 		if _, condemned := st.ledger.Standing(m.ID); condemned || st.spared(f.Time, m.ID, true) != nil {

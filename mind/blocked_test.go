@@ -43,6 +43,42 @@ func TestALaterKindStopsNoCouncil(t *testing.T) {
 	}
 }
 
+// A member without a seat stops deciding too at a kind that it does not know: it asks
+// for no lease any more, and loses its slot.
+func TestALaterKindStopsNobodyElse(t *testing.T) {
+	h := found(t, "web-1", "web-1")
+	h.run(3 * time.Second)
+	fleet := webFleet("web-1", "web-2", "web-3", "web-4")
+	h.submit(consensus.KindFleet, "fleet/1", fleet)
+	h.run(300 * time.Millisecond)
+	m := h.mind
+	command := func(kind consensus.FactKind, payload any) []byte {
+		c, err := consensus.NewCommand(kind, "x", "web-1", h.now, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := c.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if !m.admits(command("would", 1)) {
+		t.Error("nobody has said that it does not know it")
+	}
+	h.step(KindsTold{Member: "web-4"})
+	if m.admits(command("would", 1)) {
+		t.Error("web-4 would stop deciding")
+	}
+	if !m.admits(command(consensus.KindFleet, fleet)) {
+		t.Error("a fleet waits whose policy every build reads")
+	}
+	fleet.Pools[0].Spares.Reserve = 1
+	if m.admits(command(consensus.KindFleet, fleet)) {
+		t.Error("web-4 would not read what the pool keeps in reserve")
+	}
+}
+
 func TestAnUnknownKindStopsDecisions(t *testing.T) {
 	h := found(t, "web-1", "web-1")
 	h.run(3 * time.Second)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"moonwatch/consensus"
+	"moonwatch/failover"
 	"moonwatch/member"
 )
 
@@ -18,7 +19,7 @@ func LaterKinds() []consensus.FactKind {
 // kinds is what the others' builds know.
 type kinds struct {
 	told map[member.ID][]consensus.FactKind
-	said map[string]bool // notes that were made
+	said map[string]bool // notes that were made, by kind
 }
 
 func newKinds() kinds {
@@ -26,32 +27,61 @@ func newKinds() kinds {
 }
 
 // of is what a member's build knows.
-func (m *Mind) kindsOf(id member.ID) []consensus.FactKind {
+func (m *Mind) kindsOf(id member.ID) (kinds []consensus.FactKind, heard bool) {
 	if id == m.cfg.Self || m.cfg.SameBuild {
-		return m.ledger.LaterKinds()
+		return m.ledger.LaterKinds(), true
 	}
-	return m.kinds.told[id]
+	kinds, heard = m.kinds.told[id]
+	return kinds, heard
 }
 
 // admits keeps a command out of this leader's log while a councillor's build would stop
 // deciding at it. Whoever wants it hands it in again.
 func (m *Mind) admits(command []byte) bool {
 	var c struct {
-		Kind consensus.FactKind `json:"kind"`
+		Kind    consensus.FactKind `json:"kind"`
+		Payload json.RawMessage    `json:"payload"`
 	}
 	if json.Unmarshal(command, &c) != nil {
 		return false
 	}
-	stops, ok := m.ledger.MayPropose(c.Kind, m.kindsOf)
-	if !ok {
-		why := fmt.Sprintf("facts of kind %s wait until all councillors' builds know them: %s has not said so yet", c.Kind, stops)
-		if stops == "" {
-			why = fmt.Sprintf("a command of kind %s is not proposed: this build does not know it, upgrade it", c.Kind)
+	wanted := []consensus.FactKind{c.Kind}
+	if c.Kind == consensus.KindFleet {
+		wanted = append(wanted, fleetWants(c.Payload)...)
+	}
+	for _, kind := range wanted {
+		stops, ok := m.ledger.MayPropose(kind, m.kindsOf)
+		if ok {
+			continue
 		}
-		if !m.kinds.said[why] {
-			m.kinds.said[why] = true
+		key, why := string(kind), fmt.Sprintf("facts of kind %s wait until all agents' builds know them: %s has not said so yet", kind, stops)
+		if stops == "" { // anybody may make up kinds: they are told of once
+			key, why = "", fmt.Sprintf("a command of kind %s is not proposed: this build does not know it, upgrade it", kind)
+		}
+		if !m.kinds.said[key] {
+			m.kinds.said[key] = true
 			m.out = append(m.out, Noted{Text: why})
 		}
+		return false
 	}
-	return ok
+	return true
+}
+
+// fleetWants are the later kinds that a fleet's policy brings about. A build without
+// them does not read that policy, and would judge the steps of a case otherwise than the
+// rest: the policy waits like the kinds.
+func fleetWants(payload []byte) (kinds []consensus.FactKind) {
+	var f member.Fleet
+	if json.Unmarshal(payload, &f) != nil {
+		return nil // every ledger refuses it
+	}
+	for _, p := range f.Pools {
+		if p.Actions.Prepare != "" {
+			kinds = append(kinds, failover.KindPrepare)
+		}
+		if p.Spares.Reserve > 0 || p.Spares.EarlyAfter > 0 {
+			kinds = append(kinds, failover.KindEarly)
+		}
+	}
+	return kinds
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"moonwatch/consensus"
+	"moonwatch/failover"
 	"moonwatch/mind"
 )
 
@@ -86,6 +87,15 @@ func (d *Daemon) Submit(ctx context.Context, command []byte) error {
 	}
 }
 
+// warranted refuses a warrant where nobody looks at it: with a made-up one a command
+// could be handed in in somebody else's name.
+func warranted(c consensus.Command) error {
+	if c.Warrant != nil && c.Kind != consensus.KindFleet && !failover.OfPeople(c.Kind) {
+		return fmt.Errorf("%s %s: no operator gives such a command", c.Kind, c.ID)
+	}
+	return nil
+}
+
 // serveSubmit takes a command over the socket. Only what an operator signed has
 // any effect; the ledger looks.
 func (d *Daemon) serveSubmit(w http.ResponseWriter, r *http.Request) {
@@ -97,6 +107,9 @@ func (d *Daemon) serveSubmit(w http.ResponseWriter, r *http.Request) {
 	c, err := consensus.DecodeCommand(b)
 	if err == nil && c.Warrant == nil {
 		err = consensus.ErrNoWarrant
+	}
+	if err == nil {
+		err = warranted(c)
 	}
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err)

@@ -214,6 +214,9 @@ func (h handler) Submit(ctx context.Context, from member.ID, command []byte) err
 	if c.Proposer != from && c.Warrant == nil {
 		return fmt.Errorf("%s %s: proposed by %s, handed in by %s", c.Kind, c.ID, c.Proposer, from)
 	}
+	if err := warranted(c); err != nil {
+		return err
+	}
 	return h.d.Submit(ctx, command)
 }
 
