@@ -227,7 +227,7 @@ var ofFailover = []Mutant{
 		Breaks: "whoever asks for what takes two people may approve it too",
 		Ought:  "two",
 		Story:  "approved-by-who-asked",
-		Edits:  []Edit{{"failover/request.go", "case r.by(by, key):", `case r.by(by, key) && by == "":`}},
+		Edits:  []Edit{{"failover/requestrules.go", "case r.by(by, key):", `case r.by(by, key) && by == "":`}},
 	},
 	{
 		Name:   "lone-request-takes-effect-at-once",
@@ -242,7 +242,7 @@ var ofFailover = []Mutant{
 		Ought:  "S6",
 		Story:  "approved-slot-is-lost-again",
 		Edits: []Edit{{
-			"failover/request.go", "slices.Contains(r.Cases, st.planned(act, c))",
+			"failover/requestgates.go", "slices.Contains(r.Cases, st.planned(act, c))",
 			"slices.ContainsFunc(r.Cases, func(x PlannedCase) bool { return x.Slot == c.Slot })",
 		}},
 	},
