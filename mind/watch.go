@@ -81,9 +81,6 @@ func (m *Mind) Councillor() bool {
 	return slices.ContainsFunc(m.ledger.Seats().Voters, func(s consensus.Seat) bool { return s.ID == id })
 }
 
-// Seated reports that this agent follows raft's log: as a councillor, or as a learner.
-func (m *Mind) Seated() bool { return m.council != nil }
-
 // Mode is how much is allowed now, as this agent sees it, and since when the
 // council has been out of reach if it is.
 func (m *Mind) Mode() (mode failover.Mode, since time.Time) {

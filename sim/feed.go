@@ -14,7 +14,6 @@ type feed struct {
 	upstream  member.ID
 	turn      int
 	listening mind.Listening
-	sent      uint64        // the last fact that upstream has sent, once it has sent one
 	anew      []member.ID   // who is said to sit in a new council
 	asOf      time.Duration // when the last word about the council was spoken, at its source
 }
@@ -25,7 +24,7 @@ func (m *machine) listenTo(id member.ID) {
 		x := m.w.machines[up]
 		x.listeners = slices.DeleteFunc(x.listeners, func(i int) bool { return i == m.i })
 	}
-	m.feed.upstream, m.feed.sent = id, 0
+	m.feed.upstream = id
 	m.feed.listening.Begin(m.time())
 	if up, ok := m.w.index[id]; ok {
 		x := m.w.machines[up]
@@ -96,18 +95,13 @@ func (m *machine) feedTo(x *machine) {
 		return
 	}
 	head := x.mind.Ledger().Head()
-	if x.mind.Seated() {
-		head = max(head, x.feed.sent) // it has facts from raft and takes none, and a connection sends each once
-	}
 	if m.mind.Ledger().Head() > head {
 		facts, ok := m.factsFrom(head + 1)
 		if ok {
 			m.count(factBytes(facts))
-			x.feed.sent = m.mind.Ledger().Head()
 			x.step(mind.FactsFed{Facts: facts})
 		} else if b, err := m.mind.Ledger().Snapshot(); err == nil {
 			m.count(recordBytes + len(b))
-			x.feed.sent = m.mind.Ledger().Head()
 			x.step(mind.LedgerFed{Snapshot: b})
 		}
 	}
