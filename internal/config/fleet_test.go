@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,28 @@ pools:
 	}
 	if !reflect.DeepEqual(f, want) {
 		t.Errorf("got  %+v\nwant %+v", f, want)
+	}
+}
+
+// TestTheSparesOfTheManualLoad holds docs/spares.md to what it shows.
+func TestTheSparesOfTheManualLoad(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/spares.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^spares: \{.*reserve.*$`).FindAll(doc, -1)
+	if len(lines) == 0 {
+		t.Fatal("docs/spares.md shows no spares with a reserve")
+	}
+	for _, line := range lines {
+		f, _, err := ParseFleet("fleet.yaml", fmt.Appendf(nil, "version: 1\nmembers:\n  a: {failure_domain: z, pool: p}\npools:\n  p:\n    slots: {p: 1}\n    %s\n", line))
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if s := f.Pools[0].Spares; s.Warm != 3 || s.Reserve != 1 {
+			t.Errorf("%s is read as %+v", line, s)
+		}
 	}
 }
 
