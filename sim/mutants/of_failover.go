@@ -171,7 +171,7 @@ var ofFailover = []Mutant{
 		Breaks: "a slot is given to a spare on its own word, and no observer looks at the service",
 		Ought:  "promise 5",
 		Story:  "spares-lie",
-		Edits:  []Edit{{"failover/conductor.go", "if !c.st.Checked(who) {", `if who != "" {`}},
+		Edits:  []Edit{{"failover/claim.go", "if !c.st.Checked(who) {", `if who != "" {`}},
 	},
 	{
 		Name:   "freeze-drains",
@@ -189,7 +189,7 @@ var ofFailover = []Mutant{
 		Ought:  "L2",
 		Story:  "two-in-a-guarded-fleet",
 		Edits: []Edit{{
-			"failover/conductor.go", "if x.Planned {\n\t\treturn c.beginPlanned(now, x, out)",
+			"failover/begin.go", "if x.Planned {\n\t\treturn c.beginPlanned(now, x, out)",
 			"if x.State == Held {\n\t\treturn out\n\t}\n\tif x.Planned {\n\t\treturn c.beginPlanned(now, x, out)",
 		}},
 	},
@@ -220,7 +220,7 @@ var ofFailover = []Mutant{
 		Breaks: "a member is replaced whatever the second roll call says",
 		Ought:  "S8",
 		Story:  "back-before-the-spare",
-		Edits:  []Edit{{"failover/conductor.go", "if !confirms(x, look) {", "if look.Called.IsZero() {"}},
+		Edits:  []Edit{{"failover/begin.go", "if !confirms(x, look) {", "if look.Called.IsZero() {"}},
 	},
 	{
 		Name:   "requester-approves",

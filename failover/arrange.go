@@ -1,0 +1,100 @@
+package failover
+
+import (
+	"errors"
+	"fmt"
+
+	"moonwatch/consensus"
+	"moonwatch/member"
+)
+
+// checkFleet refuses a fleet that takes the ground away from under what runs.
+func (st *State) checkFleet(fl *member.Fleet) error {
+	var errs []error
+	in := map[member.ID]member.Member{}
+	for _, m := range fl.Members {
+		in[m.ID] = m
+	}
+	declared := map[member.SlotID]string{}
+	for _, p := range fl.Pools {
+		for _, s := range p.Slots {
+			declared[s] = p.Name
+		}
+	}
+	for _, s := range st.Slots() {
+		if s.Occupant == "" {
+			continue
+		}
+		if err := st.checkExclusive(s, fl); err != nil {
+			errs = append(errs, err)
+		}
+		if pool, ok := declared[s.ID]; !ok || pool != s.Pool {
+			errs = append(errs, fmt.Errorf("pools.%s.slots: slot %s is occupied by %s: drain it before it is removed", s.Pool, s.ID, s.Occupant))
+		}
+		if m, ok := in[s.Occupant]; !ok || m.Retired {
+			errs = append(errs, fmt.Errorf("members.%s: occupies slot %s: switch over before it is removed", s.Occupant, s.ID))
+		} else if m.Pool != s.Pool {
+			errs = append(errs, fmt.Errorf("members.%s.pool: occupies slot %s of pool %s: switch over before it moves", s.Occupant, s.ID, s.Pool))
+		}
+	}
+	for _, c := range st.OpenCases() {
+		if m, ok := in[c.Spare]; c.Spare != "" && (!ok || m.Retired || m.Pool != c.Pool) {
+			errs = append(errs, fmt.Errorf("members.%s: case %s is putting it into slot %s: wait for its end", c.Spare, c.Name(), c.Slot))
+		}
+		for _, p := range c.Preparing {
+			if m, ok := in[p.Spare]; !ok || m.Retired || m.Pool != c.Pool {
+				errs = append(errs, fmt.Errorf("members.%s: it prepares for slot %s of case %s: wait for its end", p.Spare, c.Slot, c.Name()))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// arrange brings slots and duties in line with a new fleet: members take the
+// vacant slots of their pool in the order of the file, the others are spares.
+func (st *State) arrange(f consensus.Fact) {
+	fl, _ := consensus.DecodePayload[member.Fleet](f)
+	st.newTerms(f, &fl)
+	uses := map[member.ID]*Use{}
+	for _, m := range fl.Members {
+		if m.Retired || m.Pool == "" {
+			continue
+		}
+		uses[m.ID] = st.s.Uses[m.ID]
+		if uses[m.ID] == nil {
+			uses[m.ID] = &Use{Duty: Spare, Since: f.Time}
+		}
+	}
+	st.s.Uses = uses
+	slots := map[member.SlotID]*Slot{}
+	for _, p := range fl.Pools {
+		for _, id := range p.Slots {
+			slots[id] = st.s.Slots[id]
+			if slots[id] == nil {
+				slots[id] = &Slot{ID: id, Pool: p.Name}
+			}
+			if slots[id].Occupant == "" {
+				st.place(f, fl.Members, slots[id])
+			}
+		}
+	}
+	st.s.Slots = slots
+	st.forgetDoors()
+	st.left(f)
+}
+
+// place puts the first free member of the pool into a slot.
+func (st *State) place(f consensus.Fact, members []member.Member, s *Slot) {
+	for _, m := range members {
+		u := st.s.Uses[m.ID]
+		if u == nil || u.Duty != Spare || m.Pool != s.Pool || len(u.Leftover) > 0 {
+			continue
+		}
+		if _, condemned := st.ledger.Standing(m.ID); condemned || st.spared(f.Time, m.ID, true) != nil {
+			continue
+		}
+		s.Occupant, s.Epoch, s.Since, s.Started = m.ID, member.SlotEpoch(f.Index), f.Time, false
+		*u = Use{Duty: Occupant, Slot: s.ID, Since: f.Time, LastUsed: f.Time}
+		return
+	}
+}
