@@ -110,7 +110,7 @@ func (m *machine) run(b *deed, k failover.StepKey, fate FaultKind, took time.Dur
 				d.Result, d.Detail = failover.ResultAgain, "the keeper has no lease for it"
 			}
 		}
-		if k.Step == failover.StepStop && k.Case != 0 && d.Result == failover.ResultDone && m.running[k.Slot] != nil {
+		if k.Step == failover.StepStop && d.Result == failover.ResultDone && m.running[k.Slot] != nil {
 			d.Result, d.Detail = failover.ResultUnknown, "stopped, and it serves"
 			m.w.at(b.deadline, func() { m.finish(b, k, d) }) // the fence looks until its deadline
 			return

@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/failover/driver"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -43,6 +46,39 @@ func TestAMemberThatDiesIsReplacedOverRealSockets(t *testing.T) {
 	})
 	t.Log("replaced after", time.Since(began))
 	ledgerIsWhole(t, f.agents["m4"])
+}
+
+// TestAMemberWhoseOldSlotStillServesIsNoSpare although its stop action says done: what
+// counts is that the slot's check is refused.
+func TestAMemberWhoseOldSlotStillServesIsNoSpare(t *testing.T) {
+	f := newFleet(t, []member.ID{"m1", "m2", "m3", "m4"})
+	f.apply(testFleet(f, 2))
+	victim := member.ID("m2")
+	f.until("m3", "its slot started", 15*time.Second, func(p status.Page) bool {
+		return len(p.Slots) == 2 && p.Slots[1].Occupant == victim && p.Slots[1].State == status.SlotServing
+	})
+	f.unserve(victim)
+	f.stop(victim)
+	f.until("m3", "a spare in its slot", 30*time.Second, func(p status.Page) bool { return p.Slots[1].Occupant != victim })
+	f.serve(victim) // its init has started what ran before; web-stop says done and does nothing
+	f.start(victim)
+	tried := func() float64 {
+		return testutil.ToFloat64(f.agents[victim].m.steps.WithLabelValues(string(failover.StepStop), driver.Unknown.String()))
+	}
+	leftover := func(p status.Page) []member.SlotID {
+		for _, m := range p.Members {
+			if m.ID == victim {
+				return m.Leftover
+			}
+		}
+		return nil
+	}
+	p := f.until("m3", "a stop without proof", 60*time.Second, func(status.Page) bool { return tried() > 0 })
+	if len(leftover(p)) == 0 {
+		t.Fatal("a stop that nobody has seen was believed")
+	}
+	f.unserve(victim)
+	f.until("m3", "nothing left behind", 60*time.Second, func(p status.Page) bool { return len(leftover(p)) == 0 })
 }
 
 // ledgerIsWhole asks an agent for its ledger and folds it: what-if questions
