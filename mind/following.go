@@ -20,7 +20,8 @@ func (m *Mind) fed(facts []consensus.Fact) {
 		f, fresh, err := m.ledger.Follow(f)
 		switch {
 		case errors.Is(err, consensus.ErrGap):
-			return // the feed begins again from our head
+			m.gap()
+			return
 		case err != nil:
 			m.fail(err)
 			return

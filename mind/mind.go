@@ -45,7 +45,8 @@ type Mind struct {
 	watched  uint64 // ledger head at which the observer was last told whom to watch
 	wants    wants
 	orders   orders
-	passed   passed      // to the present leader
+	passed   passed // to the present leader
+	anew     anew
 	heard    []member.ID // since the last presence
 	presence time.Time
 	broken   bool
@@ -208,6 +209,7 @@ func (m *Mind) due() {
 	m.passOn()
 	m.lookAfterCouncil()
 	m.handIn()
+	m.feedAnew()
 	m.watchQuorum()
 }
 
@@ -256,6 +258,7 @@ func (m *Mind) Wake() time.Time {
 			w = earliest(w, m.lessor.Wake())
 		}
 	}
+	w = earliest(w, m.anew.wake())
 	return earliest(earliest(w, m.holder.Wake()), earliest(m.wants.wake(), m.orders.wake()))
 }
 

@@ -66,7 +66,12 @@ func (h *host) run(d time.Duration) {
 
 func (h *host) submit(kind consensus.FactKind, id string, payload any) {
 	h.t.Helper()
-	c, err := consensus.NewCommand(kind, id, "ann", h.now, payload)
+	h.submitBy("ann", kind, id, payload)
+}
+
+func (h *host) submitBy(by member.ID, kind consensus.FactKind, id string, payload any) {
+	h.t.Helper()
+	c, err := consensus.NewCommand(kind, id, by, h.now, payload)
 	if err != nil {
 		h.t.Fatal(err)
 	}

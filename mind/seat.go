@@ -1,6 +1,7 @@
 package mind
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -110,7 +111,7 @@ func (m *Mind) overhear(facts []consensus.Fact, whole []byte) bool {
 	if !m.Listens() {
 		return false
 	}
-	if m.aside == nil {
+	if m.aside == nil || m.aside.Head() < m.ledger.Head() { // of an outage before
 		b, err := m.ledger.Snapshot()
 		if err != nil {
 			return false
@@ -130,7 +131,11 @@ func (m *Mind) overhear(facts []consensus.Fact, whole []byte) bool {
 		}
 	}
 	for _, f := range facts {
-		if _, _, err := m.aside.Follow(f); err != nil {
+		_, _, err := m.aside.Follow(f)
+		if errors.Is(err, consensus.ErrGap) {
+			m.gap()
+		}
+		if err != nil {
 			m.aside = nil // it is no word about our cluster, or it has a gap
 			return false
 		}

@@ -296,6 +296,10 @@ func (l Led) Feeds() bool { return l.Quorum && l.Leader != "" && !l.Stuck }
 // Noted is for the log only.
 type Noted struct{ Text string }
 
+// FeedAnew ends the feed that this agent listens to, for it has a gap: the next one
+// begins behind the facts that are kept.
+type FeedAnew struct{}
+
 // Broken tells that this agent's ledger cannot be what the others have. It
 // must not go on with it.
 type Broken struct{ Err error }
@@ -323,6 +327,7 @@ func (Applied) isEffect()       {}
 func (SendHold) isEffect()      {}
 func (Led) isEffect()           {}
 func (Noted) isEffect()         {}
+func (FeedAnew) isEffect()      {}
 func (Broken) isEffect()        {}
 
 // Config holds the parts' numbers and a few of its own.

@@ -294,6 +294,17 @@ var canaries = []struct {
 		w.machine("spare-0").sentBytes += 50_000_000
 		_ = w.Run(2 * sentOver)
 	}},
+	{"S10", "the-same-facts-fed-again-and-again", "at most 220000 in", func(w *World) {
+		w.Hit(Isolate, "spare-1")
+		_ = w.Run(time.Minute)
+		m, x := w.machine(w.Leader()), w.machine("spare-0")
+		x.listenTo(m.id)
+		for range 2000 {
+			x.feed.sent = 0
+			m.feedTo(x)
+		}
+		_ = w.Run(2 * sentOver)
+	}},
 	{"S11", "fact-that-disks-lost", "is left on 2 of 5", func(w *World) {
 		loseDisks(w, 3)
 		w.checker.sweep()

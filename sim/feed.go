@@ -14,6 +14,7 @@ type feed struct {
 	upstream  member.ID
 	turn      int
 	listening mind.Listening
+	sent      uint64        // the last fact that went over this connection: each goes once
 	anew      []member.ID   // who is said to sit in a new council
 	asOf      time.Duration // when the last word about the council was spoken, at its source
 }
@@ -25,6 +26,9 @@ func (m *machine) listenTo(id member.ID) {
 		x.listeners = slices.DeleteFunc(x.listeners, func(i int) bool { return i == m.i })
 	}
 	m.feed.upstream = id
+	if m.mind != nil {
+		m.feed.sent = m.mind.Ledger().Head()
+	}
 	m.feed.listening.Begin(m.time())
 	if up, ok := m.w.index[id]; ok {
 		x := m.w.machines[up]
@@ -87,23 +91,20 @@ const staleQuorum = 2 * time.Second
 
 // feedTo sends a follower what it lacks, and the heartbeat.
 func (m *machine) feedTo(x *machine) {
-	if !m.up() || !x.up() || !x.reaches(m) {
+	if !m.up() || !x.up() || !x.reaches(m) || x.feed.upstream != m.id {
 		return
 	}
 	if m.mind.Ledger().Refounded() < x.mind.Ledger().Refounded() {
 		x.listenTo("") // of before the council was founded anew
 		return
 	}
-	head := x.mind.Ledger().Head()
-	if m.mind.Ledger().Head() > head {
-		facts, ok := m.factsFrom(head + 1)
-		if ok {
-			m.count(factBytes(facts))
-			x.step(mind.FactsFed{Facts: facts})
-		} else if b, err := m.mind.Ledger().Snapshot(); err == nil {
-			m.count(recordBytes + len(b))
-			x.step(mind.LedgerFed{Snapshot: b})
-		}
+	if !x.mind.Listens() {
+		x.listenTo("") // it hears the council again
+		return
+	}
+	m.feedFacts(x)
+	if !x.up() || x.feed.upstream != m.id {
+		return // what it heard was enough
 	}
 	asOf := m.feed.asOf
 	if !m.mind.Listens() {
@@ -113,6 +114,36 @@ func (m *machine) feedTo(x *machine) {
 		x.feed.asOf = asOf
 		x.feed.listening.Quorum(x.time())
 		x.step(mind.QuorumHeard{Leader: l.Leader, Term: l.Term})
+	}
+}
+
+// feedFacts sends what this connection has not brought yet.
+func (m *machine) feedFacts(x *machine) {
+	head, had := m.mind.Ledger().Head(), x.mind.Ledger().Head()
+	if head <= x.feed.sent {
+		return
+	}
+	facts, ok := m.factsFrom(x.feed.sent + 1)
+	var bytes int
+	var fed mind.Event
+	switch {
+	case ok && len(facts) == 0:
+		return
+	case ok:
+		x.feed.sent = facts[len(facts)-1].Index
+		bytes, fed = factBytes(facts), mind.FactsFed{Facts: facts}
+	default:
+		b, err := m.mind.Ledger().Snapshot()
+		if err != nil {
+			return
+		}
+		x.feed.sent = head
+		bytes, fed = recordBytes+len(b), mind.LedgerFed{Snapshot: b}
+	}
+	m.count(bytes)
+	x.step(fed)
+	if x.mind != nil && x.mind.Ledger().Head() > had {
+		m.sentNews += uint64(bytes)
 	}
 }
 

@@ -44,6 +44,7 @@ type machine struct {
 	keeper  keeper
 
 	sentMessages, sentBytes uint64
+	sentNews                uint64 // of sentBytes, facts that a follower had not had
 
 	ailed   time.Duration // when something last happened to it, for the checkers
 	heard   time.Duration // when a word of the council last came
@@ -293,6 +294,8 @@ func (m *machine) carryOut(e mind.Effect) {
 		m.applied(e.Facts)
 	case mind.Led:
 		w.noteLed(m, e)
+	case mind.FeedAnew:
+		m.listenTo("") // and to the next one soon, from where its ledger ends
 	case mind.Noted:
 	case mind.Broken:
 		w.checker.fail(ruleAgree, "%v", e.Err)

@@ -142,6 +142,7 @@ type Daemon struct {
 	seating     atomic.Pointer[[]status.Seat]
 	warmth      atomic.Pointer[map[member.ID]uint64] // how far the seats' logs are; nil: this agent does not lead
 	listens     atomic.Bool                          // this agent wants to be fed
+	feedAnew    atomic.Bool                          // the feed has a gap for it, and is to begin again
 	joining     atomic.Pointer[error]                // how the last round of joining ended
 	clockAhead  atomic.Int64                         // ns, of this clock before the councillors' median
 	ownReport   atomic.Uint32                        // agent.Report of the own check

@@ -87,6 +87,8 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 		d.log.Info("council leads", zap.String("leader", string(e.Leader)), zap.Uint64("term", e.Term), zap.Bool("quorum", e.Quorum), zap.Bool("stuck", e.Stuck))
 		d.feed.led(e)
 		return true
+	case mind.FeedAnew:
+		d.feedAnew.Store(true)
 	case mind.Noted:
 		d.log.Warn("council notes", zap.String("note", e.Text))
 	case mind.Broken:

@@ -34,6 +34,7 @@ func (d *Daemon) follow(ctx context.Context) {
 		peer := peers[turn%len(peers)]
 		began := time.Now()
 		listening.Begin(began)
+		d.feedAnew.Store(false)
 		err := d.link.Follow(ctx, peer, d.feed.head()+1, func(b link.Batch) error { return d.fed(ctx, peer, b, &listening) })
 		d.log.Debug("feed ended", zap.String("peer", string(peer)), zap.Error(err))
 		if time.Since(began) < time.Second {
@@ -116,9 +117,6 @@ func (d *Daemon) fed(ctx context.Context, peer member.ID, b link.Batch, l *mind.
 			}
 			facts = append(facts, f)
 		}
-		if len(b.Snapshot) == 0 && facts[0].Index > d.feed.head()+uint64(cap(d.events)) {
-			return errGap
-		}
 		d.tell(ctx, mind.FactsFed{Facts: facts})
 	}
 	d.compare(peer, b.Status)
@@ -129,6 +127,9 @@ func (d *Daemon) fed(ctx context.Context, peer member.ID, b link.Batch, l *mind.
 	}
 	if !d.listens.Load() {
 		return errSeat
+	}
+	if d.feedAnew.Load() {
+		return errGap
 	}
 	if l.Over(time.Now()) {
 		return errMute
