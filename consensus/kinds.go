@@ -23,6 +23,7 @@ var laterKinds = []FactKind{
 	KindDisk, KindCouncil, KindRefound,
 	"request", "answer", "announced", "would", "spare-prepare", "spare-release",
 	"drill", "drill-due", "drill-ended", "strikes-cleared", "member-returned-early",
+	"spare-fits", "spare-borrowed",
 }
 
 // LaterKinds are those of the later kinds that this ledger knows: what its agent tells

@@ -14,7 +14,7 @@ import (
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
 	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced, KindWould,
-		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly:
+		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed:
 		return true
 	default:
 		return ofPeople(kind)
@@ -26,7 +26,7 @@ func (st *State) Check(f consensus.Fact) error {
 	if ofPeople(f.Command.Kind) {
 		return st.checkOrder(f)
 	}
-	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer && f.Command.Kind != KindFencer && f.Command.Kind != KindTold {
+	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer && f.Command.Kind != KindFencer && f.Command.Kind != KindTold && f.Command.Kind != KindFits {
 		if err := st.ledger.FromCouncil(f.Command); err != nil {
 			return err
 		}
@@ -127,6 +127,18 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkEarly(f.Time, p)
+	case KindFits:
+		p, err := consensus.DecodePayload[Fits](f)
+		if err != nil {
+			return err
+		}
+		return st.checkFits(f.Command.Proposer, p)
+	case KindBorrowed:
+		p, err := consensus.DecodePayload[SpareBorrowed](f)
+		if err != nil {
+			return err
+		}
+		return st.checkBorrow(f.Time, p)
 	case KindDrillDue:
 		p, err := consensus.DecodePayload[DrillOrdered](f)
 		if err != nil {
@@ -187,6 +199,12 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindEarly:
 		p, _ := consensus.DecodePayload[ReturnedEarly](f)
 		st.s.Uses[p.Member].again(f)
+	case KindFits:
+		p, _ := consensus.DecodePayload[Fits](f)
+		st.fitsSaid(f, p)
+	case KindBorrowed:
+		p, _ := consensus.DecodePayload[SpareBorrowed](f)
+		st.borrow(f, p)
 	case KindEnforcer:
 		p, _ := consensus.DecodePayload[Enforcer](f)
 		st.enforcerSaid(f, p)

@@ -33,16 +33,16 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 		}
 		if m, ok := in[s.Occupant]; !ok || m.Retired {
 			errs = append(errs, fmt.Errorf("members.%s: occupies slot %s: switch over before it is removed", s.Occupant, s.ID))
-		} else if m.Pool != s.Pool {
+		} else if m.Pool != s.Pool && !st.staysLent(m) {
 			errs = append(errs, fmt.Errorf("members.%s.pool: occupies slot %s of pool %s: switch over before it moves", s.Occupant, s.ID, s.Pool))
 		}
 	}
 	for _, c := range st.OpenCases() {
-		if m, ok := in[c.Spare]; c.Spare != "" && (!ok || m.Retired || m.Pool != c.Pool) {
+		if m, ok := in[c.Spare]; c.Spare != "" && (!ok || m.Retired || m.Pool != c.Pool && !st.staysLent(m)) {
 			errs = append(errs, fmt.Errorf("members.%s: case %s is putting it into slot %s: wait for its end", c.Spare, c.Name(), c.Slot))
 		}
 		for _, p := range c.Preparing {
-			if m, ok := in[p.Spare]; !ok || m.Retired || m.Pool != c.Pool {
+			if m, ok := in[p.Spare]; !ok || m.Retired || m.Pool != c.Pool && !st.staysLent(m) {
 				errs = append(errs, fmt.Errorf("members.%s: it prepares for slot %s of case %s: wait for its end", p.Spare, c.Slot, c.Name()))
 			}
 		}
@@ -63,6 +63,9 @@ func (st *State) arrange(f consensus.Fact) {
 		uses[m.ID] = st.s.Uses[m.ID]
 		if uses[m.ID] == nil {
 			uses[m.ID] = &Use{Duty: Spare, Since: f.Time}
+		}
+		if u := uses[m.ID]; u.Lent != nil && (u.Duty == Spare || u.Lent.Pool == m.Pool) {
+			u.Lent = nil // asked for anew by the new policy; or it is moved there for good
 		}
 	}
 	st.s.Uses = uses

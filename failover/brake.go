@@ -214,7 +214,7 @@ func (b *Brake) scopes() []scope {
 	by := map[Scope]*scope{}
 	for _, m := range l.Roster().Members {
 		all.members = append(all.members, m.ID)
-		for _, s := range []Scope{InDomain(m.Domain), InPool(m.Pool)} {
+		for _, s := range []Scope{InDomain(m.Domain), InPool(b.st.PoolOf(m.ID))} {
 			if s == InPool("") {
 				continue
 			}

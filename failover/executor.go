@@ -144,7 +144,7 @@ func (e *Executor) Step(now time.Time, ev ExecutorEvent) []ExecutorEffect {
 	if t := e.st.Use(e.self).LetGo; now.Before(t) {
 		e.wake = earliest(e.wake, t)
 	}
-	if d, due := e.test(now); due {
+	for _, d := range e.tests(now) {
 		out = append(out, d)
 	}
 	due := e.due(now)

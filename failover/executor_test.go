@@ -175,6 +175,6 @@ func TestANewExecutorDoesNotTouchOtherMembersSteps(t *testing.T) {
 
 // quiet makes an executor that does not test its member: these tests are about steps.
 func quiet(e *Executor) *Executor {
-	e.prover = prover{busy: true, began: noon.AddDate(1, 0, 0)}
+	e.prover = prover{tests: map[string]*tested{"web": {busy: true, began: noon.AddDate(1, 0, 0)}}}
 	return e
 }

@@ -10,7 +10,7 @@ import (
 
 // A case for which its pool has no spare climbs a ladder, each rung a fact: it waits for
 // who comes back by itself; where the fleet allows it, a member ends its burn-in early
-// for it; and then people are called. Meanwhile its traffic stays drained, and the first
+// for it, or another pool lends it a spare; and then people are called. Meanwhile its traffic stays drained, and the first
 // spare there is goes to the oldest case.
 
 // Rung is how far a case without a spare has come.
@@ -19,6 +19,7 @@ type Rung string
 // The rungs, from the lowest.
 const (
 	RungWait   Rung = "wait"   // for members that come back by themselves
+	RungBorrow Rung = "borrow" // a spare of another pool is about to be lent to it
 	RungPeople Rung = "people" // nobody comes, or nobody has come in time
 )
 
@@ -43,7 +44,7 @@ func (st *State) Rung(now time.Time, c *Case) (Rung, string) {
 	coming := 0
 	for _, m := range st.ledger.Roster().Members {
 		u := st.s.Uses[m.ID]
-		if m.Pool != c.Pool || u == nil || u.Duty == Occupant || m.ID == c.Subject || st.Strikes(now, m.ID) >= StrikesOut {
+		if !st.standsFor(m, c) || u == nil || u.Duty == Occupant || m.ID == c.Subject || st.Strikes(now, m.ID) >= StrikesOut {
 			continue
 		}
 		if _, condemned := st.ledger.Standing(m.ID); condemned {
@@ -54,15 +55,24 @@ func (st *State) Rung(now time.Time, c *Case) (Rung, string) {
 			next, at = m.ID, end
 		}
 	}
+	var spare member.ID
+	var from, lends string
+	if len(st.FreeSpares(now, c)) == 0 { // else it is held by the reserve
+		if spare, from, lends = st.Lender(now, c); lends != "" {
+			lends = "; " + lends
+		}
+	}
 	switch {
+	case spare != "":
+		return RungBorrow, fmt.Sprintf("%s of pool %s can be lent to it", spare, from)
 	case waits >= callPeopleAfter:
-		return RungPeople, fmt.Sprintf("people are called: no spare has come within %v", callPeopleAfter)
+		return RungPeople, fmt.Sprintf("people are called: no spare has come within %v%s", callPeopleAfter, lends)
 	case coming == 0:
-		return RungPeople, "people are called: nobody comes back by itself"
+		return RungPeople, "people are called: nobody comes back by itself" + lends
 	case next != "":
-		return RungWait, fmt.Sprintf("%s is in burn-in until %s", next, at.UTC().Format("15:04:05 UTC"))
+		return RungWait, fmt.Sprintf("%s is in burn-in until %s", next, at.UTC().Format("15:04:05 UTC")) + lends
 	default:
-		return RungWait, fmt.Sprintf("%d members of the pool are no free spares yet", coming)
+		return RungWait, fmt.Sprintf("%d members of the pool are no free spares yet", coming) + lends
 	}
 }
 

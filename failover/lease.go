@@ -197,11 +197,15 @@ func (st *State) checkProof(c *Case, proof string) error {
 	return nil
 }
 
-// enforceable says why a member must not be given a slot of its pool, nil if it may:
+// enforceable says why a member must not be given a slot of the pool that it stands in for, nil if it may:
 // whoever is to run an exclusive one by lease has something that ends it.
 func (st *State) enforceable(now time.Time, id member.ID) error {
-	m, _ := st.ledger.Roster().Member(id)
-	pool, _ := st.ledger.Fleet().Pool(m.Pool)
+	return st.enforceableIn(now, id, st.PoolOf(id))
+}
+
+// enforceableIn says the same of a slot of any pool.
+func (st *State) enforceableIn(now time.Time, id member.ID, name string) error {
+	pool, _ := st.ledger.Fleet().Pool(name)
 	if ok, watchdog := byLease(pool); ok {
 		return st.enforced(id, now, watchdog)
 	}

@@ -89,7 +89,7 @@ func (st *State) fallObstacle(now time.Time, d member.FailureDomain, lost []memb
 func (st *State) freeOutside(now time.Time, pool string, d member.FailureDomain) int {
 	n := 0
 	for _, m := range st.ledger.Roster().Members {
-		if m.Pool == pool && m.Domain != d && st.claimable(now, m.ID) == nil && st.spared(now, m.ID, false) == nil {
+		if st.PoolOf(m.ID) == pool && m.Domain != d && st.claimable(now, m.ID) == nil && st.spared(now, m.ID, false) == nil {
 			n++
 		}
 	}

@@ -9,12 +9,26 @@ import (
 	"moonwatch/member"
 )
 
-// FreeSpares lists the spares that a case may claim, best first: in another failure
-// domain than the victim's, which may be about to follow it, then in one where nobody
-// else is condemned, then in one with few occupants of the pool, then the one that
+// FreeSpares lists the spares that a case may claim, best first.
+func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
+	var free []member.ID
+	for _, m := range st.ledger.Roster().Members {
+		if st.standsFor(m, c) && st.claimable(now, m.ID) == nil && st.spared(now, m.ID, c.Proof != "") == nil {
+			free = append(free, m.ID)
+		}
+	}
+	if c.Planned && c.Order.To != "" { // this one, and no other
+		free = slices.DeleteFunc(free, func(id member.ID) bool { return id != c.Order.To })
+	}
+	return st.bestFirst(now, c, free)
+}
+
+// bestFirst sorts spares for a case: first those of its own pool, then those in another
+// failure domain than the victim's, which may be about to follow it, then in one where
+// nobody else is condemned, then in one with few occupants of the pool, then the one that
 // failed least, then one that does no drill just now, then one that is warm from a
 // drill, then the one that was used longest ago.
-func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
+func (st *State) bestFirst(now time.Time, c *Case, free []member.ID) []member.ID {
 	roster := st.ledger.Roster()
 	occupants, troubled := map[member.FailureDomain]int{}, map[member.FailureDomain]int{}
 	for _, id := range st.Unsettled(now) {
@@ -27,19 +41,11 @@ func (st *State) FreeSpares(now time.Time, c *Case) []member.ID {
 			occupants[roster.Domain(s.Occupant)]++
 		}
 	}
-	var free []member.ID
-	for _, m := range roster.Members {
-		if m.Pool == c.Pool && st.claimable(now, m.ID) == nil && st.spared(now, m.ID, c.Proof != "") == nil {
-			free = append(free, m.ID)
-		}
-	}
-	if c.Planned && c.Order.To != "" { // this one, and no other
-		free = slices.DeleteFunc(free, func(id member.ID) bool { return id != c.Order.To })
-	}
 	victim := roster.Domain(c.Subject)
 	slices.SortFunc(free, func(a, b member.ID) int {
 		da, db := roster.Domain(a), roster.Domain(b)
 		return cmp.Or(
+			cmp.Compare(count(st.s.Uses[a].Lent != nil), count(st.s.Uses[b].Lent != nil)),
 			cmp.Compare(count(da == victim), count(db == victim)),
 			cmp.Compare(troubled[da], troubled[db]),
 			cmp.Compare(occupants[da], occupants[db]),
@@ -88,8 +94,8 @@ func (st *State) claimable(now time.Time, id member.ID) error {
 // checkClaim refuses to give a case a member that is not free. A spare in two
 // slots is the one thing that must never be.
 func (st *State) checkClaim(now time.Time, c *Case, spare member.ID) error {
-	if m, ok := st.ledger.Roster().Member(spare); !ok || m.Pool != c.Pool {
-		return fmt.Errorf("case %s: claim %s: not a member of pool %s", c.Name(), spare, c.Pool)
+	if m, ok := st.ledger.Roster().Member(spare); !ok || !st.standsFor(m, c) {
+		return fmt.Errorf("case %s: claim %s: not a member of pool %s, nor lent to it", c.Name(), spare, c.Pool)
 	}
 	if err := st.claimable(now, spare); err != nil {
 		return fmt.Errorf("case %s: claim: %w", c.Name(), err)

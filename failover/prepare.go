@@ -202,6 +202,7 @@ func (st *State) release(f consensus.Fact, c *Case, p Preparation) *Use {
 		return nil
 	}
 	u.Duty, u.Since, u.Case, u.Slot, u.LetGo = Quarantined, f.Time, 0, "", time.Time{}
+	u.Lent = nil
 	u.left(c.Slot, p.Epoch)
 	u.shadow(c.Slot)
 	return u

@@ -44,6 +44,11 @@ func (st *State) Ready(now time.Time, id member.ID) error {
 	if u := st.s.Uses[id]; u != nil && u.Drilled != nil && !u.Drilled.Good {
 		return fmt.Errorf("%s has failed its drill of %s: %s", id, u.Drilled.At.UTC().Format("2006-01-02 15:04 UTC"), u.Drilled.Says)
 	}
+	if u := st.s.Uses[id]; u != nil && u.Lent != nil {
+		if err := st.Fit(now, id, u.Lent.Pool); err != nil {
+			return err
+		}
+	}
 	return st.proven(now, id)
 }
 
@@ -62,44 +67,4 @@ func (st *State) proven(now time.Time, id member.ID) error {
 	default:
 		return nil
 	}
-}
-
-// prover is when an executor tests its own member.
-type prover struct {
-	busy  bool
-	began time.Time
-	n     int
-}
-
-// test is the test that is due now, if one is.
-func (e *Executor) test(now time.Time) (DoStep, bool) {
-	u, p := e.st.Use(e.self), &e.prover
-	ago := now.Sub(p.began)
-	switch {
-	case u.Duty != Spare && u.Duty != Quarantined && u.Duty != BurnIn:
-		return DoStep{}, false
-	case p.busy && ago < 2*TestDeadline: // an end that never comes is asked for again
-		return DoStep{}, false
-	case !p.began.IsZero() && (ago < TestDeadline || u.Proof != nil && ago < testEvery):
-		return DoStep{}, false
-	}
-	p.busy, p.began = true, now
-	p.n++
-	m, _ := e.st.ledger.Roster().Member(e.self)
-	return DoStep{
-		Key:  StepKey{Step: StepTest, Attempt: p.n, Epoch: member.SlotEpoch(now.UnixMilli())},
-		Pool: m.Pool, Deadline: now.Add(TestDeadline),
-	}, true
-}
-
-// proven reports what a test has found, if it is news or the last proof grows old.
-func (e *Executor) proven(ev StepDone, out []ExecutorEffect) []ExecutorEffect {
-	e.prover.busy = false
-	old := e.st.Use(e.self).Proof
-	good := ev.Result == ResultDone
-	if old != nil && old.Good == good && old.Says == ev.Detail &&
-		max(e.st.ledger.Time().Sub(old.At), e.prover.began.Sub(old.At)) < proofRenew {
-		return out
-	}
-	return append(out, e.report(ev, ""))
 }

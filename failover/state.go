@@ -52,6 +52,8 @@ type Use struct {
 	Drilled  *Drilled                           `json:"drilled,omitempty"` // its last drill; never changed in place
 	Shadow   map[member.SlotID]bool             `json:"shadow,omitempty"`  // leftovers that were prepared and never live
 	LastUsed time.Time                          `json:"last_used,omitzero"`
+	Lent     *Loan                              `json:"lent,omitempty"` // it stands in for another pool; never changed in place
+	Fits     map[string]Proof                   `json:"fits,omitempty"` // by pool that may borrow it; never changed in place
 	// LetGo is until when it goes on serving a slot that people moved away from it.
 	LetGo time.Time `json:"let_go,omitzero"`
 }
@@ -101,7 +103,7 @@ func (st *State) Name() string { return "failover" }
 
 // again makes a spare of a member that has come back.
 func (u *Use) again(f consensus.Fact) {
-	*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, Proof: u.Proof, LastUsed: u.LastUsed, Drilled: u.Drilled}
+	*u = Use{Duty: Spare, Since: f.Time, Struck: u.Struck, Proof: u.Proof, LastUsed: u.LastUsed, Drilled: u.Drilled, Fits: u.Fits}
 }
 
 // judged takes a verdict: one that lifts a member's trouble aborts what was
@@ -115,7 +117,7 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 		}
 		if u != nil && (u.Duty == Spare || u.Duty == BurnIn) && x.Kind == consensus.VerdictDown {
 			// A spare that fell has to prove itself like any other.
-			u.Duty, u.Since = Quarantined, f.Time
+			u.Duty, u.Since, u.Lent = Quarantined, f.Time, nil
 			st.strike(u, f.Time)
 		}
 		for _, c := range st.OpenCases() {
@@ -149,6 +151,7 @@ func (st *State) stranded(c *Case) bool {
 
 func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {
 	st.giveBack(f, c)
+	st.unlend(c)
 	c.enter(Closed, f, detail)
 	c.Outcome = o
 	if o == OutcomeAborted && c.Would.IsZero() {

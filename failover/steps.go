@@ -244,6 +244,7 @@ func (st *State) unclaim(f consensus.Fact, c *Case) {
 	u := st.s.Uses[c.Spare]
 	if u != nil && u.Duty == Claimed && u.Case == c.ID {
 		u.Duty, u.Since, u.Case, u.Slot = Quarantined, f.Time, 0, ""
+		u.Lent = nil
 		st.strike(u, f.Time)
 		u.left(c.Slot, c.NewEpoch)
 	}
@@ -277,7 +278,7 @@ func (u *Use) left(slot member.SlotID, epoch member.SlotEpoch) {
 func (st *State) cutover(f consensus.Fact, c *Case) {
 	s := st.s.Slots[c.Slot]
 	if u := st.s.Uses[c.Subject]; u != nil {
-		u.Duty, u.Since, u.Slot, u.Case = Quarantined, f.Time, "", 0
+		u.Duty, u.Since, u.Slot, u.Case, u.Lent = Quarantined, f.Time, "", 0, nil
 		u.left(c.Slot, c.Epoch)
 		switch {
 		case !c.Planned:

@@ -192,7 +192,11 @@ func (x *tale) execute(id member.ID, effects []ExecutorEffect) {
 		case DoStep:
 			if e.Key.Step == StepTest {
 				x.after(0, func() {
-					x.execute(id, x.executors[id].Step(x.now, StepDone{Key: e.Key, Result: x.tests[id], Detail: x.findings[id]}))
+					of := id
+					if m, _ := x.ledger.Roster().Member(id); m.Pool != e.Pool {
+						of = id + "/" + member.ID(e.Pool) // a test for a pool that may borrow it
+					}
+					x.execute(id, x.executors[id].Step(x.now, StepDone{Key: e.Key, Result: x.tests[of], Detail: x.findings[of]}))
 				})
 				continue
 			}
@@ -210,6 +214,9 @@ func (x *tale) execute(id member.ID, effects []ExecutorEffect) {
 			})
 		case SendReport:
 			x.commit(KindReport, id, e.Report)
+			x.after(0, x.stir)
+		case SayFits:
+			x.commit(KindFits, id, e.Fits)
 			x.after(0, x.stir)
 		}
 	}

@@ -41,6 +41,10 @@ type Spares struct {
 	// EarlyAfter is how much of its burn-in a member must have behind it to be a spare
 	// before the end of it, for a slot that has none; 0: all of it.
 	EarlyAfter time.Duration `json:"early_after,omitempty"`
+	// BorrowFrom are the pools whose spares a slot may have that its own pool has none
+	// for, the first one first. They keep their floor and their reserve, and a spare is
+	// lent only if it has proven that it can run this pool's actions.
+	BorrowFrom []string `json:"borrow_from,omitempty"`
 	// DrillEvery is how often each spare does a drill; 0: only when people want one.
 	DrillEvery time.Duration `json:"drill_every,omitempty"`
 }

@@ -55,6 +55,7 @@ func (f *Fleet) Validate() error {
 		if n := inPool[p.Name]; n < len(p.Slots) {
 			bad("pools.%s: %d slots, and %d members in the pool: want at least as many members as slots", p.Name, len(p.Slots), n)
 		}
+		errs = append(errs, f.CheckLoans(p)...)
 		if p.Exclusive && slices.ContainsFunc(p.Drivers, func(d Driver) bool { return d.Kind == "systemd" }) {
 			bad("pools.%s is exclusive and run by a systemd driver: systemd starts a unit outside of the keeper, and nobody would end it with its lease; want actions", p.Name)
 		}

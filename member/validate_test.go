@@ -51,6 +51,16 @@ func TestEachMistakeOfAFleetIsNamed(t *testing.T) {
 		"has a url with a user": func(f *Fleet) {
 			f.Pools[0].Drivers = []Driver{{Kind: "webhook", On: []ID{"witness"}, Webhook: &WebhookDriver{URL: "https://a:b@x/"}}}
 		},
+		"pools.web.spares.borrow_from has web, want another pool": func(f *Fleet) { f.Pools[0].Spares.BorrowFrom = []string{"web"} },
+		`pools.web.spares.borrow_from has "bach", want the name`:  func(f *Fleet) { f.Pools[0].Spares.BorrowFrom = []string{"bach"} },
+		"borrow_from has batch twice": func(f *Fleet) {
+			f.Pools = append(f.Pools, Pool{Name: "batch"})
+			f.Pools[0].Spares.BorrowFrom = []string{"batch", "batch"}
+		},
+		"web is exclusive and batch is not": func(f *Fleet) {
+			f.Pools = append(f.Pools, Pool{Name: "batch"})
+			f.Pools[0].Exclusive, f.Pools[0].Spares.BorrowFrom = true, []string{"batch"}
+		},
 		`members.witness.pool is "db"`: func(f *Fleet) { f.Members[2].Pool = "db" },
 	} {
 		f := good()

@@ -82,6 +82,9 @@ func fleetWants(payload []byte) (kinds []consensus.FactKind) {
 		if p.Spares.Reserve > 0 || p.Spares.EarlyAfter > 0 {
 			kinds = append(kinds, failover.KindEarly)
 		}
+		if len(p.Spares.BorrowFrom) > 0 {
+			kinds = append(kinds, failover.KindFits, failover.KindBorrowed)
+		}
 	}
 	return kinds
 }

@@ -33,6 +33,8 @@ func (m *Mind) execute(effects []failover.ExecutorEffect) {
 			m.out = append(m.out, AbortStep{AbortStep: e})
 		case failover.SendReport:
 			m.want(failover.KindReport, e.ID, e.Report, 0)
+		case failover.SayFits:
+			m.want(failover.KindFits, e.ID, e.Fits, 0)
 		}
 	}
 }

@@ -29,7 +29,8 @@ type books struct {
 	fences  []time.Time
 	effects map[string]member.ID // steps that were begun
 	drill   drillBook
-	moved   []move // by the present fact
+	lent    map[member.ID]uint64 // spare of another pool to the case that borrowed it
+	moved   []move               // by the present fact
 }
 
 type slotBook struct {
@@ -119,7 +120,7 @@ func newBooks() books {
 		well: map[member.ID]bool{}, away: map[member.SlotID]bool{},
 		aside: map[member.ID]bool{}, verdict: map[member.ID]judgement{}, effects: map[string]member.ID{},
 		modes: map[failover.Scope]failover.Mode{}, held: map[string]failover.HoldGiven{},
-		asked: map[uint64]*askBook{},
+		asked: map[uint64]*askBook{}, lent: map[member.ID]uint64{},
 	}
 }
 
@@ -165,6 +166,9 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		err = b.returned(payload[failover.Returned](f).Member)
 	case failover.KindEarly:
 		err = b.returned(payload[failover.ReturnedEarly](f).Member)
+	case failover.KindBorrowed:
+		p := payload[failover.SpareBorrowed](f)
+		err = b.borrow(p)
 	case failover.KindHold:
 		b.held[f.Command.ID] = payload[failover.HoldGiven](f)
 	case failover.KindSwitchover:

@@ -71,6 +71,9 @@ func (c *checker) compareUse(id member.ID) {
 	if got != want {
 		c.fail(ruleConserve, "%s is %q, the books say %s", id, u.Duty, want)
 	}
+	if want == failover.Spare && u.Lent != nil && !c.books.onLoan(id) {
+		c.fail(ruleConserve, "%s is lent to C-%d for pool %s, which needs it no more", id, u.Lent.Case, u.Lent.Pool)
+	}
 	if want == failover.Occupant && u.Slot != c.books.seats[id] {
 		c.fail(ruleConserve, "%s is occupant of slot %s, the books say %s", id, u.Slot, c.books.seats[id])
 	}

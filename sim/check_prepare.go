@@ -29,6 +29,9 @@ func (b *books) claimable(id uint64, spare member.ID) *breach {
 	if j, fell := b.verdict[spare]; fell {
 		return breaks(ruleOwner, "C-%d claims %s, which stands under %s", id, spare, j.kind)
 	}
+	if pool := b.slots[b.cases[id].slot].pool; b.pools[spare] != pool && b.lent[spare] != id {
+		return breaks(ruleOwner, "C-%d of pool %s claims %s of pool %s, which is not lent to it", id, pool, spare, b.pools[spare])
+	}
 	return nil
 }
 

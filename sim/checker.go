@@ -40,6 +40,7 @@ type checker struct {
 	stood   map[string]uint64           // commands, by id: their fact
 	unheard map[member.ID]time.Duration // since when nothing of the council comes to an agent
 	ways    map[member.ID]wayBack       // of who is to be a spare again
+	fits    map[fitting]fitted          // what spares said about other pools
 
 	before   []consensus.Seat // the voters before the last change of the council
 	byPeople bool             // operators write facts to a disk now: those of a refounding, and what it takes for agreed
@@ -53,6 +54,7 @@ type checker struct {
 func newChecker(w *World) *checker {
 	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, stand: map[uint64]bool{}, growth: newGrowth(), sweeps: newSweeps(), leases: newLeaseBook()}
 	c.stood, c.unheard, c.ways = map[string]uint64{}, map[member.ID]time.Duration{}, map[member.ID]wayBack{}
+	c.fits = map[fitting]fitted{}
 	c.state = failover.NewState()
 	c.fold = consensus.NewLedger(c.state)
 	c.state.Bind(c.fold)
@@ -217,6 +219,11 @@ func (c *checker) fact(f consensus.Fact) []move {
 			c.calm(f, failover.CaseStep{Case: p.Case, To: failover.Preparing}, x)
 		}
 		c.heldSpare(f, p.Case, p.Spare)
+	case failover.KindFits:
+		p := payload[failover.Fits](f)
+		c.fits[fitting{f.Command.Proposer, p.Pool}] = fitted{p.Good, f.Time}
+	case failover.KindBorrowed:
+		c.lends(f, payload[failover.SpareBorrowed](f))
 	case failover.KindDrill, failover.KindDrillDue:
 		c.drills(f, payload[failover.DrillOrdered](f).Member)
 	case failover.KindCaseOpened:

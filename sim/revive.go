@@ -185,6 +185,12 @@ func (c *checker) open(r *revival) error {
 			b.verdict[m.ID] = judgement{s.Kind, s.Incarnation}
 		}
 		u := c.state.Use(m.ID)
+		if u.Lent != nil {
+			b.lent[m.ID] = u.Lent.Case
+		}
+		for pool, p := range u.Fits {
+			c.fits[fitting{m.ID, pool}] = fitted{p.Good, p.At}
+		}
 		b.aside[m.ID] = u.Duty == failover.Quarantined || u.Duty == failover.BurnIn
 		b.well[m.ID] = !u.LetGo.IsZero()
 		for slot, epoch := range u.Leftover {

@@ -178,7 +178,7 @@ func membersOf(in Input) []Member {
 	for _, m := range l.Roster().Members {
 		u := in.State.Use(m.ID)
 		x := Member{
-			ID: m.ID, Domain: m.Domain, Pool: m.Pool, Duty: u.Duty, Slot: u.Slot, Case: busy[m.ID],
+			ID: m.ID, Domain: m.Domain, Pool: in.State.PoolOf(m.ID), Duty: u.Duty, Slot: u.Slot, Case: busy[m.ID],
 			Accused: slices.Contains(in.Accused, m.ID),
 			// An agent does not doubt that it is there itself.
 			InView: seen[m.ID].Alive || m.ID == in.Self, Addr: seen[m.ID].Addr,
@@ -186,6 +186,9 @@ func membersOf(in Input) []Member {
 			Falls: l.Record(m.ID).Downs, Strikes: in.State.Strikes(in.Now, m.ID),
 			Leftover:  slices.Sorted(maps.Keys(u.Leftover)),
 			Observers: l.Overlay().ObserversOf(m.ID),
+		}
+		if u.Lent != nil {
+			x.Home = m.Pool
 		}
 		if u.Duty != "" && u.Duty != failover.Occupant {
 			err := in.State.Ready(in.Now, m.ID)
@@ -277,6 +280,9 @@ func poolsOf(in Input, p Page) []Pool {
 		for _, m := range p.Members {
 			if m.Pool == f.Name {
 				x.count(m)
+			}
+			if m.Home == f.Name {
+				x.Lent++
 			}
 		}
 		out = append(out, x)

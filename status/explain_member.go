@@ -87,11 +87,11 @@ func (m Member) role() string {
 func (m Member) duty() string {
 	switch m.Duty {
 	case failover.Occupant:
-		return fmt.Sprintf("occupant of slot %s in pool %s", m.Slot, m.Pool)
+		return fmt.Sprintf("occupant of slot %s in pool %s%s", m.Slot, m.Pool, m.lent())
 	case failover.Claimed:
-		return fmt.Sprintf("spare of pool %s, claimed by %s for slot %s", m.Pool, m.Case, m.Slot)
+		return fmt.Sprintf("spare of pool %s%s, claimed by %s for slot %s", m.Pool, m.lent(), m.Case, m.Slot)
 	case failover.Spare:
-		return "spare of pool " + m.Pool
+		return "spare of pool " + m.Pool + m.lent()
 	case failover.Quarantined:
 		return fmt.Sprintf("quarantined in pool %s until it is well again", m.Pool)
 	case failover.BurnIn:
@@ -99,6 +99,14 @@ func (m Member) duty() string {
 	default:
 		return "none, it observes"
 	}
+}
+
+// lent says whose a member is that stands in for another pool than its own.
+func (m Member) lent() string {
+	if m.Home == "" {
+		return ""
+	}
+	return ", lent by pool " + m.Home
 }
 
 func orUnknown(s string) string {

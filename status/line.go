@@ -103,6 +103,17 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.ReturnedEarly) string {
 			return fmt.Sprintf("%s is a spare before it has burnt in, for %s has none", p.Member, caseID(p.Case))
 		})
+	case failover.KindFits:
+		return worded(f, func(p failover.Fits) string {
+			if p.Good {
+				return fmt.Sprintf("%s says: it fits pool %s", f.Command.Proposer, p.Pool)
+			}
+			return fmt.Sprintf("%s says: it does not fit pool %s: %s", f.Command.Proposer, p.Pool, p.Says)
+		})
+	case failover.KindBorrowed:
+		return worded(f, func(p failover.SpareBorrowed) string {
+			return fmt.Sprintf("%s BORROWED %s of pool %s", caseID(p.Case), p.Spare, p.From)
+		})
 	case failover.KindDrillDue:
 		return worded(f, func(p failover.DrillOrdered) string {
 			return fmt.Sprintf("%s does a drill, for its last one is long ago", p.Member)

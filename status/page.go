@@ -178,8 +178,9 @@ type Pool struct {
 	Unready     int    `json:"unready,omitempty"` // spares that have not proven lately that they are ready
 	Quarantined int    `json:"quarantined"`
 	BurnIn      int    `json:"burn_in"`
-	Floor       int    `json:"floor"` // below this many free spares people are told
-	Warm        int    `json:"warm"`  // how many are wanted
+	Floor       int    `json:"floor"`          // below this many free spares people are told
+	Warm        int    `json:"warm"`           // how many are wanted
+	Lent        int    `json:"lent,omitempty"` // members that stand in for other pools
 
 	Prepares *failover.Estimate `json:"prepares,omitempty"` // how long a spare likely takes; nil: it goes live in one step
 }
@@ -218,6 +219,7 @@ type Member struct {
 	ID         member.ID             `json:"id"`
 	Domain     member.FailureDomain  `json:"failure_domain"`
 	Pool       string                `json:"pool,omitempty"`
+	Home       string                `json:"home,omitempty"` // its own pool, while it stands in for another one
 	Duty       failover.Duty         `json:"duty,omitempty"` // empty: without a pool it has none
 	Slot       member.SlotID         `json:"slot,omitempty"`
 	Case       string                `json:"case,omitempty"`    // open, and about this member or its work

@@ -142,6 +142,7 @@ func poolItem(p member.Pool) item {
 		{"spares.floor", strconv.Itoa(p.Spares.Floor)},
 		{"spares.reserve", unlessZero(p.Spares.Reserve)},
 		{"spares.early_after", unlessZero(p.Spares.EarlyAfter)},
+		{"spares.borrow_from", join(p.Spares.BorrowFrom)},
 		{"spares.drill_every", unlessZero(p.Spares.DrillEvery)},
 		{"hosts", join(p.Hosts)},
 		{"fence", join(p.Fence)},

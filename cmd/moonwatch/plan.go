@@ -84,12 +84,12 @@ func (p *plan) place(page status.Page, wanted *member.Fleet) {
 		}
 	}
 	for _, s := range page.Slots {
-		p.judge(s, declared, wanted)
+		p.judge(page, s, declared, wanted)
 	}
 }
 
 // judge says what stands against the change in the slot's name.
-func (p *plan) judge(s status.Slot, declared map[member.SlotID]bool, wanted *member.Fleet) {
+func (p *plan) judge(page status.Page, s status.Slot, declared map[member.SlotID]bool, wanted *member.Fleet) {
 	if s.Occupant == "" {
 		return
 	}
@@ -97,7 +97,10 @@ func (p *plan) judge(s status.Slot, declared map[member.SlotID]bool, wanted *mem
 		p.trouble = append(p.trouble, fmt.Sprintf("slot %s of pool %s is held by %s and would go", s.ID, s.Pool, s.Occupant))
 	}
 	i := slices.IndexFunc(wanted.Members, func(m member.Member) bool { return m.ID == s.Occupant })
-	if i < 0 || wanted.Members[i].Pool != s.Pool {
+	lent := slices.ContainsFunc(page.Members, func(m status.Member) bool {
+		return m.ID == s.Occupant && m.Home != "" && i >= 0 && m.Home == wanted.Members[i].Pool
+	})
+	if i < 0 || wanted.Members[i].Pool != s.Pool && !lent {
 		p.trouble = append(p.trouble, fmt.Sprintf("member %s holds slot %s and would leave pool %s", s.Occupant, s.ID, s.Pool))
 	}
 }

@@ -59,6 +59,10 @@ func printSpares(p *printer, page status.Page) {
 		{title: "TO STOP", wide: true, of: func(m status.Member) cell { return word(join(m.Leftover)) }},
 		{title: "WAITS FOR", of: func(m status.Member) cell { return cell{m.NotReady, warn} }},
 	})
+	for _, x := range page.Loans() {
+		p.line("")
+		p.line("%s.", x)
+	}
 	for _, x := range page.Pools {
 		if x.Prepares != nil && x.Prepares.Of > 0 {
 			p.line("")

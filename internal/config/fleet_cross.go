@@ -15,6 +15,7 @@ func (r *fleetReader) crossCheck() {
 	r.checkHosts()
 	r.checkSlots()
 	r.checkTellers()
+	r.checkLoans()
 	r.warnOfFleet()
 	for _, p := range r.fleet.Pools {
 		r.warnOfPool(p)
@@ -93,6 +94,15 @@ func (r *fleetReader) checkSlots() {
 				break // its neighbours follow from it
 			}
 			owner[s] = p.Name
+		}
+	}
+}
+
+// checkLoans asks the rule of the ledger, which knows no lines.
+func (r *fleetReader) checkLoans() {
+	for _, p := range r.fleet.Pools {
+		for _, err := range r.fleet.CheckLoans(p) {
+			r.Wrong(r.pools[p.Name].Where("spares"), "%v", err)
 		}
 	}
 }

@@ -29,11 +29,12 @@ func (r *fleetReader) pool(p strict.Pair) member.Pool {
 	r.slots(o, &pool)
 	var spares object
 	if v, ok := o.Get("spares", "warm and floor"); ok {
-		s := r.object(o.Join("spares"), v, "warm", "floor", "reserve", "early_after", "drill_every")
+		s := r.object(o.Join("spares"), v, "warm", "floor", "reserve", "early_after", "borrow_from", "drill_every")
 		spares = s
 		pool.Spares.Warm = s.Integer("warm", 0, 0, maxSlots)
 		pool.Spares.Reserve = s.Integer("reserve", 0, 0, maxSlots)
 		pool.Spares.EarlyAfter = s.Duration("early_after", 0, time.Second, 24*time.Hour, 2*time.Minute)
+		pool.Spares.BorrowFrom = s.texts("borrow_from", "the names of other pools", isName)
 		if pool.Spares.Reserve > 0 && pool.Spares.Reserve >= pool.Spares.Warm {
 			r.Wrong(s.Where("reserve"), "%s is %d, want less than warm (%d): else no slot is replaced before half of them are lost",
 				s.Join("reserve"), pool.Spares.Reserve, pool.Spares.Warm)

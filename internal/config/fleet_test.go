@@ -153,12 +153,12 @@ func TestTheSparesOfTheManualLoad(t *testing.T) {
 		t.Fatal("docs/spares.md shows no spares with a reserve")
 	}
 	for _, line := range lines {
-		f, _, err := ParseFleet("fleet.yaml", fmt.Appendf(nil, "version: 1\nmembers:\n  a: {failure_domain: z, pool: p}\npools:\n  p:\n    slots: {p: 1}\n    %s\n", line))
+		f, _, err := ParseFleet("fleet.yaml", fmt.Appendf(nil, "version: 1\nmembers:\n  a: {failure_domain: z, pool: p}\npools:\n  p:\n    slots: {p: 1}\n    %s\n  batch: {}\n", line))
 		if err != nil {
 			t.Errorf("%s: %v", line, err)
 			continue
 		}
-		if s := f.Pools[0].Spares; s.Warm != 3 || s.Reserve != 1 {
+		if s := f.Pools[1].Spares; s.Warm != 3 || s.Reserve != 1 {
 			t.Errorf("%s is read as %+v", line, s)
 		}
 	}

@@ -101,6 +101,27 @@ var ofFailover = []Mutant{
 		Edits:  []Edit{{"failover/steps.go", "	st.giveBack(f, c)\n	c.enter(Claiming, f, string(p.Spare))", "	c.enter(Claiming, f, string(p.Spare))"}},
 	},
 	{
+		Name:   "lends-below-its-floor",
+		Breaks: "a pool lends its spares until it has none",
+		Ought:  "S5",
+		Story:  "borrowing",
+		Edits:  []Edit{{"failover/borrow.go", "free-owed-1 < keeps {", "free-owed-1 < keeps-keeps {"}},
+	},
+	{
+		Name:   "taken-without-a-loan",
+		Breaks: "a case claims the spares of any pool, whether or not they are lent to it",
+		Ought:  "S4",
+		Story:  "borrowing",
+		Edits:  []Edit{{"failover/borrow.go", "	return m.Pool == c.Pool\n", "	return m.Pool != \"\" || c.Pool == m.Pool\n"}},
+	},
+	{
+		Name:   "loan-outlives-its-case",
+		Breaks: "a spare that was lent to a case and not made use of is never given back",
+		Ought:  "S5",
+		Story:  "borrowing",
+		Edits:  []Edit{{"failover/state.go", "	st.unlend(c)\n", ""}},
+	},
+	{
 		Name:   "prepared-spare-free-at-once",
 		Breaks: "a spare that prepared is free again without its word that nothing of it is left",
 		Ought:  "S5",

@@ -94,6 +94,18 @@ func (t *teller) agreed(f *consensus.Fact) {
 		p := payload[failover.ReturnedEarly](f)
 		e.Lane, e.Member, e.Text = LanePool, p.Member, fmt.Sprintf("%s is a spare before it has burnt in, for C-%d has none", p.Member, p.Case)
 		t.tell(e)
+	case f.Command.Kind == failover.KindFits:
+		p := payload[failover.Fits](f)
+		e.Lane, e.Member, e.Text = LanePool, f.Command.Proposer, status.Line(*f)
+		if p.Good {
+			e.Raw = rawDone
+		}
+		t.tell(e)
+	case f.Command.Kind == failover.KindBorrowed:
+		p := payload[failover.SpareBorrowed](f)
+		e.State, e.Member, e.Case = string(failover.Borrowed), p.Spare, p.Case
+		e.Text = fmt.Sprintf("C-%d: spare %s is borrowed from pool %s", p.Case, p.Spare, p.From)
+		t.tell(e)
 	case f.Command.Kind == failover.KindHold:
 		p := payload[failover.HoldGiven](f)
 		e.Lane, e.Text = LaneCouncil, fmt.Sprintf("H-%d: %s of %s", f.Index, p.Kind, p.Scope)

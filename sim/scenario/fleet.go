@@ -33,6 +33,8 @@ type poolShape struct {
 	drills    time.Duration
 	early     time.Duration // burn-in that suffices where there is no spare
 	reserve   int
+	floor     int      // free spares that the pool does not lend
+	borrow    []string // pools that lend it theirs
 }
 
 // councilOf is the council of a fleet of n that says nothing about it.
@@ -92,6 +94,7 @@ func (p poolShape) build() member.Pool {
 		Actions: member.Actions{Activate: p.name + "-start", Stop: p.name + "-stop", Restart: p.name + "-restart"},
 	}
 	pool.Spares.Reserve, pool.Spares.EarlyAfter = p.reserve, p.early
+	pool.Spares.Floor, pool.Spares.BorrowFrom = p.floor, p.borrow
 	if p.prepare {
 		pool.Actions.Prepare, pool.Actions.Unprepare = p.name+"-prepare", p.name+"-unprepare"
 		pool.Spares.DrillEvery = p.drills

@@ -44,11 +44,11 @@ func named(v *strict.Value) bool {
 // shaped reads a fleet that is described by its numbers.
 func (r *reader) shaped(v *strict.Value) {
 	before := len(r.Mistakes)
-	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after")
+	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after", "floor", "borrow_from")
 	s := layout{profile: o.word("profile", "lan", "demo", "fast")}
 	if o.Has("pools") {
 		r.shapedPools(o, &s)
-		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after"} {
+		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after", "floor", "borrow_from"} {
 			if o.Has(key) {
 				r.Wrong(o.Pairs[key].At, "fleet.%s stands beside fleet.pools, want it within a pool", key)
 			}
@@ -77,6 +77,11 @@ func (r *reader) shaped(v *strict.Value) {
 		return
 	}
 	f, council := s.build()
+	for _, p := range f.Pools {
+		for _, err := range f.CheckLoans(p) {
+			r.Wrong(v.At, "fleet: %v", err)
+		}
+	}
 	r.s.layout, r.s.ground = &s, newGround(f, council)
 }
 
@@ -92,7 +97,7 @@ func (r *reader) shapedPools(o object, s *layout) {
 		return
 	}
 	for _, x := range v.Pairs {
-		p := r.object("fleet.pools."+x.Key, x.Value, "slots", "spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after")
+		p := r.object("fleet.pools."+x.Key, x.Value, "slots", "spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after", "floor", "borrow_from")
 		p.At = x.At
 		if !isName(x.Key) {
 			r.Wrong(x.At, "fleet.pools: %q is no name of a pool", x.Key)
@@ -131,6 +136,10 @@ func (r *reader) pool(o object, p *poolShape) {
 	p.prepare = o.Truth("prepare")
 	p.reserve = o.Integer("reserve", 0, 0, mostMembers)
 	p.early = o.Duration("early_after", 0, time.Second, 24*time.Hour, time.Minute)
+	p.floor = o.Integer("floor", 0, 0, mostMembers)
+	for _, x := range o.texts("borrow_from", "the names of other pools") {
+		p.borrow = append(p.borrow, x.Text)
+	}
 	p.drills = o.Duration("drill_every", 0, time.Second, 90*24*time.Hour, time.Minute)
 }
 

@@ -106,7 +106,7 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"duration: -10s", `x.yaml:1:11: duration is "-10s", want a time from 1s to 720h with its unit, such as 30s`},
 		{"fleet: big", `x.yaml:1:8: fleet is "big", want demo, a mapping of its numbers, or members and pools as in fleet.yaml`},
 		{"fleet: {members: 1}", "x.yaml:1:18: fleet.members is the number 1, want a whole number from 2 to 10000"},
-		{"fleet: {members: 7, nodes: 3}", "x.yaml:1:21: unknown key fleet.nodes, want members, failure_domains, spares, council, profile, pools, hosts, exclusive, fence, armed, prepare, drill_every, reserve or early_after"},
+		{"fleet: {members: 7, nodes: 3}", "x.yaml:1:21: unknown key fleet.nodes, want members, failure_domains, spares, council, profile, pools, hosts, exclusive, fence, armed, prepare, drill_every, reserve, early_after, floor or borrow_from"},
 		{"fleet: {members: 7, spares: 7}", "x.yaml:1:29: fleet.spares is the number 7, want a whole number from 0 to 6"},
 		{"fleet: {members: 7, council: 4}", "x.yaml:1:30: fleet.council is 4, want an odd number: an even one survives no more losses"},
 		{"fleet: {members: 7, failure_domains: 8}", "x.yaml:1:38: fleet.failure_domains is the number 8, want a whole number from 1 to 7"},

@@ -188,6 +188,9 @@ func alerts(p status.Page) []string {
 			say("Pool %s has %d free spares, fewer than its floor of %d.", x.Name, x.Free, x.Floor)
 		}
 	}
+	for _, x := range p.Loans() {
+		say("%s.", x)
+	}
 	for _, u := range p.Unlisted {
 		what := "is not in the roster"
 		if u.Retired {

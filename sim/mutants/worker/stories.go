@@ -172,6 +172,16 @@ var stories = map[string]story{
 			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 190 * s}, 5 * s},
 		},
 	},
+	"borrowing": {
+		about: "a pool without spares borrows until the lender keeps the rest; one that was lent is not made use of",
+		fleet: borrowing, storm: 230 * s,
+		faults: []fault{
+			{sim.Fault{At: 25 * s, Do: sim.Crash, Whom: ids("m-004"), For: 200 * s}, 2 * s},
+			{sim.Fault{At: 55 * s, Do: sim.Crash, Whom: ids("m-005"), For: 170 * s}, 2 * s},
+			{sim.Fault{At: 130 * s, Do: sim.Crash, Whom: ids("m-006"), For: 60 * s}, 2 * s},
+			{sim.Fault{At: 137 * s, Do: sim.Crash, Whom: ids("m-007"), For: 60 * s}, 2 * s},
+		},
+	},
 	"drills-and-a-cascade": {
 		about: "spares do drills, slowly, and half of the fleet loses power",
 		fleet: drilled, storm: 260 * s,
@@ -466,6 +476,21 @@ func twoSteps() sim.Config {
 	cfg.Action = sim.Span{Min: 600 * ms, Max: 700 * ms}
 	p := &cfg.Fleet.Pools[0]
 	p.Actions.Prepare, p.Actions.Unprepare = "web-prepare", "web-unprepare"
+	return cfg
+}
+
+// borrowing has two pools: web without a spare, and batch, which lends it three of four.
+func borrowing() sim.Config {
+	cfg := fleetOfFifteen()
+	web := &cfg.Fleet.Pools[0]
+	batch := *web
+	web.Slots, web.Spares.BorrowFrom = web.Slots[:8:8], []string{"batch"}
+	batch.Name, batch.Hosts, batch.Slots, batch.Spares.Floor = "batch", nil, []member.SlotID{"batch-0", "batch-1", "batch-2"}, 1
+	batch.Actions = member.Actions{Activate: "batch-start", Stop: "batch-stop", Restart: "batch-restart"}
+	for i := range cfg.Fleet.Members[8:] {
+		cfg.Fleet.Members[8+i].Pool = "batch"
+	}
+	cfg.Fleet.Pools = append([]member.Pool{batch}, cfg.Fleet.Pools...)
 	return cfg
 }
 
