@@ -173,12 +173,3 @@ func (l *launcher) obey(r request) (string, error) {
 	l.say("%s %s: %s", r.Do, r.Member, done)
 	return fmt.Sprintf("%s: %s", r.Member, done), nil
 }
-
-// hit signals the agent, and the service if there is one: a spare has none.
-func (c *child) hit(s syscall.Signal) error {
-	err := c.signal(s)
-	if _, none := c.service(); none != nil {
-		return err
-	}
-	return errors.Join(err, c.signalService(s))
-}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"syscall"
 	"time"
 
@@ -78,34 +77,54 @@ func (l *launcher) holdings(ids []member.ID) ([]victim, error) {
 // for it.
 func (l *launcher) strike(fault string, victims []victim) (undo func() error, err error) {
 	undo = func() error { return nil }
+	first, err := l.child(victims[0].Member)
+	if err != nil {
+		return undo, err
+	}
+	b, err := l.aimed(fault, victims)
+	if err != nil {
+		return undo, err
+	}
 	l.mu.Lock()
 	l.story = newStory(fault, agent.ForProfile(l.kit.profile).Patience, time.Now(), victims)
 	l.mu.Unlock()
-	first := slices.IndexFunc(l.children, func(c *child) bool { return c.Name == victims[0].Member })
-	switch c := l.children[first]; fault {
-	case FaultStop:
-		return undo, l.each(victims, (*child).freeze)
-	case FaultStall, FaultFlap:
-		return undo, c.hit(syscall.SIGSTOP) // the plot goes on from here
-	case FaultRack, FaultHalf:
-		return undo, l.each(victims, l.powerOff)
-	case FaultService:
-		return undo, c.signalService(syscall.SIGKILL)
-	case FaultAgent:
-		return undo, c.signal(syscall.SIGKILL)
-	case FaultPauseAgent:
-		if err := c.signal(syscall.SIGSTOP); err != nil {
-			return undo, err
-		}
-		return after(pauseFor, func() error { return c.signal(syscall.SIGCONT) }), nil
-	case FaultRestartAgent:
-		if err := c.signal(syscall.SIGKILL); err != nil {
-			return undo, err
-		}
-		return undo, c.restart()
-	default:
-		return undo, l.each(victims, (*child).kill)
+	if err := b.fall(); err != nil {
+		return undo, err
 	}
+	switch fault {
+	case FaultRack, FaultHalf:
+		return undo, l.each(victims, l.sweep)
+	case FaultPauseAgent:
+		return after(pauseFor, func() error { return first.signal(syscall.SIGCONT) }), nil
+	case FaultRestartAgent:
+		return undo, first.restart()
+	default:
+		return undo, nil
+	}
+}
+
+// aimed is the blow of a fault at its victims.
+func (l *launcher) aimed(fault string, victims []victim) (*blow, error) {
+	b, find := aim(syscall.SIGKILL), (*blow).machine
+	switch fault {
+	case FaultStop:
+		b = aim(syscall.SIGSTOP)
+	case FaultStall, FaultFlap: // the plot goes on from here
+		b, victims = aim(syscall.SIGSTOP), victims[:1]
+	case FaultPauseAgent:
+		b, find = aim(syscall.SIGSTOP), (*blow).agent
+	case FaultAgent, FaultRestartAgent:
+		find = (*blow).agent
+	case FaultService:
+		find = (*blow).service
+	case FaultRack, FaultHalf:
+		find = func(b *blow, c *child) error { return b.everything(l.kit.folder, c) }
+	}
+	err := l.each(victims, func(c *child) error { return find(b, c) })
+	if err != nil {
+		b.release()
+	}
+	return b, err
 }
 
 // after does something in a while. What it returns waits for that.
@@ -115,8 +134,7 @@ func after(d time.Duration, do func() error) func() error {
 	return func() error { return <-done }
 }
 
-// each does one thing to all victims, the next one at once: they are lost
-// together.
+// each does one thing to all victims, one after the other.
 func (l *launcher) each(victims []victim, do func(*child) error) error {
 	for _, v := range victims {
 		c, err := l.child(v.Member)
@@ -132,14 +150,16 @@ func (l *launcher) each(victims []victim, do func(*child) error) error {
 
 // kill ends agent and service like a machine that loses power, except that the
 // system closes their sockets.
-func (c *child) kill() error {
-	return errors.Join(c.signal(syscall.SIGKILL), c.signalService(syscall.SIGKILL))
-}
+func (c *child) kill() error { return c.hit(syscall.SIGKILL) }
 
-// freeze makes a machine fall silent: connections are still accepted for it,
-// and nobody answers.
-func (c *child) freeze() error {
-	return errors.Join(c.signal(syscall.SIGSTOP), c.signalService(syscall.SIGSTOP))
+// hit signals the agent, and the service if there is one: a spare has none.
+func (c *child) hit(s syscall.Signal) error {
+	b := aim(s)
+	if err := b.machine(c); err != nil {
+		b.release()
+		return err
+	}
+	return b.fall()
 }
 
 // signalService signals the service on this member and no other.

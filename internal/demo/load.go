@@ -3,10 +3,13 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -31,6 +34,7 @@ type load struct {
 
 	mu     sync.Mutex
 	sent   int
+	unsent int // because this machine stood still when it was their time
 	failed []failure
 }
 
@@ -57,8 +61,15 @@ func startLoad(ctx context.Context, url string, rate int, timeout time.Duration,
 	return l
 }
 
-// pace sends at fixed times from the start. If the machine was busy it catches
-// up: a request that was late still counts from when it was sent.
+// stoodStill is how late a request's time may come before it is this machine that
+// stood still, and not merely busy.
+const stoodStill = 50 * time.Millisecond
+
+// pace sends at fixed times from the start, and catches up if the machine was busy.
+// If it stood still, what was missed is left out: a launcher that was starved for a
+// second and then sends two hundred requests at one moment, each over a connection
+// of its own, starves itself for the next one, and what its visitors lose in that
+// is no failure of the fleet. It is counted, and told.
 func (l *load) pace(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -68,6 +79,12 @@ func (l *load) pace(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		}
+		if late := time.Since(due); late > stoodStill {
+			due = due.Add(late.Truncate(l.every))
+			l.mu.Lock()
+			l.unsent += int(late / l.every)
+			l.mu.Unlock()
 		}
 		l.requests.Go(l.one)
 	}
@@ -101,7 +118,7 @@ func (l *load) ask() (answer, error) {
 		return answer{}, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return answer{}, fmt.Errorf("answer %s", res.Status)
+		return answer{}, refusal(res.Status, body)
 	}
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil {
@@ -110,10 +127,22 @@ func (l *load) ask() (answer, error) {
 	return a, nil
 }
 
+// refusal is an answer that is no good one, with what the gateway says about it.
+func refusal(status string, body []byte) error {
+	var problem struct {
+		Title string `json:"title"`
+	}
+	if err := json.Unmarshal(body, &problem); err != nil || problem.Title == "" {
+		return fmt.Errorf("answer %s", status)
+	}
+	return fmt.Errorf("answer %s: %s", status, problem.Title)
+}
+
 // tally is how it went so far. A request that is under way counts as sent and
 // not as failed.
 type tally struct {
 	Requests int
+	Unsent   int       // left out because this machine stood still
 	Failed   []failure // in the order in which they were noticed
 }
 
@@ -128,10 +157,48 @@ func (t tally) since(at time.Time) int {
 	return n
 }
 
+// reason is why some requests failed, and when the first and the last of them were sent.
+type reason struct {
+	what        string
+	n           int
+	first, last time.Time
+}
+
+// reasons sums the failures up, the most frequent reason first.
+func (t tally) reasons() []reason {
+	known := map[string]int{}
+	var all []reason
+	for _, f := range t.Failed {
+		err := f.err
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err // the address is the same for all
+		}
+		if op, ok := errors.AsType[*net.OpError](err); ok {
+			err = fmt.Errorf("%s: %w", op.Op, op.Err) // without the ports, which never are
+		}
+		at, ok := known[err.Error()]
+		if !ok {
+			at = len(all)
+			known[err.Error()] = at
+			all = append(all, reason{what: err.Error(), first: f.start, last: f.start})
+		}
+		r := &all[at]
+		r.n++
+		if f.start.Before(r.first) {
+			r.first = f.start
+		}
+		if f.start.After(r.last) {
+			r.last = f.start
+		}
+	}
+	slices.SortStableFunc(all, func(a, b reason) int { return b.n - a.n })
+	return all
+}
+
 func (l *load) tally() tally {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return tally{Requests: l.sent, Failed: append([]failure(nil), l.failed...)}
+	return tally{Requests: l.sent, Unsent: l.unsent, Failed: append([]failure(nil), l.failed...)}
 }
 
 // end stops sending, waits for the requests under way (at most their time-out)

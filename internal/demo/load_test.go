@@ -2,9 +2,13 @@ package demo
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -39,6 +43,22 @@ func TestTheLoadCountsEveryKindOfFailure(t *testing.T) {
 	// that visitor noticed nothing.
 	if f := len(got.Failed); f < 2 || f > 3 || got.Requests != int(good.Load())+f {
 		t.Errorf("%d requests, %d good, %d failed; want 2 or 3 failures and the rest good", got.Requests, good.Load(), f)
+	}
+}
+
+func TestFailuresAreToldByReasonTheMostFrequentFirst(t *testing.T) {
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	refused := func(port int) error {
+		return &url.Error{Op: "Get", URL: "http://door/", Err: &net.OpError{Op: "read", Source: &net.TCPAddr{Port: port}, Err: syscall.ECONNRESET}}
+	}
+	full := refusal("503 Service Unavailable", []byte(`{"title":"too many requests at once","status":503}`))
+	got := tally{Failed: []failure{{at(5), full}, {at(9), refused(1)}, {at(7), refused(2)}, {at(8), refused(3)}}}.reasons()
+	want := []reason{
+		{what: "read: connection reset by peer", n: 3, first: at(7), last: at(9)},
+		{what: "answer 503 Service Unavailable: too many requests at once", n: 1, first: at(5), last: at(5)},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("reasons %v, want %v", got, want)
 	}
 }
 

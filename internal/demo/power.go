@@ -14,9 +14,19 @@ import (
 // powerOff ends everything that runs of a member, also an action that its agent has
 // begun: on a machine without power nothing is finished.
 func (l *launcher) powerOff(c *child) error {
-	if err := c.signal(syscall.SIGKILL); err != nil {
+	b := aim(syscall.SIGKILL)
+	if err := b.everything(l.kit.folder, c); err != nil {
+		b.release()
 		return err
 	}
+	if err := b.fall(); err != nil {
+		return err
+	}
+	return l.sweep(c)
+}
+
+// sweep ends what a member started between the look and the blow.
+func (l *launcher) sweep(c *child) error {
 	return l.kit.folder.endUnder(l.kit.folder.memberDir(c.Name))
 }
 

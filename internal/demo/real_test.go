@@ -104,7 +104,7 @@ func storyOf(t *testing.T, fault string) Result {
 	ownTemp(t)
 	begun := time.Now()
 	exit, out, progress, r := tellOnce(t, fault)
-	for tries := 1; !r.OK && strings.Contains(progress, heldTooLong) && tries < 3; tries++ {
+	for tries := 1; !r.OK && strings.Contains(progress, errHeldTooLong.Error()) && tries < 3; tries++ {
 		t.Logf("told again, for it was another story: %s", progress)
 		exit, out, progress, r = tellOnce(t, fault)
 	}

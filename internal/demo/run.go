@@ -92,8 +92,8 @@ func (o *Options) level() string {
 }
 
 // A story with start and clean-up takes at most 45 s, but for flood, which has times
-// of its own. Of these the start may
-// take startTime, and closing up has the last three.
+// of its own. Of these the start may take startTime, and closing up has the last three.
+// One that is told once more, because this machine was too busy for it, has them again.
 const (
 	startTime = 20 * time.Second
 	storyTime = 42 * time.Second
@@ -123,14 +123,25 @@ func Run(ctx context.Context, o Options) (exit int) {
 		}
 		return exit
 	}
-	begun := time.Now()
-	exit, err := o.once(ctx, begun.Add(storyTime))
-	for errors.Is(err, errNoVictim) && ctx.Err() == nil && time.Since(begun) < startTime {
-		// The leader sits where the story does not want it, or an election came
-		// between fleet.yaml and the fault. Another cluster is sooner there than
-		// another leader.
+	begun, first := time.Now(), true
+	exit, err := o.once(ctx, begun.Add(storyTime), first)
+	for ctx.Err() == nil {
+		switch {
+		case errors.Is(err, errHeldTooLong):
+			// It is told once more, from the beginning, and then counts as it ends.
+			begun, first = time.Now(), false
+		case errors.Is(err, errNoVictim) && time.Since(begun) < startTime:
+			// The leader sits where the story does not want it, or an election came
+			// between fleet.yaml and the fault. Another cluster is sooner there than
+			// another leader.
+		default:
+			if err != nil {
+				fmt.Fprintln(o.Err, "moonwatch demo:", err)
+			}
+			return exit
+		}
 		fmt.Fprintln(o.Err, "moonwatch demo:", err, "- starting anew")
-		exit, err = o.once(ctx, begun.Add(storyTime))
+		exit, err = o.once(ctx, begun.Add(storyTime), first)
 	}
 	if err != nil {
 		fmt.Fprintln(o.Err, "moonwatch demo:", err)
@@ -151,8 +162,9 @@ func (o *Options) announce() {
 		short.BurnIn, long.BurnIn, short.HoldDown, long.HoldDown, short.Settle, long.Settle)
 }
 
-// once starts a cluster, tells one story and ends the cluster.
-func (o *Options) once(ctx context.Context, deadline time.Time) (exit int, err error) {
+// once starts a cluster, tells one story and ends the cluster. The error of one that
+// is to be told again says why; only the first may be.
+func (o *Options) once(ctx context.Context, deadline time.Time, first bool) (exit int, err error) {
 	l, err := newLauncher(*o)
 	if err != nil {
 		return exitError, err
@@ -161,10 +173,18 @@ func (o *Options) once(ctx context.Context, deadline time.Time) (exit int, err e
 		l.onFact = func(f consensus.Fact) { l.say("#%d %s", f.Index, status.Line(f)) }
 	}
 	s, lack, err := l.onceUp(ctx, o.Fault, deadline)
-	keep := l.explain(ctx, lack, err)
-	if s != nil && s.longest > l.pause()+pauseMargin {
-		l.say("a pause of %v "+heldTooLong+": %.1f s", l.pause(), s.longest.Seconds())
+	if s != nil && lack != "" && s.longest > l.pause()+pauseMargin {
+		held := fmt.Errorf("%w: a machine that was to stand still for %v did for %.1f s, and then the story was: %s",
+			errHeldTooLong, l.pause(), s.longest.Seconds(), lack)
+		if first && err == nil {
+			if err := l.close(false); err != nil {
+				return exitError, err
+			}
+			return exitError, held
+		}
+		l.say("%v", held)
 	}
+	keep := l.explain(ctx, lack, err)
 	var t tally
 	if l.load != nil {
 		t = l.load.end()
@@ -172,6 +192,13 @@ func (o *Options) once(ctx context.Context, deadline time.Time) (exit int, err e
 	err = errors.Join(err, l.close(keep))
 	if err != nil {
 		return exitError, err
+	}
+	for _, f := range t.reasons() {
+		l.say("%d requests failed, sent between %.1f and %.1f s after the fault: %s",
+			f.n, f.first.Sub(s.hit).Seconds(), f.last.Sub(s.hit).Seconds(), f.what)
+	}
+	if t.Unsent > 0 {
+		l.say("%d requests were not sent: this machine is so busy that it stood still when it was their time", t.Unsent)
 	}
 	l.say("%d requests, %d failed; every process is ended", t.Requests, len(t.Failed))
 	r := s.result(lack == "", t)
