@@ -12,25 +12,27 @@ import (
 // books are what the checker remembers about the accepted facts: made from
 // their payloads alone, and simpler than the state that the product folds.
 type books struct {
-	pools   map[member.ID]string // of the roster's members
-	slots   map[member.SlotID]*slotBook
-	seats   map[member.ID]member.SlotID // who occupies what
-	cases   map[uint64]*caseBook
-	claims  map[member.ID]uint64        // spare to the case that has it
-	dirty   map[member.ID]member.SlotID // may still run a slot that it lost
-	aside   map[member.ID]bool          // quarantined or in burn-in: no spare yet
-	well    map[member.ID]bool          // people moved its slot away
-	away    map[member.SlotID]bool      // people took its traffic away
-	verdict map[member.ID]judgement
-	modes   map[failover.Scope]failover.Mode
-	fallen  []member.ID                   // of a lost failure domain: they hold up nobody
-	held    map[string]failover.HoldGiven // by the id of the command
-	asked   map[uint64]*askBook           // what people asked for
-	fences  []time.Time
-	effects map[string]member.ID // steps that were begun
-	drill   drillBook
-	lent    map[member.ID]uint64 // spare of another pool to the case that borrowed it
-	moved   []move               // by the present fact
+	pools     map[member.ID]string // of the roster's members
+	slots     map[member.SlotID]*slotBook
+	seats     map[member.ID]member.SlotID // who occupies what
+	cases     map[uint64]*caseBook
+	claims    map[member.ID]uint64        // spare to the case that has it
+	dirty     map[member.ID]member.SlotID // may still run a slot that it lost
+	aside     map[member.ID]bool          // quarantined or in burn-in: no spare yet
+	well      map[member.ID]bool          // people moved its slot away
+	away      map[member.SlotID]bool      // people took its traffic away
+	verdict   map[member.ID]judgement
+	modes     map[failover.Scope]failover.Mode
+	fallen    []member.ID                   // of a lost failure domain: they hold up nobody
+	held      map[string]failover.HoldGiven // by the id of the command
+	asked     map[uint64]*askBook           // what people asked for
+	fences    []time.Time
+	effects   map[string]member.ID // steps that were begun
+	drill     drillBook
+	drilled   drillBook            // the one before
+	drillOver uint64               // the fact that ended it
+	lent      map[member.ID]uint64 // spare of another pool to the case that borrowed it
+	moved     []move               // by the present fact
 }
 
 type slotBook struct {

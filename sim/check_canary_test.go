@@ -176,6 +176,19 @@ var canaries = []struct {
 		delete(w.checker.books.dirty, "spare-0")
 		accept(w, failover.KindReturned, failover.Returned{Member: "spare-0"})
 	}},
+	{"S5", "spare-that-says-it-is-not-ready", "which says that it is not ready", func(w *World) {
+		says(w, "spare-0", failover.Report{Step: failover.StepTest, Detail: "disk: read-only"})
+		advance(w, open(w, "web-3"), failover.Activating, "spare-0")
+	}},
+	{"S5", "spare-that-has-long-said-nothing", "good for 15m", func(w *World) {
+		w.checker.proofs["spare-0"] = proofBook{at: w.time().Add(-proofLife), good: true}
+		accept(w, failover.KindPrepare, failover.PrepareOrdered{Case: open(w, "web-3"), Spare: "spare-0"})
+	}},
+	{"S5", "spare-that-has-failed-its-drill", "has failed its drill", func(w *World) {
+		accept(w, failover.KindDrill, failover.DrillOrdered{Member: "spare-0"})
+		says(w, "spare-0", failover.Report{Step: failover.StepPrepare, Detail: "exit status 1"})
+		advance(w, open(w, "web-3"), failover.Activating, "spare-0")
+	}},
 	{"S5", "spare-that-vanishes", "the books say", func(w *World) {
 		w.checker.books.aside["spare-0"] = true
 		w.checker.compareAll()
@@ -446,6 +459,18 @@ func accept(w *World, kind consensus.FactKind, payload any) uint64 {
 	w.facts = append(w.facts, f)
 	w.checker.fact(f)
 	return f.Index
+}
+
+// says lets a member report something.
+func says(w *World, id member.ID, r failover.Report) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err)
+	}
+	f := consensus.Fact{Index: uint64(len(w.facts) + 1), Time: w.time(), Accepted: true}
+	f.Command = consensus.Command{Kind: failover.KindReport, Proposer: id, Time: w.time(), Payload: b}
+	w.facts = append(w.facts, f)
+	w.checker.fact(f)
 }
 
 func open(w *World, slot member.SlotID) uint64 {

@@ -38,7 +38,7 @@ func (c *checker) seated(f consensus.Fact, old consensus.Seats) {
 	if len(came) == 0 {
 		return
 	}
-	c.before = old.Voters
+	c.before, c.changed = old.Voters, c.w.now
 	c.w.seldom("councillor-swapped")
 	if len(c.w.facts) <= lagBehind {
 		if d := c.w.machine(came[0].Member).disk; d.seat != came[0].ID {

@@ -70,6 +70,13 @@ func (c *checker) drillsOn(f consensus.Fact) {
 	default:
 	}
 	if over {
-		c.books.drill = drillBook{}
+		c.books.drill, c.books.drilled, c.books.drillOver = drillBook{}, d, f.Index
 	}
+}
+
+// mayDrill reports that a member's own copy of the ledger shows the drill under way that it
+// begins: that it is over, it may not have heard yet.
+func (c *checker) mayDrill(m *machine, k failover.StepKey) bool {
+	d, b := drillBook{m.id, k.Epoch}, &c.books
+	return b.drill == d || b.drilled == d && m.mind.Ledger().Head() < b.drillOver
 }

@@ -32,6 +32,9 @@ func (c *checker) caseStep(f consensus.Fact, k call, p failover.CaseStep) {
 	case failover.Activating:
 		c.calm(f, p, x)
 		c.heldSpare(f, p.Case, p.Spare)
+		if _, prepared := x.preparing[p.Spare]; !prepared { // else it was looked at then
+			c.ready(f, p.Case, p.Spare)
+		}
 	case failover.Fenced:
 		c.leaseOver(k, p, x)
 		c.vouched(f, p)

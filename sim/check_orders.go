@@ -65,7 +65,7 @@ func (c *checker) alone(m *machine, k failover.StepKey) {
 		c.fail(ruleOrders, "%s does %s of slot %s, which nobody declared", m.id, k.Step, k.Slot)
 	case k.Step == failover.StepStop && s.occupant == m.id && s.epoch == k.Epoch:
 		c.fail(ruleOrders, "%s stops slot %s, which is its own", m.id, k.Slot)
-	case k.Step == failover.StepPrepare && c.books.drill != drillBook{m.id, k.Epoch}:
+	case k.Step == failover.StepPrepare && !c.mayDrill(m, k):
 		c.fail(ruleOrders, "%s prepares at slot epoch %d, and the ledger orders no such drill", m.id, k.Epoch)
 	case k.Step == failover.StepActivate && !s.had(m.id, k.Epoch):
 		c.fail(ruleOrders, "%s starts slot %s at slot epoch %d without having been its occupant", m.id, k.Slot, k.Epoch)

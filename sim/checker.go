@@ -41,8 +41,10 @@ type checker struct {
 	unheard map[member.ID]time.Duration // since when nothing of the council comes to an agent
 	ways    map[member.ID]wayBack       // of who is to be a spare again
 	fits    map[fitting]fitted          // what spares said about other pools
+	proofs  map[member.ID]proofBook     // that spares are ready
 
 	before   []consensus.Seat // the voters before the last change of the council
+	changed  time.Duration    // when that was
 	byPeople bool             // operators write facts to a disk now: those of a refounding, and what it takes for agreed
 
 	counts    Counts
@@ -55,6 +57,7 @@ func newChecker(w *World) *checker {
 	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, stand: map[uint64]bool{}, growth: newGrowth(), sweeps: newSweeps(), leases: newLeaseBook()}
 	c.stood, c.unheard, c.ways = map[string]uint64{}, map[member.ID]time.Duration{}, map[member.ID]wayBack{}
 	c.fits = map[fitting]fitted{}
+	c.proofs = map[member.ID]proofBook{}
 	c.state = failover.NewState()
 	c.fold = consensus.NewLedger(c.state)
 	c.state.Bind(c.fold)
@@ -165,8 +168,12 @@ func (c *checker) onDisks(f consensus.Fact) (n, all int) {
 
 // agreedBefore reports that the council that was in force before the last change has
 // a fact on most of its disks: raft agrees on what stands behind a change in its log
-// with the council that it had before it came to the change.
+// with the council that it had before it came to the change. That is over within a
+// moment: a council that was dissolved agrees on nothing later.
 func (c *checker) agreedBefore(f consensus.Fact) bool {
+	if c.w.now-c.changed > grace {
+		return false
+	}
 	n := 0
 	for _, s := range c.before {
 		if c.w.hasFact(s, f) {
@@ -219,11 +226,14 @@ func (c *checker) fact(f consensus.Fact) []move {
 			c.calm(f, failover.CaseStep{Case: p.Case, To: failover.Preparing}, x)
 		}
 		c.heldSpare(f, p.Case, p.Spare)
+		c.ready(f, p.Case, p.Spare)
 	case failover.KindFits:
 		p := payload[failover.Fits](f)
 		c.fits[fitting{f.Command.Proposer, p.Pool}] = fitted{p.Good, f.Time}
 	case failover.KindBorrowed:
 		c.lends(f, payload[failover.SpareBorrowed](f))
+	case failover.KindReport:
+		c.proves(f)
 	case failover.KindDrill, failover.KindDrillDue:
 		c.drills(f, payload[failover.DrillOrdered](f).Member)
 	case failover.KindCaseOpened:

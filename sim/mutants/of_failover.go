@@ -83,6 +83,13 @@ var ofFailover = []Mutant{
 		Edits:  []Edit{{"failover/steps.go", "u.left(c.Slot, c.Epoch)", "u.LastUsed = f.Time"}},
 	},
 	{
+		Name:   "unready-spare-claimed",
+		Breaks: "a spare that says it is not ready is given a slot",
+		Ought:  "S5",
+		Story:  "spares-disks-are-full",
+		Edits:  []Edit{{"failover/pool.go", "	if err := st.Ready(now, id); err != nil {\n		return err\n	}\n", ""}},
+	},
+	{
 		Name:   "two-go-live",
 		Breaks: "while one spare goes live, a second one that is prepared by then does as well",
 		Ought:  "S5",

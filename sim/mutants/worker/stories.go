@@ -164,6 +164,14 @@ var stories = map[string]story{
 			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-007")}, 1 * s},
 		},
 	},
+	"spares-disks-are-full": {
+		about: "the disks of both spares are full, and they say so, when a slot wants one of them",
+		fleet: demo, storm: 200 * s,
+		faults: []fault{
+			{sim.Fault{At: 15 * s, Do: sim.FullDisk, Whom: ids("spare-0", "spare-1"), For: 160 * s}, 0},
+			{sim.Fault{At: 100 * s, Do: sim.Crash, Whom: ids("web-4"), For: 60 * s}, 20 * s},
+		},
+	},
 	"spares-prepare-slowly": {
 		about: "both spares prepare for so long that the second one begins beside the first",
 		fleet: twoSteps, storm: 240 * s,
