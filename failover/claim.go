@@ -33,7 +33,7 @@ func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []Condu
 	if x.State == Fenced && x.Proof == noProof && !x.Planned && x.Since.Before(c.from) && !c.stillLost(now, x) {
 		// An earlier leader's step, perhaps one that was committed long after
 		// it was proposed: what it saw then is not enough for us.
-		return c.lookFor(now, x, out)
+		return c.lookBack(now, x, out)
 	}
 	if c.st.twoSteps(x) {
 		return c.goLive(now, x, out)

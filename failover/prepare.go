@@ -331,7 +331,7 @@ func (c *Conductor) goLive(now time.Time, x *Case, out []ConductorEffect) []Cond
 	for _, p := range x.Preparing {
 		if p.Ready && c.st.checkLive(now, x, p.Spare) == nil {
 			if c.mayBeBack(now, x) {
-				return c.lookFor(now, x, out)
+				return c.lookBack(now, x, out)
 			}
 			return c.step(now, x, Activating, CaseStep{Spare: p.Spare, Detail: "it is prepared"}, out)
 		}
@@ -355,8 +355,19 @@ func (c *Conductor) mayBeBack(now time.Time, x *Case) bool {
 	return x.State == Fenced && x.Proof == noProof && !x.Planned && now.Sub(x.Since) >= looksFresh && !c.stillLost(now, x)
 }
 
-// lookFor asks for a roll call, at most once a second.
-func (c *Conductor) lookFor(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+// lookBack asks whether the member is gone whose slot a spare is about to take, and
+// holds the case where the answer is not clear, or none comes: nobody waits in silence
+// for what may be half alive for hours, and the spares are free for others. It begins
+// anew with a clear roll call, or ends with the verdict.
+func (c *Conductor) lookBack(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	began := c.sights.began(x)
+	switch look, looked := c.looks[x.Subject]; {
+	case looked && look.Called.After(began) && !confirms(x, look):
+		delete(c.looks, x.Subject)
+		return c.hold(now, x, HeldEvidence, "the roll call before a spare goes live was not clear", out)
+	case now.Sub(began) >= claimPatience:
+		return c.hold(now, x, HeldEvidence, fmt.Sprintf("no roll call has said within %v whether %s is gone", claimPatience, x.Subject), out)
+	}
 	if now.Sub(c.asked[x.Subject]) >= time.Second {
 		c.asked[x.Subject] = now
 		out = append(out, LookAgain{Subject: x.Subject})

@@ -97,8 +97,8 @@ func TestBeforeASpareGoesLiveSomebodyLooksWhetherTheMemberIsStillGone(t *testing
 	x.run(5 * time.Second)
 	x.commit(KindReport, first.Spare, Report{Case: c.ID, Step: StepPrepare, Slot: c.Slot, Epoch: first.Epoch, Done: true})
 	x.run(10 * time.Second)
-	if c.State != Fenced || x.state.Use(first.Spare).Duty != Claimed {
-		t.Fatalf("it is back: %s, want it to wait for the verdict to be lifted", walk(c))
+	if u := x.state.Use(first.Spare); c.State != Held || c.Held != HeldEvidence || u.Duty == Claimed || len(u.Struck) > 0 {
+		t.Fatalf("it is back: %s by %s, the spare is %+v, want it to wait for the verdict to be lifted", walk(c), c.Held, u)
 	}
 	x.judge(consensus.VerdictUp, "web-3")
 	if u := x.state.Use(first.Spare); c.Outcome != OutcomeAborted || u.Duty != Quarantined || len(u.Struck) > 0 {
@@ -109,5 +109,52 @@ func TestBeforeASpareGoesLiveSomebodyLooksWhetherTheMemberIsStillGone(t *testing
 	x.run(5 * time.Second)
 	if u := x.state.Use(first.Spare); u.Duty != Spare || len(u.Leftover) > 0 || len(u.Shadow) > 0 {
 		t.Errorf("given back: %+v, want a spare", u)
+	}
+}
+
+func TestACaseWhoseMemberMayBeBackSaysSoAndKeepsNoSpare(t *testing.T) {
+	x, c := whilePreparing(t)
+	first := c.Preparing[0]
+	x.looks["web-3"] = [2]agent.Stance{agent.Down, agent.Up} // some reach its service
+	x.run(5 * time.Second)
+	if f := x.commit(KindReport, first.Spare, Report{Case: c.ID, Step: StepPrepare, Slot: c.Slot, Epoch: first.Epoch, Done: true}); !f.Accepted {
+		t.Fatal(f.Reason)
+	}
+	for _, m := range x.ledger.Roster().Members {
+		delete(x.results, m.ID)
+	}
+	x.run(5 * time.Second)
+	if c.State != Held || c.Held != HeldEvidence || !strings.Contains(c.Why, "before a spare goes live was not clear") || len(c.Preparing) > 0 {
+		t.Fatalf("%s by %s: %s, with %+v", walk(c), c.Held, c.Why, c.Preparing)
+	}
+	if u := x.state.Use(first.Spare); u.Duty != Spare || len(u.Struck) > 0 {
+		t.Errorf("%s is %s with %d strikes, want it free: it did nothing wrong", first.Spare, u.Duty, len(u.Struck))
+	}
+	if x.state.InFlight() != 0 || c.Proof != "" {
+		t.Errorf("%d in flight, proof %q", x.state.InFlight(), c.Proof)
+	}
+	x.looks["web-3"] = [2]agent.Stance{agent.Down, agent.Abstain}
+	x.run(30 * time.Second)
+	if c.Outcome != OutcomeReplaced {
+		t.Errorf("%s, want it replaced once a roll call is clear", walk(c))
+	}
+}
+
+func TestACaseWithoutAnyRollCallIsHeldInTheEnd(t *testing.T) {
+	x, c := whilePreparing(t)
+	first := c.Preparing[0]
+	x.run(3 * time.Second)
+	x.commit(KindReport, first.Spare, Report{Case: c.ID, Step: StepPrepare, Slot: c.Slot, Epoch: first.Epoch, Done: true})
+	lead := NewConductor(x.state, x.lessor, 2, x.now)
+	for range 2 * int(claimPatience/time.Second) { // nobody ever answers
+		x.now = x.now.Add(time.Second)
+		for _, e := range lead.Step(x.now, ConductorWoken{}, nil) {
+			if p, ok := e.(ProposeFact); ok {
+				x.commit(p.Kind, "web-1", p.Payload)
+			}
+		}
+	}
+	if c.State != Held || !strings.Contains(c.Why, "no roll call has said within 1m0s") {
+		t.Errorf("%s: %s", walk(c), c.Why)
 	}
 }

@@ -292,6 +292,8 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) *breach {
 	c.state = p.To
 	b.move(move{what: touched, slot: c.slot})
 	switch p.To {
+	case failover.Held:
+		b.giveBack(c)
 	case failover.Restarting:
 		c.restarts = true
 		c.attempt++

@@ -129,6 +129,13 @@ var ofFailover = []Mutant{
 		Edits:  []Edit{{"failover/state.go", "	st.unlend(c)\n", ""}},
 	},
 	{
+		Name:   "held-back-keeps-its-spares",
+		Breaks: "a case that is held again because its member may be back keeps the spares that prepared for it",
+		Ought:  "S5",
+		Story:  "half-alive",
+		Edits:  []Edit{{"failover/steps.go", "	st.giveBack(f, c)\n	c.Proof, c.Fencee,", "	c.Proof, c.Fencee,"}},
+	},
+	{
 		Name:   "prepared-spare-free-at-once",
 		Breaks: "a spare that prepared is free again without its word that nothing of it is left",
 		Ought:  "S5",

@@ -190,6 +190,15 @@ var stories = map[string]story{
 			{sim.Fault{At: 137 * s, Do: sim.Crash, Whom: ids("m-007"), For: 60 * s}, 2 * s},
 		},
 	},
+	"half-alive": {
+		about: "a spare prepares for the slot of a member that comes back for half of its observers",
+		fleet: twoSteps, storm: 180 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.Slow, Whom: ids("spare-0", "spare-1"), Share: 8, For: 150 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-3"), For: 7 * s, Serve: true}, 0},
+			{sim.Fault{At: 36 * s, Do: sim.Cut, Whom: ids("web-3"), Other: ids("web-0", "web-1", "web-4"), For: 120 * s}, 500 * ms},
+		},
+	},
 	"drills-and-a-cascade": {
 		about: "spares do drills, slowly, and half of the fleet loses power",
 		fleet: drilled, storm: 260 * s,
