@@ -25,7 +25,8 @@ const worstRate = 0.01
 
 // Void says why this run is no judge of the promises, empty if it is one: a
 // majority of the councillors' disks lost what it had synced, a clock ran more
-// than 1 % too fast or too slow, or half of a member's running observers lied.
+// than 1 % too fast or too slow, half of a member's running observers lied, or a
+// member that had lost its disk began a life by a clock that was behind the one before.
 func (w *World) Void() string { return w.assumptions.left }
 
 func (w *World) leave(format string, args ...any) {

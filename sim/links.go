@@ -101,10 +101,23 @@ func (w *World) ailing(l *linkFault) {
 		if l.whom[i] || l.other == nil || l.other[i] {
 			m.ail()
 		}
-		if l.whom[i] && l.tainting() {
+		if l.tainting() && (l.whom[i] || l.other != nil && l.other[i] && w.mostAcross(m, l)) {
 			m.lossyAt = w.now
 		}
 	}
+}
+
+// mostAcross reports that most of a member's observers are on the other side of a
+// fault that lies between it and them: to it they are what is lossy.
+func (w *World) mostAcross(m *machine, l *linkFault) bool {
+	across, all := 0, 0
+	for _, x := range w.observersOf(m) {
+		all++
+		if l.whom[x.i] {
+			across++
+		}
+	}
+	return 2*across > all
 }
 
 // tainting reports that the fault makes links worse without severing them for

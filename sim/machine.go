@@ -83,6 +83,9 @@ func (m *machine) start(after time.Duration) {
 		m.born = m.nextLife()
 		cfg := mind.ForProfile(m.w.cfg.Fleet.Profile, m.id, m.born)
 		if m.disk.id == "" {
+			if m.born <= m.w.checker.growth.lives[m.id] {
+				m.w.leave("%s lost its disk and began a life while its clock was behind the last one's begin", m.id)
+			}
 			m.disks++
 			m.disk.id = fmt.Sprintf("%s-%d", m.id, m.disks)
 		}

@@ -114,9 +114,6 @@ func (m *machine) struck(f Fault, length time.Duration) {
 		m.empty()
 	case TornTail, LostTail:
 		m.crash(false)
-		if f.Do == TornTail {
-			m.disk.life = 0 // the one file that the daemon also starts with when it is half-written
-		}
 	case KillAgent:
 		m.killAgent(m.lands())
 	case BitFlip:
