@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,18 +14,42 @@ import (
 	"moonwatch/member"
 )
 
-func (d *Driver) markPath(slot member.SlotID) string {
-	return filepath.Join(d.config.Folder, url.PathEscape(string(slot))+".vip")
+// record is what is kept of a slot, beside its address: how it is to be treated,
+// and what was put where. It stands in memory: after a boot it is gone, and so is
+// the address.
+type record struct {
+	route driver.Route
+	put   placed // zero: nothing is here that is ours
 }
 
-// mark writes down what this member is about to do. It stands in memory: after a
-// boot mark and address are gone together.
-func (d *Driver) mark(r driver.Route) error {
-	path := d.markPath(r.Slot)
+// placed is an address that this driver put on an interface. Any other one is
+// people's, and is not touched.
+type placed struct {
+	address netip.Prefix
+	on      string
+}
+
+// markEnd ends the names of the files of marks.
+const markEnd = ".vip"
+
+func (d *Driver) markPath(slot member.SlotID) string {
+	return filepath.Join(d.config.Folder, url.PathEscape(string(slot))+markEnd)
+}
+
+// mark writes down what this member is about to do.
+func (d *Driver) mark(r record) error {
 	if err := os.MkdirAll(d.config.Folder, 0o755); err != nil {
 		return fmt.Errorf("mark slot: %w", err)
 	}
-	if err := os.WriteFile(path+".new", []byte(r.Mark()+"\n"), 0o644); err != nil {
+	return r.write(d.markPath(r.route.Slot))
+}
+
+func (r record) write(path string) error {
+	text := r.route.Mark() + "\n"
+	if r.put != (placed{}) {
+		text += fmt.Sprintf("put %s %s\n", r.put.address, r.put.on)
+	}
+	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
 		return fmt.Errorf("mark slot: %w", err)
 	}
 	if err := os.Rename(path+".new", path); err != nil {
@@ -33,17 +58,66 @@ func (d *Driver) mark(r driver.Route) error {
 	return nil
 }
 
-func (d *Driver) readMark(slot member.SlotID) (driver.Route, bool, error) {
-	text, err := os.ReadFile(d.markPath(slot))
+func (d *Driver) readMark(slot member.SlotID) (record, bool, error) {
+	return readMark(d.markPath(slot), slot)
+}
+
+func readMark(path string, slot member.SlotID) (record, bool, error) {
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return driver.Route{}, false, nil
+		return record{}, false, nil
 	}
 	if err != nil {
-		return driver.Route{}, false, fmt.Errorf("read mark: %w", err)
+		return record{}, false, fmt.Errorf("read mark: %w", err)
 	}
-	r, err := driver.ParseMark(slot, strings.TrimSpace(string(text)))
-	if err != nil {
-		return driver.Route{}, false, fmt.Errorf("%w: %s: %w", errSetup, d.markPath(slot), err)
+	mark, rest, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	r := record{}
+	if r.route, err = driver.ParseMark(slot, mark); err != nil {
+		return record{}, false, fmt.Errorf("%w: %s: %w", errSetup, path, err)
 	}
+	if rest == "" {
+		return r, true, nil
+	}
+	fields := strings.Fields(rest)
+	if len(fields) != 3 || fields[0] != "put" {
+		return record{}, false, fmt.Errorf("%w: %s: second line is %q, want put, address and interface", errSetup, path, rest)
+	}
+	if r.put.address, err = netip.ParsePrefix(fields[1]); err != nil {
+		return record{}, false, fmt.Errorf("%w: %s: %w", errSetup, path, err)
+	}
+	r.put.on = fields[2]
 	return r, true, nil
+}
+
+// Leave takes away what was put here for slots that keep does not keep any more: a
+// door of another name or none, a slot that has gone, a member that has left its
+// pool. It says what it took away. Root holds a folder for each door.
+func Leave(root string, keep func(folder string, slot member.SlotID) bool) (left []string, err error) {
+	machine.Lock()
+	defer machine.Unlock()
+	marks, err := filepath.Glob(filepath.Join(root, "*", "*"+markEnd))
+	if err != nil {
+		return nil, fmt.Errorf("leave addresses: %w", err)
+	}
+	var mistakes []error
+	for _, path := range marks {
+		name, err := url.PathUnescape(strings.TrimSuffix(filepath.Base(path), markEnd))
+		slot := member.SlotID(name)
+		if err != nil || keep(filepath.Dir(path), slot) {
+			continue
+		}
+		r, _, err := readMark(path, slot)
+		if err == nil && r.put != (placed{}) {
+			if err = take(r.put); err == nil {
+				left = append(left, fmt.Sprintf("%s of slot %s from %s", r.put.address, slot, r.put.on))
+			}
+		}
+		if err == nil {
+			err = os.Remove(path)
+		}
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("leave address of slot %s: %w", slot, err))
+		}
+	}
+	return left, errors.Join(mistakes...)
 }

@@ -128,7 +128,7 @@ func TestTheAddressConforms(t *testing.T) {
 						State: func() string {
 							r, _, err := drives(t, folder).readMark(slot)
 							must(t, err)
-							return fmt.Sprintf("present %t, %s", present(t, address), r.Mark())
+							return fmt.Sprintf("present %t, %s", present(t, address), r.route.Mark())
 						},
 					}
 				},
@@ -199,9 +199,13 @@ func TestNeighboursHearOfACutoverThreeTimesAndAgainLater(t *testing.T) {
 		}
 		d.announced[slot] = time.Now().Add(-d.config.AnnounceEvery)
 		if n := heard(t, says, func() { d.Observe(context.Background(), taken) }); n != 1 {
-			t.Errorf("%s: heard %d times after a minute, want once", family, n)
+			t.Errorf("%s: heard %d times later, want once", family, n)
 		}
-		// A neighbour that knew another one believes it.
+		// So does an agent that was started anew, which has nothing else to do.
+		d = drives(t, d.config.Folder)
+		if n := heard(t, says, func() { d.Apply(context.Background(), taken) }); n != 1 {
+			t.Errorf("%s: heard %d times after a new start, want once", family, n)
+		}
 		if n := heard(t, says, func() { d.Apply(context.Background(), cutover("spare-1", slot, 57)) }); n != 0 {
 			t.Errorf("%s: who gives the address away says that it has it", family)
 		}
@@ -214,12 +218,96 @@ func TestWhatPeopleChangedByHandIsNoticedAndMended(t *testing.T) {
 	if r := d.Apply(t.Context(), req); r.Outcome != driver.Done {
 		t.Fatalf("%v (%s)", r.Outcome, r.Detail)
 	}
-	must(t, d.bring("v4-198", false))
+	must(t, take(placed{d.config.Addresses["v4-198"], "ours"}))
 	if r := d.Observe(t.Context(), req); r.Outcome != driver.Unknown || !strings.Contains(r.Detail, "half-way") {
 		t.Errorf("%v (%s)", r.Outcome, r.Detail)
 	}
 	if r := d.Apply(t.Context(), req); r.Outcome != driver.Done || !present(t, netip.MustParseAddr("192.0.2.199")) {
 		t.Errorf("%v (%s)", r.Outcome, r.Detail)
+	}
+}
+
+// wants applies a request and looks at its outcome, its words and the address.
+func wants(t *testing.T, d *Driver, req driver.Request, outcome driver.Outcome, says string, here bool) {
+	t.Helper()
+	r := d.Apply(t.Context(), req)
+	if r.Outcome != outcome || !strings.Contains(r.Detail, says) {
+		t.Errorf("%v (%s), want %v with %q", r.Outcome, r.Detail, outcome, says)
+	}
+	if address := d.config.Addresses[req.Slot].Addr(); present(t, address) != here {
+		t.Errorf("%s is here: %t, want %t", address, !here, here)
+	}
+}
+
+func TestAnAddressThatPeoplePutThereIsNeverTakenAway(t *testing.T) {
+	d := drives(t, t.TempDir())
+	byHand := placed{d.config.Addresses["v4-196"], "ours"}
+	must(t, give(byHand))
+	wants(t, d, cutover("web-1", "v4-196", 42), driver.Permanent, "ip address del 192.0.2.197/24 dev ours", true)
+	wants(t, d, cutover("spare-1", "v4-196", 57), driver.Permanent, "does not take it away", true)
+	must(t, take(byHand))
+	wants(t, d, cutover("spare-1", "v4-196", 57), driver.Done, "", false)
+	wants(t, d, cutover("web-1", "v4-196", 60), driver.Done, "", true)
+	// What is ours goes also where people put it on another interface as well.
+	other := placed{d.config.Addresses["v4-196"], "peer"}
+	must(t, give(other))
+	wants(t, d, cutover("spare-1", "v4-196", 61), driver.Permanent, "is on peer", false)
+	must(t, take(other))
+	wants(t, d, cutover("spare-1", "v4-196", 61), driver.Done, "", false)
+}
+
+func TestTheInterfaceIsTheOneInWhoseNetworkTheAddressIs(t *testing.T) {
+	own := placed{netip.MustParsePrefix("198.51.100.2/24"), "peer"}
+	must(t, give(own))
+	defer func() { must(t, take(own)) }()
+	d := drives(t, t.TempDir())
+	d.config.Interface = ""
+	d.config.Addresses["found"] = netip.MustParsePrefix("198.51.100.77/32")
+	wants(t, d, cutover("web-1", "found", 42), driver.Done, "", false) // not on ours
+	if on, err := d.home(netip.MustParseAddr("198.51.100.77")); err != nil || on != "peer" {
+		t.Errorf("%q: %v", on, err)
+	}
+	wants(t, d, cutover("spare-1", "found", 57), driver.Done, "", false)
+	d.config.Addresses["lost"] = netip.MustParsePrefix("203.0.113.7/32")
+	wants(t, d, cutover("web-1", "lost", 42), driver.Permanent, "name one with interface", false)
+	wants(t, d, cutover("spare-1", "lost", 57), driver.Done, "", false) // who is not to have it needs no interface
+}
+
+func TestAnotherAddressInFleetYAMLTakesThePlaceOfTheOldOne(t *testing.T) {
+	folder := t.TempDir()
+	d := drives(t, folder)
+	req := cutover("web-1", "v4-195", 42)
+	wants(t, d, req, driver.Done, "", true)
+	old := d.config.Addresses["v4-195"].Addr()
+	d = drives(t, folder)
+	d.config.Addresses["v4-195"] = netip.MustParsePrefix("192.0.2.250/32")
+	if r := d.Observe(t.Context(), req); r.Outcome != driver.Unknown {
+		t.Errorf("%v (%s)", r.Outcome, r.Detail)
+	}
+	wants(t, d, req, driver.Done, "", true)
+	if present(t, old) {
+		t.Error("the old one is still here")
+	}
+	wants(t, d, cutover("spare-1", "v4-195", 57), driver.Done, "", false)
+}
+
+func TestWhatFleetYAMLNamesNoMoreIsTakenAway(t *testing.T) {
+	root := t.TempDir()
+	d := drives(t, root+"/web%2Fvip")
+	wants(t, d, cutover("web-1", "v6-194", 42), driver.Done, "", true)
+	wants(t, d, cutover("web-1", "v4-194", 42), driver.Done, "", true)
+	left, err := Leave(root, func(folder string, slot member.SlotID) bool { return folder == d.config.Folder && slot == "v6-194" })
+	if err != nil || len(left) != 1 || left[0] != "192.0.2.195/24 of slot v4-194 from ours" {
+		t.Errorf("%q, %v", left, err)
+	}
+	if present(t, d.config.Addresses["v4-194"].Addr()) || !present(t, d.config.Addresses["v6-194"].Addr()) {
+		t.Error("what goes and what stays was mistaken")
+	}
+	if left, err = Leave(root, func(string, member.SlotID) bool { return false }); err != nil || len(left) != 1 {
+		t.Errorf("%q, %v", left, err)
+	}
+	if left, err = Leave(root, func(string, member.SlotID) bool { return false }); err != nil || left != nil {
+		t.Errorf("%q, %v", left, err)
 	}
 }
 

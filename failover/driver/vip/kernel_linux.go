@@ -4,112 +4,104 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-
-	"moonwatch/member"
 )
 
-// link finds the interface anew each time: one that was taken down and made again
+// onLink fails if there is no interface of a name.
+func onLink(name string) error {
+	_, err := linkOf(name)
+	return err
+}
+
+// linkOf finds an interface anew each time: one that was taken down and made again
 // has another number.
-func (d *Driver) link() (netlink.Link, error) {
-	link, err := netlink.LinkByName(d.config.Interface)
+func linkOf(name string) (netlink.Link, error) {
+	link, err := netlink.LinkByName(name)
 	var missing netlink.LinkNotFoundError
 	if errors.As(err, &missing) {
-		return nil, fmt.Errorf("%w: no interface %s", errSetup, d.config.Interface)
+		return nil, fmt.Errorf("%w: no interface %s", errSetup, name)
 	}
 	return link, err
 }
 
-// has reports whether an address is on the interface.
-func (d *Driver) has(address netip.Prefix) (bool, error) {
-	link, err := d.link()
+// addresses lists all that this machine has, and where.
+func addresses() ([]placed, error) {
+	links, err := netlink.LinkList()
 	if err != nil {
-		return false, err
+		return nil, fmt.Errorf("interfaces: %w", err)
 	}
-	list, err := netlink.AddrList(link, familyOf(address))
+	names := map[int]string{}
+	for _, l := range links {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil {
-		return false, fmt.Errorf("addresses of %s: %w", d.config.Interface, err)
+		return nil, fmt.Errorf("addresses: %w", err)
 	}
+	var all []placed
 	for _, a := range list {
-		if have, ok := netip.AddrFromSlice(a.IP); ok && have.Unmap() == address.Addr() {
-			return true, nil
+		ip, ok := netip.AddrFromSlice(a.IP)
+		bits, _ := a.Mask.Size()
+		if name := names[a.LinkIndex]; ok && name != "" {
+			all = append(all, placed{netip.PrefixFrom(ip.Unmap(), bits), name})
 		}
 	}
-	return false, nil
+	return all, nil
 }
 
-func familyOf(a netip.Prefix) int {
-	if a.Addr().Is4() {
-		return netlink.FAMILY_V4
+// addr is the address as the kernel wants it. An IPv6 one is not chosen for what
+// this machine sends by itself, and begins at once: who had it before may still
+// answer for a moment, and a search for duplicates would disable it until people come.
+func (p placed) addr() *netlink.Addr {
+	a := &netlink.Addr{IPNet: &net.IPNet{IP: p.address.Addr().AsSlice(), Mask: net.CIDRMask(p.address.Bits(), p.address.Addr().BitLen())}}
+	if p.address.Addr().Is6() {
+		a.Flags, a.ValidLft, a.PreferedLft = unix.IFA_F_NODAD, math.MaxUint32, 0
 	}
-	return netlink.FAMILY_V6
+	return a
 }
 
-// bring adds or removes a slot's address. That it is there, or gone, already is as
-// good.
-func (d *Driver) bring(slot member.SlotID, here bool) error {
-	link, err := d.link()
+// give adds an address. That it is there already is as good.
+func give(p placed) error {
+	link, err := linkOf(p.on)
 	if err != nil {
 		return err
 	}
-	p := d.config.Addresses[slot]
-	a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
-	if p.Addr().Is6() {
-		a.Flags = unix.IFA_F_NODAD // who had it before may still answer for a moment, and the address would wait for people
-	}
-	if here {
-		if err := netlink.AddrAdd(link, a); err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("add %s to %s: %w", p, d.config.Interface, err)
-		}
-		return nil
-	}
-	if err := netlink.AddrDel(link, a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-		return fmt.Errorf("remove %s from %s: %w", p, d.config.Interface, err)
+	if err := netlink.AddrAdd(link, p.addr()); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("add %s to %s: %w", p.address, p.on, err)
 	}
 	return nil
 }
 
-// A cutover is told three times, for one frame may be lost.
-const (
-	announcements = 3
-	announceApart = 10 * time.Millisecond
-)
-
-// announce tells the neighbours who has the address now, at a cutover or when it
-// is time again.
-func (d *Driver) announce(slot member.SlotID, cutover bool) error {
-	if !cutover && time.Since(d.announced[slot]) < d.config.AnnounceEvery {
+// take removes an address. That it is gone is as good, also with its interface.
+func take(p placed) error {
+	link, err := linkOf(p.on)
+	if errors.Is(err, errSetup) {
 		return nil
 	}
-	link, err := d.link()
 	if err != nil {
 		return err
 	}
-	times := 1
-	if cutover {
-		times = announcements
+	if err := netlink.AddrDel(link, p.addr()); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+		return fmt.Errorf("remove %s from %s: %w", p.address, p.on, err)
 	}
-	address := d.config.Addresses[slot].Addr()
-	for i := range times {
-		if i > 0 {
-			time.Sleep(announceApart)
-		}
-		if address.Is4() {
-			err = gratuitousARP(link.Attrs(), address)
-		} else {
-			err = unsolicitedNA(link.Attrs(), address)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	d.announced[slot] = time.Now()
 	return nil
+}
+
+// tellNeighbours says once that the address is at this interface.
+func tellNeighbours(on string, address netip.Addr) error {
+	link, err := linkOf(on)
+	if err != nil {
+		return err
+	}
+	if address.Is4() {
+		return gratuitousARP(link.Attrs(), address)
+	}
+	return unsolicitedNA(link.Attrs(), address)
 }
 
 // arpFrame asks everybody for the address, and answers in the question.
