@@ -13,11 +13,22 @@ import (
 // Knows reports the kinds of this package.
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
-	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindAnnounced, KindWould,
+	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindCarried, KindAnnounced, KindWould,
 		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed:
 		return true
 	default:
 		return ofPeople(kind)
+	}
+}
+
+// ofMembers reports whether facts of a kind are some member's own word. All others
+// are the council's or an operator's.
+func ofMembers(kind consensus.FactKind) bool {
+	switch kind {
+	case KindReport, KindEnforcer, KindFencer, KindTold, KindCarried, KindFits:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -26,7 +37,7 @@ func (st *State) Check(f consensus.Fact) error {
 	if ofPeople(f.Command.Kind) {
 		return st.checkOrder(f)
 	}
-	if st.Knows(f.Command.Kind) && f.Command.Kind != KindReport && f.Command.Kind != KindEnforcer && f.Command.Kind != KindFencer && f.Command.Kind != KindTold && f.Command.Kind != KindFits {
+	if st.Knows(f.Command.Kind) && !ofMembers(f.Command.Kind) {
 		if err := st.ledger.FromCouncil(f.Command); err != nil {
 			return err
 		}
@@ -64,12 +75,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkReport(f.Command.Proposer, p)
-	case KindTold:
+	case KindTold, KindCarried:
 		p, err := consensus.DecodePayload[DoorsTold](f)
 		if err != nil {
 			return err
 		}
-		return st.checkTold(f.Command.Proposer, p)
+		return st.checkTold(f.Command.Proposer, f.Command.Kind, p)
 	case KindBrake:
 		p, err := consensus.DecodePayload[Brakes](f)
 		if now := st.s.Brake.Weighing; err == nil && p.Over != now {
@@ -187,7 +198,7 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindReport:
 		p, _ := consensus.DecodePayload[Report](f)
 		st.reported(f, p)
-	case KindTold:
+	case KindTold, KindCarried:
 		p, _ := consensus.DecodePayload[DoorsTold](f)
 		st.told(f, p)
 	case KindBrake:

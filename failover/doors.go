@@ -14,6 +14,10 @@ import (
 // KindTold is a member's own word about the doors that it has told.
 const KindTold consensus.FactKind = "doors-told"
 
+// KindCarried is the same of a door that each member of the pool is for itself: an
+// address on its own machine.
+const KindCarried consensus.FactKind = "address-told"
+
 // Door is what a member has to tell of a pool's routes: "web/haproxy" for one
 // that all who may tell it share, "web/haproxy@lb-1" for the one of lb-1 alone.
 type Door string
@@ -75,6 +79,38 @@ type doorAt struct {
 	tells  []member.ID // who may
 }
 
+// kind is that of the facts that say how the door treats slots.
+func (d doorAt) kind() consensus.FactKind {
+	if d.driver.Carried() {
+		return KindCarried
+	}
+	return KindTold
+}
+
+// wanted is how a door has to treat a slot. An address is taken away by people's
+// order alone: nobody else has it, so its slot's clients would have nowhere to go
+// while a verdict is doubted, and a member that stood still for two seconds would be
+// out of reach for half a minute.
+func (d doorAt) wanted(s *Slot) DoorTreating {
+	drained := s.Drained
+	if d.driver.Carried() {
+		drained = s.Away != nil
+	}
+	return DoorTreating{Slot: s.ID, Epoch: s.Epoch, Occupant: s.Occupant, Drained: drained}
+}
+
+// carries reports that a treatment means an address on the teller's own machine.
+func (d doorAt) carries(x DoorTreating) bool {
+	return d.driver.Carried() && x.Occupant == d.tells[0] && !x.Drained
+}
+
+// idle reports that a slot is no business of a member that could carry its address:
+// it is not to have it, and had not when it spoke of it last, if ever. Nothing is
+// said of that, or a cutover would be worth a word of every spare.
+func (d doorAt) idle(want DoorTreating, last Treating, known bool) bool {
+	return d.driver.Carried() && !d.carries(want) && (!known || last.Result == ToldDone && !d.carries(last.DoorTreating))
+}
+
 // doors lists every door of the fleet, in the order of the file.
 func (st *State) doors() []doorAt {
 	fl := st.ledger.Fleet()
@@ -87,14 +123,48 @@ func (st *State) doors() []doorAt {
 			if !d.Told() {
 				continue
 			}
-			name := p.Name + "/" + d.Door()
+			name, tells := p.Name+"/"+d.Door(), d.On
+			if d.Carried() {
+				tells = st.carriers(fl, p)
+			}
 			if !d.Own() {
-				all = append(all, doorAt{id: Door(name), pool: p, driver: d, tells: d.On})
+				all = append(all, doorAt{id: Door(name), pool: p, driver: d, tells: tells})
 				continue
 			}
-			for _, id := range d.On {
+			for _, id := range tells {
 				all = append(all, doorAt{id: Door(name + "@" + string(id)), pool: p, driver: d, tells: []member.ID{id}})
 			}
+		}
+	}
+	return all
+}
+
+// carriers are who may have an address of a pool: whoever may get a slot, and who has
+// one though the pool that lent it lends no more.
+func (st *State) carriers(fl *member.Fleet, p member.Pool) []member.ID {
+	all := fl.Carriers(p)
+	for _, id := range p.Slots {
+		if s := st.s.Slots[id]; s != nil && s.Occupant != "" && !slices.Contains(all, s.Occupant) {
+			all = append(all, s.Occupant)
+		}
+	}
+	return all
+}
+
+// Carrying is a driver by which a member may have addresses.
+type Carrying struct {
+	Pool   string
+	Driver string
+	Slots  []member.SlotID
+}
+
+// Carrying lists the drivers by which a member may have addresses, in the order of the
+// file.
+func (st *State) Carrying(id member.ID) []Carrying {
+	var all []Carrying
+	for _, d := range st.doors() {
+		if d.driver.Carried() && d.tells[0] == id {
+			all = append(all, Carrying{Pool: d.pool.Name, Driver: d.driver.Door(), Slots: d.pool.Slots})
 		}
 	}
 	return all
@@ -140,7 +210,8 @@ type Behind struct {
 	Why   string
 }
 
-// Doors lists all doors that are told, sorted by name.
+// Doors lists all doors that are told, sorted by name; of those that carry addresses
+// only who has one, or should, or may still.
 func (st *State) Doors() []DoorView {
 	var all []DoorView
 	for _, d := range st.doors() {
@@ -150,10 +221,15 @@ func (st *State) Doors() []DoorView {
 			if s == nil || !routable(s) {
 				continue
 			}
-			v.Slots++
-			if why, since := st.behind(d.id, s); why != "" {
+			if !d.driver.Carried() || d.carries(d.wanted(s)) {
+				v.Slots++
+			}
+			if why, since := st.behind(d, s); why != "" {
 				v.Behind = append(v.Behind, Behind{Slot: id, Since: since, Why: why})
 			}
+		}
+		if d.driver.Carried() && v.Slots == 0 && v.Behind == nil {
+			continue
 		}
 		all = append(all, v)
 	}
@@ -167,12 +243,15 @@ func routable(s *Slot) bool { return s.Occupant != "" && s.Started }
 
 // behind says why a door does not treat a slot as the ledger wants; empty if it
 // does.
-func (st *State) behind(d Door, s *Slot) (why string, since time.Time) {
-	t, ok := st.Treats(d, s.ID)
+func (st *State) behind(d doorAt, s *Slot) (why string, since time.Time) {
+	t, ok := st.Treats(d.id, s.ID)
+	want := d.wanted(s)
 	switch {
+	case d.idle(want, t, ok):
+		return "", t.At
 	case !ok:
 		return "nobody has said that it was told", time.Time{}
-	case t.Epoch != s.Epoch || t.Occupant != s.Occupant || t.Drained != s.Drained:
+	case t.Epoch != want.Epoch || t.Occupant != want.Occupant || t.Drained != want.Drained:
 		return fmt.Sprintf("%s has not said that it told of the last change", t.Teller), t.At
 	case t.Result != ToldDone:
 		return fmt.Sprintf("%s says: %s: %s", t.Teller, t.Result, t.Detail), t.At
@@ -192,7 +271,7 @@ func (st *State) untold(s *Slot) []string {
 		if v, condemned := st.ledger.Standing(st.teller(d)); condemned && v.Kind == consensus.VerdictDown {
 			continue // its machine is gone, and the door with it or out of reach
 		}
-		if why, _ := st.behind(d.id, s); why != "" {
+		if why, _ := st.behind(d, s); why != "" {
 			list = append(list, fmt.Sprintf("door %s: %s", d.id, why))
 		}
 	}
@@ -200,7 +279,7 @@ func (st *State) untold(s *Slot) []string {
 }
 
 // checkTold refuses the word of anybody but a teller of the door.
-func (st *State) checkTold(by member.ID, p DoorsTold) error {
+func (st *State) checkTold(by member.ID, kind consensus.FactKind, p DoorsTold) error {
 	i := slices.IndexFunc(st.doors(), func(d doorAt) bool { return d.id == p.Door })
 	if i < 0 {
 		return fmt.Errorf("word of %s: no door %s", by, p.Door)
@@ -208,6 +287,9 @@ func (st *State) checkTold(by member.ID, p DoorsTold) error {
 	d := st.doors()[i]
 	if !slices.Contains(d.tells, by) {
 		return fmt.Errorf("word of %s about door %s: it does not tell it", by, p.Door)
+	}
+	if kind != d.kind() {
+		return fmt.Errorf("word of %s about door %s: kind is %s, want %s", by, p.Door, kind, d.kind())
 	}
 	if len(p.Routes) == 0 || len(p.Routes) > maxRoutes {
 		return fmt.Errorf("word of %s about door %s: %d routes, want 1 to %d", by, p.Door, len(p.Routes), maxRoutes)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"moonwatch/consensus"
 	"moonwatch/member"
 )
 
@@ -14,7 +15,11 @@ import (
 type TellerEvent interface{ isTellerEvent() }
 
 // TellerWoken tells that facts were applied or the time of Wake has come.
-type TellerWoken struct{}
+type TellerWoken struct {
+	// Current reports that this member hears of the council, and has all that it
+	// agreed on as far as it can know.
+	Current bool
+}
 
 // DoorAnswered tells how a TellDoor ended.
 type DoorAnswered struct {
@@ -51,6 +56,7 @@ type TellDoor struct {
 // SendTold asks for a word about a door to be committed.
 type SendTold struct {
 	ID   string
+	Kind consensus.FactKind
 	Told DoorsTold
 }
 
@@ -92,12 +98,19 @@ const (
 // Teller tells doors, for this member, what its own copy of the ledger shows:
 // who holds each slot and whether it is drained. It compares and repeats; so it
 // makes no difference what a door was told before, by whom, or whether it forgot.
+//
+// A door keeps a mark, and refuses what is older. An address on this member's own
+// machine cannot: its mark is gone after a boot, and a member that was away may find
+// on its disk that it has a slot which somebody else was given. So it is told only
+// while this member's copy of the ledger is known to be current; till then whatever is
+// there stays.
 type Teller struct {
 	self    member.ID
 	st      *State
 	life    string // of this agent, in the ids of its words
 	n       int
 	telling map[doorSlot]*telling
+	current bool // by its last TellerWoken
 	wake    time.Time
 }
 
@@ -136,6 +149,7 @@ func (t *Teller) Wake() time.Time { return t.wake }
 func (t *Teller) Step(now time.Time, ev TellerEvent) []TellerEffect {
 	switch ev := ev.(type) {
 	case TellerWoken:
+		t.current = ev.Current
 	case DoorAnswered:
 		t.answered(now, ev)
 	default:
@@ -152,9 +166,11 @@ func (t *Teller) Step(now time.Time, ev TellerEvent) []TellerEffect {
 		for _, p := range places {
 			mine[p] = true
 			x := t.telling[p]
-			calm = calm && x.busy.IsZero() && x.has.Result == ToldDone && !t.unsaid(now, p, x)
+			calm = calm && x.busy.IsZero() && x.has.Result == ToldDone && !t.unsaid(now, d, x)
 		}
-		out = t.tell(now, d, places, out)
+		if t.current || !d.driver.Carried() {
+			out = t.tell(now, d, places, out)
+		}
 		out = t.say(now, d, places, out)
 	}
 	maps.DeleteFunc(t.telling, func(p doorSlot, _ *telling) bool { return !mine[p] })
@@ -178,7 +194,7 @@ func (t *Teller) compare(now time.Time, d doorAt) []doorSlot {
 			continue
 		}
 		p := doorSlot{d.id, id}
-		want := DoorTreating{Slot: id, Epoch: s.Epoch, Occupant: s.Occupant, Drained: s.Drained}
+		want := d.wanted(s)
 		old := t.telling[p]
 		if old == nil || old.want != want {
 			x := &telling{want: want, head: t.st.ledger.Head(), next: now}
@@ -277,7 +293,7 @@ func shortened(s string) string {
 }
 
 // unsaid reports that the ledger does not know yet how a door treats a slot.
-func (t *Teller) unsaid(now time.Time, p doorSlot, x *telling) bool {
+func (t *Teller) unsaid(now time.Time, d doorAt, x *telling) bool {
 	if x.has.Result == "" {
 		return false
 	}
@@ -285,7 +301,10 @@ func (t *Teller) unsaid(now time.Time, p doorSlot, x *telling) bool {
 	if passing && now.Sub(x.bad) < reportAfter {
 		return false
 	}
-	stands, known := t.st.Treats(p.door, p.slot)
+	stands, known := t.st.Treats(d.id, x.want.Slot)
+	if x.has.Result == ToldDone && d.idle(x.want, stands, known) {
+		return false
+	}
 	return x.mends || !known || !sameWord(stands.DoorTreating, x.has)
 }
 
@@ -302,7 +321,7 @@ func (t *Teller) say(now time.Time, d doorAt, places []doorSlot, out []TellerEff
 	var version uint64
 	for _, p := range places {
 		x := t.telling[p]
-		if !t.unsaid(now, p, x) || len(routes) == maxRoutes {
+		if !t.unsaid(now, d, x) || len(routes) == maxRoutes {
 			continue
 		}
 		if !x.mends && sameWord(x.said, x.has) && now.Sub(x.sent) < repeatWord {
@@ -319,7 +338,7 @@ func (t *Teller) say(now time.Time, d doorAt, places []doorSlot, out []TellerEff
 	}
 	t.n++
 	told := DoorsTold{Door: d.id, Version: max(version+1, t.st.ledger.Head()<<16+uint64(t.n)&0xffff), Routes: routes}
-	return append(out, SendTold{ID: fmt.Sprintf("told/%s/%s/%s.%d", t.self, d.id, t.life, t.n), Told: told})
+	return append(out, SendTold{ID: fmt.Sprintf("told/%s/%s/%s.%d", t.self, d.id, t.life, t.n), Kind: d.kind(), Told: told})
 }
 
 // Telling lists what this member's doors do not treat as wanted yet, for people.

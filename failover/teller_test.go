@@ -41,10 +41,10 @@ func (x *tale) asks(tell *Teller, ev TellerEvent) (asks []TellDoor, says []SendT
 // gives the steps that were asked for.
 func (x *tale) answers(tell *Teller, result TellResult) (steps []string) {
 	x.t.Helper()
-	asks, says := x.asks(tell, TellerWoken{})
+	asks, says := x.asks(tell, TellerWoken{Current: true})
 	for len(asks) > 0 || len(says) > 0 {
 		for _, s := range says {
-			if f := x.commit(KindTold, tell.self, s.Told); !f.Accepted {
+			if f := x.commit(s.Kind, tell.self, s.Told); !f.Accepted {
 				x.t.Errorf("refused: %s", f.Reason)
 			}
 		}

@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -11,15 +12,16 @@ import (
 // which clients reach the slots of a pool. What it needs to know stands under
 // its kind; secrets stand in files on the members that use them, and never here.
 type Driver struct {
-	Kind string `json:"kind"`           // gateway, haproxy, dns, webhook, systemd
+	Kind string `json:"kind"`           // gateway, haproxy, dns, webhook, systemd, vip
 	Name string `json:"name,omitempty"` // tells two of one kind apart; the kind if empty
 	Port int    `json:"port,omitempty"` // where the occupants serve; the check's port if 0
-	On   []ID   `json:"on,omitempty"`   // the members that tell it; none for a gateway
+	On   []ID   `json:"on,omitempty"`   // the members that tell it; none for a gateway, a unit or an address
 
 	HAProxy *HAProxyDriver `json:"haproxy,omitempty"`
 	DNS     *DNSDriver     `json:"dns,omitempty"`
 	Webhook *WebhookDriver `json:"webhook,omitempty"`
 	Systemd *SystemdDriver `json:"systemd,omitempty"`
+	VIP     *VIPDriver     `json:"vip,omitempty"`
 }
 
 // HAProxyDriver says which HAProxy serves the slots, and as what. Either each
@@ -55,6 +57,13 @@ type SystemdDriver struct {
 	Unit string `json:"unit"` // {slot} stands for the slot's name
 }
 
+// VIPDriver gives each slot an address of its own, which the occupant has on an
+// interface of its machine.
+type VIPDriver struct {
+	Addresses map[SlotID]netip.Prefix `json:"addresses"`
+	Interface string                  `json:"interface,omitempty"` // empty: the one whose network holds the address
+}
+
 // Unit is the systemd unit of a slot's service; empty if it is started by
 // installed actions.
 func (p Pool) Unit(slot SlotID) string {
@@ -78,8 +87,24 @@ func (d Driver) Door() string {
 // the ledger itself, and units are the business of those that hold the slots.
 func (d Driver) Told() bool { return d.Kind != "gateway" && d.Kind != "systemd" }
 
-// Own reports whether each member of On has a target of its own.
-func (d Driver) Own() bool { return d.HAProxy != nil && d.HAProxy.Socket != "" }
+// Own reports whether each member that tells it has a target of its own.
+func (d Driver) Own() bool { return d.HAProxy != nil && d.HAProxy.Socket != "" || d.Carried() }
+
+// Carried reports whether the slots' occupants are the door themselves: then every
+// member of the pool tells its own machine what it has to carry.
+func (d Driver) Carried() bool { return d.VIP != nil }
+
+// Carriers lists who may get a slot of a pool, and its address with it: its members
+// and those of the pools that lend it spares.
+func (f *Fleet) Carriers(p Pool) []ID {
+	var all []ID
+	for _, m := range f.Members {
+		if !m.Retired && (m.Pool == p.Name || slices.Contains(p.Spares.BorrowFrom, m.Pool)) {
+			all = append(all, m.ID)
+		}
+	}
+	return all
+}
 
 // At is where the occupants of a pool serve, 0 if that is not known.
 func (d Driver) At(p Pool) int {
@@ -117,12 +142,20 @@ func (f *Fleet) validateDrivers(members map[ID]bool) (errs []error) {
 				bad("stands there twice, want a name of its own")
 			}
 			doors[d.Door()] = true
-			if d.Told() && len(d.On) == 0 {
+			if d.Told() && !d.Carried() && len(d.On) == 0 {
 				bad("names nobody who tells it: want members in on")
 			}
 			for _, id := range d.On {
 				if !members[id] {
 					bad("is told by %s, want the name of a member", id)
+				}
+			}
+			if d.Carried() && len(d.On) > 0 {
+				bad("names members in on: want none, for every member of the pool is told")
+			}
+			for _, s := range p.Slots {
+				if d.Carried() && !d.VIP.Addresses[s].IsValid() {
+					bad("has no address for slot %s", s)
 				}
 			}
 			if d.Webhook != nil && strings.ContainsAny(d.Webhook.URL, "@?#") {

@@ -46,6 +46,10 @@ func TestEachMistakeOfAFleetIsNamed(t *testing.T) {
 			d := Driver{Kind: "haproxy", On: []ID{"witness"}}
 			f.Pools[0].Drivers = []Driver{d, d}
 		},
+		"vip has no address for slot": func(f *Fleet) { f.Pools[0].Drivers = []Driver{{Kind: "vip", VIP: &VIPDriver{}}} },
+		"vip names members in on": func(f *Fleet) {
+			f.Pools[0].Drivers = []Driver{{Kind: "vip", On: []ID{"witness"}, VIP: &VIPDriver{}}}
+		},
 		"dns names nobody who tells it":           func(f *Fleet) { f.Pools[0].Drivers = []Driver{{Kind: "dns"}} },
 		"dns is told by lb-1, want the name of a": func(f *Fleet) { f.Pools[0].Drivers = []Driver{{Kind: "dns", On: []ID{"lb-1"}}} },
 		"has a url with a user": func(f *Fleet) {

@@ -3,6 +3,7 @@ package mind
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
@@ -78,6 +79,9 @@ func fleetWants(payload []byte) (kinds []consensus.FactKind) {
 	for _, p := range f.Pools {
 		if p.Actions.Prepare != "" {
 			kinds = append(kinds, failover.KindPrepare)
+		}
+		if slices.ContainsFunc(p.Drivers, member.Driver.Carried) {
+			kinds = append(kinds, failover.KindCarried)
 		}
 		if p.Spares.Reserve > 0 || p.Spares.EarlyAfter > 0 {
 			kinds = append(kinds, failover.KindEarly)

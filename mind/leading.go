@@ -46,7 +46,7 @@ func (m *Mind) tellDoors(effects []failover.TellerEffect) {
 		case failover.TellDoor:
 			m.out = append(m.out, TellDoor{TellDoor: e})
 		case failover.SendTold:
-			m.want(failover.KindTold, e.ID, e.Told, 0)
+			m.want(e.Kind, e.ID, e.Told, 0)
 		}
 	}
 }
@@ -122,9 +122,30 @@ func (m *Mind) elected(l consensus.Led) {
 		m.conduct = nil
 	}
 	if l.Leader != "" {
-		m.quorumAt = m.now
+		m.touch()
 	}
 	m.lead(Led{Leader: l.Leader, Term: l.Term, Quorum: m.led.Quorum || l.Leader != "", Stuck: m.led.Stuck})
+}
+
+// touch notes that the council is known to have a quorum now. Who has not known for
+// too long may have missed a lot, also if it was this agent that stood still.
+func (m *Mind) touch() {
+	if !m.led.Quorum || m.now.Sub(m.quorumAt) >= m.cfg.IsolatedAfter {
+		m.touched = m.now
+	}
+	m.quorumAt = m.now
+}
+
+// catchUp is how long an agent that comes back into touch takes its ledger for an old
+// one: facts that it missed arrive within it, from a feeder or from raft.
+const catchUp = time.Second
+
+// Current reports that this agent's ledger is as new as it can know: it is in touch
+// with a quorum of the council, has been for a while, and has whatever the last one to
+// say so had.
+func (m *Mind) Current() bool {
+	return m.led.Quorum && m.now.Sub(m.quorumAt) < m.cfg.IsolatedAfter && m.now.Sub(m.touched) >= catchUp &&
+		(m.council != nil || m.ledger.Head() >= m.known)
 }
 
 // lead tells of a change of leader.
@@ -156,7 +177,7 @@ func (m *Mind) watchQuorum() {
 		m.lead(l)
 	}
 	if m.council != nil && m.led.Leader != "" {
-		m.quorumAt = m.now
+		m.touch()
 	}
 	if m.led.Quorum && m.now.Sub(m.quorumAt) >= m.cfg.IsolatedAfter {
 		l := m.led

@@ -39,6 +39,8 @@ type Mind struct {
 	out      []Effect
 	led      Led
 	quorumAt time.Time // when the council was last known to have a quorum
+	touched  time.Time // since when that was never too long ago
+	known    uint64    // ledger head of whoever spoke of the quorum last
 	applied  []consensus.Fact
 	replayed []consensus.Fact // what the disk had, with its outcomes
 	snapAt   uint64
@@ -143,7 +145,8 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 		m.superseded(ev.Refounding)
 	case QuorumHeard:
 		if m.council == nil {
-			m.quorumAt = now
+			m.touch()
+			m.known = ev.Head
 			m.volunteer()
 			m.lead(Led{Leader: ev.Leader, Term: ev.Term, Quorum: true})
 		}
@@ -203,7 +206,7 @@ func (m *Mind) due() {
 	m.tellEnforcer()
 	m.tellFencer()
 	if m.ledger.Blocked() == "" && !m.now.Before(m.teller.Wake()) {
-		m.tellDoors(m.teller.Step(m.now, failover.TellerWoken{}))
+		m.tellDoors(m.teller.Step(m.now, failover.TellerWoken{Current: m.Current()}))
 	}
 	m.tellPresence()
 	m.passOn()
@@ -233,7 +236,7 @@ func (m *Mind) settle() {
 		m.tally.Anew(m.state.Brake().FallenDomain())
 		if m.ledger.Blocked() == "" {
 			m.execute(m.executor.Step(m.now, failover.ExecutorWoken{}))
-			m.tellDoors(m.teller.Step(m.now, failover.TellerWoken{}))
+			m.tellDoors(m.teller.Step(m.now, failover.TellerWoken{Current: m.Current()}))
 			if m.conduct != nil {
 				m.conducted(failover.ConductorWoken{})
 			}

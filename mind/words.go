@@ -82,6 +82,7 @@ type LedgerFed struct{ Snapshot []byte }
 type QuorumHeard struct {
 	Leader member.ID
 	Term   uint64
+	Head   uint64 // of the ledger of whoever says so
 }
 
 // Submitted hands in somebody's command: an operator's through this agent, or

@@ -28,6 +28,7 @@ type books struct {
 	asked     map[uint64]*askBook           // what people asked for
 	fences    []time.Time
 	effects   map[string]member.ID // steps that were begun
+	now       time.Duration        // of the world, at the present fact
 	drill     drillBook
 	drilled   drillBook            // the one before
 	drillOver uint64               // the fact that ended it
@@ -40,6 +41,7 @@ type slotBook struct {
 	sole     bool // exclusive
 	occupant member.ID
 	epoch    member.SlotEpoch
+	since    time.Duration // when the occupant was agreed on
 	drained  bool
 	past     map[member.SlotEpoch]member.ID
 	restarts []time.Time
@@ -241,7 +243,7 @@ func (b *books) free(id member.ID) bool {
 func (b *books) seat(id member.ID, slot member.SlotID, epoch member.SlotEpoch) {
 	s := b.slots[slot]
 	delete(b.seats, s.occupant)
-	s.occupant, s.epoch = id, epoch
+	s.occupant, s.epoch, s.since = id, epoch, b.now
 	s.past[epoch] = id
 	b.seats[id] = slot
 }

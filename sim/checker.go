@@ -207,6 +207,7 @@ func (c *checker) chain(f consensus.Fact) {
 // fact checks what an accepted fact allows, books it, and says what it moved.
 // The fold has taken it in already, the books have not.
 func (c *checker) fact(f consensus.Fact) []move {
+	c.books.now = c.w.now
 	k, known := c.calls[string(f.Bytes)]
 	if !known {
 		k = call{at: c.w.now, tick: c.past.next(), by: f.Command.Proposer}

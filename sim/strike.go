@@ -245,6 +245,7 @@ func (m *machine) crash(landed bool) {
 	m.boots++
 	m.stopped = maps.Clone(m.running)
 	m.killServices()
+	m.dropAddresses()
 }
 
 // killServices ends the services alone.

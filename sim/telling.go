@@ -93,6 +93,10 @@ func (c *checker) tells(m *machine, e mind.TellDoor) {
 	s := c.books.slots[e.Slot]
 	if s == nil || s.past[e.Epoch] != e.Occupant {
 		c.fail(ruleOrders, "%s tells door %s that slot %s is of %s at slot epoch %d, which nobody agreed", m.id, e.Door, e.Slot, e.Occupant, e.Epoch)
+		return
+	}
+	if late := c.w.now - s.since; c.w.carrier(e.Door) == m && e.Occupant == m.id && e.Epoch != s.epoch && late > oldHabit {
+		c.fail(ruleOrders, "%s takes the address of slot %s, which was given to %s %v ago", m.id, e.Slot, s.occupant, late)
 	}
 }
 
@@ -100,6 +104,7 @@ func (c *checker) tells(m *machine, e mind.TellDoor) {
 // the ledger says that it does not. A teller that does not run, or hears of no
 // council, tells nobody anything.
 func (l *look) doors() {
+	l.carried()
 	for _, d := range l.st.Doors() {
 		m := l.w.machine(d.Teller)
 		if !m.up() || !l.inTouch(m) || len(m.drivers) > 0 {
@@ -110,7 +115,7 @@ func (l *look) doors() {
 		}
 		for _, s := range l.st.Slots() {
 			has, known := l.w.proxies[d.Door][s.ID]
-			if s.Pool == d.Pool && s.Started && (!known || has != treated{s.Epoch, s.Occupant, s.Drained}) {
+			if l.w.carrier(d.Door) == nil && s.Pool == d.Pool && s.Started && (!known || has != treated{s.Epoch, s.Occupant, s.Drained}) {
 				l.add("L2", "door %s has %s at slot epoch %d for slot %s of %s at %d", d.Door, has.occupant, has.epoch, s.ID, s.Occupant, s.Epoch)
 			}
 		}

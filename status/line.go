@@ -43,7 +43,7 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, stepLine)
 	case failover.KindReport:
 		return worded(f, func(p failover.Report) string { return reportLine(f.Command.Proposer, p) })
-	case failover.KindTold:
+	case failover.KindTold, failover.KindCarried:
 		return worded(f, func(p failover.DoorsTold) string { return toldLine(f.Command.Proposer, p) })
 	case failover.KindBrake:
 		return worded(f, brakeLine)
