@@ -2,6 +2,7 @@ package failover
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,5 +189,29 @@ func TestAnAddressIsSpokenOfInFactsOfItsOwnKind(t *testing.T) {
 	wantRefusal(t, x.commit(KindCarried, "web-2", word), "it does not tell it")
 	if f := x.commit(KindCarried, "web-1", word); !f.Accepted {
 		t.Error(f.Reason)
+	}
+}
+
+// Whoever may be lent to the pool may get its address, and who serves a slot of it has
+// one also when nobody lends any more.
+func TestWhoIsLentCarriesTheBorrowersAddress(t *testing.T) {
+	x, _ := newCarried(t, 2)
+	f := *x.ledger.Fleet()
+	f.Members = append(slices.Clone(f.Members), member.Member{ID: "batch-1", Domain: "a", Pool: "batch"})
+	f.Pools = append(slices.Clone(f.Pools), member.Pool{Name: "batch", Fence: []string{"none"}})
+	for want, lends := range [][]string{nil, {"batch"}} {
+		f.Pools[0].Spares.BorrowFrom = lends
+		if f := x.commit(consensus.KindFleet, "web-1", f); !f.Accepted {
+			t.Fatal(f.Reason)
+		}
+		if got := x.state.Carrying("batch-1"); len(got) != want || want > 0 && (got[0].Pool != "web" || got[0].Driver != "vip" || len(got[0].Slots) != 2) {
+			t.Errorf("lent by %q: %+v", lends, got)
+		}
+	}
+	f.Pools[0].Spares.BorrowFrom = nil
+	x.commit(consensus.KindFleet, "web-1", f)
+	x.state.s.Slots["slot-0"].Occupant = "batch-1"
+	if got := x.state.Carrying("batch-1"); len(got) != 1 {
+		t.Errorf("it has the slot: %+v", got)
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,7 +46,7 @@ func LoadFleet(path string) (*member.Fleet, error) {
 // file. The error is always [strict.Mistakes], and then there are no warnings: half of
 // them would follow from the mistakes.
 func ParseFleet(name string, b []byte) (*member.Fleet, []strict.Mistake, error) {
-	r := &fleetReader{reader: newReader(name), lines: map[member.ID]strict.Place{}, pools: map[string]object{}}
+	r := &fleetReader{reader: newReader(name), lines: map[member.ID]strict.Place{}, pools: map[string]object{}, given: map[netip.Addr]string{}}
 	if root := r.Read(b); root != nil {
 		r.read(root)
 		r.noSecrets(root)
@@ -87,7 +88,8 @@ type fleetReader struct {
 	lines  map[member.ID]strict.Place // of the members' pools
 	pools  map[string]object
 
-	tellers []tellers // of all drivers
+	tellers []tellers             // of all drivers
+	given   map[netip.Addr]string // addresses of slots, to the path of each
 }
 
 func (r *fleetReader) read(root *strict.Value) {

@@ -146,6 +146,18 @@ func (r *fleetReader) warnOfPool(p member.Pool) {
 		}
 		r.warn(at.Where("checks"), "pools.%s has %s: cannot tell agent-lost from down", p.Name, what)
 	}
+	r.warnOfAddresses(at, p)
+}
+
+// warnOfAddresses says what a fence other than power leaves behind. An address stays
+// in the kernel of a machine that is out of our reach and not out of the clients', as
+// VRRP's does: people who put up with that there may here, and have to know it.
+func (r *fleetReader) warnOfAddresses(at object, p member.Pool) {
+	carried := slices.ContainsFunc(p.Drivers, member.Driver.Carried)
+	if first := append(slices.Clone(p.Fence), "none")[0]; carried && first != "power" && first != "network" {
+		r.warn(at.Where("drivers"), "pools.%s gives its slots addresses and is fenced by %s first: an occupant that only we cannot reach keeps its address "+
+			"beside the one who replaces it, until its agent hears of that; want fence: [power] or [network] where that does harm", p.Name, first)
+	}
 }
 
 func plural(n int, word string) string {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -22,9 +23,10 @@ var driverKeys = map[string][]string{
 	"dns":     {"name", "on", "server", "zone", "record", "key_file", "ttl"},
 	"webhook": {"name", "on", "url", "secret_file", "ca_file"},
 	"systemd": {"unit"},
+	"vip":     {"name", "addresses", "interface"},
 }
 
-var driverKinds = []string{"gateway", "haproxy", "dns", "webhook", "systemd"}
+var driverKinds = []string{"gateway", "haproxy", "dns", "webhook", "systemd", "vip"}
 
 // defaultTTL is how long a resolver may keep an address, unless fleet.yaml says
 // otherwise.
@@ -96,6 +98,10 @@ func (r *fleetReader) driver(o, pool object, p *member.Pool, d *member.Driver) {
 		return
 	}
 	d.Name = o.Text("name", "", "a name that tells it from the pool's other drivers", isName)
+	if d.Kind == "vip" {
+		d.VIP = r.vip(o, p)
+		return
+	}
 	const who = "the members that tell it"
 	d.On = ids(o.texts("on", "names of members", isName))
 	if len(d.On) == 0 && (!o.Has("on") || emptyList(o.Pairs["on"].Value)) {
@@ -223,6 +229,77 @@ func (r *fleetReader) systemd(o, pool object, p *member.Pool) *member.SystemdDri
 		r.Wrong(o.At, "%s is a systemd driver of an exclusive pool: its keeper has to own the service's processes to end them, want actions", o.Path)
 	}
 	return d
+}
+
+// interfaceName is what Linux takes for one.
+var interfaceName = regexp.MustCompile(`^[^\s/:]{1,15}$`)
+
+// vip reads the address of each slot. Two slots with one address would take it from
+// each other for ever.
+func (r *fleetReader) vip(o object, p *member.Pool) *member.VIPDriver {
+	const want = "the address of each slot, such as {web-0: 192.0.2.10/24}"
+	d := &member.VIPDriver{
+		Addresses: map[member.SlotID]netip.Prefix{},
+		Interface: o.Text("interface", "", "the name of a network interface, such as eth0", interfaceName.MatchString),
+	}
+	v, ok := o.Get("addresses", want)
+	if !ok {
+		if !o.Has("addresses") {
+			o.Missing("addresses", want)
+		}
+		return d
+	}
+	slots := make([]string, len(p.Slots))
+	for i, s := range p.Slots {
+		slots[i] = string(s)
+	}
+	for _, pair := range r.named(v, o.Join("addresses"), "slot") {
+		slot, path := member.SlotID(pair.Key), o.Join("addresses")+"."+pair.Key
+		a, err := addressOf(pair.Value)
+		switch meant := strict.Nearest(pair.Key, slots); {
+		case !slices.Contains(slots, pair.Key) && meant != "":
+			r.Wrong(pair.At, "%s is no slot of the pool, did you mean %s?", path, meant)
+		case !slices.Contains(slots, pair.Key):
+			r.Wrong(pair.At, "%s is no slot of the pool", path)
+		case err != "":
+			r.Wrong(pair.Value.At, "%s is %s, %s", path, pair.Value.Found(), err)
+		case r.given[a.Addr()] != "":
+			r.Wrong(pair.Value.At, "%s is %s, which %s is already: want one of its own", path, a.Addr(), r.given[a.Addr()])
+		default:
+			r.given[a.Addr()] = path
+		}
+		d.Addresses[slot] = a
+	}
+	if v.Shape != strict.Mapping {
+		return d
+	}
+	for _, s := range p.Slots {
+		if _, has := d.Addresses[s]; !has {
+			r.Wrong(o.Where("addresses"), "%s names none for slot %s, want one for each slot of the pool", o.Join("addresses"), s)
+		}
+	}
+	return d
+}
+
+// addressOf reads an address, with the length of its network or without: then it is
+// a network of its own, which is right beside an address of the machine's.
+func addressOf(v *strict.Value) (a netip.Prefix, wrong string) {
+	const want = "want an address that clients can reach, such as 192.0.2.10/24, or 2001:db8::10"
+	if v.Shape != strict.Text {
+		return a, want
+	}
+	a, err := netip.ParsePrefix(v.Text)
+	if ip, err2 := netip.ParseAddr(v.Text); err != nil && err2 == nil && ip.Zone() == "" {
+		a, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	ip := a.Addr()
+	switch {
+	case err != nil, !ip.IsGlobalUnicast(), ip.Is4In6():
+		return netip.Prefix{}, want
+	case ip.Is4() && a.Bits() < 31 && (ip == a.Masked().Addr() || !a.Contains(ip.Next())):
+		return netip.Prefix{}, "which is the network itself or its broadcast address: " + want
+	}
+	return a, ""
 }
 
 func webhook(o object) *member.WebhookDriver {

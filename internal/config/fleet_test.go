@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"reflect"
 	"regexp"
@@ -83,6 +84,30 @@ func TestTheSampleFleetLoads(t *testing.T) {
 		if m, ok := roster.Member(id); !ok || !m.Council {
 			t.Errorf("agent.yaml names %s, want a member of fleet.yaml that may sit in the council", id)
 		}
+	}
+}
+
+// A driver is shown as fleet.yaml has it, and read again as the same.
+func TestTheSampleWithAddressesLoads(t *testing.T) {
+	const path = "../../configs/fleet-vip.yaml"
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, warnings, err := ParseFleet(path, b)
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("%v %v", err, warnings)
+	}
+	if err := f.Validate(); err != nil {
+		t.Error(err)
+	}
+	six, ok := f.Pools[0].Driver("vip6")
+	if !ok || six.VIP.Addresses["edge-0"] != netip.MustParsePrefix("2001:db8::10/128") || six.VIP.Interface != "eth0" {
+		t.Errorf("%+v", six)
+	}
+	again, _, err := ParseFleet("again.yaml", RenderFleet(*f))
+	if err != nil || !reflect.DeepEqual(again, f) {
+		t.Errorf("%v: got\n%+v\nwant\n%+v", err, again, f)
 	}
 }
 

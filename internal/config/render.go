@@ -221,6 +221,13 @@ func DriverText(d member.Driver) string {
 		items = append(items, "ttl: "+strict.Short(d.DNS.TTL))
 	case d.Systemd != nil:
 		add("unit", d.Systemd.Unit)
+	case d.VIP != nil:
+		var all []string
+		for _, slot := range slices.Sorted(maps.Keys(d.VIP.Addresses)) {
+			all = append(all, scalar(string(slot))+": "+scalar(d.VIP.Addresses[slot].String()))
+		}
+		items = append(items, "addresses: {"+strings.Join(all, ", ")+"}")
+		add("interface", d.VIP.Interface)
 	case d.Webhook != nil:
 		add("url", d.Webhook.URL)
 		add("secret_file", d.Webhook.SecretFile)

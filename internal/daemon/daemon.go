@@ -71,6 +71,9 @@ type Config struct {
 	Enter []string
 	// Systemd is where the units of this machine are driven; nil: its own systemd.
 	Systemd *systemd.Config
+	// Addresses is where the marks of addresses that move with their slots stand;
+	// empty: a folder in /run.
+	Addresses string
 	// GatewayDebug names slot and occupant in the gateway's answers.
 	GatewayDebug bool
 
@@ -123,6 +126,7 @@ type Daemon struct {
 	addresses   []string // of the others, as last kept; owned by join
 	flights     flights
 	doorDrivers doorDrivers
+	carrying    carrying
 	feed        *feed
 	commands    commands
 	progress    atomic.Int64 // when the loop last finished a step, in ns of this process

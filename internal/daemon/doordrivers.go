@@ -14,6 +14,7 @@ import (
 	"moonwatch/failover/driver"
 	"moonwatch/failover/driver/dns"
 	"moonwatch/failover/driver/haproxy"
+	"moonwatch/failover/driver/vip"
 	"moonwatch/failover/driver/webhook"
 	"moonwatch/member"
 )
@@ -40,7 +41,7 @@ func (d *Daemon) openDoor(pool member.Pool, from member.Driver) (driver.Driver, 
 	if x, ok := d.doorDrivers.open[key]; ok && x.port == port && reflect.DeepEqual(x.from, from) {
 		return x.driver, nil
 	}
-	drv, err := d.newDoor(from, port)
+	drv, err := d.newDoor(pool, from, port)
 	if err != nil {
 		return nil, fmt.Errorf("door %s: %w", key, err)
 	}
@@ -51,7 +52,7 @@ func (d *Daemon) openDoor(pool member.Pool, from member.Driver) (driver.Driver, 
 	return drv, nil
 }
 
-func (d *Daemon) newDoor(from member.Driver, port int) (driver.Driver, error) {
+func (d *Daemon) newDoor(pool member.Pool, from member.Driver, port int) (driver.Driver, error) {
 	switch {
 	case from.HAProxy != nil:
 		h := from.HAProxy
@@ -83,6 +84,10 @@ func (d *Daemon) newDoor(from member.Driver, port int) (driver.Driver, error) {
 		})
 	case from.Webhook != nil:
 		return newWebhook(*from.Webhook)
+	case from.VIP != nil:
+		return vip.New(vip.Config{
+			Self: d.self, Interface: from.VIP.Interface, Addresses: from.VIP.Addresses, Folder: d.addressMarks(pool.Name, from.Door()),
+		})
 	default:
 		return nil, fmt.Errorf("kind %s is not known to this build: want a newer moonwatch on this member", from.Kind)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // doorKinds are the kinds of doors that members tell.
-var doorKinds = []string{"haproxy", "dns", "webhook"}
+var doorKinds = []string{"haproxy", "dns", "webhook", "vip"}
 
 // doorMetrics count what this member tells doors, and what the ledger knows of them.
 type doorMetrics struct {

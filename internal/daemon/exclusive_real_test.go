@@ -68,7 +68,7 @@ func as(what string, args []string) error {
 		if os.Getenv("MOONWATCH_TEST_LOG") != "" {
 			log = zap.Must(zap.NewDevelopment()).Named(string(cfg.Name))
 		}
-		d, err := New(Config{Agent: cfg, Log: log, ActionsOfSelf: true, Enter: self("enter")})
+		d, err := New(Config{Agent: cfg, Log: log, ActionsOfSelf: true, Enter: self("enter"), Addresses: filepath.Join(cfg.DataDir, "vip")})
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func as(what string, args []string) error {
 		}
 		return err
 	}
-	return fmt.Errorf("nobody is %q", what)
+	return asMachine(ctx, what, args)
 }
 
 func self(what string, args ...string) []string {

@@ -48,6 +48,27 @@ const cluster = "test"
 
 func newFleet(t *testing.T, names []member.ID, adjust ...func(*fleet)) *fleet {
 	t.Helper()
+	a, b := byte(rand.IntN(200)+10), byte(rand.IntN(200)+10)
+	f := layFleet(t, names, func(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, a, b, byte(i + 1)}) })
+	for _, a := range adjust {
+		a(f)
+	}
+	for _, n := range names {
+		f.serve(n)
+		f.start(n)
+	}
+	t.Cleanup(func() {
+		for _, n := range names {
+			f.stop(n)
+			f.unserve(n)
+		}
+	})
+	return f
+}
+
+// layFleet writes what the agents need, and starts none.
+func layFleet(t *testing.T, names []member.ID, addr func(i int) netip.Addr) *fleet {
+	t.Helper()
 	f := &fleet{
 		t: t, dir: t.TempDir(), names: names, addrs: map[member.ID]netip.Addr{}, agents: map[member.ID]*Daemon{},
 		stops: map[member.ID]func() error{}, over: map[member.ID]chan struct{}{}, web: map[member.ID]*http.Server{}, council: names[:3],
@@ -67,9 +88,8 @@ func newFleet(t *testing.T, names []member.ID, adjust ...func(*fleet)) *fleet {
 	f.op.Grant = f.ca.Sign(consensus.GrantText(cluster, "op", f.op.PublicKey()))
 	_, err = gossip.WriteKey(filepath.Join(f.dir, "gossip.key"))
 	must(err)
-	a, b := byte(rand.IntN(200)+10), byte(rand.IntN(200)+10)
 	for i, n := range names {
-		f.addrs[n] = netip.AddrFrom4([4]byte{127, a, b, byte(i + 1)})
+		f.addrs[n] = addr(i)
 		must(os.MkdirAll(filepath.Join(f.dir, string(n)), 0o700))
 		cert, err := f.ca.Issue(n, []string{f.addrs[n].String()}, time.Now())
 		must(err)
@@ -84,19 +104,6 @@ func newFleet(t *testing.T, names []member.ID, adjust ...func(*fleet)) *fleet {
 	must(err)
 	f.port = l.Addr().(*net.TCPAddr).Port
 	must(l.Close())
-	for _, a := range adjust {
-		a(f)
-	}
-	for _, n := range names {
-		f.serve(n)
-		f.start(n)
-	}
-	t.Cleanup(func() {
-		for _, n := range names {
-			f.stop(n)
-			f.unserve(n)
-		}
-	})
 	return f
 }
 
@@ -186,12 +193,7 @@ func (f *fleet) apply(fl member.Fleet) {
 // applyAt hands a fleet in at one member's agent.
 func (f *fleet) applyAt(n member.ID, fl member.Fleet) {
 	f.t.Helper()
-	c, err := consensus.NewCommand(consensus.KindFleet, fmt.Sprintf("fleet/%d", rand.Uint64()), "operator", time.Now(), fl)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	c.Warrant = &consensus.Warrant{Operator: "op", Key: f.op.PublicKey(), Grant: f.op.Grant, Signature: f.op.Sign(consensus.SignedText(cluster, c))}
-	b, err := c.Encode()
+	b, err := f.signed(consensus.KindFleet, fl).Encode()
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -200,6 +202,17 @@ func (f *fleet) applyAt(n member.ID, fl member.Fleet) {
 	if err := f.agents[n].Submit(ctx, b); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// signed is an operator's command.
+func (f *fleet) signed(kind consensus.FactKind, payload any) consensus.Command {
+	f.t.Helper()
+	c, err := consensus.NewCommand(kind, fmt.Sprintf("%s/%d", kind, rand.Uint64()), "operator", time.Now(), payload)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	c.Warrant = &consensus.Warrant{Operator: "op", Key: f.op.PublicKey(), Grant: f.op.Grant, Signature: f.op.Sign(consensus.SignedText(cluster, c))}
+	return c
 }
 
 // until waits for a page of one agent that is as wanted.

@@ -55,6 +55,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 // show builds the page and the gateway's table.
 func (d *Daemon) show(now time.Time) {
 	d.route()
+	d.leaveAddresses(now)
 	d.noteWarmth()
 	mode, since := d.mind.Mode()
 	led := d.mind.Leading()

@@ -15,6 +15,7 @@ import (
 
 // tellDoor tells a door how to treat a slot, and the mind what came of it.
 func (d *Daemon) tellDoor(ctx context.Context, e mind.TellDoor) {
+	d.noteCarrying()
 	pool, _ := d.mind.Ledger().Fleet().Pool(e.Pool)
 	from, known := pool.Driver(e.Driver)
 	answer := func(a failover.DoorAnswered) {
