@@ -18,10 +18,10 @@ import (
 const pauseFor = 2 * time.Second
 
 // tell tells one story: it picks the victims, makes the fault, and follows what
-// comes of it until the end that is expected, or until the deadline. lack says
+// comes of it until the end that is expected, or until its time is up. lack says
 // what was missing, empty for the expected end. The error is for what keeps a
 // story from being told at all.
-func (l *launcher) tell(ctx context.Context, fault string, deadline time.Time) (s *story, lack string, err error) {
+func (l *launcher) tell(ctx context.Context, fault string) (s *story, lack string, err error) {
 	chance := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	ids, err := pick(fault, l.present(), chance)
 	if err != nil {
@@ -42,7 +42,7 @@ func (l *launcher) tell(ctx context.Context, fault string, deadline time.Time) (
 	if err != nil {
 		return nil, "", err
 	}
-	s, lack, err = l.watch(ctx, deadline, l.plot(fault, l.story))
+	s, lack, err = l.watch(ctx, l.plot(fault, l.story))
 	return s, lack, errors.Join(err, undo())
 }
 
@@ -176,7 +176,7 @@ func (c *child) signalService(s syscall.Signal) error {
 
 // watch follows the story to its end, while its plot is played. The plot ends with
 // the story.
-func (l *launcher) watch(ctx context.Context, deadline time.Time, p plot) (s *story, lack string, err error) {
+func (l *launcher) watch(ctx context.Context, p plot) (s *story, lack string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	played := make(chan error, 1)
 	s = l.story
@@ -197,7 +197,7 @@ func (l *launcher) watch(ctx context.Context, deadline time.Time, p plot) (s *st
 		if lack == "" || broken {
 			return s, lack, nil
 		}
-		if time.Now().After(deadline) {
+		if time.Since(s.hit) > storyTime {
 			return s, lack + ", and the time is up", nil
 		}
 		select {
