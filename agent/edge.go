@@ -58,6 +58,14 @@ type roll struct {
 
 func (r *roll) open() bool { return !r.id.IsZero() && r.agent == Abstain }
 
+// back takes an answer of silence back when the subject has answered so many probes
+// since: it is not said again, and whoever has not heard it hears the new one.
+func (r *roll) back(ups int) {
+	if r.agent == Down {
+		r.agent, r.downs, r.ups = Abstain, 0, ups
+	}
+}
+
 func (e *edge) accused() bool { return e.silence || e.loss || e.flapping }
 
 // fresh reports that nothing has been heard over the edge yet and that it is

@@ -164,10 +164,14 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 	e.lostRun, e.roll.downs = 0, 0
 	if inTime { // a late or repeated answer is a sign of life, and clears nothing
 		e.goodRun++
+		if o.watched(now, e) {
+			e.nextReprobe = now // the second one may be a round trip later
+		}
 	}
 	e.life(now, a.Incarnation, &o.cfg)
 	if e.goodRun >= o.cfg.ClearAnswers && e.silence {
 		e.silence = false
+		e.roll.back(e.goodRun)
 		if o.cfg.VoidChecks {
 			e.voidCheck(now)
 		}
@@ -224,7 +228,7 @@ func (o *Observer) weigh(now time.Time) {
 		if o.down(e) {
 			down++
 		}
-		waiting = waiting || o.hurried(e)
+		waiting = waiting || o.hurried(now, e)
 	}
 	loss := 0.0
 	if 2*down > len(o.edges) {
@@ -311,7 +315,7 @@ func (o *Observer) probe(now time.Time, out []Effect) []Effect {
 	}
 	var probes []Probe
 	for _, e := range o.edges {
-		if !o.hurried(e) {
+		if !o.hurried(now, e) {
 			e.nextReprobe = time.Time{}
 			if !beat {
 				continue
@@ -339,8 +343,17 @@ func (o *Observer) probe(now time.Time, out []Effect) []Effect {
 	return out
 }
 
-func (o *Observer) hurried(e *edge) bool {
-	return e.roll.open() || e.lostRun > 0 && !e.silence
+// hurried edges are probed quickly: nobody knows yet whether the subject has fallen
+// silent, or somebody wants to know.
+func (o *Observer) hurried(now time.Time, e *edge) bool {
+	return e.roll.open() || e.lostRun > 0 && !e.silence || o.watched(now, e)
+}
+
+// watched edges have just answered a roll call with silence. The leader may act on
+// that half a second later, so for as long as the answer counts they are probed
+// quickly on: a machine that comes back meanwhile is seen before it is replaced.
+func (o *Observer) watched(now time.Time, e *edge) bool {
+	return e.silence && e.roll.agent == Down && now.Sub(e.roll.since) < o.cfg.RollWatch
 }
 
 // Wake is when the observer wants to be called next.

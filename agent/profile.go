@@ -17,7 +17,7 @@ func ForProfile(name string) Config {
 // counts more of them: two stalls of 0.9 s must not look like a bad cable.
 func (c *Config) fast() {
 	c.ProbeInterval, c.ReprobeInterval = 100*time.Millisecond, 40*time.Millisecond
-	c.RollPace = 20 * time.Millisecond
+	c.RollPace, c.RollWatch = 20*time.Millisecond, 700*time.Millisecond
 	c.TimeoutMin, c.TimeoutMax = 30*time.Millisecond, 80*time.Millisecond
 	c.Patience = 300 * time.Millisecond
 	c.LossWindow, c.LossCount = 64, 26 // 40 % of 6.4 s

@@ -190,6 +190,33 @@ func TestADomainThatWasHeardAMomentAgoIsWaitedForUntilItIsSilent(t *testing.T) {
 	}
 }
 
+func TestADarkDomainIsWaitedForAlsoWhenItIsToldLateThatItWasHeard(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.dead["b1"], a.dead["b2"] = true, true
+	a.run(200 * time.Millisecond)
+	a.all("b1", agent.Down)
+	a.all("b2", agent.Down)
+	a.run(300 * time.Millisecond)
+	a.step(Present{Members: []member.ID{"b1", "b2"}}) // a councillor's news of half a second, which began before they died
+	a.run(4 * time.Second)
+	a.expect("b1 domain-cut, b2 domain-cut")
+}
+
+func TestADomainThatIsHeardOnAndOnIsNotDark(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.dead["b1"], a.dead["b2"] = true, true
+	a.all("b1", agent.Down)
+	a.all("b2", agent.Down)
+	for range 10 {
+		a.run(500 * time.Millisecond)
+		a.step(Present{Members: []member.ID{"b1", "b2"}})
+	}
+	a.expect("b1 down, b2 down")
+	if d := a.decided[0]; d > 2*time.Second {
+		t.Errorf("decided after %v, want it when it is sure that they are heard", d)
+	}
+}
+
 func TestADarkDomainsMembersGetNoDownOfTheirOwn(t *testing.T) {
 	a := newAssembly(t, 3, 2, 2)
 	a.dead["b1"], a.dead["b2"] = true, true
@@ -322,6 +349,23 @@ func TestWhoKeepsFallingIsNotWithdrawnAtOnce(t *testing.T) {
 		a.run(time.Second)
 	}
 	a.expect("a1 down", "a1 up", "a1 down")
+}
+
+func TestAFallWithTwoVerdictsIsOneFall(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.service("a1", agent.Down) // the first of it to be missed
+	a.all("a1", agent.Up)
+	a.run(2 * time.Second)
+	a.all("a1", agent.Down)
+	a.run(2 * time.Second)
+	a.recover("a1")
+	a.service("a1", agent.Up)
+	a.step(Recall{Subject: "a1"})
+	a.run(time.Second)
+	a.expect("a1 service-down", "a1 down", "a1 up")
+	if n := a.ledger.Record("a1").Downs; n != 1 {
+		t.Errorf("%d falls, want 1", n)
+	}
 }
 
 func TestASecondLookNeedsTheServiceToo(t *testing.T) {

@@ -127,9 +127,10 @@ func (t *Tally) cutDomain(now time.Time, cut []*subject, findings []Finding) mem
 
 // fallingSilent reports that a failure domain lies in the cut as a whole, and that
 // some of its members were heard too lately for the council to call them silent, and
-// not since they are accused. That comes within the second, one way or the other, and
-// the cut waits for it: else a few milliseconds decide whether a rack that is gone is
-// told as one domain out of reach or as so many members that happened to die.
+// not surely since they are accused. That comes within two seconds, one way or the
+// other, and the cut waits for it: else a few milliseconds decide whether a rack that
+// is gone is told as one domain out of reach or as so many members that happened to
+// die.
 func (t *Tally) fallingSilent(now time.Time, cut []*subject, findings []Finding) bool {
 	for _, d := range t.wholeDomains(cut) {
 		var until time.Time
@@ -137,7 +138,7 @@ func (t *Tally) fallingSilent(now time.Time, cut []*subject, findings []Finding)
 			e := &t.memory.entries[t.memory.place(f.Subject)]
 			switch {
 			case e.domain != d:
-			case f.Kind != VerdictDown || f.Agent.Ups > 0 || e.heard.After(e.subject.accusedAt):
+			case f.Kind != VerdictDown || f.Agent.Ups > 0 || e.heard.After(e.subject.accusedSince().Add(t.cfg.HeardLag)):
 				return false // not out of reach, however long we wait
 			case e.heard.Add(t.cfg.Silent).After(until):
 				until = e.heard.Add(t.cfg.Silent)

@@ -322,8 +322,10 @@ func (l *Ledger) stand(f Fact, v Verdict, x Finding) {
 		Kind: x.Kind, Index: f.Index, Since: since, At: f.Time, SilentSince: x.SilentSince,
 		Incarnation: x.Incarnation, Domain: v.Domain,
 	}
-	// A member of a lost failure domain that is voted on anew has fallen once.
-	if x.Kind != VerdictPartial && old.Kind != VerdictDomainCut {
+	// A verdict that gets graver is the same fall: of a machine that shuts down the
+	// agent is missed first, or the service, and a member of a lost failure domain is
+	// voted on anew.
+	if x.Kind != VerdictPartial && (!stood || old.Kind == VerdictPartial) {
 		if f.Time.Sub(r.LastDown) > quietDay {
 			r.Downs = 0
 		}

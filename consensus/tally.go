@@ -18,6 +18,7 @@ type TallyConfig struct {
 	PartialAfter time.Duration
 	ServiceWait  time.Duration // how long a dead agent's service may take to answer
 	Silent       time.Duration // unheard by all councillors for so long: no longer eligible
+	HeardLag     time.Duration // so long ago it may be that somebody was heard who is told to be heard now
 	UnheardOpen  time.Duration // unheard for so long: the brake counts it
 	Clean        time.Duration // without an accusation before a verdict is lifted
 	Sweep        time.Duration // how often clean subjects are looked at
@@ -30,7 +31,9 @@ func DefaultTally() TallyConfig {
 		Quiet: 300 * time.Millisecond, HoldUp: time.Second,
 		RollValid: time.Second, RollAgain: 700 * time.Millisecond, RollCalm: 3 * time.Second,
 		PartialAfter: 2 * time.Second, ServiceWait: 650 * time.Millisecond,
-		Silent: time.Second, UnheardOpen: 2 * time.Second,
+		// A councillor gathers whom it heard for a quarter of a second and tells it twice
+		// a second; the rest is for one that is slow.
+		Silent: time.Second, HeardLag: time.Second, UnheardOpen: 2 * time.Second,
 		Clean: 30 * time.Second, Sweep: 250 * time.Millisecond, Gather: 10 * time.Millisecond,
 	}
 }

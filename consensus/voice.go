@@ -176,6 +176,15 @@ func (c *cast) stance(now time.Time) (agent.Stance, *castVote) {
 	return agent.Abstain, nil
 }
 
+// accusedSince is when the first accusation came that stands; of a subject that
+// nobody accuses beyond the roll call, when that was called.
+func (s *subject) accusedSince() time.Time {
+	if s.accusedAt.IsZero() {
+		return s.calledAt
+	}
+	return s.accusedAt
+}
+
 // reached reports that the observer's last word was an answer that it reaches the
 // subject. It has lapsed as a vote, and yet, until the next call is answered,
 // nobody may say that no one contradicts the standing accusations.
