@@ -193,11 +193,12 @@ func (l *launcher) watch(ctx context.Context, p plot) (s *story, lack string, er
 	for {
 		l.mu.Lock()
 		lack, broken := s.missing(s.after(time.Now()))
+		up := s.up(s.after(time.Now()))
 		l.mu.Unlock()
 		if lack == "" || broken {
 			return s, lack, nil
 		}
-		if time.Since(s.hit) > storyTime {
+		if up {
 			return s, lack + ", and the time is up", nil
 		}
 		select {

@@ -50,6 +50,8 @@ type story struct {
 	present   failover.Mode                   // as the launcher's page says
 	modes     map[failover.Mode]time.Duration // when each was first seen
 	last      time.Duration                   // of the last fact
+	term      uint64                          // of the council, as the launcher's page says
+	elected   time.Duration                   // when a leader after the first one was first seen, the newest; 0: none was
 	facts     []told
 }
 
@@ -88,6 +90,11 @@ func newStory(fault string, patience time.Duration, hit time.Time, victims []vic
 		served: map[member.SlotID]time.Duration{}, serves: map[member.SlotID]answer{}, since: map[member.SlotID]time.Time{}, cases: map[uint64]*caseOf{}, modes: map[failover.Mode]time.Duration{},
 	}
 }
+
+// up reports that the time of the story is up. A new leader counts every window of the
+// brake anew, and on a busy machine councils elect: the time counts from the newest
+// election then, for as long as a story more.
+func (s *story) up(now time.Duration) bool { return now > storyTime+min(s.elected, storyTime) }
 
 // after is a moment since the fault, at least 1 ns: 0 means "did not happen".
 func (s *story) after(at time.Time) time.Duration { return max(1, at.Sub(s.hit)) }
@@ -200,6 +207,12 @@ func (s *story) stepped(f consensus.Fact, p failover.CaseStep) {
 // reach.
 func (s *story) Page(at time.Time, p status.Page) {
 	s.present = p.Mode.Name
+	if t := p.Council.Term; t > s.term && p.Council.Leader != "" {
+		if s.term > 0 {
+			s.elected = s.after(at)
+		}
+		s.term = t
+	}
 	s.entered(p.Mode.Name, s.after(at))
 }
 

@@ -212,6 +212,27 @@ func TestIsolationIsSeenOnTheLaunchersPage(t *testing.T) {
 	}
 }
 
+func TestANewLeaderGivesAStoryItsTimeAgain(t *testing.T) {
+	s := tellerOf(t, FaultHalf)
+	led := func(ms int, term uint64, leader member.ID) {
+		s.Page(s.at(ms), status.Page{Council: status.Council{Term: term, Leader: leader}})
+	}
+	led(100, 2, "vm-1") // who led before
+	if s.up(storyTime) || !s.up(storyTime+1) {
+		t.Error("want a story without an election to have its time and no more")
+	}
+	led(9000, 3, "") // an election is no leader
+	led(10000, 3, "vm-2")
+	led(12000, 3, "vm-2")
+	if s.up(storyTime+10*time.Second) || !s.up(storyTime+11*time.Second) {
+		t.Errorf("elected at %v, want the time from then on", s.elected)
+	}
+	led(60000, 9, "vm-3")
+	if s.up(2*storyTime) || !s.up(2*storyTime+1) {
+		t.Error("want elections to end a story all the same")
+	}
+}
+
 func TestARestartedServiceIsAnotherProcess(t *testing.T) {
 	s := tellerOf(t, FaultService)
 	s.verdict(900, consensus.VerdictServiceDown, 5)
