@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/failover"
 	"moonwatch/internal/client"
 	"moonwatch/internal/config"
 	"moonwatch/member"
@@ -69,14 +71,21 @@ func ours(what string, args ...string) []string {
 	return append([]string{exe, "as", what}, args...)
 }
 
-// startAgent starts a member's agent.
-func (x *apart) startAgent(n member.ID) {
+// writeConfig writes a member's agent.yaml and says where it is.
+func (x *apart) writeConfig(n member.ID) string {
 	x.t.Helper()
 	path := filepath.Join(x.dir, string(n), "agent.yaml")
 	if err := os.WriteFile(path, config.RenderAgent(*x.config(n)), 0o600); err != nil {
 		x.t.Fatal(err)
 	}
-	x.spawn("agent", n, ours("agent", path)...)
+	return path
+}
+
+// startAgent starts a member's agent, which keeps the marks of addresses beside its
+// data: the others are on this machine too.
+func (x *apart) startAgent(n member.ID) {
+	x.t.Helper()
+	x.spawn("agent", n, ours("agent", x.writeConfig(n), filepath.Join(x.dir, string(n), "marks"))...)
 }
 
 // client asks a member's agent.
@@ -90,7 +99,7 @@ func (x *apart) client(n member.ID) *client.Client {
 }
 
 // await waits for a page of one agent that is as wanted.
-func (x *apart) await(n member.ID, what string, ok func(status.Page) bool) {
+func (x *apart) await(n member.ID, what string, ok func(status.Page) bool) status.Page {
 	x.t.Helper()
 	c := x.client(n)
 	defer c.Close()
@@ -102,17 +111,28 @@ func (x *apart) await(n member.ID, what string, ok func(status.Page) bool) {
 		cancel()
 		if err = got; err == nil {
 			if last = a.Page; ok(last) {
-				return
+				return last
 			}
 		}
 	}
 	x.t.Fatalf("%s: not within 2 minutes at %s; %v; page: %+v", what, n, err, last)
+	return last
 }
 
-// order hands in an operator's command, and wants it accepted.
-func (x *apart) order(n member.ID, kind consensus.FactKind, payload any) {
+// calm waits until nothing is left of a failure.
+func (x *apart) calm(at member.ID) {
 	x.t.Helper()
-	c, cmd := x.client(n), x.signed(kind, payload)
+	x.await(at, "calm again", func(p status.Page) bool {
+		open := slices.ContainsFunc(p.Cases, func(c status.Case) bool { return c.Open })
+		condemned := slices.ContainsFunc(p.Members, func(m status.Member) bool { return m.Verdict != "" || m.Accused })
+		return !open && !condemned && p.Mode.Name == failover.Normal && p.Pools[0].Free > 0
+	})
+}
+
+// order hands in an operator's command at the first member, and wants it accepted.
+func (x *apart) order(kind consensus.FactKind, payload any) {
+	x.t.Helper()
+	c, cmd := x.client(x.names[0]), x.signed(kind, payload)
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -59,7 +59,7 @@ func as(what string, args []string) error {
 			return err
 		}
 		return unit.Enter(ctx, args[1], member.SlotID(args[3]), member.SlotEpoch(epoch), args[7:])
-	case "agent": // CONFIG
+	case "agent": // CONFIG [MARKS OF ADDRESSES]
 		cfg, err := config.LoadAgent(args[0], nil, nil)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func as(what string, args []string) error {
 		if os.Getenv("MOONWATCH_TEST_LOG") != "" {
 			log = zap.Must(zap.NewDevelopment()).Named(string(cfg.Name))
 		}
-		d, err := New(Config{Agent: cfg, Log: log, ActionsOfSelf: true, Enter: self("enter"), Addresses: filepath.Join(cfg.DataDir, "vip")})
+		d, err := New(Config{Agent: cfg, Log: log, ActionsOfSelf: true, Enter: self("enter"), Addresses: strings.Join(args[1:], "")})
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func as(what string, args []string) error {
 		}
 		return err
 	}
-	return asMachine(ctx, what, args)
+	return asClient(ctx, what, args)
 }
 
 func self(what string, args ...string) []string {

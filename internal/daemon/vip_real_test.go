@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"moonwatch/consensus"
-	"moonwatch/failover"
+	"moonwatch/internal/testbed"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -25,7 +25,7 @@ import (
 type moving struct {
 	*apart
 
-	net  *segment
+	net  *testbed.Segment
 	file string // what the client heard
 }
 
@@ -37,15 +37,15 @@ const (
 
 func newMoving(t *testing.T) *moving {
 	t.Helper()
-	s := newSegment(t)
+	s := testbed.NewSegment(t)
 	names := []member.ID{"m1", "m2", "m3", "m4"}
 	f := layFleet(t, names, func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 77, 0, byte(i + 1)}) })
 	f.port = 8080 // a namespace of its own
 	x := &moving{net: s, file: filepath.Join(f.dir, "heard")}
-	x.apart = newApart(f, func(n member.ID, argv []string) []string { return s.on(string(n), argv...) })
-	s.host(aClient, "10.77.0.100/24", "fd00:77::100/64")
+	x.apart = newApart(f, func(n member.ID, argv []string) []string { return s.On(string(n), argv...) })
+	s.Host(aClient, "10.77.0.100/24", "fd00:77::100/64")
 	for i, n := range names {
-		s.host(string(n), f.addrs[n].String()+"/24", fmt.Sprintf("fd00:77::%d/64", i+1))
+		s.Host(string(n), f.addrs[n].String()+"/24", fmt.Sprintf("fd00:77::%d/64", i+1))
 	}
 	for _, n := range names {
 		x.serve(n)
@@ -58,7 +58,7 @@ func newMoving(t *testing.T) *moving {
 	for i := range fl.Members {
 		fl.Members[i].Council = fl.Members[i].ID != "m4"
 	}
-	x.order("m1", consensus.KindFleet, fl)
+	x.order(consensus.KindFleet, fl)
 	x.await("m1", "m4 has the slot", func(p status.Page) bool { return len(p.Slots) == 1 && p.Slots[0].State == status.SlotServing })
 	return x
 }
@@ -80,7 +80,7 @@ func (x *moving) addresses(given bool) {
 			}})
 		}
 	}
-	x.order("m1", consensus.KindFleet, fl)
+	x.order(consensus.KindFleet, fl)
 }
 
 // agentFleet is the fleet in force.
@@ -124,7 +124,7 @@ func (x *moving) until(what string, ok func() bool) {
 	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			for _, n := range append(x.names, aClient) {
-				x.t.Logf("%s: %s%s", n, x.net.run(string(n), "ip", "-o", "addr", "show", "dev", "eth0"), x.net.run(string(n), "ip", "neigh"))
+				x.t.Logf("%s: %s%s", n, x.net.Run(string(n), "ip", "-o", "addr", "show", "dev", "eth0"), x.net.Run(string(n), "ip", "neigh"))
 			}
 			all := x.heard()
 			x.t.Fatalf("%s: not within 2 minutes; the client heard %v at last", what, all[max(0, len(all)-20):])
@@ -149,8 +149,8 @@ func (x *moving) served(besides ...member.ID) (who member.ID, first time.Time) {
 	for _, a := range []string{address4, address6} {
 		x.until(fmt.Sprintf("%s answers at %s, by its own Ethernet address", who, a), func() bool {
 			url := "http://" + netip.AddrPortFrom(netip.MustParseAddr(a), 8080).String()
-			asked := x.net.run(aClient, "sh", "-c", strings.Join(ours("ask", url), " ")+" || true")
-			return asked == string(who) && strings.Contains(x.net.run(aClient, "ip", "neigh", "show", "to", a), x.net.mac(string(who)))
+			asked := x.net.Run(aClient, "sh", "-c", strings.Join(ours("ask", url), " ")+" || true")
+			return asked == string(who) && strings.Contains(x.net.Run(aClient, "ip", "neigh", "show", "to", a), x.net.MAC(string(who)))
 		})
 	}
 	return who, first
@@ -160,17 +160,7 @@ func (x *moving) served(besides ...member.ID) (who member.ID, first time.Time) {
 func (x *moving) has(n member.ID, want bool) {
 	x.t.Helper()
 	x.until(fmt.Sprintf("%s has the addresses: %t", n, want), func() bool {
-		return x.net.has(string(n), address4) == want && x.net.has(string(n), address6) == want
-	})
-}
-
-// calm waits until nothing is left of a failure.
-func (x *moving) calm(at member.ID) {
-	x.t.Helper()
-	x.await(at, "calm again", func(p status.Page) bool {
-		open := slices.ContainsFunc(p.Cases, func(c status.Case) bool { return c.Open })
-		condemned := slices.ContainsFunc(p.Members, func(m status.Member) bool { return m.Verdict != "" || m.Accused })
-		return !open && !condemned && p.Mode.Name == failover.Normal && p.Pools[0].Free > 0
+		return x.net.Has(string(n), address4) == want && x.net.Has(string(n), address6) == want
 	})
 }
 
@@ -199,11 +189,11 @@ func TestAnAddressMovesWithItsSlotBetweenMachines(t *testing.T) {
 
 	// A machine whose cable is pulled keeps its addresses, and cannot be told.
 	pulled := time.Now()
-	x.net.plug("m4", false)
+	x.net.Plug("m4", false)
 	second, first := x.served("m4")
 	t.Logf("cable pulled: %s answers after %v", second, first.Sub(pulled).Round(time.Millisecond))
 	x.has("m4", true)
-	x.net.plug("m4", true)
+	x.net.Plug("m4", true)
 	x.has("m4", false)
 	x.served("m4")
 	x.steady(second, 5*time.Second)

@@ -1,4 +1,4 @@
-//go:build real
+//go:build real && linux
 
 package systemd
 
@@ -15,91 +15,26 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"moonwatch/failover/driver"
+	"moonwatch/internal/testbed"
 	"moonwatch/member"
 )
 
-// manager is a real systemd, PID 1 of namespaces of its own.
+// manager is a real systemd, and a way to speak with it.
 type manager struct {
-	t    *testing.T
-	pid  int
-	root string // as seen from here
-	log  bytes.Buffer
+	*testbed.Machine
+
+	t *testing.T
 }
 
-// inside runs in the new namespaces before systemd does. It takes everything of
-// this machine away that could be written to, and does not go on if it can still
-// write: a systemd that boots clears temporary folders and writes to /etc and /var.
-const inside = `set -e
-mount --make-rprivate /
-for place in /run /tmp /var /root /home /srv /opt /mnt; do mount -t tmpfs tmpfs $place; done
-mount -t tmpfs tmpfs /sys/fs/cgroup
-mount -o bind,ro /proc/sys /proc/sys
-mount -o remount,bind,ro /dev
-mount -o remount,bind,ro /
-for place in / /etc /usr /dev; do
-	if touch $place/moonwatch-test 2>/dev/null; then echo "$place can be written to"; exit 9; fi
-done
-mkdir -p /run/systemd/system
-printf '[Unit]\nDefaultDependencies=no\n' > /run/systemd/system/moonwatch-test.target
-export container=moonwatch
-exec /usr/lib/systemd/systemd --system --unit=moonwatch-test.target --log-target=console --show-status=no`
-
-// join moves a shell into a control group of its own in each hierarchy, so that
-// the namespace that it makes next begins there: what its systemd mounts and
-// makes is below them.
-const join = `for g in /sys/fs/cgroup /sys/fs/cgroup/*; do
-	if test -L $g || ! test -e $g/cgroup.procs; then continue; fi
-	mkdir $g/$1 && { echo $$ > $g/$1/cgroup.procs || rmdir $g/$1; }
-done 2>/dev/null
-exec unshare -C -m -p -u -i -n -f --mount-proc --kill-child sh -c "$2"`
-
-// newManager starts systemd in control groups of its own. It ends with the test,
-// and with it everything that it started.
+// newManager starts systemd. It ends with the test, and with it everything that it
+// started.
 func newManager(t *testing.T) *manager {
 	t.Helper()
-	for _, needed := range []string{"/sys/fs/cgroup", "/usr/lib/systemd/systemd", "/usr/bin/unshare", "/usr/bin/systemctl"} {
-		if _, err := os.Stat(needed); err != nil {
-			t.Skipf("a systemd of our own cannot run here: %v", err)
-		}
-	}
-	if os.Getuid() != 0 {
-		t.Skip("a systemd of our own cannot run here: not root")
-	}
-	group := fmt.Sprintf("moonwatch-test-%d-%d", os.Getpid(), time.Now().UnixNano())
-	m := &manager{t: t}
-	cmd := exec.Command("sh", "-c", join, "sh", group, inside)
-	cmd.Stdout, cmd.Stderr = &m.log, &m.log
-	cmd.WaitDelay = time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	must(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // its child dies with it, and all others with that one
-		_ = cmd.Wait()
-		made, _ := filepath.Glob("/sys/fs/cgroup/*/" + group)
-		for _, g := range append(made, "/sys/fs/cgroup/"+group) {
-			for end := time.Now().Add(5 * time.Second); !removed(g) && time.Now().Before(end); {
-				time.Sleep(20 * time.Millisecond)
-			}
-		}
-		if t.Failed() {
-			said := m.log.String()
-			t.Logf("systemd said at last:\n%s", said[max(0, len(said)-3000):])
-		}
-	})
-	m.wait("systemd", func() bool {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))
-		if err != nil {
-			return false
-		}
-		m.pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
-		m.root = fmt.Sprintf("/proc/%d/root", m.pid)
-		return m.pid != 0 && strings.TrimSpace(m.run("systemctl", "is-system-running")) == "running"
-	})
+	m := &manager{testbed.Boot(t, testbed.Options{}), t}
 	m.relay()
 	return m
 }
@@ -114,12 +49,12 @@ func (m *manager) relay() {
 	m.t.Helper()
 	self, err := os.ReadFile("/proc/self/exe")
 	must(m.t, err)
-	must(m.t, os.WriteFile(m.root+"/run/relay", self, 0o755))
-	cmd := exec.Command("nsenter", "-t", strconv.Itoa(m.pid), "-m", "-p", "--", "/run/relay")
+	must(m.t, os.WriteFile(m.Root+"/run/relay", self, 0o755))
+	cmd := exec.Command("nsenter", "-t", strconv.Itoa(m.PID), "-m", "-p", "--", "/run/relay")
 	cmd.Env = append(os.Environ(), relayed+"=/run/relay.sock")
 	must(m.t, cmd.Start())
 	m.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	m.wait("relay", func() bool { _, err := os.Stat(m.socket()); return err == nil })
+	m.Wait("relay", func() bool { _, err := os.Stat(m.socket()); return err == nil })
 }
 
 func relay(socket string) error {
@@ -145,54 +80,13 @@ func relay(socket string) error {
 	}
 }
 
-// removed clears a control group and those below it, which have to be empty.
-func removed(group string) bool {
-	var all []string
-	_ = filepath.WalkDir(group, func(path string, e os.DirEntry, err error) error {
-		if err == nil && e.IsDir() {
-			all = append(all, path)
-		}
-		return nil
-	})
-	for i := len(all) - 1; i >= 0; i-- {
-		_ = os.Remove(all[i])
-	}
-	_, err := os.Stat(group)
-	return err != nil
-}
-
-func (m *manager) wait(what string, until func() bool) {
-	m.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !until(); time.Sleep(30 * time.Millisecond) {
-		if time.Now().After(end) {
-			m.t.Fatalf("%s does not come:\n%s", what, m.log.String())
-		}
-	}
-}
-
-// run runs a program beside systemd.
-func (m *manager) run(args ...string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	out, _ := exec.CommandContext(ctx, "nsenter", append([]string{"-t", strconv.Itoa(m.pid), "-m", "-p", "-C", "--"}, args...)...).CombinedOutput()
-	return string(out)
-}
-
-// unit installs web@.service. It depends on nothing: what a unit depends on by default
-// boots a machine.
+// unit installs web@.service.
 func (m *manager) unit(text string) {
 	m.t.Helper()
-	must(m.t, os.WriteFile(filepath.Join(m.folder(), "web@.service"), []byte("[Unit]\nDefaultDependencies=no\n"+text), 0o644))
-	m.run("systemctl", "daemon-reload")
+	m.Unit("web@.service", "[Unit]\nDefaultDependencies=no\n"+text)
 }
 
-func (m *manager) folder() string { return m.root + "/run/systemd/system" }
-func (m *manager) socket() string { return m.root + "/run/relay.sock" }
-
-// show is one property as systemctl has it.
-func (m *manager) show(unit, property string) string {
-	return strings.TrimSpace(m.run("systemctl", "show", "-P", property, unit))
-}
+func (m *manager) socket() string { return m.Root + "/run/relay.sock" }
 
 // drives opens a driver over a socket, the manager's own if it is empty.
 func (m *manager) drives(socket string) *Driver {
@@ -201,9 +95,9 @@ func (m *manager) drives(socket string) *Driver {
 		socket = m.socket()
 	}
 	c := Default(func(s member.SlotID) string { return fmt.Sprintf("web@%s.service", s) })
-	c.Address, c.Folder = "unix:path="+socket, m.folder()
+	c.Address, c.Folder = "unix:path="+socket, m.Units()
 	for i, g := range c.Groups {
-		c.Groups[i] = m.root + g
+		c.Groups[i] = m.Root + g
 	}
 	d, err := New(c)
 	must(m.t, err)
@@ -217,7 +111,7 @@ func (m *manager) merging() (*Driver, *atomic.Int64) {
 	const last = "BEGIN\r\n"
 	var merged atomic.Int64
 	var carrying sync.WaitGroup
-	address := filepath.Join(m.root, "run/merging.sock")
+	address := filepath.Join(m.Root, "run/merging.sock")
 	listener, err := (&net.ListenConfig{}).Listen(m.t.Context(), "unix", address)
 	must(m.t, err)
 	m.t.Cleanup(func() { _ = listener.Close(); carrying.Wait() })

@@ -1,4 +1,4 @@
-//go:build real
+//go:build real && linux
 
 package systemd
 
@@ -44,7 +44,7 @@ func TestSystemdConforms(t *testing.T) {
 				State: func() string {
 					n, _, err := m.drives("").readMark(unit)
 					must(t, err)
-					return m.show(unit, "ActiveState") + " " + n.Mark
+					return m.Show(unit, "ActiveState") + " " + n.Mark
 				},
 				Wire: wire,
 			}
@@ -64,7 +64,7 @@ func TestTheServiceKnowsItsSlotEpoch(t *testing.T) {
 	for _, epoch := range []member.SlotEpoch{42, 57} { // at a newer one it is started anew
 		does(t, d, request(StepActivate, "web-1", epoch))
 		want := fmt.Sprintf("web-0 at %d\n", epoch)
-		m.wait(want, func() bool { said, _ := os.ReadFile(m.root + "/run/said"); return string(said) == want })
+		m.Wait(want, func() bool { said, _ := os.ReadFile(m.Root + "/run/said"); return string(said) == want })
 	}
 }
 
@@ -73,20 +73,20 @@ func TestARestartHappensOncePerAttempt(t *testing.T) {
 	m.unit(sleeper)
 	d, unit := m.drives(""), "web@web-0.service"
 	does(t, d, request(StepActivate, "web-1", 42))
-	first := m.show(unit, "InvocationID")
+	first := m.Show(unit, "InvocationID")
 	req := request(StepRestart, "web-1", 42)
 	wants(t, d.Observe(t.Context(), req), driver.Retryable)
 	does(t, d, req)
-	second := m.show(unit, "InvocationID")
+	second := m.Show(unit, "InvocationID")
 	does(t, m.drives(""), req) // another life of the agent repeats it
-	if again := m.show(unit, "InvocationID"); first == second || again != second {
+	if again := m.Show(unit, "InvocationID"); first == second || again != second {
 		t.Errorf("invocations %s, %s, %s: want the second other than the first, and the third as the second", first, second, again)
 	}
 	wants(t, d.Observe(t.Context(), req), driver.Done)
 	req.Attempt++
 	wants(t, d.Observe(t.Context(), req), driver.Retryable)
 	does(t, d, req)
-	if m.show(unit, "InvocationID") == second {
+	if m.Show(unit, "InvocationID") == second {
 		t.Error("a further attempt has no effect")
 	}
 }
@@ -108,7 +108,7 @@ func TestARestartThatWasCutOffIsFoundOut(t *testing.T) {
 		must(t, d.mark(a.unit, a.note(now))) // and then the agent died
 		wants(t, d.Observe(t.Context(), req), driver.Unknown, "begun")
 		does(t, d, req)
-		if id := strings.ReplaceAll(m.show(a.unit, "InvocationID"), "-", ""); id == now.invocation || now.invocation == "" {
+		if id := strings.ReplaceAll(m.Show(a.unit, "InvocationID"), "-", ""); id == now.invocation || now.invocation == "" {
 			t.Errorf("%s: invocation was %s and is %s: it was not restarted", req.Step, now.invocation, id)
 		}
 	}
@@ -118,10 +118,10 @@ func TestWhatRunsAlreadyIsTakenOverAsItIs(t *testing.T) {
 	m := newManager(t)
 	m.unit(sleeper)
 	unit := "web@web-0.service"
-	m.run("systemctl", "start", unit)
-	before := m.show(unit, "InvocationID")
+	m.Run("systemctl", "start", unit)
+	before := m.Show(unit, "InvocationID")
 	does(t, m.drives(""), request(StepActivate, "web-1", 42))
-	if m.show(unit, "InvocationID") != before {
+	if m.Show(unit, "InvocationID") != before {
 		t.Error("a service that ran was restarted")
 	}
 	wants(t, m.drives("").Apply(t.Context(), request(StepActivate, "web-2", 41)), driver.Refused)
@@ -137,13 +137,13 @@ func TestAUnitThatFailsIsAFailedStep(t *testing.T) {
 	} {
 		m.unit(text)
 		wants(t, m.drives("").Apply(t.Context(), request(StepActivate, "web-1", 42)), driver.Permanent, says)
-		must(t, os.RemoveAll(m.folder()+"/web@web-0.service.d"))
-		m.run("systemctl", "stop", "web@web-0.service")
-		m.run("systemctl", "reset-failed")
+		must(t, os.RemoveAll(m.Units()+"/web@web-0.service.d"))
+		m.Run("systemctl", "stop", "web@web-0.service")
+		m.Run("systemctl", "reset-failed")
 	}
-	must(t, os.Remove(m.folder()+"/web@.service"))
-	m.run("systemctl", "daemon-reload")
-	m.run("systemctl", "reset-failed")
+	must(t, os.Remove(m.Units()+"/web@.service"))
+	m.Run("systemctl", "daemon-reload")
+	m.Run("systemctl", "reset-failed")
 	wants(t, m.drives("").Apply(t.Context(), request(StepActivate, "web-1", 57)), driver.Permanent, "is not-found: install it")
 	does(t, m.drives(""), request(StepStop, "web-1", 57)) // what is not there does not run
 }
@@ -154,11 +154,11 @@ func TestAStopLeavesNoProcess(t *testing.T) {
 	m.unit("[Service]\nKillMode=process\nExecStart=/bin/sh -c '(trap \"\" TERM; sleep 1000) & exec sleep 1000'\n")
 	d := m.drives("")
 	does(t, d, request(StepActivate, "web-1", 42))
-	m.wait("a second process", func() bool { n, _ := d.processes(m.show("web@web-0.service", "ControlGroup")); return n > 1 })
+	m.Wait("a second process", func() bool { n, _ := d.processes(m.Show("web@web-0.service", "ControlGroup")); return n > 1 })
 	stop := request(StepStop, "web-1", 42)
 	wants(t, d.Apply(t.Context(), stop), driver.Unknown, "of its processes are left")
-	m.run("systemctl", "kill", "-s", "KILL", "web@web-0.service")
-	m.wait("nothing left", func() bool { return d.Observe(t.Context(), stop).Outcome == driver.Done })
+	m.Run("systemctl", "kill", "-s", "KILL", "web@web-0.service")
+	m.Wait("nothing left", func() bool { return d.Observe(t.Context(), stop).Outcome == driver.Done })
 }
 
 func TestAStartThatTakesLongGoesOn(t *testing.T) {
@@ -168,7 +168,7 @@ func TestAStartThatTakesLongGoesOn(t *testing.T) {
 	req := request(StepActivate, "web-1", 42)
 	req.Deadline = time.Now().Add(10 * time.Second)
 	wants(t, d.Apply(t.Context(), req), driver.InProgress)
-	must(t, os.WriteFile(m.root+"/run/ready", nil, 0o644))
+	must(t, os.WriteFile(m.Root+"/run/ready", nil, 0o644))
 	req.Deadline = time.Now().Add(20 * time.Second)
 	does(t, d, req)
 }
@@ -180,7 +180,7 @@ func TestASystemdThatIsReexecutedInTheMiddleIsAskedAgain(t *testing.T) {
 	go func() {
 		defer close(again)
 		time.Sleep(300 * time.Millisecond)
-		m.run("systemctl", "daemon-reexec")
+		m.Run("systemctl", "daemon-reexec")
 	}()
 	req := request(StepActivate, "web-1", 42)
 	for ; ; req.Attempt++ {
