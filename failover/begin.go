@@ -68,8 +68,10 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		return c.hold(now, x, HeldEvidence, "the second roll call was not clear", out)
 	}
 	detail := fmt.Sprintf("silent for %v, and the second roll call agrees", silent.Round(time.Millisecond))
-	if r := c.st.allowed(now, ActOverride, x); r != nil {
-		detail += ", " + r.Words()
+	for _, act := range []Act{ActOverride, ActReserve} {
+		if r := c.st.allowed(now, act, x); r != nil {
+			detail += ", " + r.Words()
+		}
 	}
 	return c.step(now, x, Fencing, CaseStep{Detail: detail}, out)
 }

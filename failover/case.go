@@ -96,6 +96,7 @@ type Case struct {
 
 	Planned bool   `json:"planned,omitempty"` // a switchover, as long as its occupant is well
 	Order   *Order `json:"order,omitempty"`   // of the people who wanted it
+	Forced  uint64 `json:"forced,omitempty"`  // the request of two people who wanted it at once, and not in order
 
 	Preparing []Preparation `json:"preparing,omitempty"` // spares that it has, and none of them live; never changed in place
 }

@@ -124,7 +124,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 		out = append(out, LookAgain{Subject: id, All: true})
 	}
 	out = c.openCases(now, out)
-	out = c.announce(now, out)
+	out = c.forced(now, c.announce(now, out))
 	for _, x := range c.st.OpenCases() {
 		out = c.advance(now, x, out)
 	}

@@ -181,7 +181,7 @@ func (e *Executor) due(now time.Time) []DoStep {
 	}
 	for _, c := range e.st.OpenCases() {
 		executor, step, epoch, ok := c.Step()
-		if ok && executor == e.self && step == StepStop && c.Planned && c.Drained && now.Before(c.Since.Add(Linger)) {
+		if ok && executor == e.self && step == StepStop && c.Planned && c.Forced == 0 && c.Drained && now.Before(c.Since.Add(Linger)) {
 			e.wake = earliest(e.wake, c.Since.Add(Linger))
 			continue
 		}

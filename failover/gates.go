@@ -47,7 +47,7 @@ func (st *State) replaceGate(now time.Time, c *Case, would bool) (HeldReason, st
 	if len(free) == 0 {
 		return HeldPoolEmpty, "no free spare in pool " + c.Pool
 	}
-	if why := st.reserved(c, pool, len(free)); why != "" {
+	if why := st.reserved(c, pool, len(free)); why != "" && st.allowed(now, ActReserve, c) == nil {
 		return HeldReserve, why
 	}
 	if reason, why := st.budgetGate(now); reason != "" && !st.beyondBudget(now, c) {

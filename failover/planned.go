@@ -234,7 +234,8 @@ func (st *State) noSpare(now time.Time, c *Case) string {
 // fell makes a failover of a switchover whose occupant was condemned on the way:
 // what it has done so far is a failover's first half.
 func (st *State) fell(f consensus.Fact, c *Case, x consensus.Finding) {
-	c.Planned = false
+	booked := c.Forced != 0 && c.inFlight()
+	c.Planned, c.Forced = false, 0
 	c.Kind, c.Verdict, c.Silent = x.Kind, f.Index, x.SilentSince
 	if c.Silent.IsZero() {
 		c.Silent = f.Time
@@ -244,7 +245,9 @@ func (st *State) fell(f consensus.Fact, c *Case, x consensus.Finding) {
 	c.enter(c.State, f, string(x.Kind)+" on the way: it is a failover now")
 	c.Deadline = deadline
 	if c.inFlight() {
-		st.s.Spent = append(within(st.s.Spent, f.Time, st.timing().BudgetWindow), f.Time)
+		if !booked {
+			st.s.Spent = append(within(st.s.Spent, f.Time, st.timing().BudgetWindow), f.Time)
+		}
 		st.score(f, c, DeedReplace, false)
 	}
 	if s := st.s.Slots[c.Slot]; !s.Drained && st.stilled(f.Time, c.Subject, c.Pool) == nil && st.mayDrain(s) {
@@ -267,10 +270,14 @@ func (c *Case) givenUp() bool {
 
 // beginPlanned lets a switchover begin, or wait for its gates, or give up.
 func (c *Conductor) beginPlanned(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
-	if now.Sub(x.Order.At) >= PlannedFor {
+	if x.Forced != 0 {
+		if why := c.st.unforced(now, x); why != "" {
+			return c.step(now, x, Closed, CaseStep{Detail: "given up: " + why}, out)
+		}
+	} else if now.Sub(x.Order.At) >= PlannedFor {
 		return c.step(now, x, Closed, CaseStep{Detail: "given up: " + x.Why}, out)
 	}
-	if reason, why := c.st.PlannedGate(now, x); reason != "" {
+	if reason, why := c.st.Gate(now, x); reason != "" {
 		return c.hold(now, x, reason, why, out)
 	}
 	return c.step(now, x, Fencing, CaseStep{Detail: "ordered by " + x.Order.By}, out)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/member"
 )
 
 // Some things the machine must not decide alone and one person must not either:
@@ -30,10 +31,14 @@ const (
 	// ActFenced is the word of people that the old occupant does no harm: the fence
 	// proof of a case that has no other.
 	ActFenced Act = "fenced"
+	// ActReserve lets a case have one of the spares that the pool keeps in reserve.
+	ActReserve Act = "reserve"
+	// ActFailover has a slot fail over whose occupant is well by the votes.
+	ActFailover Act = "failover"
 )
 
 // Acts lists them all.
-func Acts() []Act { return []Act{ActOverride, ActFenced} }
+func Acts() []Act { return []Act{ActOverride, ActFenced, ActReserve, ActFailover} }
 
 // The times of a request.
 const (
@@ -51,11 +56,12 @@ const (
 )
 
 // Requested asks for what takes two people. It names one case, or a scope and with
-// it the cases that are open there now.
+// it the cases that are open there now, or the slot of an occupant that is well.
 type Requested struct {
 	Act    Act           `json:"act"`
 	Case   uint64        `json:"case,omitempty"`
 	Scope  Scope         `json:"scope,omitempty"`
+	Slot   member.SlotID `json:"slot,omitempty"`
 	For    time.Duration `json:"for"` // how long it may be made use of once it is in force
 	Alone  bool          `json:"alone,omitempty"`
 	Plan   string        `json:"plan"` // hash of what the operator was shown
@@ -92,7 +98,8 @@ type Request struct {
 	ApprovedBy string    `json:"approved_by,omitempty"`
 	Rejected   time.Time `json:"rejected,omitzero"`
 	RejectedBy string    `json:"rejected_by,omitempty"`
-	Why        string    `json:"why,omitempty"` // it was rejected
+	Why        string    `json:"why,omitempty"`    // it was rejected
+	Opened     uint64    `json:"opened,omitempty"` // the case that came of it, of a failover: none comes a second time
 }
 
 // Name is the request's id as people see it.
@@ -179,8 +186,12 @@ func (r *Request) Asks() Plan {
 
 // About is what the request names.
 func (r Requested) About() string {
-	if r.Case != 0 {
+	switch {
+	case r.Case != 0:
 		return fmt.Sprintf("C-%d", r.Case)
+	case r.Slot != "":
+		return string(r.Slot)
+	default:
+		return string(r.Scope)
 	}
-	return string(r.Scope)
 }

@@ -41,7 +41,7 @@ func (st *State) asked(now time.Time, c *Case) *Request {
 // Awaits says that what holds a case is in people's hands: a request about it waits
 // for its answer.
 func (st *State) Awaits(now time.Time, c *Case, reason HeldReason, why string) (HeldReason, string) {
-	if reason != HeldBrake && reason != HeldBudget && reason != HeldFence {
+	if reason != HeldBrake && reason != HeldBudget && reason != HeldFence && reason != HeldReserve {
 		return reason, why
 	}
 	r := st.asked(now, c)

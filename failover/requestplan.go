@@ -49,6 +49,10 @@ func (p Plan) Words() []string {
 			out = append(out, fmt.Sprintf("C-%d takes it as proven that %s does not run slot %s at slot epoch %d any more (V-%d)", x.Case, x.Fencee, x.Slot, x.FenceEpoch, x.Verdict))
 			continue
 		}
+		if text := x.wordsOf(p.Act); text != "" {
+			out = append(out, text)
+			continue
+		}
 		beyond := "brake"
 		if p.Case != 0 {
 			beyond = "brake and budget"
@@ -92,12 +96,16 @@ func (st *State) PlanOf(now time.Time, r Requested) (Plan, error) {
 	switch {
 	case !slices.Contains(Acts(), r.Act):
 		return p, fmt.Errorf("request %q: want one of %v", r.Act, Acts())
-	case (r.Case == 0) == (r.Scope == ""):
+	case r.For < minAllowed || r.For > MaxAllowed:
+		return p, fmt.Errorf("%s: for %v, want %v to %v", what, r.For, minAllowed, MaxAllowed)
+	case r.Act == ActFailover:
+		return st.forcePlan(p, r)
+	case (r.Case == 0) == (r.Scope == "") || r.Slot != "":
 		return p, fmt.Errorf("request %s: want a case or a scope", r.Act)
 	case r.Scope != "" && r.Act == ActFenced:
 		return p, fmt.Errorf("%s: want a case: who is off is said of one member at a time", what)
-	case r.For < minAllowed || r.For > MaxAllowed:
-		return p, fmt.Errorf("%s: for %v, want %v to %v", what, r.For, minAllowed, MaxAllowed)
+	case r.Scope != "" && r.Act == ActReserve:
+		return p, fmt.Errorf("%s: want a case: the reserve is given away spare by spare", what)
 	case r.Case != 0:
 		c, ok := st.s.Cases[r.Case]
 		if !ok || !c.Open() {
@@ -137,6 +145,13 @@ func (st *State) mayAllow(now time.Time, act Act, c *Case) error {
 		}
 		return fmt.Errorf("%s is %s, and waits for no fence proof", c.Name(), c.State)
 	}
+	if act == ActReserve {
+		pool, _ := st.ledger.Fleet().Pool(c.Pool)
+		if free := st.FreeSpares(now, c); len(free) > 0 && st.reserved(c, pool, len(free)) != "" && c.abortable() {
+			return nil
+		}
+		return fmt.Errorf("no reserve is kept from %s", c.Name())
+	}
 	switch c.State {
 	case Draining, Held, Fenced, Claiming, Escalated, Fencing:
 	default:
@@ -156,17 +171,12 @@ func Short(hash string) string { return hash[:min(len(hash), 12)] }
 
 // stillMeant says what has changed under a request's plan, nil if nothing has.
 func (st *State) stillMeant(now time.Time, r *Request) error {
-	for _, x := range r.Cases {
-		if s := st.s.Slots[x.Slot]; s == nil || s.Epoch != x.Epoch {
-			return fmt.Errorf("%s is void: slot %s has moved on from slot epoch %d", r.Name(), x.Slot, x.Epoch)
-		}
-		c, ok := st.s.Cases[x.Case]
-		if !ok || !c.Open() {
-			return fmt.Errorf("%s is void: C-%d is closed", r.Name(), x.Case)
-		}
-		if is := st.planned(r.Act, c); x != is {
-			return fmt.Errorf("%s is void: %s", r.Name(), x.changed(is))
-		}
+	still := st.stillOpen
+	if r.Act == ActFailover {
+		still = st.stillWell
+	}
+	if why := still(r); why != "" {
+		return fmt.Errorf("%s is void: %s", r.Name(), why)
 	}
 	plan, err := st.PlanOf(now, r.Requested)
 	if err != nil {
@@ -176,6 +186,23 @@ func (st *State) stillMeant(now time.Time, r *Request) error {
 		return fmt.Errorf("%s is void: %d cases are open in %s now, it was asked for %d", r.Name(), len(plan.Cases), r.Scope, len(r.Cases))
 	}
 	return nil
+}
+
+// stillOpen says what has changed about the cases of a request, empty if nothing has.
+func (st *State) stillOpen(r *Request) string {
+	for _, x := range r.Cases {
+		if s := st.s.Slots[x.Slot]; s == nil || s.Epoch != x.Epoch {
+			return fmt.Sprintf("slot %s has moved on from slot epoch %d", x.Slot, x.Epoch)
+		}
+		c, ok := st.s.Cases[x.Case]
+		if !ok || !c.Open() {
+			return fmt.Sprintf("C-%d is closed", x.Case)
+		}
+		if is := st.planned(r.Act, c); x != is {
+			return x.changed(is)
+		}
+	}
+	return ""
 }
 
 // changed says in what a case differs from its plan.

@@ -39,7 +39,7 @@ func (st *State) checkRequest(now time.Time, p Requested) error {
 			continue
 		}
 		open++
-		same := r.Act == p.Act && r.Case == p.Case && r.Scope == p.Scope
+		same := r.Act == p.Act && r.Case == p.Case && r.Scope == p.Scope && r.Slot == p.Slot
 		if same && r.State(now) != RequestInForce && st.Void(now, r) == nil {
 			return fmt.Errorf("%s: %s by %s asks for it already: answer that, or reject it first", what, r.Name(), r.By)
 		}

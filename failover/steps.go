@@ -46,17 +46,23 @@ func (st *State) open(f consensus.Fact, p CaseOpened) {
 	c.enter(Opened, f, string(v.Kind))
 	st.s.Cases[c.ID] = c
 	s.Case = c.ID
-	detail := "traffic stays: the drain would take the pool below its floor"
+	c.enter(Draining, f, st.drainFor(f, c, s))
+}
+
+// drainFor takes the traffic of a lost slot away, where that may be, and says so.
+func (st *State) drainFor(f consensus.Fact, c *Case, s *Slot) string {
 	if s.Away != nil {
 		c.Drained = true
-		detail = "people had taken its traffic away"
-	} else if h := st.stilled(f.Time, p.Subject, s.Pool); h != nil {
-		detail = "traffic stays: " + h.why()
-	} else if st.mayDrain(s) {
-		s.Drained, c.Drained = true, true
-		detail = "traffic goes elsewhere"
+		return "people had taken its traffic away"
 	}
-	c.enter(Draining, f, detail)
+	if h := st.stilled(f.Time, c.Subject, s.Pool); h != nil {
+		return "traffic stays: " + h.why()
+	}
+	if st.mayDrain(s) {
+		s.Drained, c.Drained = true, true
+		return "traffic goes elsewhere"
+	}
+	return "traffic stays: the drain would take the pool below its floor"
 }
 
 // mayDrain keeps a pool above its floor (PROTOCOL 5): max(1, half of its
@@ -93,11 +99,7 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 			return fmt.Errorf("case %s: restart held: %s: %s", c.Name(), reason, why)
 		}
 	case Fencing:
-		gate := st.ReplaceGate
-		if c.Planned {
-			gate = st.PlannedGate
-		}
-		if reason, why := gate(now, c); reason != "" {
+		if reason, why := st.Gate(now, c); reason != "" {
 			return fmt.Errorf("case %s: replace held: %s: %s", c.Name(), reason, why)
 		}
 	case Fenced:
@@ -195,8 +197,11 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 		}
 		if c.Planned {
 			outcome := OutcomeSwitched
-			if c.State != Settling {
+			switch {
+			case c.State != Settling:
 				outcome = OutcomeAborted
+			case c.Forced != 0:
+				outcome = OutcomeReplaced
 			}
 			st.close(c, f, outcome, p.Detail)
 			return
@@ -218,8 +223,10 @@ func (st *State) holdBack(f consensus.Fact, c *Case) {
 
 // fence spends the budget and asks for the proof that the pool wants.
 func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
-	if !c.Planned {
+	if !c.Planned || c.Forced != 0 {
 		st.s.Spent = append(within(st.s.Spent, f.Time, t.BudgetWindow), f.Time)
+	}
+	if !c.Planned {
 		st.score(f, c, DeedReplace, false)
 	}
 	c.Restart = false
@@ -296,7 +303,7 @@ func (st *State) cutover(f consensus.Fact, c *Case) {
 		u.Duty, u.Since, u.Slot, u.Case, u.Lent = Quarantined, f.Time, "", 0, nil
 		u.left(c.Slot, c.Epoch)
 		switch {
-		case !c.Planned:
+		case !c.Planned, c.Forced != 0:
 			st.strike(u, f.Time)
 		case c.Proof == noProof:
 			u.LetGo = f.Time.Add(Linger)

@@ -50,6 +50,9 @@ func (m *Mind) admits(command []byte) bool {
 	if c.Kind == consensus.KindFleet {
 		wanted = append(wanted, fleetWants(c.Payload)...)
 	}
+	if c.Kind == failover.KindRequest {
+		wanted = append(wanted, requestWants(c.Payload)...)
+	}
 	for _, kind := range wanted {
 		stops, ok := m.ledger.MayPropose(kind, m.kindsOf)
 		if ok {
@@ -66,6 +69,16 @@ func (m *Mind) admits(command []byte) bool {
 		return false
 	}
 	return true
+}
+
+// requestWants are the later kinds that have to be known where people ask for an act that
+// came with them: an older build would refuse what the others let stand.
+func requestWants(payload []byte) []consensus.FactKind {
+	var r failover.Requested
+	if json.Unmarshal(payload, &r) != nil || !slices.Contains(failover.LaterActs(), r.Act) {
+		return nil
+	}
+	return []consensus.FactKind{failover.KindForced}
 }
 
 // fleetWants are the later kinds that a fleet's policy brings about. A build without

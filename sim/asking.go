@@ -18,26 +18,41 @@ const allowedFor = 10 * time.Minute
 // in all the same, so that the story has the refusal.
 func (w *World) orderRequest(f Fault) {
 	p := failover.Requested{Act: failover.ActOverride, For: allowedFor, Alone: f.Do == OrderAlone, Reason: "the scenario wants it"}
-	if f.Do == OrderFenced {
+	switch f.Do {
+	case OrderFenced:
 		p.Act = failover.ActFenced
-	}
-	ask := func(p failover.Requested) {
-		if plan, err := w.checker.state.PlanOf(w.time(), p); err == nil {
-			p.Plan = plan.Hash()
-		}
-		w.order(alice, failover.KindRequest, fmt.Sprintf("%s/%s/%d", f.Do, p.About(), w.now), p)
+	case OrderReserve:
+		p.Act = failover.ActReserve
+	default: // an override
 	}
 	for _, s := range w.scopesOf(f.Whom) {
 		if !strings.HasPrefix(string(s), "member:") {
 			p.Scope = s
-			ask(p)
+			w.ask(f, p)
 			return
 		}
 	}
 	for _, c := range w.checker.state.OpenCases() {
 		if slices.Contains(f.Whom, c.Subject) {
 			p.Case = c.ID
-			ask(p)
+			w.ask(f, p)
+		}
+	}
+}
+
+// ask hands a request in with the plan as it is now.
+func (w *World) ask(f Fault, p failover.Requested) {
+	if plan, err := w.checker.state.PlanOf(w.time(), p); err == nil {
+		p.Plan = plan.Hash()
+	}
+	w.order(alice, failover.KindRequest, fmt.Sprintf("%s/%s/%d", f.Do, p.About(), w.now), p)
+}
+
+// orderFailover lets an operator ask to have the slots fail over that some members hold.
+func (w *World) orderFailover(f Fault) {
+	for _, id := range f.Whom {
+		if slot, sits := w.checker.books.seats[id]; sits {
+			w.ask(f, failover.Requested{Act: failover.ActFailover, Slot: slot, For: allowedFor, Reason: "the scenario wants it"})
 		}
 	}
 }

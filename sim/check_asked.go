@@ -16,6 +16,8 @@ type askBook struct {
 	by         member.ID
 	at         time.Time
 	cases      []asked
+	slotAt     asked // of a failover that is forced: the slot epoch, no case yet
+	opened     uint64
 	announced  time.Time
 	approved   time.Time
 	approvedBy member.ID
@@ -31,6 +33,9 @@ type asked struct {
 // asks books a request: which cases it means is worked out once more.
 func (b *books) asks(f consensus.Fact, p failover.Requested, scopes func(*caseBook) []failover.Scope) {
 	a := &askBook{Requested: p, by: signedBy(f), at: f.Time}
+	if s := b.slots[p.Slot]; s != nil {
+		a.slotAt = asked{0, s.epoch}
+	}
 	for id, c := range b.cases {
 		if id == p.Case || p.Case == 0 && c.state != failover.Closed && !c.planned && slices.Contains(scopes(c), p.Scope) {
 			a.cases = append(a.cases, asked{id, b.slots[c.slot].epoch})

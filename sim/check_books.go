@@ -55,8 +55,9 @@ type caseBook struct {
 	subject   member.ID
 	epoch     member.SlotEpoch
 	state     failover.CaseState
-	restarts  bool // the present round is a restart in place
-	planned   bool // its occupant is well
+	restarts  bool   // the present round is a restart in place
+	planned   bool   // its occupant is well
+	forced    uint64 // the request of two people behind it, of one that is planned
 	attempt   int
 	spare     member.ID
 	claimedAt member.SlotEpoch // of the present attempt
@@ -179,6 +180,8 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		p := payload[failover.SwitchoverOrdered](f)
 		b.cases[f.Index] = &caseBook{slot: p.Slot, subject: p.Subject, epoch: p.Epoch, state: failover.Draining, planned: true, executor: map[int]order{}}
 		b.move(move{what: touched, slot: p.Slot})
+	case failover.KindForced:
+		err = b.force(f, payload[failover.Forced](f))
 	case failover.KindDrain:
 		p := payload[failover.DrainOrdered](f)
 		b.away[p.Slot] = !p.Back
@@ -277,8 +280,9 @@ func (b *books) fell(f consensus.Fact, x consensus.Finding) {
 	}
 	for _, c := range b.cases {
 		if c.planned && c.subject == x.Subject && c.cutovers == 0 && c.state != failover.Closed {
-			c.planned = false
-			if c.flies() {
+			booked := c.forced != 0 // when it fenced
+			c.planned, c.forced = false, 0
+			if c.flies() && !booked {
 				b.fences = append(b.fences, f.Time)
 			}
 			b.move(move{what: touched, slot: c.slot})
@@ -308,7 +312,7 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) *breach {
 	case failover.Fencing:
 		c.restarts = false
 		c.fence, c.proven, c.outside = order{c.subject, failover.StepStop, c.epoch}, false, false
-		if !c.planned {
+		if !c.planned || c.forced != 0 {
 			b.fences = append(b.fences, f.Time)
 		}
 	case failover.Activating:
@@ -363,7 +367,7 @@ func (b *books) cutover(c *caseBook, id uint64) *breach {
 	b.move(move{what: seated, who: c.spare, slot: c.slot, from: s.epoch, epoch: epoch})
 	delete(b.claims, c.spare)
 	b.dirty[c.subject], b.aside[c.subject] = c.slot, true
-	b.well[c.subject], b.away[c.slot] = c.planned, false
+	b.well[c.subject], b.away[c.slot] = c.planned && c.forced == 0, false
 	b.seat(c.spare, c.slot, epoch)
 	return nil
 }

@@ -26,6 +26,10 @@ func (c *checker) caseStep(f consensus.Fact, k call, p failover.CaseStep) {
 		c.calm(f, p, x)
 		c.allowed(f, p, x)
 		c.replace(f, p, x)
+		c.reserve(f, p, x)
+		if x.forced != 0 {
+			c.forces(f, x.forced, p.Case)
+		}
 		if !x.planned {
 			c.meant(f, k, p, x)
 		}
@@ -39,7 +43,7 @@ func (c *checker) caseStep(f consensus.Fact, k call, p failover.CaseStep) {
 		c.leaseOver(k, p, x)
 		c.vouched(f, p)
 	case failover.Cutover:
-		if x.planned {
+		if x.planned && x.forced == 0 {
 			c.counts.Switched++
 		} else {
 			c.counts.Replaced++
@@ -78,7 +82,7 @@ func (c *checker) heldSpare(f consensus.Fact, id uint64, spare member.ID) {
 func (c *checker) allowed(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 	c.look(ruleHeld)
 	s := c.scopes(x)
-	if c.books.heldAt(f.Time, x.planned, append(s[:], failover.HoldOf(x.subject))...) {
+	if c.books.heldAt(f.Time, x.planned && x.forced == 0, append(s[:], failover.HoldOf(x.subject))...) {
 		c.fail(ruleHeld, "C-%d goes to %s against %s, which people hold", p.Case, p.To, x.subject)
 	}
 }
@@ -131,7 +135,7 @@ func (c *checker) replace(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 	if named {
 		return // and whoever names the case lets it beyond the budget
 	}
-	if spent := inWindow(c.books.fences, f.Time, window); !x.planned && spent >= max(2, n/10) {
+	if spent := inWindow(c.books.fences, f.Time, window); (!x.planned || x.forced != 0) && spent >= max(2, n/10) {
 		c.fail(ruleBudget, "replacement %d within %v, at most %d", spent+1, window, max(2, n/10))
 	}
 	if flying >= max(1, n/20) {

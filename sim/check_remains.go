@@ -44,7 +44,7 @@ func (l *look) free(c *failover.Case) bool {
 	gate := l.st.ReplaceGate
 	switch {
 	case c.Planned:
-		gate = l.st.PlannedGate
+		gate = l.st.Gate
 	case l.st.Restartable(l.w.time(), c):
 		gate = l.st.RestartGate
 	}

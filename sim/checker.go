@@ -231,6 +231,13 @@ func (c *checker) fact(f consensus.Fact) []move {
 	case failover.KindFits:
 		p := payload[failover.Fits](f)
 		c.fits[fitting{f.Command.Proposer, p.Pool}] = fitted{p.Good, f.Time}
+	case failover.KindForced:
+		p := payload[failover.Forced](f)
+		c.counts.Cases++
+		c.forces(f, p.Request, f.Index)
+		if a := c.books.asked[p.Request]; a != nil {
+			c.drain(failover.CaseOpened{Slot: a.Slot})
+		}
 	case failover.KindBorrowed:
 		c.lends(f, payload[failover.SpareBorrowed](f))
 	case failover.KindReport:

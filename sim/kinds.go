@@ -169,6 +169,8 @@ var kinds = []KindRule{
 	{OrderOverride, "an operator asks to let the cases of these go on in spite of the brake: of the fleet, a failure domain or a pool if whom is exactly that, else each one, and then in spite of the budget too", fields(FieldWhom), nil, false, Range{}},
 	{OrderAlone, "the same, by one operator alone: it takes effect after 15 min unless somebody vetoes it", fields(FieldWhom), nil, false, Range{}},
 	{OrderFenced, "an operator says that these are off, which is a fence proof if another one says so too", fields(FieldWhom), nil, false, Range{}},
+	{OrderReserve, "an operator asks to let the cases of these have a spare of the reserve", fields(FieldWhom), nil, false, Range{}},
+	{OrderFailover, "an operator asks to have the slots of these fail over, which are well by the votes", fields(FieldWhom), nil, false, Range{}},
 	{OrderApprove, "another operator approves what was asked for about these", fields(FieldWhom), nil, false, Range{}},
 	{OrderApproveOwn, "whoever asked approves it, which is refused", fields(FieldWhom), nil, false, Range{}},
 	{OrderReject, "another operator rejects what was asked for about these, or vetoes it", fields(FieldWhom), nil, false, Range{}},

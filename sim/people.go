@@ -31,6 +31,8 @@ const (
 	OrderOverride   FaultKind = "order-override"
 	OrderAlone      FaultKind = "order-override-alone"
 	OrderFenced     FaultKind = "order-fenced"
+	OrderReserve    FaultKind = "order-reserve"
+	OrderFailover   FaultKind = "order-failover"
 	OrderApprove    FaultKind = "order-approve"
 	OrderApproveOwn FaultKind = "order-approve-own"
 	OrderReject     FaultKind = "order-reject"

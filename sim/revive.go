@@ -221,7 +221,7 @@ func (c *checker) open(r *revival) error {
 // caseBookOf books a case that was opened before the world began.
 func caseBookOf(k *failover.Case) *caseBook {
 	x := &caseBook{
-		slot: k.Slot, subject: k.Subject, epoch: k.Epoch, state: k.State, planned: k.Planned, restarts: k.Restart && k.Open(),
+		slot: k.Slot, subject: k.Subject, epoch: k.Epoch, state: k.State, planned: k.Planned, forced: k.Forced, restarts: k.Restart && k.Open(),
 		attempt: k.Attempt, spare: k.Spare, claimedAt: k.NewEpoch, executor: map[int]order{},
 		fence: order{k.Subject, failover.StepStop, k.Epoch},
 	}

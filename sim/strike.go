@@ -88,10 +88,12 @@ func (w *World) begin(f Fault) {
 		w.orderSwitchover(f)
 	case OrderRefound:
 		w.orderRefound(f)
-	case OrderOverride, OrderAlone, OrderFenced:
+	case OrderOverride, OrderAlone, OrderFenced, OrderReserve:
 		w.orderRequest(f)
 	case OrderApprove, OrderApproveOwn, OrderReject:
 		w.orderAnswer(f)
+	case OrderFailover:
+		w.orderFailover(f)
 	case OrderDrill:
 		w.orderDrill(f)
 	case OrderClear:

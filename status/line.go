@@ -114,6 +114,10 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.SpareBorrowed) string {
 			return fmt.Sprintf("%s BORROWED %s of pool %s", caseID(p.Case), p.Spare, p.From)
 		})
+	case failover.KindForced:
+		return worded(f, func(p failover.Forced) string {
+			return fmt.Sprintf("%s OPEN: R-%d is made use of", caseID(f.Index), p.Request)
+		})
 	case failover.KindDrillDue:
 		return worded(f, func(p failover.DrillOrdered) string {
 			return fmt.Sprintf("%s does a drill, for its last one is long ago", p.Member)

@@ -88,11 +88,7 @@ func caseOf(in Input, c *failover.Case) Case {
 		x.HeldBy = heldBy(c.Held)
 	}
 	if c.State == failover.Draining || c.State == failover.Held {
-		gate := in.State.ReplaceGate
-		if c.Planned {
-			gate = in.State.PlannedGate
-		}
-		if reason, why := gate(in.Now, c); reason != "" {
+		if reason, why := in.State.Gate(in.Now, c); reason != "" {
 			x.Gate = string(reason) + ": " + why
 		}
 	}

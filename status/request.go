@@ -29,6 +29,10 @@ func wish(p failover.Requested) string {
 		return fmt.Sprintf("go on with what is open in %s in spite of the brake", p.About())
 	case failover.ActFenced:
 		return fmt.Sprintf("take it as proven that the old occupant of %s is off", p.About())
+	case failover.ActReserve:
+		return fmt.Sprintf("let %s have a spare of the reserve", p.About())
+	case failover.ActFailover:
+		return fmt.Sprintf("have slot %s fail over, whose occupant is well by the votes", p.About())
 	default:
 		return fmt.Sprintf("%s %s", p.Act, p.About())
 	}

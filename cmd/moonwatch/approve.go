@@ -60,18 +60,38 @@ are the fence proof of the case. If they are wrong, a slot may run twice.` + ask
 		Example: "  moonwatch request fenced C-12 --reason 'I have pulled the plug of db-1'",
 		Args:    exactly("C-N"),
 	}
-	for _, sub := range []*cobra.Command{override, fenced} {
-		x := &asking{order: a.order(sub)}
+	reserve := &cobra.Command{
+		Use:   "reserve C-N",
+		Short: "Give a case one of the spares that its pool keeps in reserve",
+		Long: `Let a case that is held by its pool's reserve have a spare all the same. It is for
+this case alone: the next one waits again. All other gates are asked as ever.` + askedCodes,
+		Example: `  moonwatch request reserve C-12 --reason 'two more come tomorrow' --dry-run
+  moonwatch request reserve C-12 --reason 'two more come tomorrow'`,
+		Args: exactly("C-N"),
+	}
+	forced := &cobra.Command{
+		Use:   "failover SLOT|MEMBER",
+		Short: "Have a slot fail over whose occupant is well by the votes",
+		Long: `Have a slot fail over although its occupant answers: people see what no probe
+does. It is drained at once, fenced, replaced, and has a strike and its burn-in
+before it; all gates of a failover are asked but for the evidence. What was asked for
+is void as soon as there is a new verdict on the member, or another occupant.
+'moonwatch switchover' moves a slot in order, and takes one person.` + askedCodes,
+		Example: `  moonwatch request failover web-3 --reason 'it serves yesterday'\''s prices' --dry-run
+  moonwatch request failover web-3 --reason 'its disk lies' --for 30m`,
+		Args: exactly("SLOT|MEMBER"),
+	}
+	for _, sub := range []struct {
+		*cobra.Command
+		act failover.Act
+	}{{override, failover.ActOverride}, {fenced, failover.ActFenced}, {reserve, failover.ActReserve}, {forced, failover.ActFailover}} {
+		x := &asking{order: a.order(sub.Command)}
 		f := sub.Flags()
 		f.DurationVar(&x.lasts, "for", 10*time.Minute, "how long it may be made use of, 1m to 1h")
 		f.BoolVar(&x.alone, "alone", false, "without a second operator: announced, and in force after 15m unless vetoed")
 		f.BoolVar(&x.dryRun, "dry-run", false, "print the plan, and end")
-		act := failover.ActOverride
-		if sub == fenced {
-			act = failover.ActFenced
-		}
-		sub.RunE = func(c *cobra.Command, args []string) error { return x.request(c.Context(), act, args[0]) }
-		c.AddCommand(sub)
+		sub.RunE = func(c *cobra.Command, args []string) error { return x.request(c.Context(), sub.act, args[0]) }
+		c.AddCommand(sub.Command)
 	}
 	return group(c)
 }
@@ -90,16 +110,8 @@ func (x *asking) request(ctx context.Context, act failover.Act, name string) err
 		return err
 	}
 	p := failover.Requested{Act: act, For: x.lasts, Alone: x.alone, Reason: x.reason}
-	if p.Case, err = numbered("C", name); err != nil {
-		if act == failover.ActFenced {
-			return err
-		}
-		if p.Scope, err = scopeOf(page, name); err != nil {
-			return err
-		}
-		if kind, member, _ := strings.Cut(string(p.Scope), ":"); kind == "member" {
-			return usage("%s is a member: name its case, or a scope", member)
-		}
+	if err := about(page, &p, name); err != nil {
+		return err
 	}
 	r, err := x.rehearsed(ctx, agent, p)
 	if err != nil {
@@ -124,6 +136,25 @@ func (x *asking) request(ctx context.Context, act failover.Act, name string) err
 		text = fmt.Sprintf("R-%d takes effect in %v unless another operator vetoes it: 'moonwatch reject R-%d'.", o.Fact, failover.AloneAfter, o.Fact)
 	}
 	return x.tell(o, text)
+}
+
+// about reads what a request is about: a slot, a case or a scope.
+func about(page *status.Page, p *failover.Requested, name string) (err error) {
+	if p.Act == failover.ActFailover {
+		s, err := slotNamed(page, name)
+		p.Slot = s.ID
+		return err
+	}
+	if p.Case, err = numbered("C", name); err == nil || p.Act != failover.ActOverride {
+		return err
+	}
+	if p.Scope, err = scopeOf(page, name); err != nil {
+		return err
+	}
+	if kind, member, _ := strings.Cut(string(p.Scope), ":"); kind == "member" {
+		return usage("%s is a member: name its case, or a scope", member)
+	}
+	return nil
 }
 
 // rehearsed asks the agent for the plan of a request.

@@ -40,6 +40,9 @@ func TestARequestIsSignedWithThePlanThatWasShown(t *testing.T) {
 		"override fleet --for 30m": {Act: failover.ActOverride, Scope: failover.Fleet, For: 30 * time.Minute},
 		"override c-4 --alone":     {Act: failover.ActOverride, Case: 4, For: 10 * time.Minute, Alone: true},
 		"fenced C-4":               {Act: failover.ActFenced, Case: 4, For: 10 * time.Minute},
+		"reserve C-4":              {Act: failover.ActReserve, Case: 4, For: 10 * time.Minute},
+		"failover slot-1":          {Act: failover.ActFailover, Slot: "slot-1", For: 10 * time.Minute},
+		"failover web-1 --for 5m":  {Act: failover.ActFailover, Slot: "slot-0", For: 5 * time.Minute},
 	} {
 		c := &council{outcome: accepted}
 		agent := requested(t, c, planned)
@@ -97,6 +100,8 @@ func TestAnswersAndRequestsThatAreMistakes(t *testing.T) {
 		{exitUsage, "--reason is missing", []string{"request", "override", "C-4"}},
 		{exitUsage, "--reason is missing", []string{"reject", "R-14"}},
 		{exitUsage, "want one like C-12", []string{"request", "fenced", "pool:web", "--reason", "r"}},
+		{exitUsage, "want one like C-12", []string{"request", "reserve", "slot-1", "--reason", "r"}},
+		{exitUsage, "slot-99", []string{"request", "failover", "slot-99", "--reason", "r"}},
 		{exitUsage, "there is no pool", []string{"request", "override", "pool:db", "--reason", "r"}},
 		{exitUsage, "web-3 is a member: name its case", []string{"request", "override", "web-3", "--reason", "r"}},
 		{exitUsage, "want one like R-12", []string{"approve", "C-14"}},

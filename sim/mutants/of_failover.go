@@ -129,6 +129,23 @@ var ofFailover = []Mutant{
 		Edits:  []Edit{{"failover/state.go", "	st.unlend(c)\n", ""}},
 	},
 	{
+		Name:   "reserve-given-away",
+		Breaks: "the last spares of a pool are used for any slot, whatever its reserve is",
+		Ought:  "S6",
+		Story:  "reserve-kept",
+		Edits:  []Edit{{"failover/ladder.go", "if free > pool.Spares.Reserve || s == nil {", "if free >= 0 || s == nil {"}},
+	},
+	{
+		Name:   "forced-by-one",
+		Breaks: "a slot whose occupant is well fails over as soon as one operator has asked for it",
+		Ought:  "two",
+		Story:  "forced-by-one",
+		Edits: []Edit{{
+			"failover/force.go", "	case r.State(now) != RequestInForce:\n		return fmt.Errorf(",
+			"	case r.State(now) == RequestRejected:\n		return fmt.Errorf(",
+		}},
+	},
+	{
 		Name:   "held-back-keeps-its-spares",
 		Breaks: "a case that is held again because its member may be back keeps the spares that prepared for it",
 		Ought:  "S5",
@@ -214,8 +231,8 @@ var ofFailover = []Mutant{
 		Ought:  "hold",
 		Story:  "frozen",
 		Edits: []Edit{{
-			"failover/steps.go", "h := st.stilled(f.Time, p.Subject, s.Pool); h != nil {",
-			"h := st.stilled(f.Time, p.Subject, s.Pool); h != nil && s.Away != nil {",
+			"failover/steps.go", "h := st.stilled(f.Time, c.Subject, s.Pool); h != nil {",
+			"h := st.stilled(f.Time, c.Subject, s.Pool); h != nil && s.Away != nil {",
 		}},
 	},
 	{

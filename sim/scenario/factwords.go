@@ -116,6 +116,13 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.cases = append(t.cases, f.Index)
 		e.Text = fmt.Sprintf("C-%d: slot %s is to move away from %s", f.Index, p.Slot, p.Subject)
 		t.tell(e)
+	case f.Command.Kind == failover.KindForced:
+		if c, ok := t.w.State().Case(f.Index); ok {
+			e.Member, e.State, e.Case = c.Subject, string(failover.Draining), f.Index
+			t.cases = append(t.cases, f.Index)
+			e.Text = fmt.Sprintf("C-%d: slot %s fails over from %s by R-%d, %s", f.Index, c.Slot, c.Subject, c.Forced, t.drainOf(f.Index))
+			t.tell(e)
+		}
 	case f.Command.Kind == failover.KindDrain:
 		p := payload[failover.DrainOrdered](f)
 		e.Member, e.Text = p.Subject, fmt.Sprintf("the traffic of slot %s goes elsewhere", p.Slot)
@@ -275,7 +282,7 @@ func (t *teller) step(p failover.CaseStep) string {
 	case failover.Restarting:
 		return fmt.Sprintf("%s restarts the service of %s", c.subject, c.slot)
 	case failover.Fencing:
-		if x, ok := t.w.State().Case(p.Case); ok && x.Planned {
+		if x, ok := t.w.State().Case(p.Case); ok && x.Planned && x.Forced == 0 {
 			return fmt.Sprintf("a spare will be put in for %s%s", c.subject, detail)
 		}
 		return fmt.Sprintf("%s will be replaced%s", c.subject, detail)

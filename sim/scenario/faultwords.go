@@ -71,6 +71,8 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.OrderOverride:    {"alice asks to go on with {whom} in spite of the brake", ""},
 	sim.OrderAlone:       {"alice asks alone to go on with {whom} in spite of the brake", ""},
 	sim.OrderFenced:      {"alice says that {whom} is off", ""},
+	sim.OrderReserve:     {"alice asks for a spare of the reserve for {whom}", ""},
+	sim.OrderFailover:    {"alice asks to have the slot of {whom} fail over", ""},
 	sim.OrderApprove:     {"bob approves what was asked for about {whom}", ""},
 	sim.OrderApproveOwn:  {"alice approves what she asked for about {whom}", ""},
 	sim.OrderReject:      {"bob rejects what was asked for about {whom}", ""},

@@ -129,6 +129,10 @@ func (x *witness) agreed(h sim.Happening) {
 	case failover.KindCaseOpened:
 		p := payload[failover.CaseOpened](f)
 		x.cases[f.Index] = caseOf{p.Subject, p.Slot}
+	case failover.KindForced:
+		if c, ok := x.w.State().Case(f.Index); ok {
+			x.cases[f.Index] = caseOf{c.Subject, c.Slot}
+		}
 	case failover.KindSwitchover:
 		p := payload[failover.SwitchoverOrdered](f)
 		x.cases[f.Index] = caseOf{p.Subject, p.Slot}
@@ -137,7 +141,7 @@ func (x *witness) agreed(h sim.Happening) {
 		x.stale[x.cases[p.Case].slot] = true
 		switch p.To {
 		case failover.Cutover:
-			if c, ok := x.w.State().Case(p.Case); !ok || !c.Planned {
+			if c, ok := x.w.State().Case(p.Case); !ok || !c.Planned || c.Forced != 0 {
 				x.failovers++
 			}
 		case failover.Restarting:

@@ -190,6 +190,16 @@ var stories = map[string]story{
 			{sim.Fault{At: 137 * s, Do: sim.Crash, Whom: ids("m-007"), For: 60 * s}, 2 * s},
 		},
 	},
+	"reserve-kept": {
+		about: "a pool that keeps its spares for worse loses a slot",
+		fleet: reserving, storm: 90 * s,
+		faults: []fault{{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("m-006"), For: 60 * s}, 10 * s}},
+	},
+	"forced-by-one": {
+		about: "an operator asks to have a slot fail over whose occupant is well, and nobody approves it",
+		fleet: fleetOfTwelve, storm: 90 * s,
+		faults: []fault{{sim.Fault{At: 30 * s, Do: sim.OrderFailover, Whom: ids("m-006")}, 10 * s}},
+	},
 	"half-alive": {
 		about: "a spare prepares for the slot of a member that comes back for half of its observers",
 		fleet: twoSteps, storm: 180 * s,
@@ -493,6 +503,14 @@ func twoSteps() sim.Config {
 	cfg.Action = sim.Span{Min: 600 * ms, Max: 700 * ms}
 	p := &cfg.Fleet.Pools[0]
 	p.Actions.Prepare, p.Actions.Unprepare = "web-prepare", "web-unprepare"
+	return cfg
+}
+
+// reserving keeps both of its spares.
+func reserving() sim.Config {
+	cfg := fleetOfTwelve()
+	p := &cfg.Fleet.Pools[0]
+	p.Slots, p.Spares.Reserve = p.Slots[:10:10], 2
 	return cfg
 }
 
