@@ -30,9 +30,9 @@ func hanging(t *trial) {
 
 	soon, cancel := context.WithTimeout(t.Context(), short)
 	defer cancel()
-	began := time.Now()
+	began, lost := time.Now(), standstill()
 	t.want("apply", target.Open().Apply(soon, t.request(target, patience)), doubtful...)
-	if took := time.Since(began); took > short+overtime {
+	if took := time.Since(began); took > short+overtime+lost() {
 		t.Errorf("who asked went after %v, and it ended after %v", short, took)
 	}
 	target.Wire.Treat(nil)
@@ -77,10 +77,10 @@ func (t *trial) endures(target *Target, within time.Duration) {
 	}
 	for _, deed := range deeds {
 		req := t.request(target, within)
-		began := time.Now()
+		began, lost := time.Now(), standstill()
 		result := deed.do(target.Open(), req)
 		t.want(deed.name, result, deed.want...)
-		if took := time.Since(began); took > within+overtime {
+		if took := time.Since(began); took > within+overtime+lost() {
 			t.Errorf("%s ended after %v, its deadline was at %v", deed.name, took, within)
 		}
 	}
