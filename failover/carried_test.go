@@ -32,7 +32,7 @@ func newCarried(t *testing.T, slots int) (*tale, map[member.ID]*Teller) {
 // carriers are who has an address by the ledger's word, and what is wrong.
 func (x *tale) carriers() string {
 	var all []string
-	for _, d := range x.state.Doors() {
+	for _, d := range x.state.Doors(x.now) {
 		text := string(d.Door)
 		for _, b := range d.Behind {
 			text += " (" + string(b.Slot) + ": " + b.Why + ")"

@@ -170,20 +170,6 @@ func (st *State) Carrying(id member.ID) []Carrying {
 	return all
 }
 
-// teller is who tells a door now: the first who may and stands under no verdict.
-// If all do, it is the first: nobody else is better.
-func (st *State) teller(d doorAt) member.ID {
-	for _, id := range d.tells {
-		if _, condemned := st.ledger.Standing(id); !condemned {
-			return id
-		}
-	}
-	if len(d.tells) == 0 {
-		return ""
-	}
-	return d.tells[0]
-}
-
 // Treats is the last word about how a door treats a slot.
 func (st *State) Treats(d Door, slot member.SlotID) (Treating, bool) {
 	t, ok := st.s.Doors[string(d)+" "+string(slot)]
@@ -212,10 +198,10 @@ type Behind struct {
 
 // Doors lists all doors that are told, sorted by name; of those that carry addresses
 // only who has one, or should, or may still.
-func (st *State) Doors() []DoorView {
+func (st *State) Doors(now time.Time) []DoorView {
 	var all []DoorView
 	for _, d := range st.doors() {
-		v := DoorView{Door: d.id, Pool: d.pool.Name, Kind: d.driver.Kind, Teller: st.teller(d)}
+		v := DoorView{Door: d.id, Pool: d.pool.Name, Kind: d.driver.Kind, Teller: st.teller(now, d)}
 		for _, id := range d.pool.Slots {
 			s := st.s.Slots[id]
 			if s == nil || !routable(s) {
@@ -262,13 +248,13 @@ func (st *State) behind(d doorAt, s *Slot) (why string, since time.Time) {
 
 // untold names the doors of a slot that do not treat it as the ledger says, as
 // far as somebody is there to tell them.
-func (st *State) untold(s *Slot) []string {
+func (st *State) untold(now time.Time, s *Slot) []string {
 	var list []string
 	for _, d := range st.doors() {
 		if d.pool.Name != s.Pool || !routable(s) {
 			continue
 		}
-		if v, condemned := st.ledger.Standing(st.teller(d)); condemned && v.Kind == consensus.VerdictDown {
+		if v, condemned := st.ledger.Standing(st.teller(now, d)); condemned && v.Kind == consensus.VerdictDown {
 			continue // its machine is gone, and the door with it or out of reach
 		}
 		if why, _ := st.behind(d, s); why != "" {
@@ -342,7 +328,7 @@ const doorPatience = 20 * time.Second
 func (c *Conductor) settle(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
 	var missing []string
 	if s, ok := c.st.Slot(x.Slot); ok && s.Epoch == x.NewEpoch {
-		missing = c.st.untold(s)
+		missing = c.st.untold(now, s)
 	}
 	if len(missing) > 0 && now.Sub(c.sights.began(x)) < c.st.timing().Settle+doorPatience {
 		return out

@@ -159,7 +159,7 @@ func (t *Teller) Step(now time.Time, ev TellerEvent) []TellerEffect {
 	mine := map[doorSlot]bool{}
 	calm := true
 	for _, d := range t.st.doors() {
-		if t.st.teller(d) != t.self {
+		if t.st.teller(now, d) != t.self {
 			continue
 		}
 		places := t.compare(now, d)

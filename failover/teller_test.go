@@ -77,7 +77,7 @@ func TestADoorIsToldOfEachChangeOnce(t *testing.T) {
 	wantSteps(t, x.answers(tell, ToldDone), "slot-0 drain web-1")
 	x.state.s.Slots["slot-0"].Drained = false
 	wantSteps(t, x.answers(tell, ToldDone), "slot-0 undrain web-1")
-	if v := x.state.Doors(); len(v) != 1 || len(v[0].Behind) > 0 || v[0].Slots != 2 || v[0].Teller != "web-4" {
+	if v := x.state.Doors(x.now); len(v) != 1 || len(v[0].Behind) > 0 || v[0].Slots != 2 || v[0].Teller != "web-4" {
 		t.Errorf("%+v", v)
 	}
 }

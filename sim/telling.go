@@ -105,7 +105,7 @@ func (c *checker) tells(m *machine, e mind.TellDoor) {
 // council, tells nobody anything.
 func (l *look) doors() {
 	l.carried()
-	for _, d := range l.st.Doors() {
+	for _, d := range l.st.Doors(l.w.time()) {
 		m := l.w.machine(d.Teller)
 		if !m.up() || !l.inTouch(m) || len(m.drivers) > 0 {
 			continue

@@ -96,6 +96,31 @@ func TestTheNextMemberTellsASharedDoor(t *testing.T) {
 	}
 }
 
+// TestASharedDoorGoesToWhoReachesIt: the first who may tell it is well, and cannot.
+func TestASharedDoorGoesToWhoReachesIt(t *testing.T) {
+	for _, fate := range []FaultKind{HangActions, FailActions} {
+		cfg := behindDoors(Fleet(7))
+		cfg.Seed = 7
+		w, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tellers := cfg.Fleet.Pools[0].Drivers[0].On
+		w.Strike(
+			Fault{At: 20 * time.Second, Do: fate, Whom: tellers[:1]},
+			Fault{At: 30 * time.Second, Do: Crash, Whom: []member.ID{cfg.Fleet.Members[1].ID}},
+		)
+		if err := w.Run(150 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range w.State().Doors(w.time()) {
+			if strings.Contains(string(d.Door), "/far") && (d.Teller != tellers[1] || len(d.Behind) > 0) {
+				t.Errorf("%s: %+v, want it told by %s", fate, d, tellers[1])
+			}
+		}
+	}
+}
+
 // TestALyingDoorIsFoundOut: a driver that says done and did nothing is believed,
 // and found out by the next look after it stops lying.
 func TestALyingDoorIsFoundOut(t *testing.T) {
@@ -116,7 +141,7 @@ func TestALyingDoorIsFoundOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		behind := 0
-		for _, d := range w.State().Doors() {
+		for _, d := range w.State().Doors(w.time()) {
 			if strings.Contains(string(d.Door), "/near") {
 				behind = len(d.Behind)
 			}

@@ -30,7 +30,7 @@ type DoorBehind struct {
 
 func doorsOf(in Input) []Door {
 	var all []Door
-	for _, d := range in.State.Doors() {
+	for _, d := range in.State.Doors(in.Now) {
 		x := Door{Name: d.Door, Pool: d.Pool, Kind: d.Kind, Teller: d.Teller, Slots: d.Slots}
 		for _, b := range d.Behind {
 			x.Behind = append(x.Behind, DoorBehind{Slot: b.Slot, Since: b.Since.UTC(), Why: oneLine(b.Why)})

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"moonwatch/consensus"
@@ -106,7 +108,7 @@ func (m *metrics) observe(d *Daemon, mode failover.Mode) {
 	}
 	m.head.Set(float64(d.mind.Ledger().Head()))
 	m.openCases.Set(float64(len(d.mind.State().OpenCases())))
-	m.told.observe(d.mind.State().Doors())
+	m.told.observe(d.mind.State().Doors(time.Now()))
 }
 
 // stats are the numbers that the page shows about this agent itself.
