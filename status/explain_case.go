@@ -33,6 +33,7 @@ func (p Page) explainCase(c Case) Explanation {
 	default:
 		t.say(0, "Traffic was left on %s: the drain would have taken pool %s below its floor.", c.Subject, c.Pool)
 	}
+	p.tellShare(&t, c)
 	for _, s := range p.Scores {
 		if s.Case == c.ID && s.Would {
 			t.say(0, "At %s it would have gone on to %s; %s.", clock(s.At), s.Deed, s.Words)
@@ -52,6 +53,19 @@ func (p Page) explainCase(c Case) Explanation {
 	}
 	e.Lines = t
 	return e
+}
+
+// tellShare says who serves meanwhile where a case has no spare.
+func (p Page) tellShare(t *lines, c Case) {
+	waits := c.Held == failover.HeldPoolEmpty || c.Held == failover.HeldReserve || c.State == failover.Escalated && c.Spare == ""
+	if !waits || !c.Drained || c.Planned {
+		return
+	}
+	for _, x := range p.Pools {
+		if x.Name == c.Pool {
+			t.say(0, "Meanwhile %d of %d slots of pool %s serve, and share its traffic.", x.Serving, x.Slots, c.Pool)
+		}
+	}
 }
 
 // now is where a case stands, and how it ended or what comes next until when.

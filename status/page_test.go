@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -266,6 +267,20 @@ func TestExplainOfAHeldCaseSaysWhatHoldsItAndWhatComesNext(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
 		}
+	}
+}
+
+func TestExplainOfACaseWithoutASpareSaysWhoServesMeanwhile(t *testing.T) {
+	s := newStory(t)
+	c := s.opened()
+	s.step(c, failover.CaseStep{To: failover.Held, Held: failover.HeldPoolEmpty, Rung: failover.RungPeople, Detail: "no free spare in pool web"})
+	e, err := s.page().Explain(c.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "Meanwhile 4 of 5 slots of pool web serve, and share its traffic."
+	if !slices.Contains(e.Lines, want) {
+		t.Errorf("want %q in:\n%s", want, strings.Join(e.Lines, "\n"))
 	}
 }
 
