@@ -14,7 +14,7 @@ import (
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
 	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindCarried, KindAnnounced, KindWould,
-		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed, KindForced:
+		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed, KindForced, KindHeldBack:
 		return true
 	default:
 		return ofPeople(kind)
@@ -150,6 +150,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkBorrow(f.Time, p)
+	case KindHeldBack:
+		p, err := consensus.DecodePayload[HeldBack](f)
+		if err != nil {
+			return err
+		}
+		return st.checkHeldBack(p)
 	case KindForced:
 		p, err := consensus.DecodePayload[Forced](f)
 		if err != nil {
@@ -240,6 +246,9 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindPrepare:
 		p, _ := consensus.DecodePayload[PrepareOrdered](f)
 		st.prepare(f, p)
+	case KindHeldBack:
+		p, _ := consensus.DecodePayload[HeldBack](f)
+		st.holdBack(f, p)
 	case KindForced:
 		p, _ := consensus.DecodePayload[Forced](f)
 		st.force(f, p)

@@ -355,26 +355,6 @@ func (c *Conductor) mayBeBack(now time.Time, x *Case) bool {
 	return x.State == Fenced && x.Proof == noProof && !x.Planned && now.Sub(x.Since) >= looksFresh && !c.stillLost(now, x)
 }
 
-// lookBack asks whether the member is gone whose slot a spare is about to take, and
-// holds the case where the answer is not clear, or none comes: nobody waits in silence
-// for what may be half alive for hours, and the spares are free for others. It begins
-// anew with a clear roll call, or ends with the verdict.
-func (c *Conductor) lookBack(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
-	began := c.sights.began(x)
-	switch look, looked := c.looks[x.Subject]; {
-	case looked && look.Called.After(began) && !confirms(x, look):
-		delete(c.looks, x.Subject)
-		return c.hold(now, x, HeldEvidence, "the roll call before a spare goes live was not clear", out)
-	case now.Sub(began) >= claimPatience:
-		return c.hold(now, x, HeldEvidence, fmt.Sprintf("no roll call has said within %v whether %s is gone", claimPatience, x.Subject), out)
-	}
-	if now.Sub(c.asked[x.Subject]) >= time.Second {
-		c.asked[x.Subject] = now
-		out = append(out, LookAgain{Subject: x.Subject})
-	}
-	return out
-}
-
 // preparingDue is the preparation that the ledger shows for this member now.
 func (e *Executor) preparingDue(due []DoStep) []DoStep {
 	for _, c := range e.st.OpenCases() {

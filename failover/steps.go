@@ -130,9 +130,7 @@ func (st *State) checkStep(now time.Time, p CaseStep) error {
 func (c *Case) leadsTo(to CaseState) bool {
 	from := c.State
 	switch to {
-	case Held: // also when nobody is sure any more, and all can be given back
-		return from == Draining || from == Held || from == Fenced && c.abortable() && !c.Planned
-	case Restarting, Fencing:
+	case Held, Restarting, Fencing:
 		return from == Draining || from == Held
 	case Draining: // a restart that did not help
 		return c.Restart && (from == Verifying || from == Restarting)
@@ -160,9 +158,6 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 	t := st.timing()
 	switch p.To {
 	case Held:
-		if c.State == Fenced {
-			st.holdBack(f, c)
-		}
 		c.enter(Held, f, p.Detail)
 		c.Held, c.Rung, c.Why = p.Held, p.Rung, p.Detail
 		c.History[len(c.History)-1].Held = p.Held
@@ -208,16 +203,6 @@ func (st *State) step(f consensus.Fact, p CaseStep) {
 		}
 		st.close(c, f, OutcomeReplaced, p.Detail)
 	default: // leadsTo lets nothing else through
-	}
-}
-
-// holdBack takes back what a case that wants no fence proof has begun: its spares are
-// free again, and it is in flight no more. What it spent of the budget is spent.
-func (st *State) holdBack(f consensus.Fact, c *Case) {
-	st.giveBack(f, c)
-	c.Proof, c.Fencee, c.FenceEpoch = "", "", 0
-	if c.Would.IsZero() {
-		st.unscore(c)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/failover"
 )
 
 // TestALaterKindStopsNoCouncil: it waits until every councillor has said that its build
@@ -76,6 +77,22 @@ func TestALaterKindStopsNobodyElse(t *testing.T) {
 	fleet.Pools[0].Spares.Reserve = 1
 	if m.admits(command(consensus.KindFleet, fleet)) {
 		t.Error("web-4 would not read what the pool keeps in reserve")
+	}
+	// A build that knows early returns and requests, and none of what came after them.
+	h.step(KindsTold{Member: "web-4", Kinds: []consensus.FactKind{failover.KindEarly, failover.KindRequest}})
+	if !m.admits(command(consensus.KindFleet, fleet)) {
+		t.Error("web-4 reads what the pool keeps in reserve")
+	}
+	fleet.Pools[0].Spares.BorrowFrom = []string{"batch"}
+	if m.admits(command(consensus.KindFleet, fleet)) {
+		t.Error("web-4 would not read from whom the pool borrows")
+	}
+	for act, want := range map[failover.Act]bool{
+		failover.ActOverride: true, failover.ActFenced: true, failover.ActReserve: false, failover.ActFailover: false,
+	} {
+		if got := m.admits(command(failover.KindRequest, failover.Requested{Act: act})); got != want {
+			t.Errorf("a request for %s is let in: %v; web-4 would refuse what the others let stand: %v", act, got, !want)
+		}
 	}
 }
 

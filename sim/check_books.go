@@ -180,6 +180,12 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		p := payload[failover.SwitchoverOrdered](f)
 		b.cases[f.Index] = &caseBook{slot: p.Slot, subject: p.Subject, epoch: p.Epoch, state: failover.Draining, planned: true, executor: map[int]order{}}
 		b.move(move{what: touched, slot: p.Slot})
+	case failover.KindHeldBack:
+		if c := b.cases[payload[failover.HeldBack](f).Case]; c != nil {
+			c.state = failover.Held
+			b.giveBack(c)
+			b.move(move{what: touched, slot: c.slot})
+		}
 	case failover.KindForced:
 		err = b.force(f, payload[failover.Forced](f))
 	case failover.KindDrain:
@@ -298,8 +304,6 @@ func (b *books) step(f consensus.Fact, p failover.CaseStep) *breach {
 	c.state = p.To
 	b.move(move{what: touched, slot: c.slot})
 	switch p.To {
-	case failover.Held:
-		b.giveBack(c)
 	case failover.Restarting:
 		c.restarts = true
 		c.attempt++

@@ -114,6 +114,10 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.SpareBorrowed) string {
 			return fmt.Sprintf("%s BORROWED %s of pool %s", caseID(p.Case), p.Spare, p.From)
 		})
+	case failover.KindHeldBack:
+		return worded(f, func(p failover.HeldBack) string {
+			return fmt.Sprintf("%s HELD by %s: %s", caseID(p.Case), failover.HeldEvidence, p.Detail)
+		})
 	case failover.KindForced:
 		return worded(f, func(p failover.Forced) string {
 			return fmt.Sprintf("%s OPEN: R-%d is made use of", caseID(f.Index), p.Request)

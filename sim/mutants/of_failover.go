@@ -150,7 +150,7 @@ var ofFailover = []Mutant{
 		Breaks: "a case that is held again because its member may be back keeps the spares that prepared for it",
 		Ought:  "S5",
 		Story:  "half-alive",
-		Edits:  []Edit{{"failover/steps.go", "	st.giveBack(f, c)\n	c.Proof, c.Fencee,", "	c.Proof, c.Fencee,"}},
+		Edits:  []Edit{{"failover/heldback.go", "	st.giveBack(f, c)\n	c.Proof, c.Fencee,", "	c.Proof, c.Fencee,"}},
 	},
 	{
 		Name:   "prepared-spare-free-at-once",

@@ -116,6 +116,11 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.cases = append(t.cases, f.Index)
 		e.Text = fmt.Sprintf("C-%d: slot %s is to move away from %s", f.Index, p.Slot, p.Subject)
 		t.tell(e)
+	case f.Command.Kind == failover.KindHeldBack:
+		p := payload[failover.HeldBack](f)
+		e.State, e.Member, e.Case = string(failover.Held), t.x.cases[p.Case].subject, p.Case
+		e.Text = fmt.Sprintf("C-%d: waits (%s): %s", p.Case, failover.HeldEvidence, plainly(p.Detail))
+		t.tell(e)
 	case f.Command.Kind == failover.KindForced:
 		if c, ok := t.w.State().Case(f.Index); ok {
 			e.Member, e.State, e.Case = c.Subject, string(failover.Draining), f.Index
