@@ -351,6 +351,27 @@ func TestWhoKeepsFallingIsNotWithdrawnAtOnce(t *testing.T) {
 	a.expect("a1 down", "a1 up", "a1 down")
 }
 
+func TestAServiceThatOneReachesIsNotDownBecauseOthersAreSlowToSay(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.service("a1", agent.Up, "b1") // the others have no answer yet
+	a.all("a1", agent.Down)
+	a.run(2 * time.Second)
+	if a.expect(); t.Failed() {
+		return
+	}
+	a.service("a1", agent.Up)
+	a.run(time.Second)
+	a.expect("a1 agent-lost")
+}
+
+func TestOneWhoAloneReachesAServiceHoldsUpNothingForLong(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.service("a1", agent.Up, "b1")
+	a.all("a1", agent.Down)
+	a.run(6 * time.Second)
+	a.expect("a1 down")
+}
+
 func TestAFallWithTwoVerdictsIsOneFall(t *testing.T) {
 	a := newAssembly(t, 3, 2, 2)
 	a.service("a1", agent.Down) // the first of it to be missed

@@ -73,6 +73,10 @@ func (t *Tally) finding(now time.Time, s *subject, without marks) (Finding, bool
 		// Not asked, still to answer, or so long ago that its answers have
 		// lapsed: that is no silence. The next roll call tells.
 		return f, false
+	case f.Service.Ups > f.Service.Downs && now.Sub(s.accusedSince()) < t.cfg.Unsaid:
+		// Who finds a service silent says so. Those who were asked have said
+		// nothing yet, and somebody reaches it: they are slow, and not it.
+		return f, false
 	}
 	if !s.door.IsZero() && s.door.After(s.accusedAt) && now.Sub(s.door) < t.cfg.RollValid && f.Kind == VerdictDown {
 		// A gateway serves from it this very second: tell, never replace.

@@ -17,6 +17,7 @@ type TallyConfig struct {
 	RollCalm     time.Duration // and later then, when it stays undecided
 	PartialAfter time.Duration
 	ServiceWait  time.Duration // how long a dead agent's service may take to answer
+	Unsaid       time.Duration // for how long after its accusation one good answer of a service outweighs that others say nothing
 	Silent       time.Duration // unheard by all councillors for so long: no longer eligible
 	HeardLag     time.Duration // so long ago it may be that somebody was heard who is told to be heard now
 	UnheardOpen  time.Duration // unheard for so long: the brake counts it
@@ -30,7 +31,7 @@ func DefaultTally() TallyConfig {
 	return TallyConfig{
 		Quiet: 300 * time.Millisecond, HoldUp: time.Second,
 		RollValid: time.Second, RollAgain: 700 * time.Millisecond, RollCalm: 3 * time.Second,
-		PartialAfter: 2 * time.Second, ServiceWait: 650 * time.Millisecond,
+		PartialAfter: 2 * time.Second, ServiceWait: 650 * time.Millisecond, Unsaid: 3 * time.Second,
 		// A councillor gathers whom it heard for a quarter of a second and tells it twice
 		// a second; the rest is for one that is slow.
 		Silent: time.Second, HeardLag: time.Second, UnheardOpen: 2 * time.Second,
