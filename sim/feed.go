@@ -8,18 +8,24 @@ import (
 	"moonwatch/mind"
 )
 
-// feed is a follower's place on the feed of facts: which councillor it listens
-// to.
+// feed is a follower's place on the feed of facts: to whom it listens.
 type feed struct {
 	upstream  member.ID
-	turn      int
+	search    mind.Upstream
 	listening mind.Listening
 	sent      uint64        // the last fact that went over this connection: each goes once
 	anew      []member.ID   // who is said to sit in a new council
 	asOf      time.Duration // when the last word about the council was spoken, at its source
 }
 
-// listenTo changes the councillor from which a member hears of facts.
+// mostFed is how many members an agent feeds, as in consensus/link.
+const mostFed = 16
+
+// tries is how many an agent asks for a place before it rests: there are no more
+// branches below each other in any fleet.
+const tries = 8
+
+// listenTo changes the agent from which a member hears of facts.
 func (m *machine) listenTo(id member.ID) {
 	if up, ok := m.w.index[m.feed.upstream]; ok {
 		x := m.w.machines[up]
@@ -30,10 +36,31 @@ func (m *machine) listenTo(id member.ID) {
 		m.feed.sent = m.mind.Ledger().Head()
 	}
 	m.feed.listening.Begin(m.time())
-	if up, ok := m.w.index[id]; ok {
-		x := m.w.machines[up]
-		at, _ := slices.BinarySearch(x.listeners, m.i)
-		x.listeners = slices.Insert(x.listeners, at, m.i)
+}
+
+// takePlace has a place on the feed of another agent, if there is one left.
+func (m *machine) takePlace(x *machine) bool {
+	at, has := slices.BinarySearch(x.listeners, m.i)
+	if has {
+		return true
+	}
+	if len(x.listeners) >= mostFed {
+		x.dropLost()
+		at, _ = slices.BinarySearch(x.listeners, m.i)
+	}
+	if len(x.listeners) >= mostFed {
+		return false
+	}
+	x.listeners = slices.Insert(x.listeners, at, m.i)
+	return true
+}
+
+// dropLost ends the connections of those that are gone or out of reach.
+func (m *machine) dropLost() {
+	for _, i := range slices.Clone(m.listeners) {
+		if x := m.w.machines[i]; !x.up() || !x.reaches(m) {
+			x.listenTo("")
+		}
 	}
 }
 
@@ -57,15 +84,39 @@ func (m *machine) follow(life uint64) {
 func (m *machine) ask() {
 	up, ok := m.w.index[m.feed.upstream]
 	if !ok || !m.knows(m.w.machines[up]) || !m.reaches(m.w.machines[up]) || m.feed.listening.Over(m.time()) {
-		council := slices.DeleteFunc(m.feeders(), func(id member.ID) bool { return id == m.id })
-		m.feed.turn++
-		if len(council) > 0 {
-			m.listenTo(council[(m.i+m.feed.turn)%len(council)])
-		}
+		m.seek()
 		return
 	}
 	x := m.w.machines[up]
+	if !m.takePlace(x) {
+		m.full(x)
+		m.seek()
+		return
+	}
 	m.w.after(2*m.w.cfg.Net.Delay, func() { x.feedTo(m) })
+}
+
+// seek looks for an agent that has a place left.
+func (m *machine) seek() {
+	council := slices.DeleteFunc(m.feeders(), func(id member.ID) bool { return id == m.id })
+	for range tries {
+		id := m.feed.search.Next(council)
+		m.listenTo(id)
+		i, ok := m.w.index[id]
+		if !ok || m.takePlace(m.w.machines[i]) || !m.reaches(m.w.machines[i]) {
+			return
+		}
+		m.full(m.w.machines[i])
+	}
+}
+
+// full hears from an agent that has no place left whom it feeds.
+func (m *machine) full(x *machine) {
+	ids := make([]member.ID, 0, len(x.listeners))
+	for _, i := range x.listeners {
+		ids = append(ids, m.w.machines[i].id)
+	}
+	m.feed.search.Full(m.id, ids)
 }
 
 // feeders are the councillors as far as this agent knows, and the founders if it
@@ -149,9 +200,6 @@ func (m *machine) feedFacts(x *machine) {
 
 // push sends new facts to the followers that listen here.
 func (m *machine) push() {
-	if !m.mind.Councillor() {
-		return
-	}
 	for _, i := range m.listeners {
 		x := m.w.machines[i]
 		if x.mind == nil || x == m {

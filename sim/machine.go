@@ -19,7 +19,7 @@ type machine struct {
 	feed feed
 	book book
 
-	listeners []int // of a councillor: who hears of facts from it, in the world's order
+	listeners []int // who hears of facts from it, in the world's order
 
 	on      bool       // the machine has power
 	mind    *mind.Mind // nil: the agent does not run
@@ -100,7 +100,7 @@ func (m *machine) start(after time.Duration) {
 		}
 		m.listenTo("")
 		m.paused, m.waiting = m.halted, nil // a new process stands still with its machine only
-		m.mind, m.feed, m.wake, m.duty = x, feed{}, 0, duty{}
+		m.mind, m.feed, m.wake, m.duty = x, feed{search: mind.Upstream{Spread: uint64(m.i)}}, 0, duty{}
 		m.ail()
 		m.w.checker.started(m)
 		m.w.note(m.i, "start")

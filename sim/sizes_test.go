@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"moonwatch/agent"
+	"moonwatch/consensus/link"
 	"moonwatch/internal/wire"
 	"moonwatch/member"
 )
@@ -50,6 +51,12 @@ func TestSizesAreThoseOfTheWire(t *testing.T) {
 	} {
 		b, err := signer.EncodeStatement(st)
 		is("statement", statementBytes(&st), b, err)
+	}
+}
+
+func TestAsManyAreFedAsByTheLink(t *testing.T) {
+	if mostFed != link.MaxFollowers {
+		t.Errorf("the model feeds %d, the link %d", mostFed, link.MaxFollowers)
 	}
 }
 

@@ -156,6 +156,7 @@ func explain(err error) error {
 type Refusal struct {
 	By     member.ID
 	Reason string
+	Feeds  []member.ID // whom it feeds, of [ErrFollowersFull]: they may have a place; a build of before says nothing
 	code   int
 }
 
@@ -189,7 +190,13 @@ func accepted(by member.ID, resp *http.Response) error {
 	if resp.StatusCode == http.StatusGatewayTimeout {
 		return fmt.Errorf("outcome unknown: %s", reason)
 	}
-	return &Refusal{By: by, Reason: reason, code: resp.StatusCode}
+	r := &Refusal{By: by, Reason: reason, code: resp.StatusCode}
+	for _, id := range resp.Header.Values(headerFeeds) {
+		if len(r.Feeds) < MaxFollowers {
+			r.Feeds = append(r.Feeds, member.ID(id))
+		}
+	}
+	return r
 }
 
 // bind makes a context that also ends with the link.

@@ -23,6 +23,9 @@ const (
 	// chunkBytes is how much a follower has to take within Timing.Write.
 	chunkBytes = 256 << 10
 
+	// headerFeeds names a member that is fed, of a feeder that has no place left.
+	headerFeeds = "Moonwatch-Feeds"
+
 	// maxSnapshots in a row without a fact between them: more mean that the
 	// source forgets faster than this follower takes it in.
 	maxSnapshots = 3
@@ -38,6 +41,9 @@ func (l *Link) serveFeed(w http.ResponseWriter, r *http.Request, from member.ID)
 	ctx, rise, ok := l.feedSeats.take(r.Context(), from)
 	if !ok {
 		l.metrics.refused.WithLabelValues(refusedFollowers).Inc()
+		for _, id := range l.feedSeats.list() {
+			w.Header().Add(headerFeeds, string(id))
+		}
 		http.Error(w, fmt.Sprintf("%d members follow already, ask the next", MaxFollowers), http.StatusTooManyRequests)
 		return
 	}

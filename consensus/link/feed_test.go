@@ -122,6 +122,10 @@ func TestTheSeventeenthFollowerIsSentOn(t *testing.T) {
 	late := c.start("late", nil)
 	err := late.Follow(t.Context(), "web-0", 1, func(link.Batch) error { return nil })
 	wantError(t, err, link.ErrFollowersFull, "follow web-0", "16 members follow already")
+	var no *link.Refusal
+	if !errors.As(err, &no) || len(no.Feeds) != link.MaxFollowers || no.Feeds[0] != "f-0" || no.Feeds[15] != "f-9" {
+		t.Errorf("it does not name those that it feeds: %+v", no)
+	}
 
 	// One that follows already may come again: its old stream was dead.
 	again := c.start("f-0", nil) // the same member after a restart

@@ -16,7 +16,8 @@ import (
 // Follow asks one peer for the facts from index from on and hands each message
 // to recv, in order, until the stream ends, nothing arrives for Timing.Silence,
 // recv fails or ctx ends. It is one attempt at one peer and always returns an
-// error: [ErrFollowersFull] and most others mean "try the next peer".
+// error: [ErrFollowersFull], which names those that the peer feeds ([Refusal]), and
+// most others mean "try the next peer".
 //
 // recv is called from the calling goroutine; while it works, nothing is read.
 func (l *Link) Follow(ctx context.Context, peer member.ID, from uint64, recv func(Batch) error) error {

@@ -2,6 +2,8 @@ package link
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"moonwatch/member"
@@ -20,6 +22,13 @@ type seat struct{ leave context.CancelCauseFunc }
 
 func newSeats(limit int) *seats {
 	return &seats{limit: limit, taken: map[member.ID]*seat{}}
+}
+
+// list is who has a place.
+func (s *seats) list() []member.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.taken))
 }
 
 // take gives a place to a member, or reports false when others have them all.

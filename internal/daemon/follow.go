@@ -19,10 +19,10 @@ import (
 const staleQuorum = 2 * time.Second
 
 // follow keeps an agent that wants to be fed on the feed: one peer after the other,
-// councillors first. Who sits in the council has its facts from raft, and listens here
+// councillors first, and below one that has no place left, those that it feeds. Who sits in the council has its facts from raft, and listens here
 // only while it hears nothing there.
 func (d *Daemon) follow(ctx context.Context) {
-	turn := 0
+	up := mind.Upstream{Spread: uint64(d.life)}
 	var listening mind.Listening
 	for ctx.Err() == nil {
 		peers := d.feeders()
@@ -30,12 +30,15 @@ func (d *Daemon) follow(ctx context.Context) {
 			sleep(ctx, 200*time.Millisecond)
 			continue
 		}
-		turn++
-		peer := peers[turn%len(peers)]
+		peer := up.Next(peers)
 		began := time.Now()
 		listening.Begin(began)
 		d.feedAnew.Store(false)
 		err := d.link.Follow(ctx, peer, d.feed.head()+1, func(b link.Batch) error { return d.fed(ctx, peer, b, &listening) })
+		var no *link.Refusal
+		if errors.As(err, &no) && errors.Is(err, link.ErrFollowersFull) {
+			up.Full(d.self, no.Feeds)
+		}
 		d.log.Debug("feed ended", zap.String("peer", string(peer)), zap.Error(err))
 		if time.Since(began) < time.Second {
 			sleep(ctx, 50*time.Millisecond)
@@ -43,8 +46,8 @@ func (d *Daemon) follow(ctx context.Context) {
 	}
 }
 
-// feeders are the peers that may feed us: living ones, councillors first, each
-// follower beginning with another one.
+// feeders are the peers that may feed us: living councillors, and if there are none,
+// everybody else.
 func (d *Daemon) feeders() []member.ID {
 	expected := d.councillors()
 	var first, others []member.ID
@@ -59,8 +62,6 @@ func (d *Daemon) feeders() []member.ID {
 		}
 	}
 	if len(first) > 0 {
-		at := int(d.life) % len(first)
-		first = append(first[at:len(first):len(first)], first[:at]...)
 		return first
 	}
 	return others

@@ -86,11 +86,14 @@ func linked(t *testing.T, ca *pki.CA, self member.ID) *Daemon {
 	return d
 }
 
-// knows lets an agent find another one, and expect it in the council.
-func (d *Daemon) knows(other *Daemon) {
-	at := addrPort(other.link.Addr())
-	d.peers.adopt([]gossip.Peer{{Name: other.self, Addr: at, Alive: true, Tags: map[string]string{tagLink: strconv.Itoa(int(at.Port()))}}})
-	d.sitting.Store(&[]member.ID{other.self})
+// knows lets an agent find others.
+func (d *Daemon) knows(others ...*Daemon) {
+	var view []gossip.Peer
+	for _, x := range others {
+		at := addrPort(x.link.Addr())
+		view = append(view, gossip.Peer{Name: x.self, Addr: at, Alive: true, Tags: map[string]string{tagLink: strconv.Itoa(int(at.Port()))}})
+	}
+	d.peers.adopt(view)
 }
 
 // A feed brings each fact once. A learner that hears nothing from the council only
@@ -118,6 +121,7 @@ func TestWhoLosesItsSeatWhileItIsFedCatchesUp(t *testing.T) {
 	}
 	feeder, d := linked(t, ca, "m1"), linked(t, ca, "m2")
 	d.knows(feeder)
+	d.sitting.Store(&[]member.ID{"m1"})
 	feeder.feed.led(mind.Led{Leader: "m1", Term: 2, Quorum: true})
 	cfg := mind.Default("m2", 1)
 	cfg.Disk = "d2"
@@ -186,5 +190,73 @@ func TestWhoLosesItsSeatWhileItIsFedCatchesUp(t *testing.T) {
 		case <-late:
 			t.Fatalf("its ledger ends with fact %d of %d", d.feed.head(), all)
 		}
+	}
+}
+
+// fedAlone has an agent follow, and keep what it is fed, until the test ends.
+func fedAlone(t *testing.T, d *Daemon) {
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	t.Cleanup(func() { stop(); running.Wait() })
+	d.listens.Store(true)
+	running.Go(func() { d.follow(ctx) })
+	running.Go(func() {
+		for {
+			var ev mind.Event
+			select {
+			case <-ctx.Done():
+				return
+			case ev = <-d.events:
+			}
+			if x, ok := ev.(mind.FactsFed); ok {
+				for _, f := range x.Facts {
+					d.feed.append(f)
+				}
+			}
+			if x, ok := ev.(mind.QuorumHeard); ok {
+				d.feed.led(mind.Led{Leader: x.Leader, Term: x.Term, Quorum: true})
+			}
+		}
+	})
+}
+
+// A councillor feeds sixteen. Whoever comes later is fed by one of them.
+func TestWhoFindsNoPlaceIsFedByAFollower(t *testing.T) {
+	ca, err := pki.NewCA(cluster, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStory(t)
+	feeder := linked(t, ca, "m1")
+	feeder.feed.append(s.facts[0])
+	feeder.feed.led(mind.Led{Leader: "m1", Term: 2, Quorum: true})
+	var all []*Daemon
+	for i := range link.MaxFollowers + 3 {
+		d := linked(t, ca, member.ID(fmt.Sprint("f", i)))
+		d.life = member.Incarnation(i)
+		all = append(all, d)
+	}
+	for _, d := range all {
+		d.knows(append(all, feeder)...)
+		d.sitting.Store(&[]member.ID{"m1"})
+		fedAlone(t, d)
+	}
+	fed := func(n uint64) {
+		t.Helper()
+		late := time.Now().Add(30 * time.Second)
+		for _, d := range all {
+			for d.feed.head() < n {
+				if time.Now().After(late) {
+					t.Fatalf("%s has %d facts of %d", d.self, d.feed.head(), n)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	}
+	fed(1)
+	for range 3 {
+		n := s.add(consensus.KindFleet, "op", member.Fleet{Version: 1})
+		feeder.feed.append(s.facts[n-1])
+		fed(uint64(n))
 	}
 }
