@@ -15,6 +15,7 @@ type links struct {
 	faults []*linkFault
 	struck []uint16 // per machine: how many of the faults name it. A link without a named end is as the weather is.
 	squall float64  // loss that faults add to the weather of all links
+	stormy bool     // it was more than observers stand, and is not over
 }
 
 // linkFault is one fault of links, as long as it lasts.
@@ -105,6 +106,25 @@ func (w *World) ailing(l *linkFault) {
 			m.lossyAt = w.now
 		}
 	}
+}
+
+// soundLoss is the loss of each way up to which nobody is condemned: 51 % of the round
+// trips.
+const soundLoss = 0.3
+
+// blow changes the loss that faults add to the weather. Where it was more than the
+// observers stand, all of them remember it: until it has gone down again to what ends
+// an accusation, and for a while from then on.
+func (w *World) blow(by float64) {
+	k := &w.links
+	k.stormy = k.stormy || w.cfg.Net.Loss+k.squall > soundLoss
+	if k.stormy {
+		for _, m := range w.machines {
+			m.lossyAt = w.now
+		}
+	}
+	k.squall += by
+	k.stormy = k.stormy && w.cfg.Net.Loss+k.squall > lossyFor
 }
 
 // mostAcross reports that most of a member's observers are on the other side of a
@@ -303,7 +323,7 @@ func (w *World) twice(a, b int) bool {
 // little that no observer may hold it against a member.
 func (w *World) sound(a, b int) bool {
 	if w.links.calm(a, b) {
-		return w.lossOf(a, b) <= 0.3
+		return w.lossOf(a, b) <= soundLoss
 	}
 	own := 0.0
 	for _, l := range w.links.faults {
@@ -322,7 +342,7 @@ func (w *World) sound(a, b int) bool {
 			return false
 		}
 	}
-	return own <= 0.1 && w.lossOf(a, b) <= 0.3
+	return own <= 0.1 && w.lossOf(a, b) <= soundLoss
 }
 
 // tolerated is the longest extra round trip that no observer takes for silence:

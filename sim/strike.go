@@ -74,7 +74,7 @@ func (w *World) begin(f Fault) {
 	}
 	switch f.Do {
 	case Weather:
-		w.links.squall += f.Share
+		w.blow(f.Share)
 		w.ailAll()
 	case Lossy, LossyIn, LossyOut, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
 		w.strikeLinks(f)
@@ -177,7 +177,7 @@ func (w *World) end(f Fault) {
 	}
 	switch f.Do {
 	case Weather:
-		w.links.squall -= f.Share
+		w.blow(-f.Share)
 		w.ailAll()
 	case Lossy, LossyIn, LossyOut, Burst, Duplicate, Reorder, Delay, Isolate, Deafen, Mute, Cut, CutOneWay, Swizzle, Flap:
 		w.healLinks(f)
