@@ -42,6 +42,7 @@ func (c *checker) ready(f consensus.Fact, id uint64, spare member.ID) {
 	}
 	c.look(ruleConserve)
 	switch x, told := c.proofs[spare]; {
+	case !told && c.w.before > 0: // it may have said so before the world began
 	case !told:
 		c.fail(ruleConserve, "C-%d claims %s, which has never said that it is ready", id, spare)
 	case !x.good:
