@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"moonwatch/internal/config"
 	"moonwatch/internal/keeper"
 	"moonwatch/internal/keeper/door"
+	"moonwatch/internal/keeper/gate"
 	processes "moonwatch/internal/keeper/group" // group is how commands are grouped here
 	"moonwatch/internal/keeper/unit"
 	"moonwatch/internal/keeper/watchdog"
@@ -29,7 +31,7 @@ const (
 )
 
 func (a *app) keeperCommand() *cobra.Command {
-	var socket, dir, cgroup, device, level, format string
+	var socket, dir, cgroup, hold, device, level, format string
 	c := &cobra.Command{
 		Use:   "keeper",
 		Short: "End exclusive slots of this machine whose lease is over",
@@ -40,6 +42,13 @@ to end, then ends them, and looks until none is left. It owns what was started
 through 'keeper enter', with all that it started, in a cgroup, or without the right
 to make one in a session.
 
+Where slots are in cgroups of version 2 and the keeper may change nftables, the kernel
+holds back what a slot sends while none of its leases is fresh, also in the moment
+after the machine stood still, before the keeper runs again: a gate, in a table of its
+own ('keeper status' names it; nft list table inet NAME). It is for the network alone.
+With --gate nft the keeper does not begin without one, and a self-test in which the
+gate does not hold is a failed one; --gate off takes a gate of before away.
+
 A keeper that is stopped or killed leaves its slots as they are; started again within
 the lease it goes on, later it ends them at once. With --watchdog the machine is reset
 when a slot was not seen to end in time. Every five minutes it ends a process of its
@@ -47,6 +56,7 @@ own, as a test; an agent whose keeper has no good test of the last 15 minutes is
 no exclusive slot. See docs/adr/014-keeper.md.`,
 		Example: `  moonwatch keeper
   moonwatch keeper --watchdog /dev/watchdog
+  moonwatch keeper --gate nft
   moonwatch keeper --socket ./keeper.sock --dir ./keeper --cgroup none
   moonwatch keeper status
   moonwatch keeper enter --slot db-0 --slot-epoch 12 -- /usr/sbin/mydb --foreground`,
@@ -59,7 +69,7 @@ no exclusive slot. See docs/adr/014-keeper.md.`,
 			out := unit.NewUnhurried(a.errw)
 			defer out.Close() //nolint:errcheck // it cannot fail
 			log := newLog(out, config.Log{Level: level, Format: format})
-			cfg := unit.Config{Socket: socket, Dir: dir, Cgroup: cgroup, Log: log, Sitter: []string{exe, "keeper", "sit"}}
+			cfg := unit.Config{Socket: socket, Dir: dir, Cgroup: cgroup, Gate: hold, Log: log, Sitter: []string{exe, "keeper", "sit"}}
 			cfg.Notify, cfg.Alive = unit.Systemd(os.Getenv)
 			if device != "" {
 				if cfg.Watchdog, err = watchdog.Open(device); err != nil {
@@ -76,6 +86,7 @@ no exclusive slot. See docs/adr/014-keeper.md.`,
 	c.PersistentFlags().StringVar(&socket, "socket", defaultKeeper(), "the keeper's socket")
 	c.Flags().StringVar(&dir, "dir", keeperDir, "folder of the slots' records, one per keeper")
 	c.Flags().StringVar(&cgroup, "cgroup", processes.Auto, "what owns a slot's processes: auto, none for sessions, or the path of a cgroup that the keeper may fill")
+	c.Flags().StringVar(&hold, "gate", gate.Auto, "what holds back what a slot sends without a lease: auto where it works, nft or no keeper, off")
 	c.Flags().StringVar(&device, "watchdog", "", "watchdog device that resets the machine if a slot is not seen to end")
 	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	c.Flags().StringVar(&format, "log-format", "text", "text or json")
@@ -146,6 +157,17 @@ func printKeeper(p *printer, st door.Status) {
 		dog = "watchdog " + st.Watchdog
 	}
 	p.line("keeper since %s: owns processes by %s, %s", st.Started.UTC().Format("2006-01-02 15:04:05 UTC"), st.Owns, dog)
+	switch g := st.Gate; {
+	case g.Name == "":
+		p.line("gate: none: %s", cmp.Or(g.None, "this keeper knows none"))
+	case g.Test == "":
+		p.line("gate: %s; not tested yet", g.Name)
+	default:
+		p.line("gate: %s; self-test: %s", g.Name, g.Test)
+	}
+	if st.Gate.Trouble != "" {
+		p.line("gate is not told the newest leases: %s", st.Gate.Trouble)
+	}
 	switch {
 	case st.Test.At == 0:
 		p.line("self-test: none yet")

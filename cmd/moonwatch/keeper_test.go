@@ -15,6 +15,8 @@ func TestWithoutAKeeperItsCommandsSaySo(t *testing.T) {
 	call(t, "keeper", "enter", "--socket", none).wants(t, exitUsage, "PROGRAM is missing")
 	call(t, "keeper", "--watchdog", filepath.Join(t.TempDir(), "watchdog"), "--dir", t.TempDir(), "--socket", none).wants(t, exitError, "watchdog: stat")
 	call(t, "keeper", "--cgroup", "relative", "--dir", t.TempDir(), "--socket", none).wants(t, exitError, `cgroup is "relative", want auto, none or the absolute path`)
+	call(t, "keeper", "--gate", "wall", "--cgroup", "none", "--dir", t.TempDir(), "--socket", none).wants(t, exitError, `gate is "wall", want auto, nft or off`)
+	call(t, "keeper", "--gate", "nft", "--cgroup", "none", "--dir", t.TempDir(), "--socket", none).wants(t, exitError, "a gate needs slots in a cgroup of version 2")
 }
 
 func TestAMemberOfAnExclusivePoolNeedsAKeeper(t *testing.T) {

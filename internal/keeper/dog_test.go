@@ -48,7 +48,7 @@ func TestAStopThatIsConfirmedDisarmsTheWatchdog(t *testing.T) {
 	r.taken("db-0", 7)
 	r.said = nil
 	r.pass(20 * second)
-	r.wantSaid("signal db-0 kill=false", "disarm")
+	r.wantSaid("signal db-0 kill=false", "shut db-0", "disarm")
 	if r.reset {
 		t.Error("the machine was reset although nothing ran")
 	}

@@ -22,7 +22,7 @@ func TestASlotRunsWhileItsLeaseIsFreshAndIsStoppedAtS(t *testing.T) {
 	r.wantState("db-0", Held, 1)
 	r.pass(2 * milli)
 	r.wantState("db-0", Vacant, 0)
-	r.wantSaid("signal db-0 kill=false")
+	r.wantSaid("signal db-0 kill=false", "shut db-0")
 }
 
 func TestALeaseCountsFromWhenItsRenewalWasSent(t *testing.T) {
@@ -56,7 +56,7 @@ func TestWhoDoesNotEndInOrderIsEndedByForceAfterHalfOfDs(t *testing.T) {
 	r.wantSaid("signal db-0 kill=false")
 	r.pass(150 * milli)
 	r.wantState("db-0", Vacant, 0)
-	r.wantSaid("signal db-0 kill=true")
+	r.wantSaid("shut db-0", "signal db-0 kill=true")
 }
 
 func TestAStopThatIsNotConfirmedWithinDsIsUnknownAndTriedOn(t *testing.T) {

@@ -32,9 +32,9 @@ func TestWhatRanWithoutAKeeperForLongerThanSIsStoppedAtOnce(t *testing.T) {
 			r.start(false, r.disk["db-0"])
 			r.wantState("db-0", Vacant, 0)
 			if tt.force {
-				r.wantSaid("signal db-0 kill=true")
+				r.wantSaid("shut db-0", "signal db-0 kill=true")
 			} else {
-				r.wantSaid("signal db-0 kill=false")
+				r.wantSaid("signal db-0 kill=false", "shut db-0")
 			}
 		})
 	}
@@ -45,7 +45,7 @@ func TestAKeeperThatStoodStillStopsBeforeItListens(t *testing.T) {
 	r.taken("db-0", 7)
 	r.sleep(time.Minute)
 	r.wantState("db-0", Vacant, 0)
-	r.wantSaid("signal db-0 kill=true")
+	r.wantSaid("shut db-0", "signal db-0 kill=true")
 }
 
 func TestARecordOfAnotherBootHoldsNothing(t *testing.T) {

@@ -29,12 +29,13 @@ type rig struct {
 	reset   bool          // it bit
 	answers map[Ask]Answer
 	disk    map[member.SlotID]Record
-	said    []string // effects in order, looks left out
+	gate    map[member.SlotID]time.Duration // until when a slot may send; 0: not
+	said    []string                        // effects in order, looks left out
 }
 
 func newRig(t *testing.T, dog bool) *rig {
 	t.Helper()
-	r := &rig{t: t, now: 100 * time.Second, running: map[member.SlotID]int{}, answers: map[Ask]Answer{}, disk: map[member.SlotID]Record{}}
+	r := &rig{t: t, now: 100 * time.Second, running: map[member.SlotID]int{}, answers: map[Ask]Answer{}, disk: map[member.SlotID]Record{}, gate: map[member.SlotID]time.Duration{}}
 	r.start(dog)
 	return r
 }
@@ -93,6 +94,13 @@ func (r *rig) do(e Effect) {
 	case Disarm:
 		r.say("disarm")
 		r.timeout = 0
+	case Open:
+		r.gate[e.Slot] = e.Until
+	case Shut:
+		if r.gate[e.Slot] > 0 {
+			r.say("shut %s", e.Slot)
+		}
+		r.gate[e.Slot] = 0
 	default:
 		r.t.Fatalf("unknown effect %T", e)
 	}
@@ -178,6 +186,14 @@ func (r *rig) wantSaid(want ...string) {
 		r.t.Errorf("got  %s\nwant %s", got, strings.Join(want, "; "))
 	}
 	r.said = nil
+}
+
+// wantGate wants what a slot sends to pass from now on for so long; 0: not at all.
+func (r *rig) wantGate(slot member.SlotID, left time.Duration) {
+	r.t.Helper()
+	if got := max(0, r.gate[slot]-r.now); got != left {
+		r.t.Errorf("the gate lets %s send for %v from now, want %v", slot, got, left)
+	}
 }
 
 func wantRefused(t *testing.T, a Answer, part string) {

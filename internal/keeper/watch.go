@@ -29,7 +29,9 @@ type watch struct {
 	seen     bool // a look has succeeded
 	nextLook time.Duration
 	detail   string
-	blind    string // why the last look told nothing
+	blind    string        // why the last look told nothing
+	told     bool          // this life of the keeper has told the gate something:
+	passes   time.Duration // until when the slot may send; 0: not at all
 }
 
 // stop is a stop under way: asked for from the beginning, by force from kill
@@ -105,6 +107,7 @@ func (w *watch) advance(now time.Duration, out []Effect) []Effect {
 		over, within := w.lease.Until(), w.lease.Timing.Within
 		w.begin(over+within/2, over+within, "no fresh lease")
 	}
+	out = w.gate(now, out)
 	if w.state == Stopping || w.state == Unknown {
 		out = w.end(now, out)
 	}
@@ -113,6 +116,30 @@ func (w *watch) advance(now time.Duration, out []Effect) []Effect {
 		out = append(out, Look{Slot: w.slot})
 	}
 	return out
+}
+
+// gate tells the gate until when the slot may send: it may end in order, and from
+// when it is ended by force on nothing of it passes. What an earlier life of the
+// keeper told is told anew.
+func (w *watch) gate(now time.Duration, out []Effect) []Effect {
+	until := time.Duration(0)
+	switch w.state {
+	case Held:
+		until = w.lease.Until() + w.lease.Timing.Within/2
+	case Stopping:
+		if w.lease != nil && now < w.stop.kill {
+			until = w.stop.kill
+		}
+	case Vacant, Unknown:
+	}
+	if w.told && until == w.passes {
+		return out
+	}
+	w.told, w.passes = true, until
+	if until == 0 {
+		return append(out, Shut{Slot: w.slot})
+	}
+	return append(out, Open{Slot: w.slot, Until: until})
 }
 
 // end asks the processes to end, then ends them, again with every look: what

@@ -155,6 +155,17 @@ type Feed struct{}
 // Disarm closes the watchdog for good: nothing runs that it would have to end.
 type Disarm struct{}
 
+// Open lets what the slot's processes send pass the gate until then, since the
+// machine was booted, and no longer, whatever happens to the keeper. Nothing waits
+// for it, and there may be no gate.
+type Open struct {
+	Slot  member.SlotID
+	Until time.Duration
+}
+
+// Shut lets nothing of the slot pass the gate any more.
+type Shut struct{ Slot member.SlotID }
+
 func (Answer) isEffect() {}
 func (Admit) isEffect()  {}
 func (Signal) isEffect() {}
@@ -163,3 +174,5 @@ func (Save) isEffect()   {}
 func (Arm) isEffect()    {}
 func (Feed) isEffect()   {}
 func (Disarm) isEffect() {}
+func (Open) isEffect()   {}
+func (Shut) isEffect()   {}

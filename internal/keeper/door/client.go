@@ -98,7 +98,8 @@ func (c Client) ask(ctx context.Context, q request) (reply, error) {
 		return reply{}, heard(ctx, err)
 	}
 	var r reply
-	if err := decode(line, &r); err != nil {
+	// A newer keeper may say more than is understood here: its agent may be older.
+	if err := json.Unmarshal(line, &r); err != nil {
 		return reply{}, fmt.Errorf("its answer: %w", err)
 	}
 	if r.Version != Version {

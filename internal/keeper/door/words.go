@@ -52,9 +52,18 @@ type Status struct {
 	Dir      string            `json:"dir"`                // of its records; it names the keeper
 	Owns     string            `json:"owns"`               // what holds a slot's processes: cgroup v1, cgroup v2 or session
 	Watchdog string            `json:"watchdog,omitempty"` // the device; empty: none
+	Gate     Gate              `json:"gate,omitzero"`      // what the kernel holds back
 	Test     Test              `json:"test"`               // the last self-test
 	Disk     string            `json:"disk,omitempty"`     // why records cannot be written
 	Slots    []keeper.Standing `json:"slots,omitempty"`
+}
+
+// Gate tells how what slots send is held back while they have no fresh lease.
+type Gate struct {
+	Name    string `json:"name,omitempty"`    // what it is and where; empty: there is none
+	None    string `json:"none,omitempty"`    // why there is none
+	Test    string `json:"test,omitempty"`    // what the last self-test said of it: good, or what was wrong
+	Trouble string `json:"trouble,omitempty"` // why it was not told the newest lease
 }
 
 // TestValid is how long a self-test proves that the enforcer works (PROTOCOL 6).

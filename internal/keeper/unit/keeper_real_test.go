@@ -7,14 +7,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
+
 	"moonwatch/internal/boottime"
 	"moonwatch/internal/keeper"
 	"moonwatch/internal/keeper/door"
+	"moonwatch/internal/keeper/gate"
+	"moonwatch/member"
 )
 
 // slack is what a loaded machine adds to a stop: what these tests promise is the
@@ -181,4 +186,78 @@ func TestTheSelfTestEndsAProcessThatShowsNoGoodwill(t *testing.T) {
 			t.Errorf("took %v, want %v to %v: it ends by force alone", st.Test.Took, testTiming.Within/2, testTiming.Within)
 		}
 	})
+}
+
+func TestTheSelfTestTriesTheGate(t *testing.T) {
+	at, ok := places(t)["cgroup v2"]
+	if !ok {
+		t.Skip("no cgroup of version 2 may be made here")
+	}
+	if err := gate.Clear(at); err != nil {
+		t.Skipf("no gate can be made here: %v", err)
+	}
+	t.Cleanup(func() { must(t, gate.Clear(at)) })
+	s := newSite(t, at)
+	u := s.run(Config{Gate: gate.Auto, Sitter: self("sitter")})
+	var st door.Status
+	s.eventually("a self-test", func() bool { st, _ = s.client.Status(t.Context()); return st.Test.At > 0 })
+	if !st.Test.Good || st.Gate.Test != "good" || st.Gate.Name == "" {
+		t.Fatalf("got %+v and %+v", st.Test, st.Gate)
+	}
+	// Without rules it holds back nothing, and says so.
+	u.gates.work.Lock()
+	must(t, u.gates.gate.Remove())
+	u.gates.gate = brokenGate{u.gates.gate}
+	u.gates.work.Unlock()
+	_, err := u.endSitter(t.Context())
+	if err != nil || !strings.Contains(u.gates.standing().Test, "it lets pass what it should hold back") {
+		t.Errorf("got %v and %+v", err, u.gates.standing())
+	}
+	u.gates.must = true
+	if _, err := u.endSitter(t.Context()); err == nil || !strings.Contains(err.Error(), "it lets pass what it should hold back") {
+		t.Errorf("got %v, want a failed self-test where people want a gate", err)
+	}
+}
+
+// brokenGate is one that does nothing.
+type brokenGate struct{ gate.Gate }
+
+func (brokenGate) Open(member.SlotID, time.Duration) error { return nil }
+func (brokenGate) Shut(member.SlotID) error                { return nil }
+func (brokenGate) Renew() error                            { return nil }
+
+func TestAKeeperInOrderLeavesNoGate(t *testing.T) {
+	at, ok := places(t)["cgroup v2"]
+	if !ok {
+		t.Skip("no cgroup of version 2 may be made here")
+	}
+	if err := gate.Clear(at); err != nil {
+		t.Skipf("no gate can be made here: %v", err)
+	}
+	t.Cleanup(func() { must(t, gate.Clear(at)) })
+	s := newSite(t, at)
+	k := s.spawn(self("keeper", s.socket, filepath.Join(s.dir, "records"), s.cgroup, gate.NFT)...)
+	s.eventually("the keeper answers", func() bool { st, err := s.client.Status(t.Context()); return err == nil && st.Gate.Name != "" })
+	s.agent()
+	file := s.serve("polite")
+	s.wantServing(file)
+	st, err := s.client.Status(t.Context())
+	must(t, err)
+	_, table, _ := strings.Cut(st.Gate.Name, "table inet ")
+	if !hasTable(t, table) {
+		t.Fatalf("%s is not among the tables", table)
+	}
+	_, err = s.client.Release(t.Context(), slot, 7)
+	must(t, err)
+	must(t, k.Process.Signal(syscall.SIGTERM))
+	s.eventually("the gate is gone", func() bool { return !hasTable(t, table) })
+}
+
+func hasTable(t *testing.T, name string) bool {
+	t.Helper()
+	c, err := nftables.New()
+	must(t, err)
+	all, err := c.ListTablesOfFamily(nftables.TableFamilyINet)
+	must(t, err)
+	return slices.ContainsFunc(all, func(x *nftables.Table) bool { return x.Name == name })
 }

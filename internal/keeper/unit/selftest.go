@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -77,11 +78,23 @@ func (u *Unit) endSitter(ctx context.Context) (took time.Duration, err error) {
 	cmd := exec.CommandContext(ctx, u.cfg.Sitter[0], u.cfg.Sitter[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Env = append(os.Environ(), group.Mark+"="+group.MarkOf(ownDir(u.cfg.Dir), SelfTestSlot))
-	sits, err := cmd.StdoutPipe()
+	if u.gates.standing().Name != "" {
+		ear, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp4", "127.0.0.1:0") // nobody listens: it is for the sender to be sent away, or not
+		if err != nil {
+			return 0, fmt.Errorf("find the sitter somebody to send to: %w", err)
+		}
+		defer ear.Close()
+		cmd.Env = append(cmd.Env, SitTo+"="+ear.LocalAddr().String())
+	}
+	sits, in, err := os.Pipe()
 	if err != nil {
 		return 0, err
 	}
-	if err := cmd.Start(); err != nil {
+	defer sits.Close() //nolint:errcheck // it was only read
+	cmd.Stdout = in
+	err = cmd.Start()
+	_ = in.Close() // it is the sitter's alone, whose end is heard by that
+	if err != nil {
 		return 0, fmt.Errorf("start a process to end: %w", err)
 	}
 	defer func() {
@@ -94,6 +107,9 @@ func (u *Unit) endSitter(ctx context.Context) (took time.Duration, err error) {
 	// It says a byte when it shows no goodwill any more.
 	if _, err := sits.Read(make([]byte, 1)); err != nil {
 		return 0, fmt.Errorf("start a process to end: it ended by itself: %w", err)
+	}
+	if err := u.gates.try(&gateTrial{words: sits}, u.groups, SelfTestSlot, cmd.Process.Pid); err != nil {
+		return 0, err
 	}
 	t := &trial{u: u, k: keeper.New(keeper.Config{Boot: u.boot}, nil, nil)}
 	lease := keeper.Lease{Slot: SelfTestSlot, Epoch: 1, Boot: u.boot, Sent: boottime.Now(), Timing: testTiming}
@@ -130,6 +146,7 @@ func (t *trial) step(ev keeper.Event) {
 			t.err = errors.Join(t.err, err)
 			t.step(keeper.Looked{Slot: e.Slot, Running: n, Err: text(err)})
 		case keeper.Save, keeper.Arm, keeper.Feed, keeper.Disarm: // a trial has no disk and no watchdog
+		case keeper.Open, keeper.Shut: // the gate was tried before
 		}
 	}
 }
@@ -159,9 +176,27 @@ func (t *trial) run(ctx context.Context, until time.Duration) (time.Duration, er
 }
 
 // Sit is the sitter: it shows no goodwill to SIGTERM, says so with a byte, and
-// waits to be ended by force, at most a minute.
+// waits to be ended by force, at most a minute. Meanwhile it sends to whom the
+// environment names, each time with a new socket: the kernel looks at the cgroup in
+// which a socket was made.
 func Sit(out io.Writer) {
 	signal.Ignore(syscall.SIGTERM)
 	_, _ = io.WriteString(out, ".") // without a reader nobody tests
-	time.Sleep(time.Minute)
+	to := os.Getenv(SitTo)
+	if to == "" {
+		time.Sleep(time.Minute)
+		return
+	}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(sitEvery) {
+		word := string(sent)
+		c, err := (&net.Dialer{}).DialContext(context.Background(), "udp", to)
+		if err == nil {
+			_, err = c.Write([]byte("."))
+			_ = c.Close()
+		}
+		if err != nil {
+			word = string(held)
+		}
+		_, _ = io.WriteString(out, word)
+	}
 }

@@ -31,6 +31,7 @@ type Config struct {
 	Socket   string
 	Dir      string          // of its records; on a disk or, as they are of one boot, on tmpfs
 	Cgroup   string          // group.Auto, group.None or a path
+	Gate     string          // gate.Auto, gate.NFT or gate.Off; empty is gate.Off
 	Watchdog watchdog.Device // nil: none
 	Log      *zap.Logger
 
@@ -51,6 +52,7 @@ type Unit struct {
 	log     *zap.Logger
 	server  *door.Server
 	groups  group.Group
+	gates   *gates
 	timer   *boottime.Timer
 	records *records
 	started time.Time
@@ -95,6 +97,9 @@ func (u *Unit) open() (err error) {
 		return err
 	}
 	if u.groups, err = group.Open(u.cfg.Dir, u.cfg.Cgroup); err != nil {
+		return err
+	}
+	if u.gates, err = openGates(u.cfg.Gate, u.groups, u.log); err != nil {
 		return err
 	}
 	if u.timer, err = boottime.NewTimer(); err != nil {
@@ -152,22 +157,31 @@ func (u *Unit) Run(ctx context.Context) error {
 	var others sync.WaitGroup
 	served := make(chan error, 1)
 	others.Go(func() { u.records.write(ctx) })
+	others.Go(func() { u.gates.run(ctx) })
 	// What runs without leave is stopped before anybody is heard.
 	u.step(keeper.Woken{})
 	others.Go(func() { served <- u.server.Serve(ctx, u) })
 	others.Go(func() { u.test(ctx) })
 	u.log.Info("keeper keeps", zap.String("socket", u.cfg.Socket), zap.String("owns", u.groups.Name()),
-		zap.String("place", u.groups.Place()), zap.String("watchdog", u.watchdogName()))
+		zap.String("place", u.groups.Place()), zap.String("watchdog", u.watchdogName()), zap.String("gate", u.gates.standing().Name))
 	u.notify("READY=1")
 	err := u.loop(ctx, served)
 	cancel()
 	close(u.ended)
 	err = errors.Join(err, u.close())
 	others.Wait()
+	if u.idle() {
+		u.gates.remove()
+	}
 	if err != nil {
 		return fmt.Errorf("keeper: %w", err)
 	}
 	return nil
+}
+
+// idle says that nothing of any slot runs, and nobody has leave to.
+func (u *Unit) idle() bool {
+	return !slices.ContainsFunc(u.k.Standings(boottime.Now()), func(s keeper.Standing) bool { return !u.k.Empty(s.Slot) })
 }
 
 // hungry is how often a watchdog is fed that could not be disarmed.
@@ -237,6 +251,10 @@ func (u *Unit) carryOut(e keeper.Effect) {
 	case keeper.Look:
 		n, err := u.groups.Count(e.Slot)
 		u.step(keeper.Looked{Slot: e.Slot, Running: n, Err: text(err)})
+	case keeper.Open:
+		u.gates.want(e.Slot, e.Until)
+	case keeper.Shut:
+		u.gates.want(e.Slot, 0)
 	case keeper.Save:
 		u.records.save(e.Record)
 	case keeper.Arm:
@@ -323,6 +341,11 @@ func (u *Unit) do(ctx context.Context, f func()) error {
 
 // Ask hands an event to the decision and waits for its answer.
 func (u *Unit) Ask(ctx context.Context, ev func(keeper.Ask) keeper.Event) (keeper.Answer, error) {
+	if entering, ok := ev(0).(keeper.Entering); ok {
+		if err := u.gates.ready(entering); err != nil {
+			return keeper.Answer{}, err
+		}
+	}
 	c := make(chan keeper.Answer, 1)
 	var id keeper.Ask
 	err := u.do(ctx, func() {
@@ -352,7 +375,7 @@ func (u *Unit) Status(ctx context.Context) (door.Status, error) {
 	err := u.do(ctx, func() {
 		got <- door.Status{
 			Started: u.started, Boot: u.boot, Dir: ownDir(u.cfg.Dir), Owns: u.groups.Name(), Watchdog: u.watchdogName(),
-			Test: u.tests.newest(), Disk: u.records.trouble(), Slots: u.k.Standings(boottime.Now()),
+			Gate: u.gates.standing(), Test: u.tests.newest(), Disk: u.records.trouble(), Slots: u.k.Standings(boottime.Now()),
 		}
 	})
 	if err != nil {
