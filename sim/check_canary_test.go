@@ -307,6 +307,12 @@ var canaries = []struct {
 		w.machine("spare-0").sentBytes += 50_000_000
 		_ = w.Run(2 * sentOver)
 	}},
+	{"S10", "too-many-messages-in-a-storm", "in 1200", func(w *World) {
+		w.Hit(Isolate, "spare-1")
+		_ = w.Run(time.Minute)
+		w.machine("spare-0").sentMessages += 50_000
+		_ = w.Run(2 * sentOver)
+	}},
 	{"S10", "the-same-facts-fed-again-and-again", "at most 220000 in", func(w *World) {
 		w.Hit(Isolate, "spare-1")
 		_ = w.Run(time.Minute)
