@@ -64,6 +64,16 @@ func TestASlotWithoutASpareGetsOneOfAnotherPool(t *testing.T) {
 	}
 }
 
+// A pool that keeps a reserve borrows too: what is lent to a case is no part of it.
+func TestWhatIsLentIsNoReserve(t *testing.T) {
+	x := borrowing(t, 1, func(f *member.Fleet) { f.Pools[0].Spares.Reserve = 1 })
+	x.judge(consensus.VerdictDown, "web-3")
+	x.run(30 * time.Second)
+	if c := x.theCase(); c.Outcome != OutcomeReplaced || c.Spare != "batch-3" {
+		t.Errorf("%s: %s %s, want it replaced by batch-3", walk(c), c.Outcome, c.Spare)
+	}
+}
+
 func TestALenderKeepsWhatItNeeds(t *testing.T) {
 	for name, c := range map[string]struct {
 		floor  int

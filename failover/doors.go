@@ -61,6 +61,7 @@ type Treating struct {
 	Teller  member.ID `json:"teller"`
 	Version uint64    `json:"version"`
 	At      time.Time `json:"at"`
+	Since   time.Time `json:"since"` // of the teller's first word that says the same as this one: done, or not
 	Fact    uint64    `json:"fact"`
 }
 
@@ -302,8 +303,12 @@ func (st *State) told(f consensus.Fact, p DoorsTold) {
 		st.s.Doors = map[string]*Treating{}
 	}
 	for _, r := range p.Routes {
+		since := f.Time
+		if last, ok := st.Treats(p.Door, r.Slot); ok && last.Teller == f.Command.Proposer && (last.Result == ToldDone) == (r.Result == ToldDone) {
+			since = last.Since
+		}
 		st.s.Doors[string(p.Door)+" "+string(r.Slot)] = &Treating{
-			DoorTreating: r, Door: p.Door, Teller: f.Command.Proposer, Version: p.Version, At: f.Time, Fact: f.Index,
+			DoorTreating: r, Door: p.Door, Teller: f.Command.Proposer, Version: p.Version, At: f.Time, Since: since, Fact: f.Index,
 		}
 	}
 }

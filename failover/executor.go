@@ -308,7 +308,7 @@ func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []
 	case ev.Result == ResultAgain, ev.Result != ResultDone && k.Case == 0 && k.Step != StepPrepare:
 		e.tries[k]++
 		e.retryAt[k] = now.Add(min(retryAfter<<min(e.tries[k]-1, 5), retryMax))
-		if k.Step == StepActivate && ev.Result != ResultAgain && e.tries[k] == 1 {
+		if (k.Step == StepActivate || k.Step == StepStop) && ev.Result != ResultAgain && e.tries[k] == 1 {
 			// Nobody waits for it, so nobody would ever hear of it.
 			return append(out, e.report(ev, "/failed"))
 		}

@@ -136,11 +136,22 @@ func (c *Conductor) early(now time.Time, out []ConductorEffect) []ConductorEffec
 	return out
 }
 
+// borrowed reports that a spare of another pool was lent to a case: it is for this case,
+// and no part of its own pool's reserve.
+func (st *State) borrowed(c *Case) bool {
+	for _, u := range st.s.Uses {
+		if u.Duty == Spare && u.Lent != nil && u.Lent.Case == c.ID {
+			return true
+		}
+	}
+	return false
+}
+
 // reserved says why the last spares of a pool are kept from a case, empty if they are
 // not: they are for when too few of its slots would go on serving without.
 func (st *State) reserved(c *Case, pool member.Pool, free int) string {
 	s := st.s.Slots[c.Slot]
-	if free > pool.Spares.Reserve || s == nil {
+	if free > pool.Spares.Reserve || s == nil || st.borrowed(c) {
 		return ""
 	}
 	slots, serving := st.servingWithout(s)

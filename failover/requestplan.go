@@ -134,7 +134,7 @@ func (st *State) PlanOf(now time.Time, r Requested) (Plan, error) {
 
 // mayAllow says why an act is no use to a case, nil if it is.
 func (st *State) mayAllow(now time.Time, act Act, c *Case) error {
-	if c.Planned {
+	if c.Planned && c.Forced == 0 {
 		return fmt.Errorf("%s is a switchover: it is given up, and can be ordered again", c.Name())
 	}
 	if act == ActFenced {

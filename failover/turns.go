@@ -58,8 +58,8 @@ func (st *State) spoke(d doorAt) (last member.ID, failing time.Time) {
 		if t.Fact > fact {
 			fact, last = t.Fact, t.Teller
 		}
-		if t.At.After(failing) {
-			failing = t.At
+		if t.Since.After(failing) {
+			failing = t.Since
 		}
 	}
 	if obeys {

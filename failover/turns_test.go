@@ -69,6 +69,24 @@ func TestADoorThatNobodyReachesIsTriedInTurn(t *testing.T) {
 	}
 }
 
+// What a door fails with may change from one time to the next: that is no new beginning.
+func TestADoorThatFailsInTwoWaysGoesToTheNext(t *testing.T) {
+	x, first := newTold(t)
+	all := map[member.ID]*Teller{"web-4": first, "web-5": NewTeller("web-5", x.state, x.now)}
+	n, asked := 0, false
+	x.inTurn(all, 3*handOver, func(id member.ID) TellResult {
+		if id == "web-5" {
+			asked = true
+			return ToldDone
+		}
+		n++
+		return []TellResult{ToldUnknown, ToldLater}[n%3%2]
+	})
+	if !asked {
+		t.Error("web-5 was never asked")
+	}
+}
+
 // One slot of several is not as wanted: that is the slot's trouble, and the door
 // obeys its teller.
 func TestADoorStaysWhereOneSlotAloneIsInTrouble(t *testing.T) {

@@ -19,6 +19,8 @@ func (f *Fleet) CheckLoans(p Pool) []error {
 			errs = append(errs, fmt.Errorf("%s has %q, want the name of a pool", key, from))
 		case slices.Contains(p.Spares.BorrowFrom[:i], from):
 			errs = append(errs, fmt.Errorf("%s has %s twice", key, from))
+		case p.Unit("") != "":
+			errs = append(errs, fmt.Errorf("%s has %s, and %s is run by drivers: systemd: whether its unit is installed on a lender's members is not tested; want a pool that is run by actions", key, from, p.Name))
 		case p.Exclusive && !lender.Exclusive:
 			errs = append(errs, fmt.Errorf("%s has %s: %s is exclusive and %s is not, so its members need no enforcer, and nothing would end a lease there", key, from, p.Name, from))
 		}

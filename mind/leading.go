@@ -144,7 +144,7 @@ const catchUp = time.Second
 // with a quorum of the council, has been for a while, and has whatever the last one to
 // say so had.
 func (m *Mind) Current() bool {
-	return m.led.Quorum && m.now.Sub(m.quorumAt) < m.cfg.IsolatedAfter && m.now.Sub(m.touched) >= catchUp &&
+	return m.led.Quorum && !m.led.Stuck && m.now.Sub(m.quorumAt) < m.cfg.IsolatedAfter && m.now.Sub(m.touched) >= catchUp &&
 		(m.council != nil || m.ledger.Head() >= m.known)
 }
 

@@ -8,7 +8,7 @@ import (
 	"moonwatch/member"
 )
 
-// proofLife is how long a member's word that it is ready counts (PROTOCOL 7).
+// proofLife is how long a member's word that it is ready counts (PROTOCOL 5).
 const proofLife = 15 * time.Minute
 
 // proofBook is what a member last said of its own readiness, and what its last drill
@@ -32,6 +32,14 @@ func (c *checker) proves(f consensus.Fact) {
 		return
 	}
 	b[by] = x
+}
+
+// drillFailed books that a member's drill was ended without its word, or that people
+// have forgiven it.
+func (c *checker) drillFailed(id member.ID, failed bool) {
+	x := c.proofs[id]
+	x.failed = failed
+	c.proofs[id] = x
 }
 
 // ready checks S5 where a case chooses a spare: it said not long ago that it is ready,

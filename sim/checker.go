@@ -147,7 +147,7 @@ func (c *checker) agreed(f consensus.Fact) {
 		return // nobody votes on these: founders and operators write them
 	}
 	c.look(ruleMinority)
-	if enough, n, all := c.w.most(func(s consensus.Seat) bool { return c.w.hasFact(s, f) }); !enough && !c.agreedBefore(f) {
+	if enough, n, all := c.w.most(func(s consensus.Seat) bool { return c.w.hasFact(s, f) || c.w.justEmptied(s) }); !enough && !c.agreedBefore(f) {
 		c.fail(ruleMinority, "fact %d is on %d of %d councillors' disks", f.Index, n, all)
 	}
 	if since, lost := c.quorumLost(); lost && c.w.now-since > grace {
@@ -181,6 +181,13 @@ func (c *checker) agreedBefore(f consensus.Fact) bool {
 		}
 	}
 	return 2*n > len(c.before)
+}
+
+// justEmptied reports that the disk to which a seat belongs was lost a moment ago: its
+// word that it had a fact may still be under way.
+func (w *World) justEmptied(s consensus.Seat) bool {
+	m := w.machine(s.Member)
+	return m.emptied > 0 && w.now-m.emptied < time.Second
 }
 
 // hasFact reports that the disk to which a seat belongs has a fact.
@@ -242,6 +249,10 @@ func (c *checker) fact(f consensus.Fact) []move {
 		c.lends(f, payload[failover.SpareBorrowed](f))
 	case failover.KindReport:
 		c.proves(f)
+	case failover.KindDrillEnded:
+		c.drillFailed(payload[failover.DrillEnded](f).Member, true)
+	case failover.KindCleared:
+		c.drillFailed(payload[failover.StrikesCleared](f).Member, false)
 	case failover.KindDrill, failover.KindDrillDue:
 		c.drills(f, payload[failover.DrillOrdered](f).Member)
 	case failover.KindCaseOpened:

@@ -48,6 +48,7 @@ type machine struct {
 
 	ailed   time.Duration // when something last happened to it, for the checkers
 	heard   time.Duration // when a word of the council last came
+	emptied time.Duration // when its disk was last lost
 	lossyAt time.Duration // when its links were last made or ended being lossy
 	stoodAt time.Duration // when it last went on after standing still
 }

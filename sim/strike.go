@@ -283,7 +283,7 @@ func (m *machine) boot(serve bool) {
 // councillor's votes are among it, so it sits in the council no more.
 func (m *machine) empty() {
 	m.disk = newDisk()
-	m.disk.emptied = true
+	m.disk.emptied, m.emptied = true, m.w.now
 	m.keeper = keeper{}
 }
 

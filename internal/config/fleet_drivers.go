@@ -237,7 +237,7 @@ var interfaceName = regexp.MustCompile(`^[^\s/:]{1,15}$`)
 // vip reads the address of each slot. Two slots with one address would take it from
 // each other for ever.
 func (r *fleetReader) vip(o object, p *member.Pool) *member.VIPDriver {
-	const want = "the address of each slot, such as {web-0: 192.0.2.10/24}"
+	const want = "the address of each slot, such as {web-0: 192.0.2.10}"
 	d := &member.VIPDriver{
 		Addresses: map[member.SlotID]netip.Prefix{},
 		Interface: o.Text("interface", "", "the name of a network interface, such as eth0", interfaceName.MatchString),
@@ -284,7 +284,7 @@ func (r *fleetReader) vip(o object, p *member.Pool) *member.VIPDriver {
 // addressOf reads an address, with the length of its network or without: then it is
 // a network of its own, which is right beside an address of the machine's.
 func addressOf(v *strict.Value) (a netip.Prefix, wrong string) {
-	const want = "want an address that clients can reach, such as 192.0.2.10/24, or 2001:db8::10"
+	const want = "want an address that clients can reach, such as 192.0.2.10, or 2001:db8::10"
 	if v.Shape != strict.Text {
 		return a, want
 	}

@@ -14,8 +14,9 @@ import (
 	"moonwatch/mind"
 )
 
-// testFile is what a member writes when it tests its disk.
-const testFile = "self-test.tmp"
+// testFile is what a member writes when it tests its disk for a pool: a spare that other
+// pools may borrow does several tests at once.
+func testFile(pool string) string { return "self-test-" + pool + ".tmp" }
 
 // testItself finds out what only this member can: whether it could take a slot of its
 // pool. It changes nothing but a file of its own.
@@ -49,7 +50,7 @@ func (d *Daemon) fit(ctx context.Context, pool member.Pool, deadline time.Time) 
 	// A disk that hangs hangs whoever writes to it: nobody waits for it longer than
 	// the test may take.
 	wrote := make(chan error, 1)
-	go func() { wrote <- writeTest(d.cfg.Agent.DataDir) }()
+	go func() { wrote <- writeTest(filepath.Join(d.cfg.Agent.DataDir, testFile(pool.Name))) }()
 	select {
 	case err := <-wrote:
 		if err != nil {
@@ -64,8 +65,7 @@ func (d *Daemon) fit(ctx context.Context, pool member.Pool, deadline time.Time) 
 }
 
 // writeTest proves that the disk takes a write and keeps it.
-func writeTest(dir string) error {
-	path := filepath.Join(dir, testFile)
+func writeTest(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("disk: %w", err)

@@ -25,7 +25,7 @@ func (d *Daemon) unitDriver(e mind.DoStep) (driver.Driver, error) {
 	}
 	var drv driver.Driver = driver.NewJournaled(units, d.journal)
 	pool, _ := d.mind.Ledger().Fleet().Pool(e.Pool)
-	if e.Key.Step == failover.StepStop && (e.Key.Case != 0 && pool.Checks.Outside() || d.mayTidy(e, pool)) {
+	if e.Key.Step == failover.StepStop && e.Key.Case != 0 && pool.Checks.Outside() {
 		drv = driver.NewSelfFence(drv, d.stopped(e)) // somebody else may serve at its port
 	}
 	return drv, nil

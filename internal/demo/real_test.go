@@ -46,7 +46,7 @@ func launch(t *testing.T, args ...string) (cmd *exec.Cmd, wait func() (exit int,
 	t.Helper()
 	exe, err := moonwatch()
 	must(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 150*time.Second) // a story that is told once more
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a story that is told once more, each time with an election
 	var out, complaints bytes.Buffer
 	cmd = exec.CommandContext(ctx, exe, append([]string{"demo"}, args...)...)
 	cmd.Stdout, cmd.Stderr = &out, &complaints

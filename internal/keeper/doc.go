@@ -1,6 +1,6 @@
 // Package keeper decides what the keeper of a member does: the tiny second
-// process without network that outlives the agent and enforces the leases of
-// exclusive slots (PROTOCOL 6, docs/adr/014).
+// process that talks to nobody but its agent and its kernel, outlives the agent and
+// enforces the leases of exclusive slots (PROTOCOL 6, docs/adr/014).
 //
 // An agent hands over each lease that the council granted. While the newest one
 // is fresh the keeper lets the slot's processes run; when it is older than S it

@@ -71,7 +71,7 @@ func (c Config) Validate() error {
 	for slot, a := range c.Addresses {
 		switch first, taken := owner[a.Addr()]; {
 		case !a.IsValid() || a.Addr().IsUnspecified() || a.Addr().IsMulticast() || a.Addr().IsLoopback():
-			wrong("addresses.%s is %s, want one as in 192.0.2.10/24", slot, a)
+			wrong("addresses.%s is %s, want one as in 192.0.2.10", slot, a)
 		case taken:
 			wrong("addresses.%s is %s, as that of %s", slot, a, first)
 		}
