@@ -151,7 +151,10 @@ func (st *State) borrowed(c *Case) bool {
 // not: they are for when too few of its slots would go on serving without.
 func (st *State) reserved(c *Case, pool member.Pool, free int) string {
 	s := st.s.Slots[c.Slot]
-	if free > pool.Spares.Reserve || s == nil || st.borrowed(c) {
+	if free > pool.Spares.Reserve || s == nil {
+		return ""
+	}
+	if st.borrowed(c) {
 		return ""
 	}
 	slots, serving := st.servingWithout(s)
