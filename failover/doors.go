@@ -305,7 +305,9 @@ func (st *State) told(f consensus.Fact, p DoorsTold) {
 	for _, r := range p.Routes {
 		since := f.Time
 		if last, ok := st.Treats(p.Door, r.Slot); ok && last.Teller == f.Command.Proposer && (last.Result == ToldDone) == (r.Result == ToldDone) {
-			since = last.Since
+			if since = last.Since; since.IsZero() { // booked by a build that kept none
+				since = last.At
+			}
 		}
 		st.s.Doors[string(p.Door)+" "+string(r.Slot)] = &Treating{
 			DoorTreating: r, Door: p.Door, Teller: f.Command.Proposer, Version: p.Version, At: f.Time, Since: since, Fact: f.Index,

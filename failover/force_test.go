@@ -51,6 +51,24 @@ func TestAReserveThatIsNotKeptFromACaseIsNotGiven(t *testing.T) {
 	refused(t, x.requests("alice", Requested{Act: ActReserve, Case: x.theCase().ID}), "no reserve is kept from C-")
 }
 
+// What holds a forced failover can be let past like what holds any other.
+func TestAForcedFailoverMayHaveTheReserve(t *testing.T) {
+	f := webFleet(5, 3, 2, 2)
+	f.Pools[0].Spares.Reserve = 2
+	x := newTale(t, f).serving()
+	accepted(t, x.approves("bob", accepted(t, x.requests("alice", Requested{Act: ActFailover, Slot: "slot-2", Reason: "it answers wrong"}))))
+	x.run(10 * time.Second)
+	c := x.theCase()
+	if c.Held != HeldReserve {
+		t.Fatalf("%s by %s: %s, want it held by the reserve", walk(c), c.Held, c.Why)
+	}
+	accepted(t, x.approves("bob", accepted(t, x.requests("alice", Requested{Act: ActReserve, Case: c.ID, Reason: "it serves wrong"}))))
+	x.run(20 * time.Second)
+	if c = x.theCase(); c.Outcome != OutcomeReplaced {
+		t.Errorf("%s: %s by %s, want it replaced", walk(c), c.Held, c.Why)
+	}
+}
+
 func TestTwoPeopleForceAFailoverOfAMemberThatIsWell(t *testing.T) {
 	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
 	id := accepted(t, x.requests("alice", Requested{Act: ActFailover, Slot: "slot-2", Reason: "it answers wrong"}))

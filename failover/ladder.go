@@ -10,8 +10,8 @@ import (
 
 // A case for which its pool has no spare climbs a ladder, each rung a fact: it waits for
 // who comes back by itself; where the fleet allows it, a member ends its burn-in early
-// for it, or another pool lends it a spare; and then people are called. Meanwhile its traffic stays drained, and the first
-// spare there is goes to the oldest case.
+// for it, or another pool lends it a spare; and then people are called. Meanwhile its
+// traffic stays drained, and the first spare there is goes to the oldest case.
 
 // Rung is how far a case without a spare has come.
 type Rung string

@@ -61,6 +61,11 @@ func TestEachMistakeOfAFleetIsNamed(t *testing.T) {
 			f.Pools = append(f.Pools, Pool{Name: "batch"})
 			f.Pools[0].Spares.BorrowFrom = []string{"batch", "batch"}
 		},
+		"web is run by drivers: systemd": func(f *Fleet) {
+			f.Pools = append(f.Pools, Pool{Name: "batch"})
+			f.Pools[0].Drivers = []Driver{{Kind: "systemd", Systemd: &SystemdDriver{Unit: "web@{slot}.service"}}}
+			f.Pools[0].Spares.BorrowFrom = []string{"batch"}
+		},
 		"web is exclusive and batch is not": func(f *Fleet) {
 			f.Pools = append(f.Pools, Pool{Name: "batch"})
 			f.Pools[0].Exclusive, f.Pools[0].Spares.BorrowFrom = true, []string{"batch"}

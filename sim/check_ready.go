@@ -49,9 +49,8 @@ func (c *checker) ready(f consensus.Fact, id uint64, spare member.ID) {
 		return // the books say so
 	}
 	c.look(ruleConserve)
-	switch x, told := c.proofs[spare]; {
-	case !told && c.w.before > 0: // it may have said so before the world began
-	case !told:
+	switch x := c.proofs[spare]; {
+	case x.at.IsZero():
 		c.fail(ruleConserve, "C-%d claims %s, which has never said that it is ready", id, spare)
 	case !x.good:
 		c.fail(ruleConserve, "C-%d claims %s, which says that it is not ready", id, spare)

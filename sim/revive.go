@@ -188,6 +188,9 @@ func (c *checker) open(r *revival) error {
 		if u.Lent != nil {
 			b.lent[m.ID] = u.Lent.Case
 		}
+		if p := u.Proof; p != nil {
+			c.proofs[m.ID] = proofBook{at: p.At, good: p.Good, failed: u.Drilled != nil && !u.Drilled.Good}
+		}
 		for pool, p := range u.Fits {
 			c.fits[fitting{m.ID, pool}] = fitted{p.Good, p.At}
 		}

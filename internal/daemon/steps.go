@@ -85,10 +85,10 @@ func (d *Daemon) driverOf(e mind.DoStep) (driver.Driver, error) {
 }
 
 // mayTidy reports that the stop of what was left behind here, which no case waits for,
-// can be seen: the pool has a check to look with, and no slot of this member's own
-// would answer it (to undo a preparation need not end the service). Such a stop makes the member a spare again, so its word alone is
-// not enough where there is more (campaign seed 400244: a stop that lied made a spare
-// of a member that went on serving its old slot).
+// can be seen: the pool has a check to look with, and no slot of this member's own would
+// answer it. To undo a preparation need not end the service. Such a stop makes the
+// member a spare again, so its word alone is not enough where there is more: a stop that
+// lied made a spare of a member that went on serving its old slot.
 func (d *Daemon) mayTidy(e mind.DoStep, pool member.Pool) bool {
 	own := d.mind.State().Use(d.self).Slot
 	return pool.Checks.Outside() && e.Action == pool.Actions.Stop && (own == "" || own == e.Key.Slot)

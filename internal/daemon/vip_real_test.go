@@ -170,10 +170,18 @@ func (x *moving) steady(who member.ID, within time.Duration) {
 	x.t.Helper()
 	began := time.Now()
 	time.Sleep(within)
+	answers := 0
 	for _, r := range x.heard() {
-		if r.at.After(began) && r.who != who && r.who != "-" {
+		switch {
+		case !r.at.After(began) || r.who == "-":
+		case r.who == who:
+			answers++
+		default:
 			x.t.Errorf("%q answers after %v, want %s", r.who, r.at.Sub(began), who)
 		}
+	}
+	if answers == 0 {
+		x.t.Errorf("%s answers never within %v", who, within)
 	}
 }
 
