@@ -110,7 +110,8 @@ type Daemon struct {
 	fencing fencing
 	keeper  *keeping // nil: this member has none, and runs no exclusive slot
 	checker *probe.Checker
-	gateway *gateway.Gateway // nil: this agent opens no door
+	gateway *gateway.Gateway // nil: this agent opens none
+	door    shieldedDoor     // where the shield counts and holds; nil: this agent has no door
 	web     *web.Server
 	doors   *doors
 
@@ -219,6 +220,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	actor("agent", d.live)
 	if d.gateway != nil {
 		actor("evidence", d.evidence)
+	}
+	if d.door != nil {
 		actor("shield", d.shieldDoor)
 	}
 	actor("stop", func(ctx context.Context) error {

@@ -133,6 +133,7 @@ func (d *Daemon) openDoors() error {
 		if err != nil {
 			return err
 		}
+		d.door = d.gateway
 	}
 	d.doors, err = d.listen(context.Background())
 	return err

@@ -74,14 +74,14 @@ func (s *shielding) keyOf(host string) (shield.Key, []byte, bool) {
 	return shield.KeyOf(s.salt, name), name, true
 }
 
-// shieldDoor owns the shield of this agent's gateway: it closes the ticks of the
-// counter, asks the shield what comes of them, and has the gateway do it.
+// shieldDoor owns the shield of this agent's door: it closes the ticks of what was
+// counted there, asks the shield what comes of them, and has the door do it.
 //
 // This door knows of no other one: what the shield would say to them is not sent
 // yet, so nothing here goes beyond what a door does alone.
 func (d *Daemon) shieldDoor(ctx context.Context) error {
 	l := &shieldLoop{d: d, names: map[shield.Key]string{}}
-	defer d.gateway.Enforce(nil) // who decides no more, holds nobody
+	defer d.door.Enforce(nil) // who decides no more, holds nobody
 	tick := time.NewTicker(shieldTick)
 	defer tick.Stop()
 	for {
@@ -136,10 +136,14 @@ func (l *shieldLoop) tick(now time.Time) error {
 	if l.shield != nil {
 		learn = l.shield.LearnAtMost()
 	}
-	total, hot := d.shielding.counter.Rotate(learn)
+	var wanted []shield.Key
+	if l.shield != nil {
+		wanted = append(l.shield.Wanted(), l.listed...)
+	}
+	total, counts := d.door.Rotate(learn, wanted)
 	passed := now.Sub(l.last)
 	l.last = now
-	trouble := d.gateway.Trouble()
+	trouble := d.door.Trouble()
 	if passed > shieldLate {
 		trouble = false
 		// The next tick is as long: together they tell what was asked for.
@@ -157,16 +161,13 @@ func (l *shieldLoop) tick(now time.Time) error {
 		l.leads = true
 		l.do(now, l.shield.Step(now, shield.Leads{Leading: true}))
 	}
-	for _, k := range append(l.shield.Wanted(), l.listed...) {
-		hot = append(hot, d.shielding.counter.Read(k))
-	}
-	for _, x := range hot {
+	for _, x := range counts {
 		if x.Name != "" {
 			l.names[x.Key] = x.Name
 		}
 	}
 	l.do(now, l.shield.Step(now, shield.Counted{
-		Tick: min(passed, time.Minute), Counts: hot, Subdomains: d.shielding.counter.Known(), Trouble: trouble,
+		Tick: min(passed, time.Minute), Counts: counts, Subdomains: d.door.Known(), Trouble: trouble,
 		Asked: total.Asked - l.base.Asked, Refused: total.Refused - l.base.Refused, Served: total.Served - l.base.Served, Cost: total.Cost - l.base.Cost,
 	}))
 	d.shielding.metrics.observe(l.shield)
@@ -180,7 +181,7 @@ func (l *shieldLoop) tick(now time.Time) error {
 func (l *shieldLoop) list() {
 	for {
 		select {
-		case host := <-l.d.gateway.Learned():
+		case host := <-l.d.door.Learned():
 			k, name, ok := l.d.shielding.keyOf(host)
 			if ok && len(l.listed) < shieldListed {
 				l.listed = append(l.listed, k)
@@ -207,10 +208,10 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	}
 	p := policyOf(fleet)
 	l.mode, l.shield, l.began, l.leads = p.Doing(), nil, now, false
-	total, _ := d.shielding.counter.Rotate(shieldHosts)
+	total, _ := d.door.Rotate(shieldHosts, nil)
 	l.base, l.last = total, now
 	l.idle = now.Add(shieldTick / 2) // its first tick is a whole one
-	d.gateway.Enforce(nil)
+	d.door.Enforce(nil)
 	d.shielding.metrics.nothing()
 	d.log.Info("shield policy", zap.String("mode", l.mode), zap.Int("capacity", p.Capacity))
 	if l.mode == member.ShieldOff {
@@ -258,7 +259,7 @@ func (l *shieldLoop) do(now time.Time, effects []shield.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case shield.Enforce:
-			l.d.gateway.Enforce(e.Measures)
+			l.d.door.Enforce(e.Measures)
 			if l.d.cfg.Shield != nil {
 				l.d.cfg.Shield(e.Measures)
 			}
@@ -282,10 +283,10 @@ func (l *shieldLoop) note(now time.Time, n shield.Note) {
 // show writes down what is seen and done, for who asks.
 func (l *shieldLoop) show(now time.Time) {
 	l.shown = now
-	c := l.d.shielding.counter
+	door := l.d.door
 	doc := &status.ShieldDocument{
 		Schema: status.Schema, Now: now.UTC(), Door: l.d.self, Mode: l.mode, Learned: policyOf(l.fleet).Capacity == 0,
-		Subdomains: c.Known(), Full: c.Full(), Notes: append([]status.ShieldNote{}, l.notes...), Top: []status.ShieldLine{}, Held: []status.ShieldHeld{},
+		Subdomains: door.Known(), Full: door.Full(), Notes: append([]status.ShieldNote{}, l.notes...), Top: []status.ShieldLine{}, Held: []status.ShieldHeld{},
 	}
 	if l.shield != nil {
 		f := l.shield.Fleet()

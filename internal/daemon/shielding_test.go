@@ -41,6 +41,7 @@ func newDoor(t *testing.T, p member.ShieldPolicy) *counted {
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.door = d.gateway
 	t.Cleanup(func() {
 		if err := d.gateway.Close(context.Background()); err != nil {
 			t.Error(err)

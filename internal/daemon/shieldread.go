@@ -27,11 +27,11 @@ func (d *Daemon) serveShield(w http.ResponseWriter, r *http.Request) {
 func (d *Daemon) explainHost(host string) status.ShieldHost {
 	key, name, ok := d.shielding.keyOf(host)
 	x := status.ShieldHost{Host: string(name), Counted: string(name)}
-	measures := d.gateway.Measures()
+	measures := d.door.Measures()
 	switch {
 	case !ok:
 		x.Counted = ""
-	case d.shielding.counter.Read(key).Total == 0 && measures.Find(key) == nil:
+	case !d.door.Counts(key) && measures.Find(key) == nil:
 		// Not one request was counted under its own name.
 		key, x.Counted = shield.Nameless, ""
 		if parent, has := shield.ParentKeyOf(d.shielding.salt, name); has {

@@ -47,6 +47,26 @@ func (g *Gateway) Measures() *shield.Measures { return g.enforced.Load().measure
 // Counter is where the gateway counts, nil if it does not.
 func (g *Gateway) Counter() *count.Counter { return g.cfg.Counter }
 
+// Rotate closes a tick and says what was counted in it: the totals, the heaviest
+// subdomains, and those that are wanted. In the next tick at most learn hosts
+// become known. It has one caller, and wants a Counter.
+func (g *Gateway) Rotate(learn int, wanted []shield.Key) (count.Total, []shield.Count) {
+	total, counts := g.cfg.Counter.Rotate(learn)
+	for _, k := range wanted {
+		counts = append(counts, g.cfg.Counter.Read(k))
+	}
+	return total, counts
+}
+
+// Known is how many hosts and buckets are counted alone.
+func (g *Gateway) Known() int { return g.cfg.Counter.Known() }
+
+// Full reports that a host could not become known for want of room.
+func (g *Gateway) Full() bool { return g.cfg.Counter.Full() }
+
+// Counts reports whether a request was ever counted under a key.
+func (g *Gateway) Counts(k shield.Key) bool { return g.cfg.Counter.Read(k).Total > 0 }
+
 // shedding says why a request is not let in.
 type shedding string
 
