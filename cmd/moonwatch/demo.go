@@ -41,6 +41,14 @@ and what came of it is printed. Faults:
                      is let in, the others do not feel it, and all are again when it
                      is over
 
+The object of --json: schema (1), ok, fault, members (the victims), member (the
+first), accused_ms, verdict_ms, verdict_kind, votes_down, votes_up, drained_ms,
+serving_ms (of the last slot), failovers, restarts, promotions, promoted,
+slot_epoch, mode_max, destructive_actions, requests, failed, failed_after_drain
+(by when they were sent), unsent (left out, for this machine stood still when it
+was their time), facts. Times are milliseconds since the fault; null: it did not
+happen. That of flood has keys of its own (docs/drivers.md).
+
 Exit codes: 0 the story went as it should, 3 it did not.`,
 		Example: `  moonwatch demo
   moonwatch demo --once --fault kill

@@ -41,6 +41,7 @@ type Result struct {
 	Requests         int                    `json:"requests"`
 	Failed           int                    `json:"failed"`
 	FailedAfterDrain int                    `json:"failed_after_drain"`
+	Unsent           int                    `json:"unsent"` // fell due while this machine stood still, and are in no other count
 	Facts            []told                 `json:"facts"`
 }
 
@@ -52,7 +53,7 @@ func (s *story) result(ok bool, t tally) Result {
 		Accused: ms(s.accused), Drained: ms(s.drained),
 		Failovers: s.failovers, Restarts: s.restarts, Promotions: append([]promotion{}, s.promoted...),
 		ModeMax: s.mode, Destructive: s.deeds,
-		Requests: t.Requests, Failed: len(t.Failed), Facts: append([]told{}, s.facts...),
+		Requests: t.Requests, Failed: len(t.Failed), Unsent: t.Unsent, Facts: append([]told{}, s.facts...),
 	}
 	for _, v := range s.victims {
 		r.Members = append(r.Members, v.Member)
@@ -124,5 +125,9 @@ func (r Result) writeText(out io.Writer) {
 		at(r.Accused), kind, at(r.Verdict), votes, at(r.Drained), at(r.Serving))
 	fmt.Fprintf(out, "failovers %d, restarts %d, destructive actions %d, mode at worst %s\n",
 		r.Failovers, r.Restarts, r.Destructive, r.ModeMax)
-	fmt.Fprintf(out, "%d requests, %d failed, %d of them after the drain\n", r.Requests, r.Failed, r.FailedAfterDrain)
+	fmt.Fprintf(out, "%d requests, %d failed, %d of them after the drain", r.Requests, r.Failed, r.FailedAfterDrain)
+	if r.Unsent > 0 {
+		fmt.Fprintf(out, "; %d were not sent, for this machine stood still when it was their time", r.Unsent)
+	}
+	fmt.Fprintln(out)
 }

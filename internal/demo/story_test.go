@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -248,11 +249,11 @@ func TestARestartedServiceIsAnotherProcess(t *testing.T) {
 	}
 }
 
-// resultKeys is CONTRACTS, The demo, word by word.
+// resultKeys is CONTRACTS, The demo, word by word, and what came later: unsent.
 var resultKeys = []string{
 	"schema", "ok", "fault", "members", "member", "accused_ms", "verdict_ms", "verdict_kind", "votes_down", "votes_up",
 	"drained_ms", "serving_ms", "failovers", "restarts", "promotions", "promoted", "slot_epoch", "mode_max",
-	"destructive_actions", "requests", "failed", "failed_after_drain", "facts",
+	"destructive_actions", "requests", "failed", "failed_after_drain", "unsent", "facts",
 }
 
 func TestJSONHasExactlyTheKeysOfTheContract(t *testing.T) {
@@ -282,5 +283,21 @@ func TestJSONHasExactlyTheKeysOfTheContract(t *testing.T) {
 				t.Errorf("%s: %s is %v, want a list", name, key, got[key])
 			}
 		}
+	}
+}
+
+func TestRequestsThatWereNotSentAreTold(t *testing.T) {
+	s := tellerOf(t, FaultKill)
+	s.verdict(1000, consensus.VerdictDown, 6)
+	s.replace()
+	var object, text bytes.Buffer
+	r := s.result(true, tally{Requests: 900, Unsent: 41})
+	must(t, r.writeJSON(&object))
+	if !strings.Contains(object.String(), `"requests": 900,`) || !strings.Contains(object.String(), `"unsent": 41,`) {
+		t.Errorf("got %s", &object)
+	}
+	r.writeText(&text)
+	if !strings.Contains(text.String(), "900 requests, 0 failed, 0 of them after the drain; 41 were not sent") {
+		t.Errorf("got %s", &text)
 	}
 }
