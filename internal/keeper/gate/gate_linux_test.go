@@ -371,6 +371,34 @@ func TestAGateIsMadeAgainAfterSomebodyFlushedAllRules(t *testing.T) {
 	})
 }
 
+// The first slot that is renewed brings the rule back, with a set that knows nothing:
+// the other slots must not be cut off until it is their turn.
+func TestAfterAFlushASlotThatWasOpenIsOpenWithTheFirstOne(t *testing.T) {
+	for how, touch := range map[string]func(Gate) error{
+		"another slot is renewed": func(g Gate) error { return g.Open("db-1", time.Minute) },
+		"another slot is shut":    func(g Gate) error { return g.Shut("db-1") },
+	} {
+		t.Run(how, func(t *testing.T) {
+			onAMachine(t, func(m *machine) {
+				g, err := New(m.dir)
+				must(t, err)
+				must(t, g.Open("db-0", time.Minute))
+				must(t, g.Open("db-1", time.Minute))
+				m.serve()
+				m.hears("open")
+				c, err := nftables.New()
+				must(t, err)
+				c.FlushRuleset()
+				must(t, c.Flush())
+				must(t, touch(g))
+				m.hears("its own lease was not renewed yet")
+				must(t, g.Shut("db-0"))
+				m.hearsNothing("the rule is back")
+			})
+		})
+	}
+}
+
 func TestACgroupOfTheSameNameIsAnotherOne(t *testing.T) {
 	onAMachine(t, func(m *machine) {
 		g, err := New(m.dir)

@@ -144,7 +144,7 @@ func (g *nft) Open(slot member.SlotID, left time.Duration) error {
 	// not changed by adding its element, except by kernels of 6.12 and newer.
 	err = g.send(func(c *nftables.Conn) error { return g.put(c, e) })
 	if err != nil { // the table is gone, perhaps: somebody reloaded their rules
-		if again := g.build(e); again != nil {
+		if again := g.build(append(g.fresh(slot), e)...); again != nil {
 			return fmt.Errorf("open gate of %s: %w", slot, errors.Join(err, again))
 		}
 	}
@@ -182,7 +182,7 @@ func (g *nft) Shut(slot member.SlotID) error {
 			c.SetDeleteElements(g.set, []nftables.SetElement{{Key: e.key}}))
 	})
 	if err != nil {
-		if again := g.build(); again != nil {
+		if again := g.build(g.fresh(slot)...); again != nil {
 			return fmt.Errorf("shut gate of %s: %w", slot, errors.Join(err, again))
 		}
 	}
@@ -190,16 +190,22 @@ func (g *nft) Shut(slot member.SlotID) error {
 }
 
 func (g *nft) Renew() error {
-	var all []element
-	for _, e := range g.open {
-		if time.Now().Before(e.until) {
-			all = append(all, e)
-		}
-	}
-	if err := g.build(all...); err != nil {
+	if err := g.build(g.fresh("")...); err != nil {
 		return fmt.Errorf("gate: %w", err)
 	}
 	return nil
+}
+
+// fresh are the slots whose time is not up, but for one: a table that is made anew has
+// no memory, and would hold all of them back until each is renewed.
+func (g *nft) fresh(but member.SlotID) []element {
+	var all []element
+	for slot, e := range g.open {
+		if slot != but && time.Now().Before(e.until) {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // build puts the table where none is and its rules in the place of those that are,
