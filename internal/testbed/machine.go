@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,9 @@ type Machine struct {
 	Root string // of its files, as seen from here
 
 	t     testing.TB
+	group string // of control groups, in each hierarchy
 	power *exec.Cmd
+	cord  io.Closer // as long as it is open, the machine runs
 	log   bytes.Buffer
 }
 
@@ -58,8 +61,30 @@ exec /usr/lib/systemd/systemd --system --unit=moonwatch-test.target --log-target
 
 // join moves a shell into a control group of its own in each hierarchy, so that
 // the namespace that it makes next begins there: what its systemd mounts and
-// makes is below them.
-const join = `for g in /sys/fs/cgroup /sys/fs/cgroup/*; do
+// makes is below them. Before that it leaves a guard behind. That one waits for the
+// end of its standard input, which comes with the end of whoever holds the other end,
+// however that one ends; then it switches the machine off, and clears its control
+// groups away as soon as they are empty.
+const join = `guard() {
+	cat > /dev/null
+	read -r _ _ _ parent _ < /proc/self/stat
+	test "$parent" = $$ && kill -KILL $$ # else it has ended, and its number may be somebody else's
+	n=0
+	while n=$((n+1)); test $n -le 600; do
+		left=
+		for g in /sys/fs/cgroup/$1 /sys/fs/cgroup/*/$1; do
+			test -d $g || continue
+			find $g -depth -type d -exec rmdir {} +
+			test -d $g && left=$g
+		done
+		test "$left" || exit 0
+		sleep 0.1
+	done
+}
+exec 3<&0 < /dev/null # what runs in the background is given no standard input but by another number
+guard $1 <&3 3<&- > /dev/null 2>&1 &
+exec 3<&-
+for g in /sys/fs/cgroup /sys/fs/cgroup/*; do
 	if test -L $g || ! test -e $g/cgroup.procs; then continue; fi
 	mkdir $g/$1 && { echo $$ > $g/$1/cgroup.procs || rmdir $g/$1; }
 done 2>/dev/null
@@ -67,7 +92,8 @@ script=$2 flags=$3; shift 3
 exec unshare $flags -C -m -p -u -i -f --mount-proc --kill-child sh -c "$script" inside "$@"`
 
 // Boot starts a machine in control groups of its own. It ends with the test, and with
-// it everything that it started. It skips the test where no systemd can run.
+// it everything that it started, also if the test's process is killed. It skips the
+// test where no systemd can run.
 func Boot(t testing.TB, o Options) *Machine {
 	t.Helper()
 	for _, needed := range []string{"/sys/fs/cgroup", "/usr/lib/systemd/systemd", "/usr/bin/unshare", "/usr/bin/systemctl"} {
@@ -78,64 +104,70 @@ func Boot(t testing.TB, o Options) *Machine {
 	if os.Getuid() != 0 {
 		t.Skip("a systemd of our own cannot run here: not root")
 	}
-	group, flags := fmt.Sprintf("moonwatch-test-%d-%d", os.Getpid(), time.Now().UnixNano()), ""
+	m, flags := &Machine{t: t, group: fmt.Sprintf("moonwatch-test-%d-%d", os.Getpid(), time.Now().UnixNano())}, ""
 	if o.Network {
 		flags = "-n"
 	}
-	m := &Machine{t: t}
-	m.power = exec.Command("sh", append([]string{"-c", join, "sh", group, inside, flags}, o.Keep...)...) //nolint:noctx // Off ends it
+	m.power = exec.Command("sh", append([]string{"-c", join, "sh", m.group, inside, flags}, o.Keep...)...) //nolint:noctx // Off ends it
 	m.power.Stdout, m.power.Stderr = &m.log, &m.log
 	m.power.WaitDelay = time.Second
 	m.power.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := m.power.Start(); err != nil {
+	cord, err := m.power.StdinPipe()
+	if err == nil {
+		err = m.power.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
+	m.cord = cord
 	t.Cleanup(func() {
 		m.Off()
-		made, _ := filepath.Glob("/sys/fs/cgroup/*/" + group)
-		for _, g := range append(made, "/sys/fs/cgroup/"+group) {
-			for end := time.Now().Add(5 * time.Second); !removed(g) && time.Now().Before(end); {
-				time.Sleep(20 * time.Millisecond)
-			}
-		}
+		m.Wait("the end of "+m.group, func() bool { return len(groups(m.group)) == 0 })
 		if t.Failed() {
 			said := m.log.String()
 			t.Logf("systemd said at last:\n%s", said[max(0, len(said)-3000):])
 		}
 	})
 	m.Wait("systemd", func() bool {
-		pid := m.power.Process.Pid
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-		if err != nil {
-			return false
-		}
-		m.PID, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		m.PID = m.systemd()
 		m.Root = fmt.Sprintf("/proc/%d/root", m.PID)
 		return m.PID != 0 && strings.TrimSpace(m.Run("systemctl", "is-system-running")) == "running"
 	})
 	return m
 }
 
-// Off ends the machine as a loss of power does.
-func (m *Machine) Off() {
-	_ = m.power.Process.Kill() // its child dies with it, and all others with that one
-	_ = m.power.Wait()
+// systemd is the child of unshare, which has a guard as its child as well.
+func (m *Machine) systemd() int {
+	pid := m.power.Process.Pid
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return 0
+	}
+	for child := range strings.FieldsSeq(string(text)) {
+		own, err := os.Readlink("/proc/" + child + "/ns/pid")
+		ours, failed := os.Readlink("/proc/self/ns/pid")
+		if err == nil && failed == nil && own != ours {
+			n, _ := strconv.Atoi(child)
+			return n
+		}
+	}
+	return 0
 }
 
-// removed clears a control group and those below it, which have to be empty.
-func removed(group string) bool {
+// Off ends the machine as a loss of power does.
+func (m *Machine) Off() {
+	_ = m.cord.Close() // its guard kills it, its child dies with it, and all others with that one
+	_ = m.power.Wait() // it was killed
+}
+
+// groups are a machine's control groups, one in each hierarchy.
+func groups(name string) []string {
 	var all []string
-	_ = filepath.WalkDir(group, func(path string, e os.DirEntry, err error) error {
-		if err == nil && e.IsDir() {
-			all = append(all, path)
-		}
-		return nil
-	})
-	for i := len(all) - 1; i >= 0; i-- {
-		_ = os.Remove(all[i])
+	for _, at := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
+		found, _ := filepath.Glob(at + name) // the pattern is a good one
+		all = append(all, found...)
 	}
-	_, err := os.Stat(group)
-	return err != nil
+	return all
 }
 
 // Wait waits for something that this machine does.
