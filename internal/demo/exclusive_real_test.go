@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +33,8 @@ type sole struct {
 	*launcher
 
 	witness *witness
+	mu      sync.Mutex
+	facts   []string // as the launcher's agent heard of them; under mu
 	keepers map[member.ID]program.Process
 	places  []string // where keepers own their slots' processes
 }
@@ -47,8 +50,17 @@ func startSole(ctx context.Context, t *testing.T) *sole {
 	s := &sole{launcher: l, witness: newWitness(t), keepers: map[member.ID]program.Process{}}
 	t.Cleanup(s.clearAway) // after what follows: keepers were killed, and left their places
 	t.Cleanup(func() { must(t, l.close(t.Failed())) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.tellAll(t)
+		}
+	})
+	begun := time.Now()
 	enforced := map[member.ID]bool{}
 	l.onFact = func(f consensus.Fact) {
+		s.mu.Lock()
+		s.facts = append(s.facts, fmt.Sprintf("%.1f s #%d %s", time.Since(begun).Seconds(), f.Index, status.Line(f)))
+		s.mu.Unlock()
 		if p, err := consensus.DecodePayload[failover.Enforcer](f); f.Command.Kind == failover.KindEnforcer && err == nil && p.Kind != "" {
 			enforced[f.Command.Proposer] = true
 		}
@@ -126,6 +138,24 @@ func (s *sole) gateOf(ctx context.Context, t *testing.T, c *child) (bool, string
 	})
 	return g.Test == "good" && g.Name != "", cmp.Or(g.None, g.Test)
 }
+
+// tellAll is for whoever has to find out why it went otherwise: what was agreed on, and
+// the last words of everybody.
+func (s *sole) tellAll(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	t.Logf("facts:\n%s", strings.Join(s.facts, "\n"))
+	s.mu.Unlock()
+	for _, c := range s.children {
+		for _, name := range []string{"agent.log", "keeper.log"} {
+			text, err := os.ReadFile(filepath.Join(c.dir, name))
+			lines := strings.Split(string(text), "\n")
+			t.Logf("%s of %s: %v\n%s", name, c.Name, err, strings.Join(lines[max(0, len(lines)-lastWords):], "\n"))
+		}
+	}
+}
+
+const lastWords = 150
 
 // up starts the agents, applies the fleet and waits until it serves and every keeper
 // is known.

@@ -21,6 +21,7 @@ import (
 	"moonwatch/internal/keeper"
 	"moonwatch/internal/keeper/door"
 	"moonwatch/internal/keeper/group"
+	"moonwatch/internal/program"
 	"moonwatch/member"
 )
 
@@ -65,6 +66,7 @@ func as(what string, args []string) int {
 			break
 		}
 		f, e := os.OpenFile(args[0], os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		e = errors.Join(e, os.WriteFile(args[0]+pidEnd, []byte(strconv.Itoa(os.Getpid())), 0o600))
 		for err = e; err == nil; time.Sleep(5 * time.Millisecond) {
 			_, err = fmt.Fprintln(f, int64(boottime.Now()))
 		}
@@ -275,11 +277,19 @@ func (s *site) wantServing(file string) {
 	s.eventually("it goes on serving", func() bool { return s.lastServed(file) > now })
 }
 
-// wantStopped waits until nothing was written for a while, and says when it last
-// was.
+// pidEnd ends the name of the file that says which process serves.
+const pidEnd = ".pid"
+
+// wantStopped waits until the process that serves has ended, and says when it last
+// did: a service that is silent may be one that gets no processor.
 func (s *site) wantStopped(file string) time.Duration {
 	s.t.Helper()
-	s.eventually("the service stops", func() bool { return boottime.Now()-s.lastServed(file) > time.Second })
+	b, err := os.ReadFile(file + pidEnd)
+	must(s.t, err)
+	pid, err := strconv.Atoi(string(b))
+	must(s.t, err)
+	serves := program.Identify(pid)
+	s.eventually("the service stops", func() bool { return serves.Fate() != program.Runs })
 	return s.lastServed(file)
 }
 
