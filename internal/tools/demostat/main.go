@@ -93,6 +93,7 @@ var table = []row{
 	field("requests"),
 	field("failed"),
 	field("failed_after_drain"),
+	field("unsent"),
 }
 
 // leases is the table of what was measured of exclusive slots.
