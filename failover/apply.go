@@ -14,7 +14,7 @@ import (
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
 	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindCarried, KindAnnounced, KindWould,
-		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed, KindForced, KindHeldBack:
+		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed, KindForced, KindHeldBack, KindTakenBack:
 		return true
 	default:
 		return ofPeople(kind)
@@ -156,6 +156,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkHeldBack(p)
+	case KindTakenBack:
+		p, err := consensus.DecodePayload[TakenBack](f)
+		if err != nil {
+			return err
+		}
+		return st.checkTakenBack(f.Time, p)
 	case KindForced:
 		p, err := consensus.DecodePayload[Forced](f)
 		if err != nil {
@@ -249,6 +255,9 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindHeldBack:
 		p, _ := consensus.DecodePayload[HeldBack](f)
 		st.holdBack(f, p)
+	case KindTakenBack:
+		p, _ := consensus.DecodePayload[TakenBack](f)
+		st.takeBack(f, p)
 	case KindForced:
 		p, _ := consensus.DecodePayload[Forced](f)
 		st.force(f, p)

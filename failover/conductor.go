@@ -211,6 +211,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 	if out, done := c.vouched(now, x, out); done {
 		return out
 	}
+	if out, done := c.takeBack(now, x, out); done {
+		return out
+	}
 	switch x.State {
 	case Draining, Held:
 		return c.begin(now, x, out)

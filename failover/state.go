@@ -23,6 +23,7 @@ type Slot struct {
 	Case     uint64           `json:"case,omitempty"` // the open one
 	Restarts []time.Time      `json:"restarts,omitempty"`
 	LiveAt   time.Time        `json:"live_at,omitzero"` // when a replacement went live in it
+	Anew     uint64           `json:"anew,omitempty"`   // the fact since which its occupant has to start it anew
 	Away     *Order           `json:"away,omitempty"`   // people took its traffic away; never changed in place
 }
 

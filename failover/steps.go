@@ -297,7 +297,7 @@ func (st *State) cutover(f consensus.Fact, c *Case) {
 		}
 	}
 	s.Occupant, s.Epoch, s.Since, s.LiveAt = c.Spare, c.NewEpoch, f.Time, f.Time
-	s.Started, s.Drained, s.Away = true, false, nil
+	s.Started, s.Drained, s.Away, s.Anew = true, false, nil, 0
 	u := st.s.Uses[c.Spare]
 	u.Duty, u.Slot, u.Since, u.Case = Occupant, c.Slot, f.Time, 0
 	c.enter(Cutover, f, fmt.Sprintf("%s serves %s", c.Spare, c.Slot))
@@ -392,6 +392,11 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 		u.Proof = &Proof{At: f.Time, Good: p.Done, Says: p.Detail}
 	case p.Step == StepPrepare:
 		st.drilled(f, p.Done, p.Detail)
+	case p.Step == StepActivate:
+		if s := st.s.Slots[p.Slot]; s != nil && s.Occupant == by && s.Epoch == p.Epoch {
+			s.Started = s.Started || p.Done
+			s.startedAnew(p.Done)
+		}
 	case !p.Done:
 	case p.Step == StepStop && u.Leftover[p.Slot] <= p.Epoch:
 		delete(u.Leftover, p.Slot)
@@ -404,10 +409,6 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 		// be lifted: its own word that nothing runs there begins the way back.
 		if _, condemned := st.ledger.Standing(by); u.Duty == Quarantined && len(u.Leftover) == 0 && !condemned {
 			u.Duty, u.Since = BurnIn, f.Time
-		}
-	case p.Step == StepActivate:
-		if s := st.s.Slots[p.Slot]; s != nil && s.Occupant == by && s.Epoch == p.Epoch {
-			s.Started = true
 		}
 	}
 }

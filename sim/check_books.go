@@ -186,6 +186,8 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 			b.giveBack(c)
 			b.move(move{what: touched, slot: c.slot})
 		}
+	case failover.KindTakenBack:
+		err = b.takenBack(payload[failover.TakenBack](f).Case)
 	case failover.KindForced:
 		err = b.force(f, payload[failover.Forced](f))
 	case failover.KindDrain:

@@ -47,6 +47,22 @@ func (c *checker) forces(f consensus.Fact, request, id uint64) {
 	}
 }
 
+// takenBack books the end of a forced failover that people do not want any more: never
+// one whose old occupant has stopped, or whose slot a spare has.
+func (b *books) takenBack(id uint64) *breach {
+	c := b.cases[id]
+	if c == nil || c.forced == 0 || c.proven || c.spare != "" || c.cutovers > 0 {
+		return breaks(ruleTwo, "C-%d is taken back, and is no forced failover that may be", id)
+	}
+	if a := b.asked[c.forced]; a == nil {
+		return breaks(ruleTwo, "C-%d is taken back, and nobody has asked for it", id)
+	}
+	c.state = failover.Closed
+	b.giveBack(c)
+	b.move(move{what: touched, slot: c.slot})
+	return nil
+}
+
 // reserve checks that no case has one of a pool's last spares while enough of its slots
 // serve, unless people have allowed it. What the books take for free or serving may be
 // less so to the product: what they find is too much in any case.

@@ -118,6 +118,10 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.HeldBack) string {
 			return fmt.Sprintf("%s HELD by %s: %s", caseID(p.Case), failover.HeldEvidence, p.Detail)
 		})
+	case failover.KindTakenBack:
+		return worded(f, func(p failover.TakenBack) string {
+			return fmt.Sprintf("%s CLOSED: %s", caseID(p.Case), p.Detail)
+		})
 	case failover.KindForced:
 		return worded(f, func(p failover.Forced) string {
 			return fmt.Sprintf("%s OPEN: R-%d is made use of", caseID(f.Index), p.Request)

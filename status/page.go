@@ -161,8 +161,11 @@ type Request struct {
 	AnsweredBy string                `json:"answered_by,omitempty"` // who approved or, last, rejected it
 	Answered   time.Time             `json:"answered,omitzero"`
 	Why        string                `json:"why,omitempty"` // it was rejected
-	Plan       string                `json:"plan"`          // hash of what is approved
-	Steps      []string              `json:"steps"`         // the plan in words
+	// Consequence says what becomes of the cases that a rejected one has set going.
+	Consequence string `json:"consequence,omitempty"`
+
+	Plan  string   `json:"plan"`  // hash of what is approved
+	Steps []string `json:"steps"` // the plan in words
 }
 
 // Pool is one pool with its spares.

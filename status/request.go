@@ -73,6 +73,7 @@ func requestOf(in Input, r *failover.Request) Request {
 	}
 	if !r.Rejected.IsZero() {
 		x.AnsweredBy, x.Answered, x.Why = r.RejectedBy, r.Rejected, r.Why
+		x.Consequence = in.State.Consequence(r)
 	}
 	err := in.State.Void(in.Now, r)
 	switch {
@@ -149,6 +150,9 @@ func (p Page) explainRequest(r Request) Explanation {
 			word = "Rejected"
 		}
 		t.say(0, "%s by %s at %s. %s", word, r.AnsweredBy, moment(r.Answered), r.Why)
+	}
+	if r.Consequence != "" {
+		t.say(0, "%s.", r.Consequence)
 	}
 	t.say(0, "Plan %s:", failover.Short(r.Plan))
 	for _, s := range r.Steps {

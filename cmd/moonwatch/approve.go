@@ -211,7 +211,9 @@ func (a *app) rejectCommand() *cobra.Command {
 		Short: "Reject what another operator asked for, veto it, or take it back",
 		Long: `Reject a request: one that waits, one that somebody made alone and that is not in
 force yet, or one in force, whose cases are held again if they are not past the
-fence. Every operator may, also the one who made it.` + askedCodes,
+fence. Every operator may, also the one who made it. A failover that was forced
+is given up, and its occupant started anew, as long as nothing proves that it has
+stopped; from then on it goes on, and the answer says so.` + askedCodes,
 		Example: "  moonwatch reject R-14 --reason 'the rack is coming back'",
 		Args:    exactly("R-N"),
 	}
@@ -279,9 +281,24 @@ func (x *asking) answer(ctx context.Context, id string, approve bool) error {
 		return err
 	}
 	if !approve {
-		return x.tell(o, fmt.Sprintf("%s is rejected.", r.ID))
+		return x.tell(o, fmt.Sprintf("%s is rejected.%s", r.ID, x.consequence(ctx, agent, n)))
 	}
 	return x.tell(o, fmt.Sprintf("%s of %s is approved: %s.", r.ID, r.By, r.Asks))
+}
+
+// consequence says what becomes of what a rejected request has set going: whoever
+// rejects it has to hear what it is too late for.
+func (x *asking) consequence(ctx context.Context, agent *client.Client, n uint64) string {
+	page, err := x.look(ctx, agent)
+	if err != nil {
+		return fmt.Sprintf(" What becomes of its cases is not known here (%v): 'moonwatch explain R-%d'.", err, n)
+	}
+	for _, y := range page.Requests {
+		if y.Index == n && y.Consequence != "" {
+			return " " + clean(y.Consequence) + "."
+		}
+	}
+	return ""
 }
 
 func (a *app) approvalsCommand() *cobra.Command {

@@ -121,6 +121,11 @@ func (t *teller) agreed(f *consensus.Fact) {
 		e.State, e.Member, e.Case = string(failover.Held), t.x.cases[p.Case].subject, p.Case
 		e.Text = fmt.Sprintf("C-%d: waits (%s): %s", p.Case, failover.HeldEvidence, plainly(p.Detail))
 		t.tell(e)
+	case f.Command.Kind == failover.KindTakenBack:
+		p := payload[failover.TakenBack](f)
+		e.State, e.Member, e.Case = string(failover.Closed), t.x.cases[p.Case].subject, p.Case
+		e.Text = fmt.Sprintf("C-%d: closed, aborted: %s", p.Case, plainly(p.Detail))
+		t.tell(e)
 	case f.Command.Kind == failover.KindForced:
 		if c, ok := t.w.State().Case(f.Index); ok {
 			e.Member, e.State, e.Case = c.Subject, string(failover.Draining), f.Index
