@@ -24,7 +24,7 @@ var laterKinds = []FactKind{
 	"request", "answer", "announced", "would", "spare-prepare", "spare-release",
 	"drill", "drill-due", "drill-ended", "strikes-cleared", "member-returned-early",
 	"spare-fits", "spare-borrowed",
-	"address-told", "failover-forced", "case-held-back", "case-taken-back",
+	"address-told", "failover-forced", "case-held-back", "case-taken-back", "loan-ended",
 }
 
 // LaterKinds are those of the later kinds that this ledger knows: what its agent tells

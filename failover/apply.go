@@ -14,7 +14,7 @@ import (
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
 	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindCarried, KindAnnounced, KindWould,
-		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed, KindForced, KindHeldBack, KindTakenBack:
+		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed, KindForced, KindHeldBack, KindTakenBack, KindLoanEnded:
 		return true
 	default:
 		return ofPeople(kind)
@@ -150,6 +150,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkBorrow(f.Time, p)
+	case KindLoanEnded:
+		p, err := consensus.DecodePayload[LoanEnded](f)
+		if err != nil {
+			return err
+		}
+		return st.checkLoanEnded(f.Time, p)
 	case KindHeldBack:
 		p, err := consensus.DecodePayload[HeldBack](f)
 		if err != nil {
@@ -234,6 +240,9 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindBorrowed:
 		p, _ := consensus.DecodePayload[SpareBorrowed](f)
 		st.borrow(f, p)
+	case KindLoanEnded:
+		p, _ := consensus.DecodePayload[LoanEnded](f)
+		st.endLoan(f, p)
 	case KindEnforcer:
 		p, _ := consensus.DecodePayload[Enforcer](f)
 		st.enforcerSaid(f, p)

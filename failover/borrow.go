@@ -128,6 +128,9 @@ func (st *State) fitsSaid(f consensus.Fact, p Fits) {
 // not borrow. It does not ask whether the case needs one.
 func (st *State) Lender(now time.Time, c *Case) (spare member.ID, from, why string) {
 	pool, _ := st.ledger.Fleet().Pool(c.Pool)
+	if why := st.cannotPay(now, c); why != "" && len(pool.Spares.BorrowFrom) > 0 {
+		return "", "", "nothing is lent to it: " + why
+	}
 	for _, name := range pool.Spares.BorrowFrom {
 		held := st.lends(now, name)
 		if held == "" {
@@ -145,6 +148,17 @@ func (st *State) Lender(now time.Time, c *Case) (spare member.ID, from, why stri
 	return "", "", why
 }
 
+// cannotPay says why the budget would keep a case from using a spare now, empty if it
+// would not: what is lent to it meanwhile is missing elsewhere. That is asked by whoever
+// proposes the loan, and of no ledger: a loan takes nothing away that does not come back.
+func (st *State) cannotPay(now time.Time, c *Case) string {
+	if !c.abortable() || st.beyondBudget(now, c) {
+		return "" // it has spent already, or need not
+	}
+	_, why := st.budgetGate(now)
+	return why
+}
+
 // lends says why a pool lends none of its spares now, empty if it does.
 func (st *State) lends(now time.Time, name string) string {
 	pool, ok := st.ledger.Fleet().Pool(name)
@@ -160,7 +174,16 @@ func (st *State) lends(now time.Time, name string) string {
 	if m := st.s.Brake.In(InPool(name)); m.Mode == Cascade {
 		return "it is in cascade: " + m.Why
 	}
-	free, owed := 0, 0
+	if free, keeps, owed := st.purse(now, name); free-owed-1 < keeps {
+		return fmt.Sprintf("it has %d spares free, keeps %d and owes %d to cases of its own", free, keeps, owed)
+	}
+	return ""
+}
+
+// purse counts a pool's spares as a lender does: those that it could part with, how many
+// it keeps, and how many it owes to open cases of its own.
+func (st *State) purse(now time.Time, name string) (free, keeps, owed int) {
+	pool, _ := st.ledger.Fleet().Pool(name)
 	for _, m := range st.ledger.Roster().Members {
 		if st.mayLend(now, m, name) == nil {
 			free++
@@ -171,10 +194,7 @@ func (st *State) lends(now time.Time, name string) string {
 			owed++
 		}
 	}
-	if keeps := max(pool.Spares.Floor, pool.Spares.Reserve); free-owed-1 < keeps {
-		return fmt.Sprintf("it has %d spares free, keeps %d and owes %d to cases of its own", free, keeps, owed)
-	}
-	return ""
+	return free, max(pool.Spares.Floor, pool.Spares.Reserve), owed
 }
 
 // mayLend says why a member is none of the spares that a pool could part with.

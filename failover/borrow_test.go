@@ -121,12 +121,73 @@ func TestWhatALendersOwnCaseNeedsIsNotLent(t *testing.T) {
 	}
 }
 
-func TestALoanThatIsNotUsedIsGivenBack(t *testing.T) {
-	x := borrowing(t, 1)
-	x.state.s.Spent = []time.Time{x.now, x.now} // the budget is spent, so the case goes no further
+// idle has a case of web that has borrowed batch-3 and cannot go on: the budget is spent.
+// Its own leader would not have lent it anything.
+func idle(t *testing.T, floor int) (*tale, *Case) {
+	t.Helper()
+	x := borrowing(t, floor)
+	x.state.s.Spent = []time.Time{x.now, x.now}
 	x.judge(consensus.VerdictDown, "web-3")
 	x.run(20 * time.Second)
 	c := x.theCase()
+	if c.Held != HeldPoolEmpty || !strings.Contains(c.Why, "nothing is lent to it: 2 replacements in") {
+		t.Fatalf("%s by %s: %s; want no loan to a case that the budget holds", c.State, c.Held, c.Why)
+	}
+	f := x.commit(KindBorrowed, "web-1", SpareBorrowed{Case: c.ID, Version: c.Version, Spare: "batch-3", From: "batch"})
+	if !f.Accepted {
+		t.Fatal(f.Reason)
+	}
+	x.run(time.Second)
+	return x, c
+}
+
+func TestALoanThatTheBudgetHoldsBeginsWithTheBudget(t *testing.T) {
+	x := borrowing(t, 1)
+	spent := x.now.Add(30*time.Second - x.state.timing().BudgetWindow)
+	x.state.s.Spent = []time.Time{spent, spent}
+	x.judge(consensus.VerdictDown, "web-3")
+	x.run(29 * time.Second)
+	if u := x.state.Use("batch-3"); u.Lent != nil {
+		t.Fatalf("batch-3 is lent %+v, and the budget is spent", u.Lent)
+	}
+	x.run(time.Minute)
+	if s := x.slot("slot-2"); s.Occupant != "batch-3" {
+		t.Errorf("slot-2 is held by %s, want the loan as soon as the budget allows it: %s", s.Occupant, walk(x.theCase()))
+	}
+}
+
+func TestAnUnusedLoanGoesBackWhenItsLenderIsInNeed(t *testing.T) {
+	x, c := idle(t, 1)
+	if x.state.Use("batch-3").Lent == nil {
+		t.Fatal("batch-3 is not lent")
+	}
+	wantRefusal(t, x.commit(KindLoanEnded, "web-1", LoanEnded{Case: c.ID, Version: c.Version, Spare: "batch-3"}), "pool batch has 1 spares free, keeps 1 and owes 0")
+	x.judge(consensus.VerdictDown, "batch-4")
+	x.run(time.Second)
+	if u := x.state.Use("batch-3"); u.Lent != nil || !strings.Contains(walk(c), "GIVEN-BACK") {
+		t.Fatalf("%s, and batch-3 is lent %+v: batch is below its floor", walk(c), u.Lent)
+	}
+	x.run(20 * time.Second)
+	if u := x.state.Use("batch-3"); u.Lent != nil || c.Held != HeldPoolEmpty {
+		t.Errorf("%s by %s, and batch-3 is lent %+v; want it to wait like before the loan", c.State, c.Held, u.Lent)
+	}
+}
+
+// A lender's own case gets the spare that another pool only waits with.
+func TestALendersOwnCaseHasWhatItLentAndNobodyUses(t *testing.T) {
+	x, _ := idle(t, 0)
+	x.state.s.Uses["batch-4"].Duty = Quarantined
+	x.state.s.Spent = nil
+	x.commit(KindHold, "web-1", HoldGiven{Kind: HoldOnly, Scope: InPool("web"), Reason: "people look at it", By: "ops", Until: x.now.Add(time.Hour)})
+	x.judge(consensus.VerdictDown, "batch-2")
+	x.run(30 * time.Second)
+	if s := x.slot("job-1"); s.Occupant != "batch-3" {
+		t.Errorf("job-1 is held by %s, want batch-3, which web does not use", s.Occupant)
+	}
+}
+
+func TestALoanThatIsNotUsedIsGivenBack(t *testing.T) {
+	x, c := idle(t, 1)
 	if u := x.state.Use("batch-3"); c.Held != HeldBudget || u.Lent == nil || u.Lent.Case != c.ID {
 		t.Fatalf("%s by %s, batch-3 is lent %+v", walk(c), c.Held, u.Lent)
 	}

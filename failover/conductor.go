@@ -128,7 +128,7 @@ func (c *Conductor) Step(now time.Time, ev ConductorEvent, accused []member.ID) 
 	for _, x := range c.st.OpenCases() {
 		out = c.advance(now, x, out)
 	}
-	return c.drills(now, c.borrow(now, c.early(now, c.comeBack(now, out))))
+	return c.drills(now, c.lentBack(now, c.borrow(now, c.early(now, c.comeBack(now, out)))))
 }
 
 // Wake is when the conductor wants to be called next.
@@ -259,7 +259,7 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 		if late {
 			return c.settle(now, x, out)
 		}
-	case Opened, Ready, Preparing, Borrowed, Cutover, Aborting, Closed: // passed through within one fact
+	case Opened, Ready, Preparing, Borrowed, LoanBack, Cutover, Aborting, Closed: // passed through within one fact
 	}
 	return out
 }

@@ -174,6 +174,8 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 	case failover.KindBorrowed:
 		p := payload[failover.SpareBorrowed](f)
 		err = b.borrow(p)
+	case failover.KindLoanEnded:
+		err = b.lentBack(payload[failover.LoanEnded](f))
 	case failover.KindHold:
 		b.held[f.Command.ID] = payload[failover.HoldGiven](f)
 	case failover.KindSwitchover:

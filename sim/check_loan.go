@@ -21,6 +21,15 @@ func (b *books) borrow(p failover.SpareBorrowed) *breach {
 	return nil
 }
 
+// lentBack books that a spare goes back to its pool: one that is lent, and not in use.
+func (b *books) lentBack(p failover.LoanEnded) *breach {
+	if b.lent[p.Spare] != p.Case || !b.free(p.Spare) {
+		return breaks(ruleOwner, "%s goes back from C-%d, which has not borrowed it, or uses it", p.Spare, p.Case)
+	}
+	delete(b.lent, p.Spare)
+	return nil
+}
+
 // onLoan reports that a member is lent to a case that has not made use of it yet.
 func (b *books) onLoan(id member.ID) bool {
 	c := b.cases[b.lent[id]]

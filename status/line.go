@@ -118,6 +118,10 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.HeldBack) string {
 			return fmt.Sprintf("%s HELD by %s: %s", caseID(p.Case), failover.HeldEvidence, p.Detail)
 		})
+	case failover.KindLoanEnded:
+		return worded(f, func(p failover.LoanEnded) string {
+			return fmt.Sprintf("%s GIVEN-BACK %s: %s", caseID(p.Case), p.Spare, p.Detail)
+		})
 	case failover.KindTakenBack:
 		return worded(f, func(p failover.TakenBack) string {
 			return fmt.Sprintf("%s CLOSED: %s", caseID(p.Case), p.Detail)

@@ -106,6 +106,11 @@ func (t *teller) agreed(f *consensus.Fact) {
 		e.State, e.Member, e.Case = string(failover.Borrowed), p.Spare, p.Case
 		e.Text = fmt.Sprintf("C-%d: spare %s is borrowed from pool %s", p.Case, p.Spare, p.From)
 		t.tell(e)
+	case f.Command.Kind == failover.KindLoanEnded:
+		p := payload[failover.LoanEnded](f)
+		e.State, e.Member, e.Case = string(failover.LoanBack), p.Spare, p.Case
+		e.Text = fmt.Sprintf("C-%d: spare %s goes back unused: %s", p.Case, p.Spare, plainly(p.Detail))
+		t.tell(e)
 	case f.Command.Kind == failover.KindHold:
 		p := payload[failover.HoldGiven](f)
 		e.Lane, e.Text = LaneCouncil, fmt.Sprintf("H-%d: %s of %s", f.Index, p.Kind, p.Scope)

@@ -34,7 +34,7 @@ const (
 var caseStates = []failover.CaseState{
 	failover.Opened, failover.Draining, failover.Held, failover.Ready, failover.Restarting, failover.Fencing, failover.Fenced,
 	failover.Claiming, failover.Activating, failover.Verifying, failover.Cutover, failover.Settling, failover.Aborting,
-	failover.Escalated, failover.Closed, failover.Preparing, failover.Borrowed,
+	failover.Escalated, failover.Closed, failover.Preparing, failover.Borrowed, failover.LoanBack,
 }
 
 var verdictKinds = []consensus.VerdictKind{
