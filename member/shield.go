@@ -1,6 +1,10 @@
 package member
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // ShieldPolicy says what the doors do about a flooded subdomain.
 type ShieldPolicy struct {
@@ -10,6 +14,32 @@ type ShieldPolicy struct {
 	// Capacity is how many requests a second the pools serve together, well; 0:
 	// it is learned at the first trouble, and nobody is held before.
 	Capacity int `json:"capacity,omitempty"`
+	// Doors are the members whose gateways tell each other what they count, sorted;
+	// none: each gateway takes itself for the only one.
+	Doors []ID `json:"doors,omitempty"`
+	// Highest is the rung up to which the doors may climb by their votes: challenge,
+	// stop or drop; empty: they only shape.
+	Highest string `json:"highest,omitempty"`
+	// TrustSingle lets the only door there is climb by its own vote.
+	TrustSingle bool `json:"trust_single,omitempty"`
+}
+
+// MaxDoors bounds the doors of a fleet: each of them sends what it counted to every
+// other one.
+const MaxDoors = 128
+
+// ShieldRungs are the rungs that take votes, in order: what Highest may be.
+func ShieldRungs() []string { return []string{"challenge", "stop", "drop"} }
+
+// Equal reports that two policies say the same.
+func (p ShieldPolicy) Equal(o ShieldPolicy) bool {
+	return p.Same(o) && slices.Equal(p.Doors, o.Doors)
+}
+
+// Same reports that two policies differ in their doors at most: nobody who is held
+// has to be let go for that.
+func (p ShieldPolicy) Same(o ShieldPolicy) bool {
+	return p.Doing() == o.Doing() && p.Capacity == o.Capacity && p.Highest == o.Highest && p.TrustSingle == o.TrustSingle
 }
 
 // The modes of the shield.
@@ -31,14 +61,31 @@ func (p ShieldPolicy) Doing() string {
 	return p.Mode
 }
 
-func (p ShieldPolicy) validate() error {
+// check lists what is wrong with the shield of a fleet.
+func (p ShieldPolicy) check(members []Member) error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	switch p.Doing() {
 	case ShieldOff, ShieldShadow, ShieldEnforce:
 	default:
-		return fmt.Errorf("shield.mode is %q, want %s, %s or %s", p.Mode, ShieldOff, ShieldShadow, ShieldEnforce)
+		bad("shield.mode is %q, want %s, %s or %s", p.Mode, ShieldOff, ShieldShadow, ShieldEnforce)
 	}
 	if p.Capacity < 0 || p.Capacity > MaxCapacity {
-		return fmt.Errorf("shield.capacity is %d, want 1 to %d requests a second, or none", p.Capacity, MaxCapacity)
+		bad("shield.capacity is %d, want 1 to %d requests a second, or none", p.Capacity, MaxCapacity)
 	}
-	return nil
+	if p.Highest != "" && !slices.Contains(ShieldRungs(), p.Highest) {
+		bad("shield.highest is %q, want one of %v, or none", p.Highest, ShieldRungs())
+	}
+	if len(p.Doors) > MaxDoors {
+		bad("shield.doors are %d, want at most %d", len(p.Doors), MaxDoors)
+	}
+	if !slices.IsSorted(p.Doors) || len(slices.Compact(slices.Clone(p.Doors))) != len(p.Doors) {
+		bad("shield.doors are %v, want each of them once, sorted", p.Doors)
+	}
+	for _, d := range p.Doors {
+		if !slices.ContainsFunc(members, func(m Member) bool { return m.ID == d }) {
+			bad("shield.doors: %s is no member", d)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -22,7 +22,7 @@ func (f *Fleet) Validate() error {
 	if err := f.checkProfile(); err != nil {
 		errs = append(errs, err)
 	}
-	if err := f.Shield.validate(); err != nil {
+	if err := f.Shield.check(f.Members); err != nil {
 		errs = append(errs, err)
 	}
 	seen := map[ID]bool{}

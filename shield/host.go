@@ -148,6 +148,10 @@ func KeyOf(salt uint64, name []byte) Key {
 	return keep(xxhash.Sum64(room[:8+n]))
 }
 
+// MarkOf tells two salts apart, and nothing else about them: doors whose keys are
+// made by another salt speak of other subdomains.
+func MarkOf(salt uint64) uint32 { return uint32(KeyOf(salt, []byte("mark of the salt")) >> 32) }
+
 // usual is as long as names usually are at most. Room for the longest costs as
 // much time as all the rest.
 const usual = 56

@@ -14,11 +14,18 @@ func (s *Shield) lead(now time.Time) []Effect {
 	var out []Effect
 	if !s.pressed && len(s.held) == 0 && s.capacity.Value() > 0 && (s.floorT.IsZero() || now.Sub(s.floorT) >= s.cfg.FloorsEvery) {
 		s.floorT = now
-		s.floors = s.newFloors()
+		s.floors, s.floorsSaid = s.newFloors(), now
+		out = append(out, Publish{Floors: *s.floors})
+	} else if s.floors != nil && s.fleet.Behind < s.floors.Version && now.Sub(s.floorsSaid) >= floorsAgain {
+		s.floorsSaid = now // a door has not heard of them, or has just begun
 		out = append(out, Publish{Floors: *s.floors})
 	}
 	return append(out, s.propose(now)...)
 }
+
+// floorsAgain is how long a door is given to take floors before they are sent once
+// more: four of its reports in calm.
+const floorsAgain = time.Second
 
 func (s *Shield) newFloors() *Floors {
 	f := &Floors{Version: 1, By: s.cfg.Door, Capacity: s.capacity.Value()}

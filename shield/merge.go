@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -30,6 +31,7 @@ var (
 	ErrUnknownDoor = errors.New("no door of this fleet")
 	ErrReplayed    = errors.New("a younger report is here already")
 	ErrAbsurd      = errors.New("absurd report")
+	ErrOtherSalt   = errors.New("its keys are made by another salt")
 )
 
 // Merge holds the newest report of each door. In whatever order reports come,
@@ -136,6 +138,7 @@ type Fleet struct {
 	Shortest   time.Duration // of the windows over which the doors measured
 	Seqs       []uint64      // of the reports, in the order of Live
 	Votes      map[Key][]Ballot
+	Behind     uint64 // the oldest version of floors that a live door has
 }
 
 // Ballot is a door's standing vote.
@@ -164,7 +167,7 @@ const evidencePart = 0.05
 // Fleet sums up what the doors said that are heard. It depends on the reports
 // held and on which of them are young enough, and on nothing else.
 func (m *Merge) Fleet(now time.Time) Fleet {
-	f := Fleet{Doors: len(m.doors), Votes: map[Key][]Ballot{}, Shortest: time.Minute}
+	f := Fleet{Doors: len(m.doors), Votes: map[Key][]Ballot{}, Shortest: time.Minute, Behind: math.MaxUint64}
 	for d := range m.doors {
 		if h, ok := m.heard[d]; ok && now.Sub(h.at) <= m.rules.LiveFor {
 			f.Live = append(f.Live, d)
@@ -187,6 +190,7 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 		f.Served += float64(r.Served) * per
 		f.Cost += float64(r.Total.Cost) * per
 		f.Shortest = min(f.Shortest, r.Window)
+		f.Behind = min(f.Behind, r.Floors)
 		f.Subdomains = max(f.Subdomains, r.Subdomains)
 		if r.Trouble {
 			troubled += float64(r.Total.Admitted) * per

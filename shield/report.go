@@ -19,6 +19,7 @@ type Report struct {
 	Life   member.Incarnation
 	Seq    uint64        // grows with each report of a life
 	Window time.Duration // the last stretch of time that rates are about
+	Mark   uint32        // of the salt by which its keys are made, see MarkOf
 
 	Total      Traffic // everything that passed this door
 	Served     uint64  // requests in the window that were answered well
@@ -65,7 +66,7 @@ const (
 	MaxVotes = 4
 )
 
-const reportVersion = 1
+const reportVersion = 2
 
 // Encode gives the report's bytes. Lines that find no room are left out, the
 // last ones first, so the caller puts the candidates before the rest. It fails
@@ -76,6 +77,7 @@ func (r Report) Encode() ([]byte, error) {
 	}
 	b := make([]byte, 0, MaxReport)
 	b = append(b, reportVersion)
+	b = binary.LittleEndian.AppendUint32(b, r.Mark)
 	b = appendText(b, string(r.Door))
 	b = binary.AppendUvarint(b, uint64(r.Life))
 	b = binary.AppendUvarint(b, r.Seq)
@@ -140,7 +142,7 @@ func DecodeReport(b []byte) (Report, error) {
 	if v := d.byte(); v != reportVersion {
 		return Report{}, fmt.Errorf("%w: version %d, want %d", ErrReport, v, reportVersion)
 	}
-	r := Report{Door: member.ID(d.text(64)), Life: member.Incarnation(d.number()), Seq: d.number()}
+	r := Report{Mark: d.mark(), Door: member.ID(d.text(64)), Life: member.Incarnation(d.number()), Seq: d.number()}
 	ms := d.number()
 	r.Total = d.traffic()
 	r.Served = d.number()
@@ -204,6 +206,13 @@ func (d *reportReader) byte() byte {
 func (d *reportReader) fixed() uint64 {
 	if b := d.take(8); b != nil {
 		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (d *reportReader) mark() uint32 {
+	if b := d.take(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
 	}
 	return 0
 }

@@ -26,6 +26,8 @@ type Shield struct {
 	floorT time.Time
 	leads  bool
 
+	floorsSaid time.Time // when floors were published last, by this door
+
 	subdomains int
 	trouble    bool
 	handshakes bool
@@ -66,8 +68,8 @@ func (s *Shield) Step(now time.Time, ev Event) []Effect {
 		if ev.Report.Door == s.cfg.Door {
 			return nil // our own word, come back
 		}
-		if err := s.merge.Accept(now, ev.Report); err != nil {
-			return []Effect{Note{What: Refused, Text: err.Error()}}
+		if err := s.accept(now, ev.Report); err != nil {
+			return []Effect{Note{What: Refused, Text: err.Error(), Why: refusalOf(err)}}
 		}
 		return nil
 	case Doors:
@@ -77,8 +79,8 @@ func (s *Shield) Step(now time.Time, ev Event) []Effect {
 		s.merge.Expect(s.doors)
 		return nil
 	case FloorsHeard:
-		if err := ev.Floors.Validate(s.cfg.Floors); err != nil {
-			return []Effect{Note{What: Refused, Text: err.Error()}}
+		if err := s.believeFloors(ev.Floors); err != nil {
+			return []Effect{Note{What: Refused, Text: err.Error(), Why: BadFloors}}
 		}
 		if ev.Floors.Newer(s.floors) {
 			s.floors = &ev.Floors
@@ -93,6 +95,22 @@ func (s *Shield) Step(now time.Time, ev Event) []Effect {
 	default:
 		panic(fmt.Sprintf("shield: unknown event %T", ev))
 	}
+}
+
+// accept takes the report of another door in.
+func (s *Shield) accept(now time.Time, r Report) error {
+	if r.Mark != s.cfg.Mark {
+		return fmt.Errorf("report %d of %s: %w (%08x, this door's is %08x)", r.Seq, r.Door, ErrOtherSalt, r.Mark, s.cfg.Mark)
+	}
+	return s.merge.Accept(now, r)
+}
+
+// believeFloors refuses floors of who is no door, and those that no leader makes.
+func (s *Shield) believeFloors(f Floors) error {
+	if !slices.Contains(s.doors, f.By) {
+		return fmt.Errorf("floors %d of %s: %w", f.Version, f.By, ErrUnknownDoor)
+	}
+	return f.Validate(s.cfg.Floors)
 }
 
 // Wanted names the subdomains whose counts the next Counted has to bring,
@@ -126,7 +144,7 @@ func (s *Shield) counted(now time.Time, ev Counted) []Effect {
 	s.forgetNames()
 	report := s.report()
 	if err := s.merge.Accept(now, report); err != nil {
-		return []Effect{Note{What: Refused, Text: "of our own: " + err.Error()}}
+		return []Effect{Note{What: Refused, Text: "of our own: " + err.Error(), Why: refusalOf(err)}}
 	}
 	s.fleet = s.merge.Fleet(now)
 	load := s.load()
@@ -150,7 +168,7 @@ func (s *Shield) report() Report {
 	s.seq++
 	total, lines := s.recent.traffic(s.Wanted())
 	r := Report{
-		Door: s.cfg.Door, Life: s.cfg.Life, Seq: s.seq, Window: s.recent.window(),
+		Door: s.cfg.Door, Life: s.cfg.Life, Mark: s.cfg.Mark, Seq: s.seq, Window: s.recent.window(),
 		Total: total, Served: s.recent.served(), Capacity: Units(s.capacity.Value()), Trouble: s.trouble, Subdomains: s.subdomains,
 		Lines: lines[:min(len(lines), MaxLines)], Votes: s.votes,
 	}

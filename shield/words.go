@@ -1,6 +1,7 @@
 package shield
 
 import (
+	"errors"
 	"time"
 
 	"moonwatch/member"
@@ -55,7 +56,7 @@ type Say struct{ Report Report }
 // Enforce replaces the door's measures.
 type Enforce struct{ Measures *Measures }
 
-// Publish sends floors to all doors.
+// Publish sends floors to all doors, signed.
 type Publish struct{ Floors Floors }
 
 // Propose hands a throttle to the council.
@@ -69,6 +70,7 @@ type Note struct {
 	Rung  Rung
 	Admit int // permille
 	Text  string
+	Why   Refusal // of Refused
 }
 
 func (Say) effect()     {}
@@ -76,6 +78,35 @@ func (Enforce) effect() {}
 func (Publish) effect() {}
 func (Propose) effect() {}
 func (Note) effect()    {}
+
+// Refusal says in one word why something that another door said is not believed.
+type Refusal string
+
+// The refusals.
+const (
+	UnknownDoor Refusal = "unknown-door" // no door of this fleet
+	Replayed    Refusal = "replayed"     // it came before, or a younger one did
+	Absurd      Refusal = "absurd"       // what it says cannot be
+	OtherFormat Refusal = "other-format" // it cannot be read, or its keys are of another salt
+	BadFloors   Refusal = "floors"       // floors that no leader makes
+)
+
+// Refusals lists them all.
+func Refusals() []Refusal { return []Refusal{UnknownDoor, Replayed, Absurd, OtherFormat, BadFloors} }
+
+// refusalOf names what a report was refused for.
+func refusalOf(err error) Refusal {
+	switch {
+	case errors.Is(err, ErrUnknownDoor):
+		return UnknownDoor
+	case errors.Is(err, ErrReplayed):
+		return Replayed
+	case errors.Is(err, ErrOtherSalt), errors.Is(err, ErrReport):
+		return OtherFormat
+	default:
+		return Absurd
+	}
+}
 
 // What a Note is about.
 type What uint8

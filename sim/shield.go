@@ -129,6 +129,7 @@ type shieldDoor struct {
 	buckets map[shield.Key]*heldBucket
 	head    uint64
 	leads   bool
+	floors  shield.FloorsInParts
 	let     int     // requests that it admitted in this tick
 	served  float64 // since it began, answered well
 }

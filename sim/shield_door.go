@@ -27,7 +27,7 @@ func (d *shieldDoor) begin() {
 		panic(fmt.Sprintf("sim: shield of %s: %v", d.m.id, err))
 	}
 	d.life, d.s, d.counter, d.acting, d.head, d.leads, d.let, d.served = d.m.life, s, counter, nil, 0, false, 0, 0
-	d.buckets = map[shield.Key]*heldBucket{}
+	d.buckets, d.floors = map[shield.Key]*heldBucket{}, shield.FloorsInParts{}
 	for _, h := range g.cfg.Hosts() { // fleet.yaml names them
 		counter.Learn([]byte(h))
 	}
@@ -141,9 +141,9 @@ func (d *shieldDoor) carryOut(effects []shield.Effect) {
 				x.carryOut(x.s.Step(x.m.time(), shield.Heard{Report: r}))
 			})
 		case shield.Publish:
-			d.tell(16*len(e.Floors.List)+sealBytes, func(x *shieldDoor) {
-				x.carryOut(x.s.Step(x.m.time(), shield.FloorsHeard(e)))
-			})
+			for _, b := range e.Floors.Encode(0) {
+				d.tell(len(b)+sealBytes, func(x *shieldDoor) { x.hearFloors(d.m.id, b) })
+			}
 		case shield.Enforce:
 			d.enforce(e.Measures)
 		case shield.Note:
@@ -151,6 +151,18 @@ func (d *shieldDoor) carryOut(effects []shield.Effect) {
 		case shield.Propose: // no rung that is voted is allowed here
 			w.checker.fail(ruleShield, "%s proposes to throttle %s", d.m.id, e.Throttle.Host)
 		}
+	}
+}
+
+// hearFloors puts floors together of which a part has come.
+func (d *shieldDoor) hearFloors(by member.ID, b []byte) {
+	p, err := shield.DecodeFloors(by, b)
+	if err != nil {
+		d.g.w.checker.fail(ruleShield, "%s cannot read floors of %s: %v", d.m.id, by, err)
+		return
+	}
+	if f, whole := d.floors.Add(p); whole {
+		d.carryOut(d.s.Step(d.m.time(), shield.FloorsHeard{Floors: f}))
 	}
 }
 

@@ -24,7 +24,8 @@ type ShieldDocument struct {
 
 	Subdomains int          `json:"subdomains"` // that are known
 	Full       bool         `json:"full"`       // there is no room for more
-	Doors      []member.ID  `json:"doors"`      // that are heard
+	Doors      []member.ID  `json:"doors"`      // that are heard, this one among them
+	AllDoors   []member.ID  `json:"all_doors"`  // that there are: of fleet.yaml, without those under a verdict
 	Top        []ShieldLine `json:"top"`        // the heaviest first
 	Held       []ShieldHeld `json:"held"`
 	Notes      []ShieldNote `json:"notes"` // the newest last

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -120,6 +121,9 @@ func items(f *member.Fleet) []item {
 		{"lease", leaseText(f)},
 		{"shield.mode", f.Shield.Doing()},
 		{"shield.capacity", shieldCapacity(f)},
+		{"shield.doors", join(f.Shield.Doors)},
+		{"shield.highest", cmp.Or(f.Shield.Highest, "shape")},
+		{"shield.single_door", map[bool]string{true: "trust"}[f.Shield.TrustSingle]},
 	}})
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"moonwatch/member"
 	"moonwatch/status"
 )
 
@@ -14,8 +16,8 @@ func (a *app) shieldCommand() *cobra.Command {
 		Use:   "shield",
 		Short: "Show what a gateway sees of subdomains, and whom it holds",
 		Long: `Show what one gateway sees and does about flooded subdomains. Ask an agent that opens
-a gateway, at its socket: it tells what it knows itself, for gateways do not tell each
-other yet.
+a gateway, at its socket. The gateways that fleet.yaml names as doors of the shield tell
+each other what they count; each other one tells what it knows itself.
 
 In mode shadow everything is decided and nothing done: whoever is listed would be held.`,
 		Example: `  moonwatch shield top
@@ -73,6 +75,9 @@ func shieldLine(p *printer, d status.ShieldDocument) {
 		}
 	}
 	p.line("Door %s, mode %s: %.0f requests a second asked, %.0f let in; capacity %s; pressure %.2f.", clean(string(d.Door)), clean(d.Mode), d.Asked, d.Admitted, capacity, d.Pressure)
+	if len(d.AllDoors) > 1 {
+		p.line("Doors: %d of %d are heard: %s.", len(d.Doors), len(d.AllDoors), clean(strings.Join(names(d.Doors), ", ")))
+	}
 	if d.Overload {
 		p.line("Overload: too much is asked for, and nobody in particular is to blame. Nobody is held for it.")
 	}
@@ -130,6 +135,14 @@ func printShieldHost(p *printer, d status.ShieldDocument) {
 		p.line("Held for %s. It ends by itself when it is not renewed.", span(d.Now.Sub(x.Since)))
 	}
 	shieldLine(p, d)
+}
+
+func names(ids []member.ID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
 }
 
 func heldRung(x status.ShieldHeld) cell {

@@ -64,6 +64,14 @@ func (d *Daemon) packet(p gossip.Packet) {
 		if d.verified(msg) {
 			d.offer(mind.HoldCame{From: msg.From, Command: msg.Command, Raw: msg.Raw})
 		}
+	case wire.DoorReport:
+		if d.door != nil && d.verified(msg) {
+			d.shielding.doorWord(msg)
+		}
+	case wire.DoorFloors:
+		if d.door != nil && d.verified(msg) {
+			d.shielding.doorWord(msg)
+		}
 	case wire.Presence:
 		d.offer(mind.PresenceTold{Members: msg.Members})
 	}

@@ -123,7 +123,7 @@ func (d *Daemon) openDoors() error {
 	d.web = web.New(web.Config{Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady})
 	var err error
 	if a.Gateway != "" {
-		if err = d.shielding.open(d.reg); err != nil {
+		if err = d.shielding.open(d.reg, saltOf(d.cluster, d.root())); err != nil {
 			return err
 		}
 		d.gateway, err = gateway.Open(gateway.Config{

@@ -13,11 +13,9 @@ import (
 // route gives the gateway the table that the ledger shows now: drained and new
 // occupants take effect with the fact itself.
 func (d *Daemon) route() {
+	d.noteShield()
 	if d.gateway == nil || d.mind == nil {
 		return
-	}
-	if f := d.mind.Ledger().Fleet(); f != nil {
-		d.shielding.fleet.Store(f) // nobody changes a fleet that is in the ledger
 	}
 	t := d.routes()
 	if reflect.DeepEqual(t, d.table) {

@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"moonwatch/internal/wire"
 	"moonwatch/member"
 	"moonwatch/shield"
 	"moonwatch/shield/count"
@@ -45,19 +44,18 @@ const (
 
 // shielding is what the shield's loop shares with the others.
 type shielding struct {
-	salt     uint64
+	salt     uint64                       // of the cluster: all doors make the same keys
 	counter  *count.Counter               // nil: this agent opens no door
+	words    chan wire.Signed             // of other doors, their signatures checked
+	ruling   atomic.Pointer[shieldRuling] // what the ledger says; nil: nothing yet
 	fleet    atomic.Pointer[member.Fleet] // whose policy is in force; nil: none was applied yet
 	document atomic.Pointer[status.ShieldDocument]
 	metrics  shieldMetrics
 }
 
-// open makes the table in which the gateway counts. Its salt is of this life
-// alone: no door compares its keys with another one's yet.
-func (s *shielding) open(reg prometheus.Registerer) error {
-	var salt [8]byte
-	_, _ = rand.Read(salt[:]) // it never fails
-	s.salt = binary.LittleEndian.Uint64(salt[:])
+// open makes the table in which the gateway counts.
+func (s *shielding) open(reg prometheus.Registerer, salt uint64) error {
+	s.salt, s.words = salt, make(chan wire.Signed, shieldWords)
 	s.metrics = newShieldMetrics(reg)
 	var err error
 	s.counter, err = count.New(count.Config{Hosts: shieldHosts, Salt: s.salt, Learn: shieldHosts})
@@ -75,10 +73,8 @@ func (s *shielding) keyOf(host string) (shield.Key, []byte, bool) {
 }
 
 // shieldDoor owns the shield of this agent's door: it closes the ticks of what was
-// counted there, asks the shield what comes of them, and has the door do it.
-//
-// This door knows of no other one: what the shield would say to them is not sent
-// yet, so nothing here goes beyond what a door does alone.
+// counted there, asks the shield what comes of them and of what the other doors count,
+// and has the door do it.
 func (d *Daemon) shieldDoor(ctx context.Context) error {
 	l := &shieldLoop{d: d, names: map[shield.Key]string{}}
 	defer d.door.Enforce(nil) // who decides no more, holds nobody
@@ -116,8 +112,13 @@ type shieldLoop struct {
 	leads  bool
 	names  map[shield.Key]string
 	listed []shield.Key
-	idle   time.Time // until then no tick is closed: one was late
-	notes  []status.ShieldNote
+	doors  []member.ID // that there are, this one among them
+
+	published shield.FloorsInParts
+	refusals  map[shield.Refusal]time.Time // when each was said last
+
+	idle  time.Time // until then no tick is closed: one was late
+	notes []status.ShieldNote
 }
 
 func (l *shieldLoop) tick(now time.Time) error {
@@ -129,6 +130,10 @@ func (l *shieldLoop) tick(now time.Time) error {
 		}
 	}
 	l.list()
+	if l.shield != nil {
+		l.obey(now)
+	}
+	l.hear(now)
 	if now.Before(l.idle) || now.Sub(l.last) < shieldTick/2 { // a ticker that was late catches up
 		return nil
 	}
@@ -155,11 +160,6 @@ func (l *shieldLoop) tick(now time.Time) error {
 			l.show(now)
 		}
 		return nil
-	}
-	if !l.leads && now.Sub(l.began) >= shieldFloors {
-		// The only door there is publishes floors: to itself.
-		l.leads = true
-		l.do(now, l.shield.Step(now, shield.Leads{Leading: true}))
 	}
 	for _, x := range counts {
 		if x.Name != "" {
@@ -203,11 +203,12 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	if first {
 		l.last = now.Add(-shieldTick)
 	}
-	if !first && policyOf(old) == policyOf(fleet) && sameHosts(old, fleet) {
+	if !first && policyOf(old).Same(policyOf(fleet)) && sameHosts(old, fleet) {
 		return nil
 	}
 	p := policyOf(fleet)
-	l.mode, l.shield, l.began, l.leads = p.Doing(), nil, now, false
+	l.mode, l.shield, l.began, l.leads, l.doors = p.Doing(), nil, now, false, nil
+	l.published = shield.FloorsInParts{}
 	total, _ := d.door.Rotate(shieldHosts, nil)
 	l.base, l.last = total, now
 	l.idle = now.Add(shieldTick / 2) // its first tick is a whole one
@@ -218,7 +219,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 		return nil
 	}
 	cfg := shield.DefaultConfig(d.self)
-	cfg.Life, cfg.Shadow = d.life, l.mode == member.ShieldShadow
+	cfg.Life, cfg.Shadow, cfg.Mark = d.life, l.mode == member.ShieldShadow, shield.MarkOf(d.shielding.salt)
 	cfg.Window = shieldWindow
 	cfg.Capacity.Configured = float64(p.Capacity)
 	cfg.NeverStop = map[shield.Key]bool{}
@@ -263,20 +264,33 @@ func (l *shieldLoop) do(now time.Time, effects []shield.Effect) {
 			if l.d.cfg.Shield != nil {
 				l.d.cfg.Shield(e.Measures)
 			}
+		case shield.Say:
+			l.say(e.Report)
+		case shield.Publish:
+			l.publish(e.Floors)
 		case shield.Note:
 			l.note(now, e)
-		default: // words to other doors and to the council: there is no other door yet
+		default: // a throttle for the council: the ledger knows none yet
 		}
 	}
 }
 
 func (l *shieldLoop) note(now time.Time, n shield.Note) {
+	if n.What == shield.Refused {
+		l.refuse(now, n.Why, "", n.Text)
+		return
+	}
 	host := n.Host
 	if host == "" {
 		host = l.names[n.Key]
 	}
 	l.d.log.Info("shield", zap.String("what", n.What.String()), zap.String("host", host), zap.String("text", n.Text))
-	l.notes = append(l.notes, status.ShieldNote{At: now.UTC(), What: n.What.String(), Host: host, Text: n.Text})
+	l.keep(now, n.What, host, n.Text)
+}
+
+// keep writes a note down for people.
+func (l *shieldLoop) keep(now time.Time, what shield.What, host, text string) {
+	l.notes = append(l.notes, status.ShieldNote{At: now.UTC(), What: what.String(), Host: host, Text: text})
 	l.notes = l.notes[max(0, len(l.notes)-shieldNotes):]
 }
 
@@ -291,6 +305,7 @@ func (l *shieldLoop) show(now time.Time) {
 	if l.shield != nil {
 		f := l.shield.Fleet()
 		doc.Capacity, doc.Asked, doc.Admitted, doc.Doors = l.shield.Capacity(), f.Asked, f.Admitted, f.Live
+		doc.AllDoors = l.doors
 		doc.Pressure, doc.Overload = l.shield.Shares().Pressure, l.shield.Overloaded()
 		for _, x := range f.Hosts {
 			doc.Top = append(doc.Top, status.ShieldLine{Host: l.names[x.Key], Asked: x.Asked, Admitted: x.Admitted})

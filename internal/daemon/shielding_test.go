@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"moonwatch/internal/config"
+	"moonwatch/internal/wire"
 	"moonwatch/member"
 	"moonwatch/shield"
 	"moonwatch/shield/gateway"
@@ -33,10 +35,17 @@ func newDoor(t *testing.T, p member.ShieldPolicy) *counted {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	d := &Daemon{cfg: Config{Agent: &config.Agent{Name: "door"}}, self: "door", life: 1, log: zap.NewNop(), reg: reg}
-	if err := d.shielding.open(reg); err != nil {
+	d.m = newMetrics(reg, d)
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	var err error
+	if d.signer, err = wire.NewSigner("test", "door", key); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.shielding.open(reg, 7); err != nil {
+		t.Fatal(err)
+	}
 	d.gateway, err = gateway.Open(gateway.Config{Listen: "127.0.0.1:0", Counter: d.shielding.counter})
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,10 @@ func Decode(b []byte) (Message, error) {
 		m = d.hold(from, b)
 	case kindGrant:
 		m = d.grant(from, b)
+	case kindDoorReport:
+		m = DoorReport{From: from, Body: d.doorBody(), raw: b}
+	case kindDoorFloors:
+		m = DoorFloors{From: from, Body: d.doorBody(), raw: b}
 	default:
 		return nil, fmt.Errorf("%w: %d", ErrUnknownKind, byte(k))
 	}

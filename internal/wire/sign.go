@@ -26,7 +26,7 @@ var (
 )
 
 // Signed is a message that carries its sender's signature. The set is closed:
-// Statement, RollCall, Renewal, Grant and Hold.
+// Statement, RollCall, Renewal, Grant, Hold, DoorReport and DoorFloors.
 type Signed interface {
 	Message
 	signed() []byte

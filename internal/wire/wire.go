@@ -64,6 +64,8 @@ const (
 	kindRenewal     kind = 8
 	kindGrant       kind = 9
 	kindHold        kind = 10
+	kindDoorReport  kind = 11
+	kindDoorFloors  kind = 12
 )
 
 func (k kind) String() string {
@@ -86,6 +88,10 @@ func (k kind) String() string {
 		return "renewal"
 	case kindHold:
 		return "hold"
+	case kindDoorReport:
+		return "door's report"
+	case kindDoorFloors:
+		return "door's floors"
 	case kindGrant:
 		return "grant"
 	default:

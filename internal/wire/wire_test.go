@@ -478,6 +478,12 @@ func FuzzDecode(f *testing.F) {
 		case Hold:
 			_ = Verify(cluster, keyOf, m)
 			return
+		case DoorReport:
+			_ = Verify(cluster, keyOf, m)
+			return
+		case DoorFloors:
+			_ = Verify(cluster, keyOf, m)
+			return
 		}
 		if err != nil {
 			t.Fatalf("encode %+v: %v", m, err)

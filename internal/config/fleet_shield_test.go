@@ -1,0 +1,54 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"moonwatch/member"
+)
+
+const shieldedFleet = `
+version: 1
+members:
+  web-2: {failure_domain: b, pool: web}
+  web-1: {failure_domain: a, pool: web}
+pools:
+  web: {slots: {web: 1}, checks: {http: {port: 80}}}
+`
+
+func TestAShieldIsReadAndWrittenBack(t *testing.T) {
+	f, _, err := ParseFleet("fleet.yaml", []byte(shieldedFleet+
+		"shield: {mode: enforce, capacity: 1200, doors: [web-2, web-1], highest: stop, single_door: trust}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := member.ShieldPolicy{Mode: "enforce", Capacity: 1200, Doors: []member.ID{"web-1", "web-2"}, Highest: "stop", TrustSingle: true}
+	if !reflect.DeepEqual(f.Shield, want) {
+		t.Errorf("got %+v, want %+v", f.Shield, want)
+	}
+	if err := f.Validate(); err != nil {
+		t.Error(err)
+	}
+	again, _, err := ParseFleet("again.yaml", RenderFleet(*f))
+	if err != nil || !again.Shield.Equal(want) {
+		t.Errorf("%v: written back it is %+v", err, again.Shield)
+	}
+}
+
+func TestAShieldsMistakesAreNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"doors: [web-1, web-1]": "which stands in the list already",
+		"doors: [web-9]":        "web-9 is no member",
+		"highest: shape-local":  "want shape, challenge, stop or drop",
+		"single_door: maybe":    "want trust",
+	} {
+		if _, _, err := ParseFleet("fleet.yaml", []byte(shieldedFleet+"shield: {"+text+"}\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	f := member.Fleet{Version: 1, Shield: member.ShieldPolicy{Doors: []member.ID{"b", "a"}, Highest: "all"}}
+	if err := f.Validate(); err == nil || !strings.Contains(err.Error(), "sorted") || !strings.Contains(err.Error(), "b is no member") || !strings.Contains(err.Error(), `highest is "all"`) {
+		t.Errorf("the ledger's own look says %v", err)
+	}
+}
