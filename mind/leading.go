@@ -32,9 +32,13 @@ func (m *Mind) execute(effects []failover.ExecutorEffect) {
 		case failover.AbortStep:
 			m.out = append(m.out, AbortStep{AbortStep: e})
 		case failover.SendReport:
+			if e.Report.Step == failover.StepTest {
+				m.newest("self-test", failover.KindReport, e.ID, e.Report)
+				continue
+			}
 			m.want(failover.KindReport, e.ID, e.Report, 0)
 		case failover.SayFits:
-			m.want(failover.KindFits, e.ID, e.Fits, 0)
+			m.newest("fits/"+e.Fits.Pool, failover.KindFits, e.ID, e.Fits)
 		}
 	}
 }

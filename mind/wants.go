@@ -24,6 +24,7 @@ type want struct {
 	until   time.Time     // zero: until it stands
 	term    uint64        // of the leadership that worked it out; 0: anybody may want it
 	reforms bool          // the council
+	about   string        // empty: it stands for itself; else a newer one about the same takes its place
 }
 
 // handed notes that the want was handed in, and when it is next: each time twice
@@ -65,6 +66,19 @@ func (m *Mind) want(kind consensus.FactKind, id string, payload any, life time.D
 		w.until, w.term = m.now.Add(life), m.led.Term
 	}
 	m.wants.list = append(m.wants.list, w)
+}
+
+// newest wants this agent's newest word about something, in place of the one before: a
+// state that is told again and again is one command, however long no council takes it.
+// An older word that was handed in already may be agreed on nevertheless, and even after
+// a newer one if another councillor had it: who says so looks at what stands, and says it
+// once more where that is not what it found.
+func (m *Mind) newest(about string, kind consensus.FactKind, id string, payload any) {
+	m.wants.list = slices.DeleteFunc(m.wants.list, func(w want) bool { return w.about == about })
+	n := len(m.wants.list)
+	if m.want(kind, id, payload, 0); len(m.wants.list) > n {
+		m.wants.list[n].about = about
+	}
 }
 
 // maxWants bounds what is kept for others; they keep it themselves and come
