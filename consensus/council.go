@@ -94,6 +94,8 @@ func (c *Council) Step(now time.Time, ev CouncilEvent) []CouncilEffect {
 		c.propose(ev.Command)
 	case Confirm:
 		c.confirm(ev.Round)
+	case AskAhead:
+		c.askAhead(ev.Round)
 	default:
 		panic(fmt.Sprintf("consensus: unknown event %T", ev))
 	}

@@ -17,20 +17,30 @@ func (c *Council) confirm(round uint64) {
 	c.node.ReadIndex(binary.BigEndian.AppendUint64(nil, round))
 }
 
-// confirmed emits the confirmations up to which the ledger has come.
+// askAhead asks raft for a read index too, by way of the leader if this is another. Raft
+// tells questions apart by their bytes: the seat is what no other councillor's begins with.
+func (c *Council) askAhead(round uint64) {
+	c.node.ReadIndex(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, c.seat.ID), round))
+}
+
+// confirmed emits the answers up to which the ledger has come.
 func (c *Council) confirmed(out []CouncilEffect) []CouncilEffect {
 	if len(c.rounds) == 0 {
 		return out
 	}
-	if !c.Leads() || c.transferring() {
-		c.rounds = nil // of an office that is over, or about to be
-		return out
-	}
+	office := c.Leads() && !c.transferring()
 	c.rounds = slices.DeleteFunc(c.rounds, func(r raft.ReadState) bool {
-		if r.Index > c.applied || len(r.RequestCtx) != 8 {
+		own := len(r.RequestCtx) == 8
+		switch {
+		case own && !office:
+			return true // of an office that is over, or about to be
+		case r.Index > c.applied:
 			return false
+		case own:
+			out = append(out, Confirmed{Round: binary.BigEndian.Uint64(r.RequestCtx)})
+		default:
+			out = append(out, CameUp{Round: binary.BigEndian.Uint64(r.RequestCtx[8:])})
 		}
-		out = append(out, Confirmed{Round: binary.BigEndian.Uint64(r.RequestCtx)})
 		return true
 	})
 	return out

@@ -31,6 +31,7 @@ type seat struct {
 	commands  []string
 	installed [][]byte
 	confirmed uint64
+	cameUp    uint64
 	stalled   bool // its disk
 	away      bool // neither sends nor receives
 }
@@ -73,6 +74,9 @@ func (c *chamber) step(id member.ID, ev CouncilEvent) {
 			s.commands = append(s.commands, string(e.Command))
 		case Confirmed:
 			s.confirmed = e.Round
+		case CameUp:
+			s.cameUp = e.Round
+			s.commands = append(s.commands, "came up")
 		case Installed:
 			s.installed = append(s.installed, e.Ledger)
 		}

@@ -30,7 +30,12 @@ type ClockJudged struct{ Good bool }
 // It may come to nothing; whoever needs it asks again.
 type Confirm struct{ Round uint64 }
 
-func (Confirm) isCouncilEvent() {}
+// AskAhead asks the leader, who asks a quorum, how far the council is, as of now. Any
+// councillor may, and a learner. It may come to nothing; whoever needs it asks again.
+type AskAhead struct{ Round uint64 }
+
+func (Confirm) isCouncilEvent()  {}
+func (AskAhead) isCouncilEvent() {}
 
 // Reformed answers a Committed that Reforms: whether the ledger accepted it, and
 // the council that is in force after it. The council waits for it.
@@ -91,6 +96,9 @@ type Led struct {
 // that was agreed by then has been emitted as Committed.
 type Confirmed struct{ Round uint64 }
 
+// CameUp answers AskAhead: everything that was agreed when it was asked has been emitted.
+type CameUp struct{ Round uint64 }
+
 // Noted is what raft had to say; it is for the log only.
 type Noted struct{ Text string }
 
@@ -100,4 +108,5 @@ func (Committed) isCouncilEffect() {}
 func (Installed) isCouncilEffect() {}
 func (Led) isCouncilEffect()       {}
 func (Confirmed) isCouncilEffect() {}
+func (CameUp) isCouncilEffect()    {}
 func (Noted) isCouncilEffect()     {}

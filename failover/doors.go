@@ -171,6 +171,12 @@ func (st *State) Carrying(id member.ID) []Carrying {
 	return all
 }
 
+// Carries reports that a member of the fleet may have addresses that move with slots.
+func (st *State) Carries() bool {
+	f := st.ledger.Fleet()
+	return f != nil && slices.ContainsFunc(f.Pools, func(p member.Pool) bool { return slices.ContainsFunc(p.Drivers, member.Driver.Carried) })
+}
+
 // Treats is the last word about how a door treats a slot.
 func (st *State) Treats(d Door, slot member.SlotID) (Treating, bool) {
 	t, ok := st.s.Doors[string(d)+" "+string(slot)]

@@ -50,6 +50,12 @@ func TestALedgerIsCurrentWhenItsAgentHasBeenInTouchForAWhileAndHasWhatOthersHave
 	h.hears(time.Second, head)
 	h.wantCurrent(true, "in touch for a while")
 
+	// Whoever feeds it came back itself, and may lack what both do not know of.
+	h.step(QuorumHeard{Leader: "web-1", Term: 2, Head: head, Behind: true})
+	h.wantCurrent(false, "its feeder is not current")
+	h.step(QuorumHeard{Leader: "web-1", Term: 2, Head: head})
+	h.wantCurrent(true, "its feeder is current again")
+
 	// It stood still. What it hears first was sent before, and waited.
 	h.now = h.now.Add(time.Minute)
 	h.step(QuorumHeard{Leader: "web-1", Term: 2, Head: head})

@@ -80,6 +80,8 @@ func (m *Mind) councilStep(ev consensus.CouncilEvent) {
 			if m.ledger.Blocked() == "" { // else it would not see a FENCING
 				m.granted(m.lessor.Confirmed(m.now, e.Round))
 			}
+		case consensus.CameUp:
+			m.cameUp(e.Round)
 		case consensus.Noted:
 			m.out = append(m.out, Noted{Text: e.Text})
 		}
@@ -138,18 +140,6 @@ func (m *Mind) touch() {
 		m.touched = m.now
 	}
 	m.quorumAt = m.now
-}
-
-// catchUp is how long an agent that comes back into touch takes its ledger for an old
-// one: facts that it missed arrive within it, from a feeder or from raft.
-const catchUp = time.Second
-
-// Current reports that this agent's ledger is as new as it can know: it is in touch
-// with a quorum of the council, has been for a while, and has whatever the last one to
-// say so had.
-func (m *Mind) Current() bool {
-	return m.led.Quorum && !m.led.Stuck && m.now.Sub(m.quorumAt) < m.cfg.IsolatedAfter && m.now.Sub(m.touched) >= catchUp &&
-		(m.council != nil || m.ledger.Head() >= m.known)
 }
 
 // lead tells of a change of leader.

@@ -40,7 +40,7 @@ type Mind struct {
 	led      Led
 	quorumAt time.Time // when the council was last known to have a quorum
 	touched  time.Time // since when that was never too long ago
-	known    uint64    // ledger head of whoever spoke of the quorum last
+	current  current
 	applied  []consensus.Fact
 	replayed []consensus.Fact // what the disk had, with its outcomes
 	snapAt   uint64
@@ -146,7 +146,7 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 	case QuorumHeard:
 		if m.council == nil {
 			m.touch()
-			m.known = ev.Head
+			m.current.known, m.current.behind = ev.Head, ev.Behind
 			m.volunteer()
 			m.lead(Led{Leader: ev.Leader, Term: ev.Term, Quorum: true})
 		}
@@ -214,6 +214,7 @@ func (m *Mind) due() {
 	m.handIn()
 	m.feedAnew()
 	m.watchQuorum()
+	m.askAhead()
 }
 
 // settle follows up on new facts until nothing moves any more: facts may make

@@ -80,6 +80,7 @@ type LedgerFed struct{ Snapshot []byte }
 
 // QuorumHeard is the feed's word that the council has a quorum.
 type QuorumHeard struct {
+	Behind bool // whoever says so does not take its own ledger for current
 	Leader member.ID
 	Term   uint64
 	Head   uint64 // of the ledger of whoever says so

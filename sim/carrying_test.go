@@ -149,3 +149,36 @@ func TestAStallTakesNoAddressAway(t *testing.T) {
 		t.Error("the slot was not drained: this test says nothing")
 	}
 }
+
+// TestACouncillorThatIsBackWithASlowDiskTakesNoOldAddress: it hears the leader at once,
+// and has what was agreed meanwhile only when its disk has taken it.
+func TestACouncillorThatIsBackWithASlowDiskTakesNoOldAddress(t *testing.T) {
+	for _, slow := range []time.Duration{1200 * time.Millisecond, 1800 * time.Millisecond} {
+		cfg := withAddresses(Fleet(7))
+		cfg.Seed = 13
+		w, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Run(30 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		s, _ := w.State().Slot("web-1")
+		victim := s.Occupant
+		w.Strike(
+			Fault{At: 31 * time.Second, Do: Crash, Whom: []member.ID{victim}, For: 40 * time.Second},
+			Fault{At: 60 * time.Second, Do: SlowDisk, Whom: []member.ID{victim}, Delay: slow, For: time.Minute},
+		)
+		for w.Now() < 130*time.Second {
+			if err := w.Run(100 * time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.carriers("web-1"); w.Now() > 50*time.Second && slices.Contains(got, victim) {
+				t.Fatalf("a write takes %v longer: at %v %v have the address, and %s was replaced", slow, w.Now(), got, victim)
+			}
+		}
+		if s, _ := w.State().Slot("web-1"); s.Occupant == victim || !slices.Equal(w.carriers("web-1"), []member.ID{s.Occupant}) {
+			t.Errorf("%s has the slot, %v its address", s.Occupant, w.carriers("web-1"))
+		}
+	}
+}

@@ -164,7 +164,7 @@ func (m *machine) feedTo(x *machine) {
 	if l := m.mind.Leading(); l.Feeds() && m.w.now-asOf < staleQuorum && x.up() {
 		x.feed.asOf = asOf
 		x.feed.listening.Quorum(x.time())
-		x.step(mind.QuorumHeard{Leader: l.Leader, Term: l.Term, Head: m.mind.Ledger().Head()})
+		x.step(mind.QuorumHeard{Leader: l.Leader, Term: l.Term, Head: m.mind.Ledger().Head(), Behind: !m.mind.Current()})
 	}
 }
 

@@ -49,6 +49,10 @@ type Status struct {
 	Quorum bool          `json:"quorum,omitempty"` // the council had its quorum when the sender last heard of it
 	Age    time.Duration `json:"age_ns"`           // how long ago that was
 
+	// Behind says that the sender does not take its own ledger for current: it came back,
+	// and has not heard of everything since. Builds of before do not say so.
+	Behind bool `json:"behind,omitempty"`
+
 	Refounded uint64 `json:"refounded,omitempty"` // how often its council was founded anew
 }
 

@@ -76,6 +76,14 @@ func (f *feed) quorum(at time.Time) {
 	f.quorumAt = at
 }
 
+// current notes whether this agent takes its own ledger for current: who is fed by it has
+// nothing newer.
+func (f *feed) current(is bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status.Behind = !is
+}
+
 // refounded notes how often the council was founded anew, as this ledger has it.
 func (f *feed) refounded(n uint64) {
 	f.mu.Lock()

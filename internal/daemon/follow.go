@@ -123,7 +123,7 @@ func (d *Daemon) fed(ctx context.Context, peer member.ID, b link.Batch, l *mind.
 	d.compare(peer, b.Status)
 	if b.Status.Quorum && b.Status.Age < staleQuorum {
 		d.feed.quorum(time.Now().Add(-b.Status.Age))
-		d.tell(ctx, mind.QuorumHeard{Leader: b.Status.Leader, Term: b.Status.Term, Head: b.Status.Head})
+		d.tell(ctx, mind.QuorumHeard{Leader: b.Status.Leader, Term: b.Status.Term, Head: b.Status.Head, Behind: b.Status.Behind})
 		l.Quorum(time.Now())
 	}
 	if !d.listens.Load() {

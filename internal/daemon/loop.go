@@ -37,6 +37,7 @@ func (d *Daemon) loop(ctx context.Context) error {
 			}
 		}
 		d.listens.Store(d.mind.Listens())
+		d.feed.current(d.mind.Current())
 		now := time.Now()
 		d.progress.Store(int64(now.Sub(d.started)))
 		d.m.step.Observe(now.Sub(began).Seconds())
