@@ -5,6 +5,9 @@
 # ever makes them slower. A promise is broken where a number is above it and also
 # too high beside the peer, which took 112 ns where the promises were made: on a
 # slow or busy machine both are slow.
+#
+# Then a HAProxy that counts, looks each host up in the map and is asked by the door,
+# beside one that does nothing of it, by turns under wrk: HAPROXY_ROUNDS (6).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,3 +36,18 @@ go test -c -o bin/gateway.test ./shield/gateway
 			line("Refusal", "the gateway: a request that is not let in, with its answer", 0)
 			exit wrong
 		}'
+
+if ! command -v haproxy >/dev/null || ! command -v wrk >/dev/null; then
+	echo "HAProxy: not measured: want haproxy and wrk (scripts/test-deps.sh installs them)"
+	exit 0
+fi
+MOONWATCH_BENCH_ROUNDS=${HAPROXY_ROUNDS:-6} go test -tags real -count=1 -v -run '^TestUnderLoad' ./shield/haproxy |
+	awk '
+		/^BENCH haproxy/ {
+			for (i = 3; i < NF; i += 2) got[$i] = $(i + 1)
+			printf "%-16s %6d requests/s plain, %d as a door: %.3f of it, wanted 0.93\n", "HAProxy", got["plain"], got["door"], got["ratio"]
+			printf "%-16s %6.2f us of a processor a request plain, %.2f as a door: %.3f\n", "", got["cpu-plain-us"], got["cpu-door-us"], got["cpu-ratio"]
+			if (got["ratio"] < 0.93 && got["cpu-ratio"] < 0.93) { print "HAProxy as a door is too slow"; wrong = 1 }
+		}
+		/^--- FAIL|^FAIL|_test.go:/ { print; wrong = 1 }
+		END { if (!("ratio" in got)) wrong = 1; exit wrong }'

@@ -13,6 +13,7 @@ wants='
 chromium     chromium         chromedp
 haproxy      haproxy          "haproxy"
 nginx        nginx-light      "nginx"
+wrk          wrk              "wrk"
 named        bind9            "named"
 ip           iproute2         "ip"
 nft          nftables         "nft"

@@ -14,10 +14,11 @@ type ShieldDocument struct {
 	Now    time.Time `json:"now"`
 	Door   member.ID `json:"door"`
 
-	Mode     string  `json:"mode"`     // off, shadow or enforce
-	Capacity float64 `json:"capacity"` // requests a second; 0: not known, and so nobody is held
-	Learned  bool    `json:"learned"`  // nobody has configured it
-	Asked    float64 `json:"asked"`    // requests a second, refused ones included
+	Mode     string  `json:"mode"`              // off, shadow or enforce
+	Problem  string  `json:"problem,omitempty"` // why the door does not do as it is told; its traffic passes
+	Capacity float64 `json:"capacity"`          // requests a second; 0: not known, and so nobody is held
+	Learned  bool    `json:"learned"`           // nobody has configured it
+	Asked    float64 `json:"asked"`             // requests a second, refused ones included
 	Admitted float64 `json:"admitted"`
 	Pressure float64 `json:"pressure"` // what is asked for / capacity
 	Overload bool    `json:"overload"` // too much, and nobody in particular is to blame

@@ -74,6 +74,9 @@ func shieldLine(p *printer, d status.ShieldDocument) {
 			capacity += " (learned)"
 		}
 	}
+	if d.Problem != "" {
+		p.line("The door does not do as it is told, and its traffic passes: %s", clean(d.Problem))
+	}
 	p.line("Door %s, mode %s: %.0f requests a second asked, %.0f let in; capacity %s; pressure %.2f.", clean(string(d.Door)), clean(d.Mode), d.Asked, d.Admitted, capacity, d.Pressure)
 	if len(d.AllDoors) > 1 {
 		p.line("Doors: %d of %d are heard: %s.", len(d.Doors), len(d.AllDoors), clean(strings.Join(names(d.Doors), ", ")))

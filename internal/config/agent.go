@@ -33,6 +33,8 @@ type Agent struct {
 	Gateway string // host:port of the front door; empty: none
 	Socket  string // path of the operator's unix socket; empty: none
 
+	HAProxy HAProxy // the HAProxy of this machine that is a door of the shield
+
 	FencesFile     string // how this machine switches others off; empty: it cannot
 	FenceAgentsDir string // where the programs are that do it
 
@@ -45,6 +47,14 @@ type Agent struct {
 
 // TLS names the files of this member's certificate.
 type TLS struct{ Cert, Key, CA string }
+
+// HAProxy says which HAProxy of this machine counts and holds for the shield.
+type HAProxy struct {
+	Socket   string   // path of its admin socket; empty: none does
+	Frontend string   // by which the pools' requests come in
+	Backends []string // behind it, where requests that wait are seen
+	Map      string   // path of the map, as HAProxy's configuration has it
+}
 
 // Log says what is logged and how it looks.
 type Log struct {
@@ -60,6 +70,7 @@ func DefaultAgent() Agent {
 		Link: ":7947", HTTP: "127.0.0.1:7980", Debug: "127.0.0.1:7981",
 		DataDir: "/var/lib/moonwatch", Socket: "/run/moonwatch/agent.sock",
 		ActionsDir: "/etc/moonwatch/actions.d", ChecksDir: "/etc/moonwatch/checks.d",
+		HAProxy:        HAProxy{Frontend: "www", Map: "/var/lib/haproxy/moonwatch.map"},
 		FenceAgentsDir: "/usr/sbin",
 		Profile:        "lan", Log: Log{Level: "info", Format: "text"},
 	}

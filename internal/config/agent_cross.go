@@ -27,6 +27,9 @@ func (r *agentReader) crossCheck(root *strict.Value) {
 	if len(slices.Compact(names)) < len(a.ExpectCouncillors) {
 		r.at("expect_councillors", root, "expect_councillors names somebody twice")
 	}
+	if a.Gateway != "" && a.HAProxy.Socket != "" {
+		r.at("haproxy.socket", root, "haproxy.socket is %s and gateway is %s, want one of them: an agent's shield has one door", a.HAProxy.Socket, a.Gateway)
+	}
 	r.distinctDoors(root)
 }
 

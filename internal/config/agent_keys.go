@@ -135,6 +135,29 @@ var agentKeys = []key{
 	doorKey("debug", func(a *Agent) *string { return &a.Debug }),
 	doorKey("gateway", func(a *Agent) *string { return &a.Gateway }),
 	{
+		path: "haproxy.socket", want: fmt.Sprintf("the path of HAProxy's admin socket, of at most %d bytes, or \"\" for none", maxSocket), isPath: true,
+		set: func(a *Agent, v []string) bool { a.HAProxy.Socket = v[0]; return len(v[0]) <= maxSocket },
+		get: func(a *Agent) string { return a.HAProxy.Socket },
+	},
+	{
+		path: "haproxy.frontend", want: "the name of a frontend of HAProxy's configuration",
+		set: func(a *Agent, v []string) bool { a.HAProxy.Frontend = v[0]; return isProxyName(v[0]) },
+		get: func(a *Agent) string { return a.HAProxy.Frontend },
+	},
+	{
+		path: "haproxy.backends", list: true, want: "the name of a backend of HAProxy's configuration",
+		set: func(a *Agent, v []string) bool {
+			a.HAProxy.Backends = v
+			return !slices.ContainsFunc(v, func(s string) bool { return !isProxyName(s) })
+		},
+		get: func(a *Agent) string { return strings.Join(a.HAProxy.Backends, ",") },
+	},
+	{
+		path: "haproxy.map", want: "the path of the map, as HAProxy's configuration has it, of letters, digits and _.:/-", isPath: true,
+		set: func(a *Agent, v []string) bool { a.HAProxy.Map = v[0]; return isPathWord(v[0]) },
+		get: func(a *Agent) string { return a.HAProxy.Map },
+	},
+	{
 		path: "socket", want: fmt.Sprintf("a path of at most %d bytes, or \"\" for none", maxSocket), isPath: true,
 		set: func(a *Agent, v []string) bool { a.Socket = v[0]; return len(v[0]) <= maxSocket },
 		get: func(a *Agent) string { return a.Socket },
@@ -167,6 +190,19 @@ var agentKeys = []key{
 		set: func(a *Agent, v []string) bool { a.Log.Format = v[0]; return oneOf("text", "json")(v[0]) },
 		get: func(a *Agent) string { return a.Log.Format },
 	},
+}
+
+// isProxyName accepts what HAProxy takes as the name of a proxy.
+func isProxyName(s string) bool { return s != "" && isWord(s, "_.:-") }
+
+// isPathWord accepts a path that can stand in a command of HAProxy's.
+func isPathWord(s string) bool { return s != "" && isWord(s, "_.:/-") }
+
+func isWord(s, more string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		return !letter && !strings.ContainsRune(more, c)
+	})
 }
 
 // maxSocket is what the kernel takes as the path of a unix socket, in bytes.

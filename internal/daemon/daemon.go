@@ -50,6 +50,7 @@ import (
 	"moonwatch/mind"
 	"moonwatch/shield"
 	"moonwatch/shield/gateway"
+	"moonwatch/shield/haproxy"
 	"moonwatch/status"
 	"moonwatch/status/web"
 )
@@ -111,6 +112,7 @@ type Daemon struct {
 	keeper  *keeping // nil: this member has none, and runs no exclusive slot
 	checker *probe.Checker
 	gateway *gateway.Gateway // nil: this agent opens none
+	haproxy *haproxy.Door    // nil: this agent's door is no HAProxy
 	door    shieldedDoor     // where the shield counts and holds; nil: this agent has no door
 	web     *web.Server
 	doors   *doors

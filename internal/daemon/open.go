@@ -29,6 +29,7 @@ import (
 	"moonwatch/member"
 	"moonwatch/mind"
 	"moonwatch/shield/gateway"
+	"moonwatch/shield/haproxy"
 	"moonwatch/status/web"
 )
 
@@ -123,7 +124,8 @@ func (d *Daemon) openDoors() error {
 	d.web = web.New(web.Config{Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady})
 	var err error
 	if a.Gateway != "" {
-		if err = d.shielding.open(d.reg, saltOf(d.cluster, d.root())); err != nil {
+		d.shielding.open(d.reg, saltOf(d.cluster, d.root()))
+		if err = d.shielding.count(); err != nil {
 			return err
 		}
 		d.gateway, err = gateway.Open(gateway.Config{
@@ -135,8 +137,29 @@ func (d *Daemon) openDoors() error {
 		}
 		d.door = d.gateway
 	}
+	if a.HAProxy.Socket != "" {
+		if err = d.openHAProxy(); err != nil {
+			return err
+		}
+	}
 	d.doors, err = d.listen(context.Background())
 	return err
+}
+
+// openHAProxy makes a HAProxy of this machine the shield's door.
+func (d *Daemon) openHAProxy() error {
+	h := d.cfg.Agent.HAProxy
+	d.shielding.open(d.reg, saltOf(d.cluster, d.root()))
+	var err error
+	d.haproxy, err = haproxy.Open(haproxy.Config{
+		Socket: h.Socket, Frontend: h.Frontend, Backends: h.Backends, Map: h.Map, Salt: d.shielding.salt,
+		Log: d.log.Named("haproxy"), Registerer: d.reg,
+	})
+	if err != nil {
+		return err
+	}
+	d.door = d.haproxy
+	return nil
 }
 
 // close closes what open has opened, in the reverse order.
@@ -152,6 +175,9 @@ func (d *Daemon) close() {
 	}
 	if d.gateway != nil {
 		errs = append(errs, d.gateway.Close(ctx))
+	}
+	if d.haproxy != nil {
+		d.haproxy.Close()
 	}
 	if d.link != nil {
 		errs = append(errs, d.link.Close(ctx))

@@ -11,7 +11,8 @@ import (
 )
 
 // route gives the gateway the table that the ledger shows now: drained and new
-// occupants take effect with the fact itself.
+// occupants take effect with the fact itself. The shield of any door takes its
+// policy from there.
 func (d *Daemon) route() {
 	d.noteShield()
 	if d.gateway == nil || d.mind == nil {

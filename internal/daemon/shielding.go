@@ -13,6 +13,7 @@ import (
 	"moonwatch/member"
 	"moonwatch/shield"
 	"moonwatch/shield/count"
+	"moonwatch/shield/haproxy"
 	"moonwatch/status"
 )
 
@@ -25,9 +26,10 @@ const (
 	// shieldHosts are counted one by one: 5.6 MiB, in every mode. An agent has 40 in all; who has
 	// more subdomains is better off with a proxy of its own in front.
 	shieldHosts = 100_000
-	// shieldLate: a tick that is so late that this machine must have stood still. What
-	// was late then was late because of that, and what waited comes all at once.
-	shieldLate = 4 * shieldTick
+	// shieldLate: a tick that takes so many times its length that this machine must have
+	// stood still. What was late then was late because of that, and what waited comes
+	// all at once.
+	shieldLate = 4
 	// shieldWindow is the stretch of time over which rates are measured. Longer: less
 	// is chance, and a small flood is felt later; a big one is felt at once.
 	shieldWindow = 400 * time.Millisecond
@@ -45,7 +47,7 @@ const (
 // shielding is what the shield's loop shares with the others.
 type shielding struct {
 	salt     uint64                       // of the cluster: all doors make the same keys
-	counter  *count.Counter               // nil: this agent opens no door
+	counter  *count.Counter               // nil: this agent opens no gateway
 	words    chan wire.Signed             // of other doors, their signatures checked
 	ruling   atomic.Pointer[shieldRuling] // what the ledger says; nil: nothing yet
 	fleet    atomic.Pointer[member.Fleet] // whose policy is in force; nil: none was applied yet
@@ -53,10 +55,14 @@ type shielding struct {
 	metrics  shieldMetrics
 }
 
-// open makes the table in which the gateway counts.
-func (s *shielding) open(reg prometheus.Registerer, salt uint64) error {
+// open makes what every door needs.
+func (s *shielding) open(reg prometheus.Registerer, salt uint64) {
 	s.salt, s.words = salt, make(chan wire.Signed, shieldWords)
 	s.metrics = newShieldMetrics(reg)
+}
+
+// count makes the table in which the gateway counts; other doors have their own.
+func (s *shielding) count() error {
 	var err error
 	s.counter, err = count.New(count.Config{Hosts: shieldHosts, Salt: s.salt, Learn: shieldHosts})
 	return err
@@ -76,17 +82,26 @@ func (s *shielding) keyOf(host string) (shield.Key, []byte, bool) {
 // counted there, asks the shield what comes of them and of what the other doors count,
 // and has the door do it.
 func (d *Daemon) shieldDoor(ctx context.Context) error {
-	l := &shieldLoop{d: d, names: map[shield.Key]string{}}
+	l := &shieldLoop{d: d, every: shieldTick, names: map[shield.Key]string{}}
 	defer d.door.Enforce(nil) // who decides no more, holds nobody
 	tick := time.NewTicker(shieldTick)
 	defer tick.Stop()
+	ticks, polls := tick.C, (<-chan haproxy.Tick)(nil)
+	if d.haproxy != nil { // a tick ends with HAProxy's answer
+		ticks, polls = nil, d.haproxy.Ticks()
+	}
 	for {
+		var now time.Time
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-ticks:
+			now = time.Now()
+		case p := <-polls:
+			now, l.every = p.At, p.Every
+			l.doubt(now, d.haproxy.Problem())
 		}
-		if err := l.tick(time.Now()); err != nil {
+		if err := l.tick(now); err != nil {
 			// Nothing that the shield lacks is worth an agent or its traffic.
 			d.log.Error("shield is off", zap.Error(err))
 			return await(ctx)
@@ -107,7 +122,8 @@ type shieldLoop struct {
 	shield *shield.Shield // nil: off, or not begun
 	base   count.Total    // when the shield began
 	began  time.Time
-	last   time.Time // tick
+	every  time.Duration // from one tick to the next, if nothing is late
+	last   time.Time     // tick
 	shown  time.Time
 	leads  bool
 	names  map[shield.Key]string
@@ -119,6 +135,8 @@ type shieldLoop struct {
 
 	idle  time.Time // until then no tick is closed: one was late
 	notes []status.ShieldNote
+	// problem says why the door does not do as it is told; empty: it does.
+	problem string
 }
 
 func (l *shieldLoop) tick(now time.Time) error {
@@ -134,7 +152,7 @@ func (l *shieldLoop) tick(now time.Time) error {
 		l.obey(now)
 	}
 	l.hear(now)
-	if now.Before(l.idle) || now.Sub(l.last) < shieldTick/2 { // a ticker that was late catches up
+	if now.Before(l.idle) || now.Sub(l.last) < l.every/2 { // a ticker that was late catches up
 		return nil
 	}
 	learn := shieldHosts
@@ -149,10 +167,10 @@ func (l *shieldLoop) tick(now time.Time) error {
 	passed := now.Sub(l.last)
 	l.last = now
 	trouble := d.door.Trouble()
-	if passed > shieldLate {
+	if passed > shieldLate*l.every {
 		trouble = false
 		// The next tick is as long: together they tell what was asked for.
-		l.idle = now.Add(min(passed, time.Second) - shieldTick/2)
+		l.idle = now.Add(min(passed, time.Second) - l.every/2)
 	}
 	if l.shield == nil {
 		l.base = total
@@ -201,7 +219,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	old := l.fleet
 	l.fleet = fleet
 	if first {
-		l.last = now.Add(-shieldTick)
+		l.last = now.Add(-l.every)
 	}
 	if !first && policyOf(old).Same(policyOf(fleet)) && sameHosts(old, fleet) {
 		return nil
@@ -211,7 +229,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	l.published = shield.FloorsInParts{}
 	total, _ := d.door.Rotate(shieldHosts, nil)
 	l.base, l.last = total, now
-	l.idle = now.Add(shieldTick / 2) // its first tick is a whole one
+	l.idle = now.Add(l.every / 2) // its first tick is a whole one
 	d.door.Enforce(nil)
 	d.shielding.metrics.nothing()
 	d.log.Info("shield policy", zap.String("mode", l.mode), zap.Int("capacity", p.Capacity))
@@ -275,6 +293,20 @@ func (l *shieldLoop) do(now time.Time, effects []shield.Effect) {
 	}
 }
 
+// doubt notes when the door begins and ceases to do as it is told. What it served
+// meanwhile was not held.
+func (l *shieldLoop) doubt(now time.Time, problem string) {
+	if (problem == "") != (l.problem == "") {
+		what, text := "door-lost", problem
+		if problem == "" {
+			what, text = "door-back", "the door does as it is told again"
+		}
+		l.notes = append(l.notes, status.ShieldNote{At: now.UTC(), What: what, Text: text})
+		l.notes = l.notes[max(0, len(l.notes)-shieldNotes):]
+	}
+	l.problem = problem
+}
+
 func (l *shieldLoop) note(now time.Time, n shield.Note) {
 	if n.What == shield.Refused {
 		l.refuse(now, n.Why, "", n.Text)
@@ -299,7 +331,7 @@ func (l *shieldLoop) show(now time.Time) {
 	l.shown = now
 	door := l.d.door
 	doc := &status.ShieldDocument{
-		Schema: status.Schema, Now: now.UTC(), Door: l.d.self, Mode: l.mode, Learned: policyOf(l.fleet).Capacity == 0,
+		Schema: status.Schema, Now: now.UTC(), Door: l.d.self, Mode: l.mode, Problem: l.problem, Learned: policyOf(l.fleet).Capacity == 0,
 		Subdomains: door.Known(), Full: door.Full(), Notes: append([]status.ShieldNote{}, l.notes...), Top: []status.ShieldLine{}, Held: []status.ShieldHeld{},
 	}
 	if l.shield != nil {

@@ -43,7 +43,8 @@ func newDoor(t *testing.T, p member.ShieldPolicy) *counted {
 	if d.signer, err = wire.NewSigner("test", "door", key); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.shielding.open(reg, 7); err != nil {
+	d.shielding.open(reg, 7)
+	if err := d.shielding.count(); err != nil {
 		t.Fatal(err)
 	}
 	d.gateway, err = gateway.Open(gateway.Config{Listen: "127.0.0.1:0", Counter: d.shielding.counter})
@@ -56,7 +57,7 @@ func newDoor(t *testing.T, p member.ShieldPolicy) *counted {
 			t.Error(err)
 		}
 	})
-	x := &counted{t: t, d: d, loop: &shieldLoop{d: d, names: map[shield.Key]string{}}, now: time.Now()}
+	x := &counted{t: t, d: d, loop: &shieldLoop{d: d, every: shieldTick, names: map[shield.Key]string{}}, now: time.Now()}
 	x.policy(p)
 	for i := range tenants {
 		d.shielding.counter.Learn(tenant(i))

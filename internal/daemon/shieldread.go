@@ -7,12 +7,12 @@ import (
 	"moonwatch/status"
 )
 
-// serveShield tells what this agent's gateway sees and does about subdomains, and
+// serveShield tells what this agent's door sees and does about subdomains, and
 // with ?host= how one of them is treated.
 func (d *Daemon) serveShield(w http.ResponseWriter, r *http.Request) {
 	now := d.shielding.document.Load()
 	if now == nil {
-		reply(w, http.StatusNotFound, map[string]string{"error": "this agent opens no gateway: ask one that does"})
+		reply(w, http.StatusNotFound, map[string]string{"error": "this agent has no door: ask one with a gateway or a HAProxy"})
 		return
 	}
 	doc := *now

@@ -37,8 +37,8 @@ func saltOf(cluster string, root []byte) uint64 {
 // doorWord takes a datagram of another door whose signature is good. One that finds no
 // room is dropped: it is said again.
 func (s *shielding) doorWord(m wire.Signed) {
-	if s.counter == nil {
-		return
+	if s.words == nil {
+		return // this agent has no door
 	}
 	select {
 	case s.words <- m:

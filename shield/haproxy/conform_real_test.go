@@ -1,0 +1,36 @@
+//go:build real
+
+package haproxy
+
+import (
+	"os/exec"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"moonwatch/shield/conform"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestHAProxyTakesTheSampleConfiguration(t *testing.T) {
+	p := unstarted(t)
+	if said, err := exec.Command("haproxy", "-c", "-f", p.config()).CombinedOutput(); err != nil {
+		t.Errorf("%v:\n%s", err, said)
+	}
+}
+
+func TestHAProxyConforms(t *testing.T) {
+	conform.Run(t, conform.Subject{
+		Fresh: func(t *testing.T) *conform.Target {
+			p := newProxy(t)
+			w := newWire(t, p.socket())
+			d := p.door(func(c *Config) { c.Socket = w.path })
+			return &conform.Target{
+				Door: d, Addr: p.front,
+				Abandon: func() { w.cut(); d.Close() }, // nothing is taken back
+				Restart: func() { p.kill(); p.start() },
+			}
+		},
+	})
+}
