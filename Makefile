@@ -131,7 +131,7 @@ bench-detect: ## Measure detection beside the naive policy: ONLY="crash loss/51-
 bench-sim: ## Time worlds of 1,000 members for 10 virtual minutes and of 10,000 for 2, with their peak memory.
 	@go test -c -o bin/sim.test ./sim
 	@GOGC=400 bin/sim.test -test.run '^$$' -test.bench '^BenchmarkThousandMembers$$' -test.benchtime 1x -test.timeout 10m
-	@GOGC=400 bin/sim.test -test.run '^$$' -test.bench '^BenchmarkTenThousandMembers$$' -test.benchtime 1x -test.timeout 20m
+	@GOGC=200 bin/sim.test -test.run '^$$' -test.bench '^BenchmarkTenThousandMembers$$' -test.benchtime 1x -test.timeout 20m
 
 .PHONY: bench-demo
 bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30 PROFILES="demo fast".

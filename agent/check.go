@@ -1,6 +1,10 @@
 package agent
 
-import "time"
+import (
+	"time"
+
+	"moonwatch/member"
+)
 
 // arrangeCheck keeps a subject's check going, starts it or ends it when the
 // watch changes.
@@ -9,7 +13,7 @@ func (o *Observer) arrangeCheck(now time.Time, e *edge, s Subject) {
 	case !s.Service:
 		e.check = check{}
 	case s.Calm && e.check.next.IsZero():
-		e.check.next = now.Add(phase(string(o.self)+string(s.ID), o.cfg.CheckInterval))
+		e.check.next = now.Add(member.Phase(string(o.self)+string(s.ID), o.cfg.CheckInterval))
 		e.check.lastGood = true
 	case !s.Calm && e.Calm && e.check.fails == 0:
 		e.check.next = time.Time{}

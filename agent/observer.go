@@ -3,7 +3,6 @@ package agent
 import (
 	"cmp"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"time"
 
@@ -37,16 +36,9 @@ func NewObserver(cfg Config, self member.ID, life member.Incarnation, now time.T
 		cfg: cfg, self: self, life: life,
 		// Observers beat out of step, so that a subject hears its probes
 		// spread over the interval.
-		nextBeat: now.Add(phase(string(self), cfg.ProbeInterval)),
+		nextBeat: now.Add(member.Phase(string(self), cfg.ProbeInterval)),
 		post:     post{said: unsaid},
 	}
-}
-
-// phase spreads what happens every interval by a hash of the name.
-func phase(name string, interval time.Duration) time.Duration {
-	h := fnv.New32a()
-	h.Write([]byte(name))
-	return time.Duration(uint64(h.Sum32()) * uint64(interval) >> 32)
 }
 
 // Step takes one event and says what is to be done.

@@ -73,7 +73,7 @@ func (r *rig) subject(id member.ID) *partner {
 	if p == nil {
 		p = &partner{
 			rtt: 2 * time.Millisecond, pattern: ".", life: 1, service: "good",
-			chance: rand.New(rand.NewPCG(1, uint64(phase(string(id), time.Hour)))),
+			chance: rand.New(rand.NewPCG(1, uint64(member.Phase(string(id), time.Hour)))),
 		}
 		r.subjects[id] = p
 	}

@@ -90,7 +90,7 @@ func NewCouncil(cfg CouncilConfig, seat Seat, founders []member.ID, seats Seats,
 		return nil, fmt.Errorf("council: %w", err)
 	}
 	c.node, c.applied = node, applied
-	c.tickAt = now.Add(phase(seat.Member, cfg.Tick))
+	c.tickAt = now.Add(member.Phase(string(seat.Member), cfg.Tick))
 	return c, nil
 }
 

@@ -194,7 +194,7 @@ func (l *Ledger) remember(id string) {
 	l.seen[id] = true
 	if len(l.s.Commands) > rememberedCommands {
 		delete(l.seen, l.s.Commands[0])
-		l.s.Commands = slices.Clone(l.s.Commands[1:])
+		l.s.Commands = l.s.Commands[1:]
 	}
 }
 

@@ -97,8 +97,8 @@ func (st *State) Fit(now time.Time, id member.ID, pool string) error {
 		return fmt.Errorf("%s has not proven yet that it fits pool %s", id, pool)
 	case !p.Good:
 		return fmt.Errorf("%s does not fit pool %s: %s", id, pool, p.Says)
-	case now.Sub(p.At) >= ProofLife:
-		return fmt.Errorf("%s proved that it fits pool %s %v ago, which is good for %v", id, pool, now.Sub(p.At).Round(time.Second), ProofLife)
+	case now.Sub(p.At) >= st.ProofLife():
+		return fmt.Errorf("%s proved that it fits pool %s %v ago, which is good for %v", id, pool, now.Sub(p.At).Round(time.Second), st.ProofLife())
 	default:
 		return nil
 	}

@@ -40,19 +40,19 @@ func (e *Executor) tests(now time.Time) []DoStep {
 	}
 	var due []DoStep
 	m, _ := e.st.ledger.Roster().Member(e.self)
-	if e.prover.due(now, m.Pool, u.Proof != nil) {
+	if e.testDue(now, m.Pool, u.Proof != nil) {
 		due = append(due, e.test(now, m.Pool))
 	}
 	for _, pool := range e.st.borrowers(m.Pool) {
-		if _, has := u.Fits[pool]; e.prover.due(now, pool, has) {
+		if _, has := u.Fits[pool]; e.testDue(now, pool, has) {
 			due = append(due, e.test(now, pool))
 		}
 	}
 	return due
 }
 
-func (p *prover) due(now time.Time, pool string, proven bool) bool {
-	t := p.tests[pool]
+func (e *Executor) testDue(now time.Time, pool string, proven bool) bool {
+	t := e.prover.tests[pool]
 	switch {
 	case t == nil:
 		return true
@@ -60,8 +60,14 @@ func (p *prover) due(now time.Time, pool string, proven bool) bool {
 		return false
 	default:
 		ago := now.Sub(t.began)
-		return ago >= TestDeadline && (!proven || ago >= testEvery)
+		return ago >= TestDeadline && (!proven || ago >= e.sooner(testEvery))
 	}
+}
+
+// sooner is up to a quarter less than the interval, for each member another part of it:
+// the proofs of a fleet that started at once are not renewed at once.
+func (e *Executor) sooner(interval time.Duration) time.Duration {
+	return interval - member.Phase(string(e.self), interval/4)
 }
 
 // test begins a test for a pool.
@@ -92,7 +98,7 @@ func (e *Executor) proven(ev StepDone, out []ExecutorEffect) []ExecutorEffect {
 	if own && u.Proof != nil {
 		old, has = *u.Proof, true
 	}
-	if has && old.Good == good && old.Says == ev.Detail && max(e.st.ledger.Time().Sub(old.At), t.began.Sub(old.At)) < proofRenew {
+	if has && old.Good == good && old.Says == ev.Detail && max(e.st.ledger.Time().Sub(old.At), t.began.Sub(old.At)) < e.sooner(e.st.proofRenew()) {
 		return out
 	}
 	if own {

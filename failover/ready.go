@@ -19,11 +19,13 @@ const StepTest StepKind = "self-test"
 
 // The times of a proof.
 const (
-	// ProofLife is how long a proof is good for. An agent that has stopped deciding
-	// (it met a fact of a later version) proves nothing any more, and so expires.
-	ProofLife = 15 * time.Minute
-	// proofRenew is the age at which a proof is renewed: two attempts may fail.
+	// proofRenew is the age at which a proof is renewed, in a fleet with few spares.
 	proofRenew = 5 * time.Minute
+	// proofPace is how often a fleet hears of a renewal at most, on average: each is a
+	// fact, and facts go to everybody. Beyond 300 spares proofs are renewed later.
+	proofPace = time.Second
+	// proofRenewals is how many of them a proof outlives: two attempts may fail.
+	proofRenewals = 3
 	// testEvery is how often a member that is no occupant tests itself. What it
 	// finds is a fact only if it is news.
 	testEvery = time.Minute
@@ -36,6 +38,23 @@ type Proof struct {
 	At   time.Time `json:"at"`
 	Good bool      `json:"good"`
 	Says string    `json:"says,omitempty"` // what is wrong, or the version that tested itself
+}
+
+// ProofLife is how long a proof is good for, which depends on how many members have
+// to prove something: those that have no slot. An agent that has stopped deciding (it
+// met a fact of a later version) proves nothing any more, and so its proof expires.
+func (st *State) ProofLife() time.Duration { return proofRenewals * st.proofRenew() }
+
+func (st *State) proofRenew() time.Duration {
+	f := st.ledger.Fleet()
+	if f == nil {
+		return proofRenew
+	}
+	spares := len(f.Members)
+	for _, p := range f.Pools {
+		spares -= len(p.Slots)
+	}
+	return max(proofRenew, time.Duration(spares)*proofPace)
 }
 
 // Ready says what keeps a member from taking a slot as far as proofs and drills tell,
@@ -62,8 +81,8 @@ func (st *State) proven(now time.Time, id member.ID) error {
 		return fmt.Errorf("%s has not proven yet that it is ready", id)
 	case !u.Proof.Good:
 		return fmt.Errorf("%s is not ready: %s", id, u.Proof.Says)
-	case now.Sub(u.Proof.At) >= ProofLife:
-		return fmt.Errorf("%s proved that it is ready %v ago, which is good for %v", id, now.Sub(u.Proof.At).Round(time.Second), ProofLife)
+	case now.Sub(u.Proof.At) >= st.ProofLife():
+		return fmt.Errorf("%s proved that it is ready %v ago, which is good for %v", id, now.Sub(u.Proof.At).Round(time.Second), st.ProofLife())
 	default:
 		return nil
 	}

@@ -34,13 +34,13 @@ func TestTheLedgerRefusesToClaimASpareWithoutAProof(t *testing.T) {
 func TestAProofExpires(t *testing.T) {
 	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
 	delete(x.executors, "web-6") // its agent decides nothing any more, and answers probes
-	x.run(ProofLife - 2*time.Minute)
+	x.run(x.state.ProofLife() - 2*time.Minute)
 	if err := x.state.Ready(x.now, "web-6"); err != nil {
 		t.Errorf("too soon: %v", err)
 	}
 	x.run(3 * time.Minute)
 	if err := x.state.Ready(x.now, "web-6"); err == nil || !strings.Contains(err.Error(), "good for 15m0s") {
-		t.Errorf("after %v: %v", ProofLife, err)
+		t.Errorf("after %v: %v", x.state.ProofLife(), err)
 	}
 	if err := x.state.Ready(x.now, "web-7"); err != nil {
 		t.Errorf("web-7 goes on proving: %v", err)
@@ -52,7 +52,7 @@ func TestAMemberReportsOnlyNews(t *testing.T) {
 	x := newTale(t, webFleet(5, 3, 2, 2)).serving()
 	before := x.ledger.Head()
 	x.run(time.Hour)
-	if n := int(x.ledger.Head() - before); n > 2*int(time.Hour/proofRenew)+2 {
+	if n := int(x.ledger.Head() - before); n > 2*int(time.Hour/(proofRenew*3/4))+2 {
 		t.Errorf("%d facts within an hour of two spares, want one per spare and %v", n, proofRenew)
 	}
 	x.tests["web-6"], x.findings["web-6"] = ResultFailed, "clock: off"

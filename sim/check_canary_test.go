@@ -181,7 +181,7 @@ var canaries = []struct {
 		advance(w, open(w, "web-3"), failover.Activating, "spare-0")
 	}},
 	{"S5", "spare-that-has-long-said-nothing", "good for 15m", func(w *World) {
-		w.checker.proofs["spare-0"] = proofBook{at: w.time().Add(-proofLife), good: true}
+		w.checker.proofs["spare-0"] = proofBook{at: w.time().Add(-w.checker.proofLife()), good: true}
 		accept(w, failover.KindPrepare, failover.PrepareOrdered{Case: open(w, "web-3"), Spare: "spare-0"})
 	}},
 	{"S5", "spare-that-has-failed-its-drill", "has failed its drill", func(w *World) {

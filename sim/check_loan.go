@@ -50,7 +50,7 @@ func (c *checker) lends(f consensus.Fact, p failover.SpareBorrowed) {
 	if !slices.Contains(pool.Spares.BorrowFrom, p.From) {
 		c.fail(ruleConserve, "fact %d lends %s of pool %s to pool %s, which does not borrow there", f.Index, p.Spare, p.From, pool.Name)
 	}
-	if fit := c.fits[fitting{p.Spare, pool.Name}]; !fit.good || f.Time.Sub(fit.at) > failover.ProofLife {
+	if fit := c.fits[fitting{p.Spare, pool.Name}]; !fit.good || f.Time.Sub(fit.at) > c.proofLife() {
 		c.fail(ruleConserve, "fact %d lends %s to pool %s, and it has not said lately that it fits", f.Index, p.Spare, pool.Name)
 	}
 	left := 0

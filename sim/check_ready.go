@@ -8,8 +8,13 @@ import (
 	"moonwatch/member"
 )
 
-// proofLife is how long a member's word that it is ready counts (PROTOCOL 5).
-const proofLife = 15 * time.Minute
+// proofLife is how long a member's word that it is ready counts (PROTOCOL 5): three
+// renewals, of which a fleet hears one in five minutes of each member without a slot,
+// and one a second of all.
+func (c *checker) proofLife() time.Duration {
+	free := len(c.fold.Roster().Members) - len(c.books.slots)
+	return 3 * max(5*time.Minute, time.Duration(free)*time.Second)
+}
 
 // proofBook is what a member last said of its own readiness, and what its last drill
 // came to.
@@ -56,7 +61,7 @@ func (c *checker) ready(f consensus.Fact, id uint64, spare member.ID) {
 		c.fail(ruleConserve, "C-%d claims %s, which says that it is not ready", id, spare)
 	case x.failed:
 		c.fail(ruleConserve, "C-%d claims %s, which has failed its drill", id, spare)
-	case f.Time.Sub(x.at) >= proofLife:
-		c.fail(ruleConserve, "C-%d claims %s, which said %v ago that it is ready, good for %v", id, spare, f.Time.Sub(x.at), proofLife)
+	case f.Time.Sub(x.at) >= c.proofLife():
+		c.fail(ruleConserve, "C-%d claims %s, which said %v ago that it is ready, good for %v", id, spare, f.Time.Sub(x.at), c.proofLife())
 	}
 }

@@ -7,11 +7,12 @@ import (
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/member"
 )
 
 // Founded is the same world, founded an hour ago: it begins with the ledger in
-// which every occupant has said that its service runs. A large fleet spends
-// minutes on saying so, one fact each, and one of more than about a thousand
+// which every occupant has said that its service runs, and every spare not long ago
+// that it is ready. A large fleet spends minutes on saying so, one fact each, and one of more than about a thousand
 // members does not fit into the fact by which it would be declared
 // (consensus.MaxCommand).
 func Founded(cfg Config) (Config, error) {
@@ -45,10 +46,33 @@ func Founded(cfg Config) (Config, error) {
 			return cfg, err
 		}
 	}
+	if err := proveAll(state, l, add); err != nil {
+		return cfg, err
+	}
 	b, err := l.Snapshot()
 	if err != nil {
 		return cfg, err
 	}
 	cfg.Begin = &Snapshot{Ledger: b, At: founding}
 	return cfg, nil
+}
+
+// proveAll lets every spare say that it is ready, at times that are spread over the
+// third of a proof's life after which it is renewed.
+func proveAll(state *failover.State, l *consensus.Ledger, add func(consensus.Command, error) error) error {
+	var spares []member.ID
+	for _, m := range l.Roster().Members {
+		if state.Use(m.ID).Duty == failover.Spare {
+			spares = append(spares, m.ID)
+		}
+	}
+	renewal := state.ProofLife() / 3
+	for i, id := range spares {
+		at := founding.Add(-renewal * time.Duration(len(spares)-i) / time.Duration(len(spares)))
+		r := failover.Report{Step: failover.StepTest, Epoch: member.SlotEpoch(at.UnixMilli()), Done: true, Detail: saysReady}
+		if err := add(consensus.NewCommand(failover.KindReport, "ready/"+string(id), id, at, r)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -15,11 +15,14 @@ const clockWarn = time.Second
 // from the numbered streams, so that it moves no other die.
 const streamTest stream = 200
 
+// saysReady is what a member finds that has nothing to complain of.
+const saysReady = "ready"
+
 // testItself is what the daemon finds when its member tests itself: a disk that is
 // full or stands still, a clock that is off. Actions are always installed here: that
 // one which is missing makes a member unfit is for the daemon's own test to show.
 func (m *machine) testItself(e mind.DoStep) {
-	d := failover.StepDone{Key: e.Key, Result: failover.ResultDone, Detail: "ready"}
+	d := failover.StepDone{Key: e.Key, Result: failover.ResultDone, Detail: saysReady}
 	fail := func(why string) { d.Result, d.Detail = failover.ResultFailed, why }
 	took := m.slow.of(m.w.chance.span(m.w.cfg.Disk.Sync, streamTest, m.i))
 	switch off := (m.clock.wall(m.w.now) - m.w.now).Abs(); {
