@@ -147,7 +147,7 @@ bench-leases: ## Lose occupants of exclusive slots before a witness: RUNS=100 SI
 	@scripts/bench-leases.sh
 
 .PHONY: bench-shield
-bench-shield: ## Measure what the shield adds to a request, beside x/time/rate in a sync.Map, and to HAProxy: RUNS=12 HAPROXY_ROUNDS=6.
+bench-shield: ## Measure what the shield adds to a request, beside x/time/rate in a sync.Map, and the gateway and HAProxy beside plain ones: RUNS=12 HAPROXY_ROUNDS=6.
 	@scripts/bench-shield.sh
 
 .PHONY: bench-idle

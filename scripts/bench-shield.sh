@@ -6,9 +6,11 @@
 # too high beside the peer, which took 112 ns where the promises were made: on a
 # slow or busy machine both are slow.
 #
-# Then a HAProxy that counts, looks each host up in the map and is asked by the door,
+# Then the gateway beside a plain httputil.ReverseProxy and a relay that reads nothing
+# (docs/adr/033), and a HAProxy that counts, looks each host up in the map and is asked by the door,
 # beside one that does nothing of it, by turns under wrk: HAPROXY_ROUNDS (6).
 set -euo pipefail
+wrong=0
 cd "$(dirname "$0")/.."
 
 go test -c -o bin/count.test ./shield/count
@@ -35,14 +37,20 @@ go test -c -o bin/gateway.test ./shield/gateway
 			line("Check", "the gateway: all of the above for one request", 0)
 			line("Refusal", "the gateway: a request that is not let in, with its answer", 0)
 			exit wrong
-		}'
+		}' || wrong=1
 
 if ! command -v haproxy >/dev/null || ! command -v wrk >/dev/null; then
-	echo "HAProxy: not measured: want haproxy and wrk (scripts/test-deps.sh installs them)"
-	exit 0
+	echo "HAProxy and gateway: not measured: want haproxy and wrk (scripts/test-deps.sh installs them)"
+	exit $wrong
 fi
-MOONWATCH_BENCH_ROUNDS=${HAPROXY_ROUNDS:-6} go test -tags real -count=1 -v -run '^TestUnderLoad' ./shield/haproxy |
+MOONWATCH_BENCH_ROUNDS=${HAPROXY_ROUNDS:-6} go test -tags real -p 1 -count=1 -v -run '^TestUnderLoad' ./shield/gateway ./shield/haproxy |
 	awk '
+		/^BENCH gateway/ {
+			for (i = 3; i < NF; i += 2) had[$i] = $(i + 1)
+			printf "%-16s %6d requests/s plain ReverseProxy, %d the gateway: %.2f of it; a relay that reads nothing: %.2f\n", "Gateway", had["plain"], had["ours"], had["ratio"], had["most"]
+			printf "%-16s %6.2f us of a processor a request plain, %.2f the gateway, %.2f the relay\n", "", had["cpu-plain-us"], had["cpu-ours-us"], had["cpu-relay-us"]
+			if (had["cpu-ours-us"] > 1.35 * had["cpu-plain-us"]) { print "the gateway is too slow"; wrong = 1 }
+		}
 		/^BENCH haproxy/ {
 			for (i = 3; i < NF; i += 2) got[$i] = $(i + 1)
 			printf "%-16s %6d requests/s plain, %d as a door: %.3f of it, wanted 0.93\n", "HAProxy", got["plain"], got["door"], got["ratio"]
@@ -50,4 +58,5 @@ MOONWATCH_BENCH_ROUNDS=${HAPROXY_ROUNDS:-6} go test -tags real -count=1 -v -run 
 			if (got["ratio"] < 0.93 && got["cpu-ratio"] < 0.93) { print "HAProxy as a door is too slow"; wrong = 1 }
 		}
 		/^--- FAIL|^FAIL|_test.go:/ { print; wrong = 1 }
-		END { if (!("ratio" in got)) wrong = 1; exit wrong }'
+		END { if (!("ratio" in got) || !("ratio" in had)) wrong = 1; exit wrong }' || wrong=1
+exit $wrong
