@@ -296,6 +296,26 @@ func TestAGateShutsByItselfWhenItsKeeperStandsStill(t *testing.T) {
 	})
 }
 
+// The kernel takes one change of rules at a time, and a keeper that is stopped while it
+// waits for its turn gets it all the same: its time-out then counts from a moment at
+// which the lease may have ended. Nor does it count while the machine is suspended.
+func TestATimeOutThatCameTooLateOpensNothing(t *testing.T) {
+	onAMachine(t, func(m *machine) {
+		made, err := New(m.dir)
+		must(t, err)
+		g := made.(*nft)
+		must(t, g.Open("db-0", time.Minute))
+		m.serve()
+		m.hears("in time")
+		e := g.open["db-0"]
+		late := element{key: e.key, until: time.Now().Add(-time.Second)}
+		must(t, g.send(func(c *nftables.Conn) error {
+			return errors.Join(g.rules(c, []element{late}), g.put(c, e)) // as if it had been worked out a minute ago
+		}))
+		m.hearsNothing("its lease is over, and the time-out runs for a minute")
+	})
+}
+
 func TestAGateHoldsBackNobodyElse(t *testing.T) {
 	onAMachine(t, func(m *machine) {
 		g, err := New(m.dir)
@@ -335,6 +355,8 @@ func TestARestartedKeeperTakesItsGateOver(t *testing.T) {
 		second, err := New(m.dir)
 		must(t, err)
 		m.hears("what was open stays open")
+		must(t, second.Open("db-1", time.Minute))
+		m.hears("also when another slot is the first one that is renewed")
 		must(t, second.Open("db-0", 300*time.Millisecond))
 		time.Sleep(500 * time.Millisecond)
 		m.hearsNothing("the newer word holds, also when it is the shorter one")

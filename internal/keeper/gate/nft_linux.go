@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -28,10 +29,17 @@ import (
 //		}
 //		chain output {
 //			type filter hook output priority filter; policy accept;
-//			socket cgroupv2 level 2 @open accept
+//			socket cgroupv2 level 2 @open socket cgroupv2 level 2 ".../db-0" meta time <= "2026-11-22 17:40:03" accept
 //			socket cgroupv2 level 1 "moonwatch-keeper-..." counter drop
 //		}
 //	}
+//
+// A slot that is open has a rule of its own, and both have to let its packets pass: the
+// time-out, and the time at which its lease ends. The first one counts from when the
+// kernel took it, which may be long after it was worked out: the machine stood still in
+// between, or somebody else changed rules just then, one at a time. Nor does it count
+// while the machine is suspended. The second one does all that, and a wrong clock that
+// is set back would leave it open.
 //
 // What is not below the keeper's cgroup meets neither rule. The kernel looks at the
 // cgroup in which a socket was made, so the data of a connection whose process has
@@ -48,8 +56,12 @@ type nft struct {
 // element is a slot in the set. A cgroup that is made anew is another one.
 type element struct {
 	key   []byte
-	until time.Time
+	until time.Time // with both clocks: people may set the one that the kernel compares
 }
+
+// metaTime is the kernel's NFT_META_TIME_NS: the time of the wall clock in nanoseconds,
+// since 5.4. The library and x/sys have no name for it.
+const metaTime = expr.MetaKey(30)
 
 // patience bounds a wait for the kernel's answer, which is there when the message is
 // sent: it is a bound for what cannot happen.
@@ -80,10 +92,40 @@ func New(dir string) (Gate, error) {
 		Hooknum: nftables.ChainHookOutput, Priority: nftables.ChainPriorityFilter, Policy: &accept,
 	}
 	g.set = &nftables.Set{Table: g.table, Name: "open", KeyType: nftables.TypeCGroupV2, KeyByteOrder: binaryutil.NativeEndian, HasTimeout: true}
+	g.inherit()
 	if err := g.Renew(); err != nil {
 		return nil, err
 	}
 	return g, nil
+}
+
+// inherit finds the slots that an earlier life of the keeper left open. What cannot be
+// found is shut: the next lease opens it.
+func (g *nft) inherit() {
+	c, err := nftables.New()
+	if err != nil {
+		return
+	}
+	all, err := c.GetSetElements(g.set)
+	if err != nil {
+		return // there was none
+	}
+	slots, err := os.ReadDir(g.dir)
+	if err != nil {
+		return
+	}
+	now := time.Now()
+	for _, d := range slots {
+		k, err := key(filepath.Join(g.dir, d.Name()))
+		if err != nil {
+			continue
+		}
+		for _, e := range all {
+			if bytes.Equal(e.Key, k) && e.Expires > 0 {
+				g.open[member.SlotID(d.Name())] = element{key: k, until: now.Add(e.Expires)}
+			}
+		}
+	}
 }
 
 // Clear takes away what a keeper that had a gate left for its slots below dir; nothing
@@ -140,20 +182,17 @@ func (g *nft) Open(slot member.SlotID, left time.Duration) error {
 		return fmt.Errorf("open gate of %s: %w", slot, err)
 	}
 	e := element{key: k, until: time.Now().Add(left)}
-	// What was there is taken out and put in in one step: a time-out that runs is
-	// not changed by adding its element, except by kernels of 6.12 and newer.
-	err = g.send(func(c *nftables.Conn) error { return g.put(c, e) })
-	if err != nil { // the table is gone, perhaps: somebody reloaded their rules
-		if again := g.build(append(g.fresh(slot), e)...); again != nil {
-			return fmt.Errorf("open gate of %s: %w", slot, errors.Join(err, again))
-		}
+	if err := g.build(append(g.fresh(slot), e)...); err != nil {
+		return fmt.Errorf("open gate of %s: %w", slot, err)
 	}
 	g.open[slot] = e
 	return nil
 }
 
-// put adds an element with what is left of its time. It is added first, for only
-// what is there can be taken out.
+// put adds an element with what is left of its time. What was there is taken out and put
+// in in one step, for a time-out that runs is not changed by adding its element, except
+// by kernels of 6.12 and newer. It is added first, for only what is there can be taken
+// out.
 func (g *nft) put(c *nftables.Conn, e element) error {
 	with := []nftables.SetElement{{Key: e.key, Timeout: max(time.Millisecond, time.Until(e.until))}}
 	return errors.Join(
@@ -239,11 +278,9 @@ func (g *nft) rules(c *nftables.Conn, all []element) error {
 	}
 	c.AddChain(g.chain)
 	c.FlushChain(g.chain)
-	c.AddRule(&nftables.Rule{Table: g.table, Chain: g.chain, Exprs: []expr.Any{
-		&expr.Socket{Key: expr.SocketKeyCgroupv2, Level: g.level + 1, Register: 1},
-		&expr.Lookup{SourceRegister: 1, SetName: g.set.Name, SetID: g.set.ID},
-		&expr.Verdict{Kind: expr.VerdictAccept},
-	}})
+	for _, e := range all {
+		c.AddRule(g.pass(e))
+	}
 	c.AddRule(&nftables.Rule{Table: g.table, Chain: g.chain, Exprs: []expr.Any{
 		&expr.Socket{Key: expr.SocketKeyCgroupv2, Level: g.level, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: own},
@@ -256,6 +293,19 @@ func (g *nft) rules(c *nftables.Conn, all []element) error {
 		}
 	}
 	return nil
+}
+
+// pass is the rule that lets a slot send until its time is up.
+func (g *nft) pass(e element) *nftables.Rule {
+	return &nftables.Rule{Table: g.table, Chain: g.chain, Exprs: []expr.Any{
+		&expr.Socket{Key: expr.SocketKeyCgroupv2, Level: g.level + 1, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: e.key},
+		&expr.Lookup{SourceRegister: 1, SetName: g.set.Name, SetID: g.set.ID},
+		&expr.Meta{Key: metaTime, Register: 1},
+		&expr.Byteorder{Op: expr.ByteorderHton, SourceRegister: 1, DestRegister: 1, Len: 8, Size: 8},
+		&expr.Cmp{Op: expr.CmpOpLte, Register: 1, Data: binaryutil.BigEndian.PutUint64(uint64(e.until.UnixNano()))},
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}}
 }
 
 func (g *nft) Remove() error {
