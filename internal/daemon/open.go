@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -128,9 +129,13 @@ func (d *Daemon) openDoors() error {
 		if err = d.shielding.count(); err != nil {
 			return err
 		}
+		var pass []byte
+		if pass, err = d.passKey(); err != nil {
+			return err
+		}
 		d.gateway, err = gateway.Open(gateway.Config{
 			Listen: a.Gateway, Dial: d.dial, Log: d.log.Named("gateway"), Registerer: d.reg, Debug: d.cfg.GatewayDebug,
-			Counter: d.shielding.counter,
+			Counter: d.shielding.counter, ChallengeKey: pass,
 		})
 		if err != nil {
 			return err
@@ -144,6 +149,18 @@ func (d *Daemon) openDoors() error {
 	}
 	d.doors, err = d.listen(context.Background())
 	return err
+}
+
+// passKey is what all gateways of the cluster make passes of challenged browsers with.
+// It is of the primary gossip key: after that was rotated, a gateway that was not started
+// since poses its challenges anew to whom others have let in.
+func (d *Daemon) passKey() ([]byte, error) {
+	keys, err := gossip.LoadKeys(d.cfg.Agent.GossipKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(append([]byte("moonwatch pass key 1\x00"+d.cluster+"\x00"), keys[0]...))
+	return sum[:], nil
 }
 
 // openHAProxy makes a HAProxy of this machine the shield's door.

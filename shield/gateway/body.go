@@ -19,6 +19,9 @@ type body struct {
 	spent  atomic.Bool  // some of rest was read: it cannot be sent again
 	ended  atomic.Bool  // the request is over, and reading from the client not allowed any more
 	broken atomic.Value // error with which the client's side ended early
+
+	clock func(read int64) // of rest: allows time for more, or ends the allowance (read < 0)
+	read  int64            // of rest; one sending at a time reads it
 }
 
 // takeBody reads as much of the body as is kept, before an occupant is bound to
@@ -29,12 +32,20 @@ func (g *Gateway) takeBody(w http.ResponseWriter, r *http.Request) (*body, error
 		return nil, nil
 	}
 	limit := int64(g.cfg.MaxBody)
-	if r.ContentLength > limit {
-		return &body{rest: r.Body, length: r.ContentLength}, nil
-	}
 	// The deadline is set and cleared on a real clock: it is the kernel's. A
 	// writer without deadlines (in a test) leaves the client its time.
 	deadline := http.NewResponseController(w)
+	begun := time.Now()
+	clock := func(read int64) {
+		until := time.Time{}
+		if read >= 0 {
+			until = begun.Add(g.cfg.BodyTimeout + time.Duration(float64(read)/float64(g.cfg.BodyRate)*float64(time.Second)))
+		}
+		_ = deadline.SetReadDeadline(until)
+	}
+	if r.ContentLength > limit {
+		return &body{rest: r.Body, length: r.ContentLength, clock: clock}, nil
+	}
 	_ = deadline.SetReadDeadline(time.Now().Add(g.cfg.BodyTimeout))
 	head, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
@@ -45,7 +56,7 @@ func (g *Gateway) takeBody(w http.ResponseWriter, r *http.Request) (*body, error
 	}
 	_ = deadline.SetReadDeadline(time.Time{})
 	if int64(len(head)) > limit {
-		return &body{head: head, rest: r.Body, length: r.ContentLength}, nil
+		return &body{head: head, rest: r.Body, length: r.ContentLength, clock: clock}, nil
 	}
 	if len(head) == 0 {
 		return nil, nil
@@ -103,7 +114,12 @@ func (b *bodyRest) Read(p []byte) (int, error) {
 		return 0, errBodyEnded
 	}
 	b.spent.Store(true)
+	b.clock(b.read)
 	n, err := b.rest.Read(p)
+	b.read += int64(n)
+	if errors.Is(err, io.EOF) {
+		b.clock(-1) // how long the occupant takes for its answer is not the client's doing
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("read request body: %w", err)
 		b.broken.CompareAndSwap(nil, err)

@@ -36,6 +36,22 @@ type Config struct {
 	// 503 (the newest first, whoever they are for). 2,048 by default: at about
 	// 30 KB each a full gateway stays near 64 MB.
 	MaxInFlight int
+	// ChallengeKey is what a challenged browser's pass is made with, alike on all doors
+	// that accept each other's; a random one of this life if empty.
+	ChallengeKey []byte
+	// ChallengeBits of zero are what a browser has to find: 16 by default, 65,536
+	// hashes on average, about a second on a phone.
+	ChallengeBits int
+
+	// MaxConns connections of clients are open at once, MaxConnsEach of them from one
+	// address (an IPv6 /64). One more closes the one that has been silent for longest.
+	// 8,192 by default: about 10 KB each, and more than requests can be under way; of
+	// one address half of them, so that a load balancer has its way and a single client
+	// cannot take all.
+	MaxConns, MaxConnsEach int
+	// HeadTimeout is how long a client may take for the head of a request. 10 s by
+	// default: a browser sends it at once.
+	HeadTimeout time.Duration
 	// MaxBody bytes of a request's body are kept so that it can be sent again;
 	// a longer one is streamed and can not. 64 KiB by default: forms fit,
 	// uploads do not.
@@ -43,6 +59,10 @@ type Config struct {
 	// BodyTimeout is how long a client may take for a body that is kept. 30 s by
 	// default: 64 KiB over a very bad mobile line.
 	BodyTimeout time.Duration
+	// BodyRate is how many bytes a second a client has to send of a longer body, on
+	// average and after BodyTimeout: one that trickles it holds up an occupant. 1 KiB by
+	// default, slower than any line that an upload ends on.
+	BodyRate int
 	// AnswerTimeout ends the wait for an answer that cannot be asked for
 	// elsewhere. 60 s by default, as in common proxies: shorter ones break slow
 	// reports that work today.
@@ -114,6 +134,11 @@ func (c Config) withDefaults() Config {
 		c.Log = zap.NewNop()
 	}
 	orDefault(&c.MaxInFlight, 2048)
+	orDefault(&c.ChallengeBits, 16)
+	orDefault(&c.MaxConns, 8192)
+	orDefault(&c.MaxConnsEach, max(c.MaxConns/2, 1))
+	orDefault(&c.HeadTimeout, 10*time.Second)
+	orDefault(&c.BodyRate, 1<<10)
 	orDefault(&c.MaxBody, 64<<10)
 	orDefault(&c.BodyTimeout, 30*time.Second)
 	orDefault(&c.AnswerTimeout, time.Minute)
@@ -152,6 +177,11 @@ func (c Config) Validate() error {
 	}
 	r := c.Reflex
 	want(c.MaxInFlight > 0, "max_in_flight is %d, want at least 1", c.MaxInFlight)
+	want(c.ChallengeBits > 0 && c.ChallengeBits <= 24, "challenge_bits is %d, want 1 to 24: a phone takes minutes for more", c.ChallengeBits)
+	want(c.MaxConns > 0, "max_conns is %d, want at least 1", c.MaxConns)
+	want(c.MaxConnsEach > 0 && c.MaxConnsEach <= max(c.MaxConns, 1), "max_conns_each is %d, want 1 to max_conns (%d)", c.MaxConnsEach, c.MaxConns)
+	want(c.HeadTimeout > 0, "head_timeout is %v, want more than 0", c.HeadTimeout)
+	want(c.BodyRate > 0, "body_rate is %d bytes a second, want at least 1", c.BodyRate)
 	want(c.MaxBody > 0, "max_body is %d bytes, want at least 1", c.MaxBody)
 	want(c.BodyTimeout > 0, "body_timeout is %v, want more than 0", c.BodyTimeout)
 	want(r.ConnectTimeout > 0, "connect_timeout is %v, want more than 0", r.ConnectTimeout)

@@ -75,6 +75,7 @@ const (
 	shedFraction shedding = "fraction" // the client is not in the admitted fraction
 	shedCap      shedding = "cap"      // it is, and the door has let in its share already
 	shedStopped  shedding = "stopped"  // nobody is
+	shedPuzzle   shedding = "puzzle"   // a browser that has not solved its challenge yet
 	shedWould    shedding = "would"    // it would not be let in, were the shield not in shadow
 )
 
@@ -110,20 +111,24 @@ func (g *Gateway) judge(ref count.Ref, r *http.Request) (shedding, *shield.Measu
 	if now.After(m.Until) {
 		return shedNot, nil
 	}
-	why := e.weigh(now, m, r)
+	why := e.weigh(now, m, r, g.challenge)
 	if why != shedNot && m.Shadow {
 		return shedWould, m
 	}
 	return why, m
 }
 
-func (e *enforced) weigh(now time.Time, m *shield.Measure, r *http.Request) shedding {
+func (e *enforced) weigh(now time.Time, m *shield.Measure, r *http.Request, c *challenge) shedding {
+	client := clientOf(r.RemoteAddr)
+	solved := m.Rung == shield.Challenge && c != nil && c.passes(now, r.Host, client, r)
 	switch {
 	case m.Rung == shield.Observe:
 		return shedNot
 	case m.Rung >= shield.Stop: // a drop in the handshake is not for a door without TLS: it stops
 		return shedStopped
-	case !m.Admits(now, clientOf(r.RemoteAddr)): // a challenge, which this door cannot pose, is a shaping
+	case m.Rung == shield.Challenge && c != nil && !solved && navigates(r):
+		return shedPuzzle
+	case !solved && !m.Admits(now, client): // who cannot be challenged is shaped
 		return shedFraction
 	}
 	if b := e.caps[m.Key]; b != nil && !b.Take(now, m.Cap, m.Burst) {

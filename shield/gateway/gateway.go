@@ -52,6 +52,7 @@ type Gateway struct {
 	enforcing sync.Mutex // one Enforce at a time
 	enforced  atomic.Pointer[enforced]
 	strain    strain
+	challenge *challenge
 	learned   chan string
 
 	inFlight atomic.Int64
@@ -85,6 +86,8 @@ func Open(cfg Config) (*Gateway, error) {
 		emptied:  make(chan struct{}, 1),
 		learned:  make(chan string, learnedRoom),
 		cut:      cut,
+
+		challenge: newChallenge(cfg.ChallengeKey, cfg.ChallengeBits),
 	}
 	g.metrics = newMetrics(cfg.Registerer, func() float64 { return float64(g.inFlight.Load()) })
 	g.wires.open = make(map[*wire]struct{})
@@ -93,11 +96,12 @@ func Open(cfg Config) (*Gateway, error) {
 	g.proxy = g.newProxy()
 	g.http = &http.Server{
 		Handler:           http.HandlerFunc(g.serve),
-		ReadHeaderTimeout: 10 * time.Second, // a browser sends its head at once; who trickles it holds a goroutine
-		IdleTimeout:       2 * time.Minute,  // longer than browsers keep a connection between two pages
-		MaxHeaderBytes:    64 << 10,         // four times what most servers allow, for big cookies
+		ReadHeaderTimeout: cfg.HeadTimeout,
+		IdleTimeout:       2 * time.Minute, // longer than browsers keep a connection between two pages
+		MaxHeaderBytes:    64 << 10,        // four times what most servers allow, for big cookies
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          quietLog(cfg.Log),
+		ConnState:         newConnections(cfg.MaxConns, cfg.MaxConnsEach, g.metrics.cut.Inc).state,
 	}
 	g.serving.Go(func() {
 		if err := g.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -33,6 +33,7 @@ type metrics struct {
 	ejections    *prometheus.CounterVec
 	readmissions prometheus.Counter
 	dropped      prometheus.Counter
+	cut          prometheus.Counter
 	seconds      prometheus.Histogram
 }
 
@@ -58,9 +59,10 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
 			retryUnsent, retryBroken, retryLate),
 		denied: counter("retries_denied_total", "Late requests that were not sent again because the share was used up."),
 		shed: counters("shed_total", "Requests of held subdomains that were not let in, by reason; would: the shield is in shadow, and they were.", "reason",
-			string(shedFraction), string(shedCap), string(shedStopped), string(shedWould)),
+			string(shedFraction), string(shedCap), string(shedStopped), string(shedPuzzle), string(shedWould)),
 		ejections:    counters("ejections_total", "Occupants that were no longer chosen, by reason.", "reason", "refused", "late"),
 		readmissions: counter("readmissions_total", "Ejected occupants that are chosen again."),
+		cut:          counter("connections_cut_total", "Silent connections of clients that were closed because there were too many."),
 		dropped:      counter("evidence_dropped_total", "Evidence that nobody took in time."),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "moonwatch_gateway_answer_seconds",
@@ -68,7 +70,7 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17), // 0.5 ms to 33 s: up to half of the answer time-out
 		}),
 	}
-	reg.MustRegister(m.requests, m.retries, m.denied, m.shed, m.ejections, m.readmissions, m.dropped, m.seconds,
+	reg.MustRegister(m.requests, m.retries, m.denied, m.shed, m.ejections, m.readmissions, m.dropped, m.cut, m.seconds,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "moonwatch_gateway_in_flight_requests", Help: "Requests under way.",
 		}, inFlight))

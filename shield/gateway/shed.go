@@ -40,6 +40,10 @@ const (
 // requests is let in, 503 when none is. A browser gets a page, a program a problem
 // (RFC 9457) and the RateLimit fields.
 func (g *Gateway) shed(w http.ResponseWriter, r *http.Request, why shedding, m *shield.Measure) {
+	if why == shedPuzzle {
+		g.pose(w, r)
+		return
+	}
 	g.metrics.requests.WithLabelValues(string(resultShed)).Inc()
 	status, kind, title := http.StatusTooManyRequests, typeQuota, "this site gets more requests than it can serve at the moment"
 	if why == shedStopped {
