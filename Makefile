@@ -63,7 +63,7 @@ test-deps: ## Install the programs that real tests want (Debian, root), or say w
 .PHONY: race
 race: ## Run the tests of adapters and daemon under the race detector.
 	@echo '== go test -race: adapters and daemon'
-	@$(gotest) race -race $(TESTFLAGS) -- $(busy)
+	@$(gotest) race -race -timeout 30m $(TESTFLAGS) -- $(busy)
 
 .PHONY: lint
 lint: ## Check style, architecture and go.mod; the linter is built on first use (minutes).

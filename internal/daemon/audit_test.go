@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,23 +20,27 @@ import (
 // TestEveryAgentIsAWitness asks one agent, which asks the others.
 func TestEveryAgentIsAWitness(t *testing.T) {
 	f := newFleet(t, []member.ID{"a", "b", "c", "d"})
-	f.until("c", "council", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("c", "council", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 1))
 	for _, n := range f.names {
-		f.until(n, "the ledger", 15*time.Second, func(p status.Page) bool { return p.Knowledge.Head >= 2 })
+		f.until(n, "the ledger", 60*time.Second, func(p status.Page) bool { return p.Knowledge.Head >= 2 })
 	}
 	agent, err := client.New("unix:" + f.agents["d"].Addresses().Socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	page, err := agent.AuditFacts(ctx, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var witnesses []audit.Witness
+	unheard := func(h audit.Heads) bool { return h.Unheard != "" }
 	heads, err := agent.AuditHeads(ctx, "", 1, 2)
+	for err == nil && slices.ContainsFunc(heads, unheard) && ctx.Err() == nil { // a busy machine
+		heads, err = agent.AuditHeads(ctx, "", 1, 2)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +63,9 @@ func TestEveryAgentIsAWitness(t *testing.T) {
 // TestAnAgentWhoseLedgerIsNotWhatItRemembersDoesNotStart and says so.
 func TestAnAgentWhoseLedgerIsNotWhatItRemembersDoesNotStart(t *testing.T) {
 	f := newFleet(t, []member.ID{"a", "b", "c"})
-	f.until("c", "council", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("c", "council", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 1))
-	f.until("a", "the ledger", 15*time.Second, func(p status.Page) bool { return p.Knowledge.Head >= 2 })
+	f.until("a", "the ledger", 60*time.Second, func(p status.Page) bool { return p.Knowledge.Head >= 2 })
 	f.stop("a")
 	path := filepath.Join(f.dir, "a", "data", audit.MemoryName)
 	b, err := os.ReadFile(path)

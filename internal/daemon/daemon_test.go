@@ -18,9 +18,9 @@ import (
 
 func TestAMemberThatDiesIsReplacedOverRealSockets(t *testing.T) {
 	f := newFleet(t, []member.ID{"m1", "m2", "m3", "m4"})
-	f.until("m4", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("m4", "a leader", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 3))
-	p := f.until("m4", "all slots started", 15*time.Second, func(p status.Page) bool {
+	p := f.until("m4", "all slots started", 60*time.Second, func(p status.Page) bool {
 		n := 0
 		for _, s := range p.Slots {
 			if s.State == status.SlotServing {
@@ -36,7 +36,7 @@ func TestAMemberThatDiesIsReplacedOverRealSockets(t *testing.T) {
 	began := time.Now()
 	f.unserve(victim)
 	f.stop(victim)
-	f.until("m4", "the spare in the slot", 20*time.Second, func(p status.Page) bool {
+	f.until("m4", "the spare in the slot", 60*time.Second, func(p status.Page) bool {
 		for _, s := range p.Slots {
 			if s.Occupant == "m4" {
 				return true
@@ -54,7 +54,7 @@ func TestAMemberWhoseOldSlotStillServesIsNoSpare(t *testing.T) {
 	f := newFleet(t, []member.ID{"m1", "m2", "m3", "m4"})
 	f.apply(testFleet(f, 2))
 	victim := member.ID("m2")
-	f.until("m3", "its slot started", 15*time.Second, func(p status.Page) bool {
+	f.until("m3", "its slot started", 60*time.Second, func(p status.Page) bool {
 		return len(p.Slots) == 2 && p.Slots[1].Occupant == victim && p.Slots[1].State == status.SlotServing
 	})
 	f.unserve(victim)

@@ -14,7 +14,7 @@ import (
 // again with a vote that it has forgotten.
 func TestAnEmptiedCouncillorFollowsInAllItsLives(t *testing.T) {
 	f := newFleet(t, []member.ID{"a", "b", "c"})
-	f.until("c", "council", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("c", "council", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 1))
 	f.stop("a")
 	if err := os.RemoveAll(filepath.Join(f.dir, "a", "data")); err != nil {
@@ -22,7 +22,7 @@ func TestAnEmptiedCouncillorFollowsInAllItsLives(t *testing.T) {
 	}
 	for life := range 2 {
 		f.start("a")
-		f.until("a", "the ledger", 15*time.Second, func(p status.Page) bool { return p.Knowledge.Head >= 2 })
+		f.until("a", "the ledger", 60*time.Second, func(p status.Page) bool { return p.Knowledge.Head >= 2 })
 		if f.agents["a"].mind.Councillor() {
 			t.Fatalf("life %d: a councillor that has forgotten its vote", life+1)
 		}
@@ -35,7 +35,7 @@ func TestAnEmptiedCouncillorFollowsInAllItsLives(t *testing.T) {
 // journal beside it stays.
 func TestACouncillorWhoseLedgerFileWasMovedAwayFollows(t *testing.T) {
 	f := newFleet(t, []member.ID{"a", "b", "c"})
-	f.until("c", "council", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("c", "council", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 1))
 	f.stop("a")
 	data := filepath.Join(f.dir, "a", "data")
@@ -44,7 +44,7 @@ func TestACouncillorWhoseLedgerFileWasMovedAwayFollows(t *testing.T) {
 	}
 	for life := range 2 {
 		f.start("a")
-		f.until("a", "the ledger", 15*time.Second, func(p status.Page) bool { return p.Knowledge.Head >= 2 })
+		f.until("a", "the ledger", 60*time.Second, func(p status.Page) bool { return p.Knowledge.Head >= 2 })
 		if f.agents["a"].mind.Councillor() {
 			t.Fatalf("life %d: a councillor that has forgotten its vote", life+1)
 		}

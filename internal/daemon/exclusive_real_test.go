@@ -348,7 +348,7 @@ func TestAMemberThatStandsStillAltogetherServesNoMoreWhenItIsBack(t *testing.T) 
 	// The keeper goes on first: a machine that wakes runs its highest priorities
 	// first, and the keeper's unit is Nice=-10.
 	signalAll(t, []int{x.keeper.Process.Pid}, syscall.SIGCONT)
-	x.until("m1", "the keeper ended the slot", 20*time.Second, func(status.Page) bool { return len(x.services()) == 0 })
+	x.until("m1", "the keeper ended the slot", 60*time.Second, func(status.Page) bool { return len(x.services()) == 0 })
 	signalAll(t, []int{x.agent.Process.Pid}, syscall.SIGCONT)
 	time.Sleep(5 * time.Second)
 	x.wantProof("lease")

@@ -78,7 +78,7 @@ func replacedUnderLoad(t *testing.T, rate int) (x underLoad) {
 	told := func(page status.Page) bool {
 		return len(page.Doors) == 2 && !slices.ContainsFunc(page.Doors, func(d status.Door) bool { return d.Slots != 3 || len(d.Behind) > 0 })
 	}
-	f.until("web-2", "both have their slots", 20*time.Second, told)
+	f.until("web-2", "both have their slots", 60*time.Second, told)
 	l := newLoad(fronts)
 	ended := make(chan struct{})
 	go func() { defer close(ended); l.run(rate) }()

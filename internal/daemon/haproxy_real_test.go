@@ -157,7 +157,7 @@ func proxied(t *testing.T) (*fleet, *proxy) {
 		Backend: "web", Map: p.path("slots.map"), Socket: p.path("admin.sock"), StateFile: p.path("slots.state"),
 	}}}
 	f.apply(fl)
-	f.until("web-2", "haproxy has its slots", 20*time.Second, allTold)
+	f.until("web-2", "haproxy has its slots", 60*time.Second, allTold)
 	return f, p
 }
 
@@ -186,7 +186,7 @@ func moves(t *testing.T, disturb func(*proxy), quiet bool) {
 	}
 	f.stop("web-1")
 	f.unserve("web-1")
-	f.until("lb-1", "case", 20*time.Second, func(page status.Page) bool { return len(page.Cases) == 1 })
+	f.until("lb-1", "case", 60*time.Second, func(page status.Page) bool { return len(page.Cases) == 1 })
 	disturb(p)
 	page := f.until("web-2", "served by a spare, and closed", 60*time.Second, func(page status.Page) bool {
 		return len(page.Cases) == 1 && !page.Cases[0].Open && allTold(page)

@@ -20,7 +20,7 @@ import (
 
 func TestASecondAgentOfOneNameLeavesAndNamesTheFirst(t *testing.T) {
 	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
-	f.until("m1", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("m1", "a leader", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	first := f.agents["m2"].Addresses().Gossip
 	// The twin has the name and certificate of m2, and a machine of its own.
 	twin := f.config("m2")
@@ -113,7 +113,7 @@ func TestWhatAnAgentCannotStartWithIsNamed(t *testing.T) {
 
 func TestAWrongGossipKeyIsSaidWhereReadinessIsAsked(t *testing.T) {
 	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
-	f.until("m1", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("m1", "a leader", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	a := f.config("m3")
 	f.stop("m3")
 	a.GossipKeyFile = filepath.Join(t.TempDir(), "wrong.key")
@@ -143,9 +143,9 @@ func TestAWrongGossipKeyIsSaidWhereReadinessIsAsked(t *testing.T) {
 
 func TestAStopAtAnyMomentIsClean(t *testing.T) {
 	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
-	f.until("m1", "a leader", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("m1", "a leader", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 2))
-	f.until("m1", "the fleet", 15*time.Second, func(p status.Page) bool { return len(p.Slots) == 2 })
+	f.until("m1", "the fleet", 60*time.Second, func(p status.Page) bool { return len(p.Slots) == 2 })
 	for i := range 12 {
 		f.stop("m3")
 		f.start("m3")
@@ -157,5 +157,5 @@ func TestAStopAtAnyMomentIsClean(t *testing.T) {
 		}
 	}
 	f.start("m3")
-	f.until("m3", "m3 knows the fleet again", 15*time.Second, func(p status.Page) bool { return len(p.Slots) == 2 && p.Mode.Name != "isolated" })
+	f.until("m3", "m3 knows the fleet again", 60*time.Second, func(p status.Page) bool { return len(p.Slots) == 2 && p.Mode.Name != "isolated" })
 }

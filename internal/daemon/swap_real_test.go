@@ -16,7 +16,7 @@ import (
 // log it finds that out, follows, and is kept warm.
 func TestALostCouncillorIsSwappedAndComesBackAsALearner(t *testing.T) {
 	f := newFleet(t, []member.ID{"a", "b", "c", "d", "e"})
-	f.until("c", "council", 15*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.until("c", "council", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 1))
 	f.until("e", "learners", 30*time.Second, func(p status.Page) bool { return len(p.Council.Learners) == 2 })
 	victim := member.ID("b")
@@ -29,13 +29,13 @@ func TestALostCouncillorIsSwappedAndComesBackAsALearner(t *testing.T) {
 		return len(p.Council.Councillors) == 3 && !slices.Contains(p.Council.Councillors, victim) && !p.Council.Swapping
 	}
 	f.until("e", "the swap", 100*time.Second, swapped)
-	f.until("a", "the swap", 20*time.Second, swapped)
+	f.until("a", "the swap", 60*time.Second, swapped)
 	f.serve(victim)
 	f.start(victim)
 	f.until(victim, "it is a learner", 90*time.Second, func(p status.Page) bool {
 		return swapped(p) && slices.Contains(p.Council.Learners, victim) && p.Knowledge.Current
 	})
 	for _, n := range f.names {
-		f.until(n, "one ledger", 20*time.Second, func(p status.Page) bool { return p.Knowledge.Hash == f.agents["a"].Page().Knowledge.Hash })
+		f.until(n, "one ledger", 60*time.Second, func(p status.Page) bool { return p.Knowledge.Hash == f.agents["a"].Page().Knowledge.Hash })
 	}
 }

@@ -77,7 +77,7 @@ func TestAHangingRequestHoldsUpNoOther(t *testing.T) {
 	defer server.Close()
 	defer close(hang)
 	begun := time.Now()
-	l := startLoad(t.Context(), server.URL, loadRate, 300*time.Millisecond, func(time.Time, time.Time, answer) {})
+	l := startLoad(t.Context(), server.URL, loadRate, 3*time.Second, func(time.Time, time.Time, answer) {})
 	await(t, "others pass", func() bool { return n.Load() > 10 })
 	got := l.end()
 	if len(got.Failed) != 1 {
