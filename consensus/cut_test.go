@@ -364,6 +364,35 @@ func TestAServiceThatOneReachesIsNotDownBecauseOthersAreSlowToSay(t *testing.T) 
 	a.expect("a1 agent-lost")
 }
 
+// Who crossed the line with it waits for its own service, and not for a slow one.
+func TestASlowServiceHoldsUpNoOtherVerdict(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.service("a1", agent.Up, "b1") // the others have no answer yet
+	a.all("a1", agent.Down)
+	a.service("c1", agent.Down)
+	a.all("c1", agent.Down)
+	a.dead["a1"], a.dead["c1"] = true, true
+	a.run(2 * time.Second)
+	if a.expect("c1 down"); t.Failed() {
+		return
+	}
+	a.run(5 * time.Second)
+	a.expect("c1 down", "a1 down")
+}
+
+// A failure domain of which somebody reaches a service is not out of reach as a whole,
+// and the member beside it is condemned by itself.
+func TestASlowServiceIsNotLeftOutOfItsFailureDomain(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.service("c1", agent.Up, "a1")
+	a.all("c1", agent.Down)
+	a.all("c2", agent.Down)
+	a.service("c2", agent.Down)
+	a.dead["c1"], a.dead["c2"] = true, true
+	a.run(2500 * time.Millisecond)
+	a.expect("c2 down")
+}
+
 func TestOneWhoAloneReachesAServiceHoldsUpNothingForLong(t *testing.T) {
 	a := newAssembly(t, 3, 2, 2)
 	a.service("a1", agent.Up, "b1")

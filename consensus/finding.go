@@ -14,11 +14,17 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 	taken := t.marked(cut)
 	v := Verdict{Term: t.term, Roster: t.memory.roster.Epoch}
 	waits := false
+	var slow []*subject
 	for _, s := range cut {
-		f, ok := t.finding(now, s, taken)
-		if !ok {
+		f, answer := t.finding(now, s, taken)
+		switch answer {
+		case toCome:
 			waits = true
 			continue
+		case slowToCome:
+			slow = append(slow, s)
+			continue
+		case known:
 		}
 		if st := t.verdictOn(s); st != "" && f.Kind.rank() <= st.rank() {
 			continue // nothing graver to say
@@ -26,10 +32,11 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 		v.Findings = append(v.Findings, f)
 	}
 	// What crossed the line together is one verdict: it waits, shortly, for
-	// the services of all.
+	// the services of all; for one that is slow only its own waits.
 	if waits {
 		return Verdict{}
 	}
+	cut = slices.DeleteFunc(slices.Clone(cut), func(s *subject) bool { return slices.Contains(slow, s) })
 	v.Domain = t.cutDomain(now, cut, v.Findings)
 	if v.Domain == "" && t.fallingSilent(now, cut, v.Findings) {
 		return Verdict{}
@@ -53,16 +60,25 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 	return v
 }
 
-// finding applies PROTOCOL 4's table to a member whose agent is silent. It
-// reports false while its service may still answer.
-func (t *Tally) finding(now time.Time, s *subject, without marks) (Finding, bool) {
+// answer says whether a service has answered the present roll call.
+type answer uint8
+
+const (
+	known      answer = iota // or its silence is
+	toCome                   // it has its time
+	slowToCome               // that is over, and somebody reaches it
+)
+
+// finding applies PROTOCOL 4's table to a member whose agent is silent. It is worth
+// nothing while its service may still answer.
+func (t *Tally) finding(now time.Time, s *subject, without marks) (Finding, answer) {
 	f := Finding{
 		Subject: s.id, Incarnation: s.incarnation(), Kind: VerdictDown,
 		Agent: t.spell(now, s, agent.OfAgent, without),
 	}
 	f.SilentSince = now.Add(-silence(f.Agent.Votes))
 	if !t.checked(s.id) {
-		return f, true
+		return f, known
 	}
 	f.Service = t.spell(now, s, agent.OfService, without)
 	switch {
@@ -71,18 +87,23 @@ func (t *Tally) finding(now time.Time, s *subject, without marks) (Finding, bool
 		f.Kind = VerdictAgentLost
 	case s.roll.IsZero(), now.Sub(s.calledAt) < t.cfg.ServiceWait, now.Sub(s.calledAt) >= t.cfg.RollValid:
 		// Not asked, still to answer, or so long ago that its answers have
-		// lapsed: that is no silence. The next roll call tells.
-		return f, false
+		// lapsed: that is no silence. The next roll call tells. Who was slow to answer
+		// the one before has had its time.
+		if s.slow {
+			return f, slowToCome
+		}
+		return f, toCome
 	case f.Service.Ups > f.Service.Downs && now.Sub(s.accusedSince()) < t.cfg.Unsaid:
 		// Who finds a service silent says so. Those who were asked have said
 		// nothing yet, and somebody reaches it: they are slow, and not it.
-		return f, false
+		s.slow = true
+		return f, slowToCome
 	}
 	if !s.door.IsZero() && s.door.After(s.accusedAt) && now.Sub(s.door) < t.cfg.RollValid && f.Kind == VerdictDown {
 		// A gateway serves from it this very second: tell, never replace.
 		f.Kind = VerdictPartial
 	}
-	return f, true
+	return f, known
 }
 
 // silence is for how long nobody has heard from the subject: the second

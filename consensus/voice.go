@@ -83,6 +83,7 @@ type subject struct {
 	proposedK VerdictKind
 	door      time.Time // last good answer through a gateway
 	accusedAt time.Time
+	slow      bool // since it is accused, somebody reached its service when its time was over, and the others had not spoken
 }
 
 // book takes one vote, and reports whether it changes what its observer says.

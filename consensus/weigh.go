@@ -66,7 +66,7 @@ func (t *Tally) forgettable(now time.Time, s *subject) bool {
 // later.
 func (t *Tally) callIfAccused(now time.Time, s *subject, out []TallyEffect) []TallyEffect {
 	if s.standing(now) == 0 {
-		s.calls = 0
+		s.calls, s.slow = 0, false
 		s.accusedAt = time.Time{}
 		return out
 	}
