@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"moonwatch/internal/whole"
 )
 
 const keyFileHead = "# moonwatch gossip keys, base64: the first one seals, each one opens\n"
@@ -29,7 +30,11 @@ func WriteKey(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write gossip key: %w", err)
 	}
-	if err := fill(f, [][]byte{key}); err != nil {
+	_, err = f.Write(keyText(key))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("write gossip key %s: %w", path, err), os.Remove(path))
 	}
 	return key, nil
@@ -90,33 +95,14 @@ func replaceKeys(path string, keys [][]byte) error {
 	if info, err := os.Stat(path); err == nil {
 		mode = info.Mode().Perm()
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(f.Chmod(mode), fill(f, keys))
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return whole.Replace(path, keyText(keys...), mode)
 }
 
-// fill writes keys to f, down to the disk, and closes it.
-func fill(f *os.File, keys [][]byte) error {
+// keyText is the content of a key file.
+func keyText(keys ...[]byte) []byte {
 	text := bytes.NewBufferString(keyFileHead)
 	for _, key := range keys {
 		fmt.Fprintln(text, base64.StdEncoding.EncodeToString(key))
 	}
-	_, err := f.Write(text.Bytes())
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return text.Bytes()
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"moonwatch/internal/program"
+	"moonwatch/internal/whole"
 	"moonwatch/member"
 )
 
@@ -23,7 +24,6 @@ const (
 	heading    = "moonwatch steps 1 "
 	fileEnd    = ".steps"
 	runningEnd = ".running" // beside it: the process of the step under way
-	newEnd     = ".new"     // a file that is being written
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -136,7 +136,7 @@ func loadRecords(dir string) (map[member.SlotID]*record, error) {
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
 		switch {
-		case strings.HasSuffix(path, newEnd):
+		case strings.HasSuffix(path, whole.End):
 			mistakes = append(mistakes, os.Remove(path))
 		case strings.HasSuffix(path, fileEnd):
 			r, err := loadRecord(path)
@@ -168,39 +168,8 @@ func loadRecord(path string) (*record, error) {
 // fileName gives each slot one file, whatever its name holds.
 func fileName(slot member.SlotID) string { return url.PathEscape(string(slot)) + fileEnd }
 
-// saveFile replaces a file so that after a crash either the old or the new one
-// is there, whole.
-func saveFile(path string, content []byte) (err error) {
-	file, err := os.OpenFile(path+newEnd, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(path+newEnd))
-		}
-	}()
-	_, err = file.Write(content)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(path+newEnd, path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder makes a rename durable.
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
+// saveFile replaces a slot's file.
+func saveFile(path string, content []byte) error { return whole.Replace(path, content, 0o600) }
 
 func writeRunning(path string, note running) error {
 	content, err := json.Marshal(note)

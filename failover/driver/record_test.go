@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"moonwatch/internal/whole"
 	"moonwatch/member"
 )
 
@@ -16,13 +17,13 @@ func TestAHalfWrittenFileLeavesTheOneBefore(t *testing.T) {
 	w := newWorld(t)
 	w.install("web-start", w.mark())
 	w.exec().Apply(t.Context(), request())
-	must(t, os.WriteFile(filepath.Join(w.records, "web-0"+fileEnd+newEnd), []byte(heading+"12"), 0o600))
+	must(t, os.WriteFile(filepath.Join(w.records, "web-0"+fileEnd+whole.End), []byte(heading+"12"), 0o600))
 	w.restart()
 	if result := w.exec().Apply(t.Context(), request()); result.Outcome != Done {
 		t.Errorf("got %v (%s)", result.Outcome, result.Detail)
 	}
 	w.wantRuns(1)
-	if left, _ := filepath.Glob(filepath.Join(w.records, "*"+newEnd)); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(w.records, "*"+whole.End)); len(left) != 0 {
 		t.Errorf("%v is left", left)
 	}
 }

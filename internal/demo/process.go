@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"moonwatch/internal/program"
+	"moonwatch/internal/whole"
 )
 
 // pidLine is how a process stands in a pid file: id, start time in clock ticks
@@ -42,11 +43,7 @@ func readPID(path string) (program.Process, error) {
 // writeWhole replaces a file at one stroke: a reader sees the old one or the
 // new one. It need not survive a crash of the machine, nor do the processes.
 func writeWhole(path, text string) error {
-	temp := path + ".new"
-	if err := os.WriteFile(temp, []byte(text), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
+	return whole.ReplaceForNow(path, []byte(text), 0o600)
 }
 
 // send sends a signal to exactly this process. The handle is taken before the

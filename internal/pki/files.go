@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"moonwatch/internal/whole"
 )
 
 const (
@@ -17,20 +19,6 @@ const (
 // writeNew makes a file that was not there, whole or not at all: a crash leaves
 // no half of it, and a file that is there is never touched.
 func writeNew(path string, data []byte, mode fs.FileMode) error {
-	return write(path, data, mode, func(temp string) error {
-		err := os.Link(temp, path) // unlike a rename it fails where something is
-		return errors.Join(err, os.Remove(temp))
-	})
-}
-
-// replace puts new content in place of a file, at one stroke.
-func replace(path string, data []byte, mode fs.FileMode) error {
-	return write(path, data, mode, func(temp string) error {
-		return os.Rename(temp, path)
-	})
-}
-
-func write(path string, data []byte, mode fs.FileMode, place func(temp string) error) error {
 	dir := filepath.Dir(path)
 	temp, err := os.CreateTemp(dir, ".new-*")
 	if err != nil {
@@ -38,16 +26,25 @@ func write(path string, data []byte, mode fs.FileMode, place func(temp string) e
 	}
 	_, err = temp.Write(data)
 	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(temp.Name()))
+	if err == nil {
+		err = os.Link(temp.Name(), path) // unlike a rename it fails where something is
 	}
-	if err := place(temp.Name()); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("write %s: %w: it is kept as it is; move it away first", path, fs.ErrExist)
-		}
+	err = errors.Join(err, os.Remove(temp.Name()))
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("write %s: %w: it is kept as it is; move it away first", path, fs.ErrExist)
+	case err != nil:
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return syncDir(dir)
+}
+
+// replace puts new content in place of a file, at one stroke.
+func replace(path string, data []byte, mode fs.FileMode) error {
+	if err := whole.Replace(path, data, mode); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }
 
 func syncDir(dir string) error {

@@ -2,12 +2,14 @@ package haproxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
+
+	"moonwatch/internal/whole"
 )
+
+// mapMode lets anybody read: HAProxy may have given root away.
+const mapMode = 0o644
 
 // keep writes what an instance of this machine has to the files that it loads
 // when it starts. The map comes first: a crash between the two leaves a slot
@@ -26,9 +28,9 @@ func (d *Driver) keep(ctx context.Context, in Instance, s slot) error {
 	if err != nil {
 		return err
 	}
-	entries, rest, whole := section(answer)
-	states, rest, whole2 := section(rest)
-	if !whole || !whole2 || rest != "" || len(states) < 2 || states[0] != "1" {
+	entries, rest, complete := section(answer)
+	states, rest, complete2 := section(rest)
+	if !complete || !complete2 || rest != "" || len(states) < 2 || states[0] != "1" {
 		return fmt.Errorf("the answer %.40q is not whole", answer)
 	}
 	var marks strings.Builder
@@ -37,33 +39,8 @@ func (d *Driver) keep(ctx context.Context, in Instance, s slot) error {
 		_, mark, _ := strings.Cut(entry, " ") // behind its reference
 		marks.WriteString(mark + "\n")
 	}
-	if err := replace(d.config.Map, marks.String()); err != nil {
+	if err := whole.Replace(d.config.Map, []byte(marks.String()), mapMode); err != nil {
 		return err
 	}
-	return replace(in.StateFile, strings.Join(states, "\n")+"\n\n")
-}
-
-// replace writes a file so that a reader, and a crash, finds the old one or the
-// new one whole.
-func replace(path, content string) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	_, err = file.WriteString(content)
-	if err == nil {
-		err = file.Chmod(0o644) // HAProxy may have given root away
-	}
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return whole.Replace(in.StateFile, []byte(strings.Join(states, "\n")+"\n\n"), mapMode)
 }

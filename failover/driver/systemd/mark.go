@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"moonwatch/internal/whole"
 	"moonwatch/member"
 )
 
@@ -45,10 +46,7 @@ func (d *Driver) mark(unit string, n note) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("mark unit: %w", err)
 	}
-	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
-		return fmt.Errorf("mark unit: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := whole.ReplaceForNow(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("mark unit: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"moonwatch/failover/driver"
+	"moonwatch/internal/whole"
 	"moonwatch/member"
 )
 
@@ -49,10 +50,7 @@ func (r record) write(path string) error {
 	if r.put != (placed{}) {
 		text += fmt.Sprintf("put %s %s\n", r.put.address, r.put.on)
 	}
-	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {
-		return fmt.Errorf("mark slot: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := whole.ReplaceForNow(path, []byte(text), 0o644); err != nil { // in memory: gone with a boot, like the address
 		return fmt.Errorf("mark slot: %w", err)
 	}
 	return nil

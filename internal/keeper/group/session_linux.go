@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moonwatch/internal/program"
+	"moonwatch/internal/whole"
 	"moonwatch/member"
 )
 
@@ -72,28 +73,7 @@ func (g *sessions) Admit(slot member.SlotID, pid int) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(g.at(slot), append(b, '\n'))
-}
-
-// writeWhole replaces a file by one that is on the disk.
-func writeWhole(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it has another name when all went well
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return whole.Replace(g.at(slot), append(b, '\n'), 0o600)
 }
 
 func (g *sessions) leaders(slot member.SlotID) ([]program.Process, error) {

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"moonwatch/internal/keeper"
+	"moonwatch/internal/whole"
 	"moonwatch/member"
 )
 
@@ -25,7 +26,6 @@ import (
 const (
 	heading   = "moonwatch keeper 1 "
 	recordEnd = ".lease"
-	newEnd    = ".new" // a file that is being written
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -148,14 +148,14 @@ func decode(content []byte) (keeper.Record, error) {
 
 // load reads all records, names the slots of those that cannot be read, and
 // clears away what a crash left half written.
-func (r *records) load() (whole []keeper.Record, unread []member.SlotID, err error) {
+func (r *records) load() (good []keeper.Record, unread []member.SlotID, err error) {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, e := range entries {
 		path := filepath.Join(r.dir, e.Name())
-		if strings.HasSuffix(path, newEnd) {
+		if strings.HasSuffix(path, whole.End) {
 			if err := os.Remove(path); err != nil {
 				return nil, nil, err
 			}
@@ -177,30 +177,10 @@ func (r *records) load() (whole []keeper.Record, unread []member.SlotID, err err
 			unread = append(unread, member.SlotID(name))
 			continue
 		}
-		whole = append(whole, rec)
+		good = append(good, rec)
 	}
-	return whole, unread, nil
+	return good, unread, nil
 }
 
 // putFile replaces a file by one that is on the disk.
-func putFile(path string, content []byte) (err error) {
-	f, err := os.OpenFile(path+newEnd, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path+newEnd))
-	}
-	if err := os.Rename(path+newEnd, path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
+func putFile(path string, content []byte) error { return whole.Replace(path, content, 0o600) }
