@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moonwatch/internal/whole"
 )
 
 func TestAKeyFileComesBackAndIsNeverOverwritten(t *testing.T) {
@@ -28,7 +30,7 @@ func TestAKeyFileComesBackAndIsNeverOverwritten(t *testing.T) {
 	if keys, err := LoadKeys(path); err != nil || len(keys) != 2 || !bytes.Equal(keys[0], testKey) {
 		t.Errorf("keys %x, %v", keys, err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*"+whole.End)); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
