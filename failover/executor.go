@@ -96,6 +96,7 @@ type Executor struct {
 	self    member.ID
 	st      *State
 	holding Holding
+	bygone  Holding // the part of it that ended with an earlier life of the machine
 	doing   map[member.SlotID]StepKey
 	aborted map[StepKey]bool // of these
 	done    map[StepKey]bool
@@ -120,6 +121,11 @@ func NewExecutor(self member.ID, st *State, holding Holding, now time.Time) *Exe
 		lapsed: map[member.SlotID]Lapsed{}, aborted: map[StepKey]bool{},
 	}
 }
+
+// Bygone tells what the journal remembers of an earlier life of the machine. Where such
+// a service is to be restarted, for it does not start by itself, it is started as a new
+// one is.
+func (e *Executor) Bygone(slots Holding) { e.bygone = maps.Clone(slots) }
 
 // executorBeat is how often the executor looks when nothing happens.
 const executorBeat = time.Second
@@ -241,6 +247,9 @@ func (e *Executor) want(k StepKey, deadline time.Time) DoStep {
 			d.Action = pool.Actions.Activate
 		case StepRestart:
 			d.Action = pool.Actions.Restart
+			if at, ended := e.bygone[k.Slot]; ended && at == k.Epoch && pool.Actions.Restart != "" {
+				d.Action = pool.Actions.Activate // there is nothing to end first
+			}
 		case StepPrepare:
 			d.Action = pool.Actions.Prepare
 		case StepStop:
@@ -320,6 +329,7 @@ func (e *Executor) finished(now time.Time, ev StepDone, out []ExecutorEffect) []
 		}
 	case ev.Result == ResultDone:
 		delete(e.lapsed, k.Slot)
+		delete(e.bygone, k.Slot)
 		e.holding[k.Slot] = max(e.holding[k.Slot], k.Epoch)
 	}
 	e.done[k] = true

@@ -68,6 +68,7 @@ func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
 	m.observer = agent.NewObserver(cfg.Agent, cfg.Self, cfg.Incarnation, now)
 	m.tally = consensus.NewTally(cfg.Tally, m.ledger, m.state.Checked)
 	m.executor = failover.NewExecutor(cfg.Self, m.state, boot.Holding, now)
+	m.executor.Bygone(boot.Bygone)
 	m.lend()
 	m.teller = failover.NewTeller(cfg.Self, m.state, now)
 	m.founder, m.saved = !boot.Follower, boot.Raft

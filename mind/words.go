@@ -383,5 +383,6 @@ type Boot struct {
 	Raft     consensus.Saved
 	Genesis  *consensus.Genesis // set by a founding councillor with an empty disk
 	Holding  failover.Holding
-	Follower bool // it has no founder's seat, even if it was a founder: its disk was emptied
+	Bygone   failover.Holding // the part of it that ended with an earlier life of the machine
+	Follower bool             // it has no founder's seat, even if it was a founder: its disk was emptied
 }

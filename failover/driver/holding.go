@@ -21,6 +21,21 @@ func (j *Journal) Holding() map[member.SlotID]member.SlotEpoch {
 	return holding
 }
 
+// Bygone is the part of Holding that was begun in an earlier life of the machine: it
+// ended with that, and runs only where it starts by itself. What builds of before wrote
+// down has no life, and is none of it.
+func (j *Journal) Bygone() map[member.SlotID]member.SlotEpoch {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	bygone := map[member.SlotID]member.SlotEpoch{}
+	for slot, r := range j.slots {
+		if epoch := r.holds(); epoch > 0 && r.Boot != "" && j.boot != "" && r.Boot != j.boot {
+			bygone[slot] = epoch
+		}
+	}
+	return bygone
+}
+
 // holds looks for the last entry that tells. A start that failed or whose end
 // is unknown may have left something running; one that was never run has left
 // nothing.

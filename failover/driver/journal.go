@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"moonwatch/internal/boottime"
 	"moonwatch/internal/program"
 	"moonwatch/member"
 )
@@ -27,6 +28,7 @@ const remembered = 32
 // lets a step begin that might have begun before.
 type Journal struct {
 	dir     string
+	boot    string // id of the machine's present life, empty where nobody knows
 	save    func(path string, content []byte) error
 	metrics *metrics
 
@@ -45,7 +47,8 @@ func OpenJournal(dir string, reg prometheus.Registerer) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open step journal: %w", err)
 	}
-	return &Journal{dir: dir, save: saveFile, metrics: newMetrics(reg), slots: slots}, nil
+	boot, _ := boottime.ID() // without one every life is the same, as it was
+	return &Journal{dir: dir, boot: boot, save: saveFile, metrics: newMetrics(reg), slots: slots}, nil
 }
 
 // Highest is the highest slot epoch at which this member acted for a slot, or
@@ -110,6 +113,9 @@ func (j *Journal) begin(req Request, now time.Time) (known Result, run bool) {
 	}
 	next.Highest = req.SlotEpoch
 	next.Begun = &begun{Key: key, Deadline: req.Deadline, here: true}
+	if req.Step != stepStop {
+		next.Boot = j.boot
+	}
 	if err := j.store(next); err != nil {
 		return j.metrics.count(Retryable.Because("%s: not run: %v", req, err)), false
 	}

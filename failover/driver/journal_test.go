@@ -265,3 +265,42 @@ func processOf(t *testing.T, cmd *exec.Cmd) program.Process {
 	}
 	return p
 }
+
+// What was started here before the machine was booted ended with it. A service that was
+// restarted is of the present life again; one that no build wrote a life for is not said
+// to be of an earlier one.
+func TestTheJournalKnowsWhatEndedWithAnEarlierLifeOfTheMachine(t *testing.T) {
+	w := newWorld(t)
+	w.install("web-start", "exit 0")
+	if w.journal.boot == "" {
+		t.Skip("this machine does not say which life it is in: nothing can be told apart")
+	}
+	w.journal.boot = "" // a build of before
+	w.exec().Apply(t.Context(), request())
+	w.restart()
+	if got := w.journal.Bygone(); len(got) != 0 {
+		t.Errorf("of no life: %v", got)
+	}
+	again := request()
+	again.Attempt = 2
+	w.exec().Apply(t.Context(), again)
+	w.restart()
+	if got := w.journal.Bygone(); len(got) != 0 || w.journal.Holding()["web-0"] != 42 {
+		t.Errorf("of this life: %v", got)
+	}
+	w.journal.boot = "another"
+	if got := w.journal.Bygone(); len(got) != 1 || got["web-0"] != 42 {
+		t.Errorf("after a boot: %v, want web-0 at slot epoch 42", got)
+	}
+	again.Attempt, again.Step = 3, "restart"
+	w.exec().Apply(t.Context(), again)
+	if got := w.journal.Bygone(); len(got) != 0 {
+		t.Errorf("started since: %v", got)
+	}
+	again.Attempt, again.Step = 4, stepStop
+	w.journal.boot = "a third"
+	w.exec().Apply(t.Context(), again)
+	if got := w.journal.Bygone(); len(got) != 0 {
+		t.Errorf("stopped: %v", got)
+	}
+}

@@ -33,6 +33,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type record struct {
 	Slot    member.SlotID    `json:"slot"`
 	Highest member.SlotEpoch `json:"highest_slot_epoch"`
+	Boot    string           `json:"boot,omitempty"` // the machine's life in which something was last begun here that may run
 	Begun   *begun           `json:"begun,omitempty"`
 	Ended   []ended          `json:"ended,omitempty"` // oldest first, at most remembered
 }

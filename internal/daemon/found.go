@@ -29,7 +29,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	if err := d.recall(boot.Facts); err != nil {
 		return err
 	}
-	b := mind.Boot{Snapshot: boot.Snapshot, Facts: boot.Facts, Raft: boot.Raft, Holding: d.journal.Holding()}
+	b := mind.Boot{Snapshot: boot.Snapshot, Facts: boot.Facts, Raft: boot.Raft, Holding: d.journal.Holding(), Bygone: d.journal.Bygone()}
 	if boot.Fresh {
 		if b.Genesis, b.Follower, err = d.found(ctx); err != nil {
 			return err
