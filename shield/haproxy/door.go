@@ -69,7 +69,8 @@ var word = regexp.MustCompile(`^[A-Za-z0-9_.:/*-]+$`)
 // The tables of configs/haproxy/moonwatch.cfg.
 const (
 	hostsTable = "moonwatch_hosts"
-	doorTable  = "moonwatch_door"
+	totalTable = "moonwatch_totals"
+	doorTable  = "moonwatch_door" // the lease
 )
 
 func (c Config) withDefaults() Config {

@@ -9,7 +9,7 @@ import (
 )
 
 // sane is what a HAProxy with nothing to tell answers to a poll.
-const sane = "\n# table: moonwatch_hosts, type: string, size:102400, used:0\n\n# table: moonwatch_door, type: string, size:16, used:1\n\n" +
+const sane = "\n# table: moonwatch_hosts, type: string, size:102400, used:0\n\n# table: moonwatch_totals, type: string, size:16, used:1\n\n" +
 	"# pxname,svname,qcur,req_rate,req_tot,hrsp_2xx,\nwww,FRONTEND,,0,5,5,\n\n"
 
 func TestAConfigListsAllItsMistakes(t *testing.T) {
@@ -33,7 +33,7 @@ func TestAHAProxyThatDoesNotAnswerIsSaidAndAskedAgain(t *testing.T) {
 		"older":         {"Unknown command. Please enter one of the following commands only :\n", "want HAProxy 2.6 or later"},
 		"not set up":    {"No such table\n\n", "take over the tables"},
 		"another's":     {"HTTP/1.1 400 Bad request\r\n\r\n", "is not understood"},
-		"cut short":     {"# table: moonwatch_hosts, type: string, size:102400, used:3\n", "does not tell of table moonwatch_door"},
+		"cut short":     {"# table: moonwatch_hosts, type: string, size:102400, used:3\n", "does not tell of table moonwatch_totals"},
 		"half a line":   {"# table: moonwatch_hosts, type: string, size:1, used:1\n0x5: key=www.exa", "not understood"},
 		"other fields":  {"# table: moonwatch_hosts, type: string, size:1, used:1\n0x5: key=a use=0 exp=1 gpc0=4\n", "want http_req_cnt in it"},
 		"other table":   {"# table: customers, type: ip, size:1, used:1\n", "is not understood"},

@@ -148,14 +148,14 @@ func TestDifferences(t *testing.T) {
 func TestUnknownFieldsAreNoMistake(t *testing.T) {
 	p, err := parsePoll("# table: moonwatch_hosts, type: string, size:102400, used:3, new:1\n" +
 		"0x5: key=a.example.com use=0 exp=5 shard=0 gpc1=2 http_req_rate(1000)=7 new=x http_req_cnt=40\n\n" +
-		"# table: moonwatch_door, type: string, size:16, used:1\n0x7: key=shed use=0 exp=1 gpc0=9\n\n# pxname,svname,new,qcur,req_tot,\nwww,FRONTEND,1,,5,\n\n")
+		"# table: moonwatch_totals, type: string, size:16, used:1\n0x7: key=shed use=0 exp=1 gpc0=9\n\n# pxname,svname,new,qcur,req_tot,\nwww,FRONTEND,1,,5,\n\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(p.hosts) != 1 || p.hosts[0] != (entry{key: "a.example.com", asked: 40, rate: 7, shed: 2}) || p.used != 3 || p.size != 102400 {
 		t.Errorf("got %+v", p)
 	}
-	if p.door["shed"] != 9 || p.stat["www"]["req_tot"] != 5 || p.complete("www", nil) != nil {
+	if p.all["shed"] != 9 || p.stat["www"]["req_tot"] != 5 || p.complete("www", nil) != nil {
 		t.Errorf("got %+v", p)
 	}
 }

@@ -63,8 +63,11 @@ func TestUnderLoadTheDoorServesEverybodyAndHolds(t *testing.T) {
 	with := single(t, p.config(), string(text))
 	p.wait(func() bool { return p.raw("show info") != "" })
 	d := p.door(nil)
-	wrk(t, p.front, script, time.Second) // it gets to know them
-	eventually(t, "the door knows its tenants", func() bool { return d.Known() > 1000 })
+	eventually(t, "the door knows its tenants", func() bool {
+		wrk(t, p.front, script, time.Second)
+		time.Sleep(300 * time.Millisecond) // until it has asked
+		return d.Known() > 1000
+	})
 
 	var rates, costs [2][]float64
 	for range rounds {

@@ -25,7 +25,7 @@ func (d *Door) look(ctx context.Context) error {
 		// The lease, first of all: it says that somebody is there who decides.
 		"set table " + doorTable + " key lease data.gpc0 1",
 		fmt.Sprintf("show table %s data.http_req_rate gt %d", hostsTable, d.totals.rate/hotShare),
-		"show table " + doorTable,
+		"show table " + totalTable,
 		"show stat " + d.cfg.Frontend + " 1 -1",
 	}
 	for _, b := range d.cfg.Backends {
@@ -119,7 +119,7 @@ func (t *totals) book(p *poll, frontend string) (answers, busy uint64) {
 	f := p.stat[frontend]
 	now := reading{
 		asked: f["req_tot"], good: f["hrsp_1xx"] + f["hrsp_2xx"] + f["hrsp_3xx"] + f["hrsp_4xx"],
-		shed: p.door["shed"], stopped: p.door["stopped"], busy: p.door["503"],
+		shed: p.all["shed"], stopped: p.all["stopped"], busy: p.all["503"],
 	}
 	t.rate = f["req_rate"]
 	was := t.last
@@ -148,7 +148,7 @@ func grown(now, was uint64) uint64 {
 // poll is what HAProxy said.
 type poll struct {
 	hosts      []entry
-	door       map[string]uint64            // gpc0 by key
+	all        map[string]uint64            // of all hosts: shed, stopped, 503
 	stat       map[string]map[string]uint64 // by proxy and column
 	used, size int                          // of the table of hosts
 	tables     map[string]bool
@@ -165,7 +165,7 @@ var errEntry = errors.New("haproxy's table has a line that is not understood")
 // parsePoll reads the answers, which come one after another. It accepts fields and
 // columns that it does not know, and nothing else that it does not know.
 func parsePoll(answer string) (*poll, error) {
-	p := &poll{door: map[string]uint64{}, stat: map[string]map[string]uint64{}, tables: map[string]bool{}}
+	p := &poll{all: map[string]uint64{}, stat: map[string]map[string]uint64{}, tables: map[string]bool{}}
 	table := ""
 	var columns []string
 	for line := range strings.Lines(answer) {
@@ -195,7 +195,7 @@ func parsePoll(answer string) (*poll, error) {
 // begin reads "# table: moonwatch_hosts, type: string, size:102400, used:3".
 func (p *poll) begin(line string) string {
 	name, rest, _ := strings.Cut(strings.TrimPrefix(line, "# table: "), ",")
-	if name != hostsTable && name != doorTable {
+	if name != hostsTable && name != totalTable {
 		return ""
 	}
 	p.tables[name] = true
@@ -229,8 +229,8 @@ func (p *poll) entry(table, line string) error {
 			values[name] = value
 		}
 	}
-	if table == doorTable {
-		p.door[key] = values["gpc0"]
+	if table == totalTable {
+		p.all[key] = values["gpc0"]
 		return nil
 	}
 	for _, want := range []string{"http_req_cnt", "http_req_rate", "gpc1"} {
@@ -257,7 +257,7 @@ func (p *poll) row(columns, values []string) {
 
 // complete refuses an answer that was cut short, or is another program's.
 func (p *poll) complete(frontend string, backends []string) error {
-	for _, t := range []string{hostsTable, doorTable} {
+	for _, t := range []string{hostsTable, totalTable} {
 		if !p.tables[t] {
 			return fmt.Errorf("haproxy does not tell of table %s", t)
 		}

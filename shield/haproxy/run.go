@@ -47,7 +47,7 @@ func (d *Door) round(ctx context.Context) time.Duration {
 	if err != nil {
 		pause = max(pause, d.cfg.AnswerWithin/4) // who is in trouble is not pressed
 	}
-	pause = min(pause, time.Second)
+	pause = min(pause, 700*time.Millisecond) // the lease has to be renewed in time
 	tick := Tick{At: time.Now(), Every: took + pause}
 	select { // the newest one counts
 	case <-d.ticks:
