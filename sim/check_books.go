@@ -189,7 +189,7 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 			b.move(move{what: touched, slot: c.slot})
 		}
 	case failover.KindTakenBack:
-		err = b.takenBack(payload[failover.TakenBack](f).Case)
+		err = b.takenBack(f, payload[failover.TakenBack](f).Case)
 	case failover.KindForced:
 		err = b.force(f, payload[failover.Forced](f))
 	case failover.KindDrain:

@@ -49,13 +49,13 @@ func (c *checker) forces(f consensus.Fact, request, id uint64) {
 
 // takenBack books the end of a forced failover that people do not want any more: never
 // one whose old occupant has stopped, or whose slot a spare has.
-func (b *books) takenBack(id uint64) *breach {
+func (b *books) takenBack(f consensus.Fact, id uint64) *breach {
 	c := b.cases[id]
-	if c == nil || c.forced == 0 || c.proven || c.spare != "" || c.cutovers > 0 {
+	if c == nil || c.forced == 0 || c.proven || c.state == failover.Fenced || c.spare != "" || c.cutovers > 0 {
 		return breaks(ruleTwo, "C-%d is taken back, and is no forced failover that may be", id)
 	}
-	if a := b.asked[c.forced]; a == nil {
-		return breaks(ruleTwo, "C-%d is taken back, and nobody has asked for it", id)
+	if a := b.asked[c.forced]; a == nil || !a.rejected && f.Time.Before(a.approved.Add(a.For)) {
+		return breaks(ruleTwo, "C-%d is taken back, and two people want it", id)
 	}
 	c.state = failover.Closed
 	b.giveBack(c)
