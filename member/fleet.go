@@ -15,6 +15,7 @@ type Fleet struct {
 	Lease     LeaseTerms  `json:"lease,omitzero"`    // of exclusive slots; see Leases
 
 	Shield ShieldPolicy `json:"shield,omitzero"`
+	Notify NotifyPolicy `json:"notify,omitzero"`
 }
 
 // Pool declares slots of one kind and the spares behind them.

@@ -25,6 +25,9 @@ func (f *Fleet) Validate() error {
 	if err := f.Shield.check(f.Members); err != nil {
 		errs = append(errs, err)
 	}
+	if err := f.Notify.check(f.Members); err != nil {
+		errs = append(errs, err)
+	}
 	seen := map[ID]bool{}
 	inPool := map[string]int{}
 	for _, m := range f.Members {

@@ -48,6 +48,7 @@ type Page struct {
 	Cases     []Case          `json:"cases"`            // open ones first, then newest first
 	Scores    []Scored        `json:"scores,omitempty"` // what was done or would have been, and what turned out; newest first, at most 200
 	Facts     []FactLine      `json:"facts"`            // newest first, at most 500
+	Telling   Telling         `json:"telling,omitzero"` // how people are told; set by who runs the herald
 	Stats     []Stat          `json:"stats,omitempty"`
 }
 

@@ -119,6 +119,8 @@ func items(f *member.Fleet) []item {
 		{"brake.cascade", share(f.Brake.Cascade)},
 		{"never_stop", join(f.NeverStop)},
 		{"lease", leaseText(f)},
+		{"notify.on", join(f.Notify.On)},
+		{"notify.receivers", strings.Join(config.ReceiverTexts(f.Notify), ",")},
 		{"shield.mode", f.Shield.Doing()},
 		{"shield.capacity", shieldCapacity(f)},
 		{"shield.doors", join(f.Shield.Doors)},

@@ -128,6 +128,11 @@ func printStatus(p *printer, page status.Page) {
 	add("Knowledge", knowledgeLine(page))
 	add("Budget", text("%d of %d replacements under way, %d of %d spent within %s", page.Budget.InFlight, page.Budget.MayFly,
 		page.Budget.Spent, page.Budget.MaySpend, span(time.Duration(page.Budget.WindowSeconds*float64(time.Second)))))
+	for _, r := range page.Telling.Receivers {
+		if !r.Failing.IsZero() && page.Now.Sub(r.Failing) >= status.FailingAfter {
+			add("Not told", cell{fmt.Sprintf("receiver %s has failed for %s, %d messages wait: %s", r.Name, span(page.Now.Sub(r.Failing)), r.Waiting, r.Err), bad})
+		}
+	}
 	add("Asked", text("%s%s, at %s", page.Self.Name, standing(page.Self), moment(page.Now)))
 	p.grid(rows)
 

@@ -93,7 +93,7 @@ type fleetReader struct {
 }
 
 func (r *fleetReader) read(root *strict.Value) {
-	top := r.object("", root, "version", "members", "pools", "brake", "lease", "shield", "never_stop", "profile")
+	top := r.object("", root, "version", "members", "pools", "brake", "lease", "shield", "notify", "never_stop", "profile")
 	r.fleet.Version = 1
 	if top.Integer("version", 0, 1, 1); !top.Has("version") {
 		top.Missing("version", "1")
@@ -109,6 +109,7 @@ func (r *fleetReader) read(root *strict.Value) {
 	r.lease(top)
 	r.checkLeases(top)
 	r.shield(top)
+	r.notify(top)
 	r.fleet.NeverStop = top.texts("never_stop", "DNS names", isHost)
 }
 

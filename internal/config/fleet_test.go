@@ -40,6 +40,12 @@ func sampleFleet() member.Fleet {
 			},
 		},
 	}
+	f.Notify = member.NotifyPolicy{
+		On: []member.ID{"witness-1", "web-1", "api-2"},
+		Receivers: []member.Receiver{{Name: "ops", Kind: "webhook", Webhook: &member.WebhookReceiver{
+			URL: "https://ops.example.com/moonwatch", SecretFile: "/etc/moonwatch/notify.key",
+		}}},
+	}
 	for _, m := range []struct {
 		id, domain, pool string
 		council          bool

@@ -19,18 +19,19 @@ import (
 var templateFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"q":       scalar,
-	"list":    flowList,
-	"slots":   flowSlots,
-	"lease":   leaseText,
-	"shield":  shieldText,
-	"span":    spanOf,
-	"time":    strict.Short,
-	"share":   func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
-	"actions": flowActions,
-	"drills":  drillText,
-	"driver":  flowDriver,
-	"comment": comment,
+	"q":        scalar,
+	"list":     flowList,
+	"slots":    flowSlots,
+	"lease":    leaseText,
+	"shield":   shieldText,
+	"receiver": receiverText,
+	"span":     spanOf,
+	"time":     strict.Short,
+	"share":    func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
+	"actions":  flowActions,
+	"drills":   drillText,
+	"driver":   flowDriver,
+	"comment":  comment,
 	"note": func(i int, text string) string { // a comment in the first pool explains all
 		if i > 0 {
 			return ""

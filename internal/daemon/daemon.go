@@ -134,6 +134,8 @@ type Daemon struct {
 	commands    commands
 	progress    atomic.Int64 // when the loop last finished a step, in ns of this process
 	page        atomic.Pointer[status.Page]
+	looked      atomic.Pointer[status.Looked]  // the same, for who tells people
+	telling     atomic.Pointer[status.Telling] // how that goes
 	table       gateway.Table
 	shielding   shielding
 	ready       chan struct{}
@@ -220,6 +222,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	actor("clock", d.watchClock)
 	actor("disk", d.writeAll)
 	actor("agent", d.live)
+	actor("notify", d.tellPeople)
 	if d.gateway != nil {
 		actor("evidence", d.evidence)
 	}

@@ -1,12 +1,9 @@
 package daemon
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
 	"reflect"
 	"slices"
 	"sync"
@@ -98,17 +95,9 @@ func newWebhook(w member.WebhookDriver) (driver.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := webhook.Config{URL: w.URL, Secret: secret}
-	if w.CAFile != "" {
-		text, err := os.ReadFile(w.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", w.CAFile)
-		}
-		c.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	trust, err := trusting(w.CAFile)
+	if err != nil {
+		return nil, err
 	}
-	return webhook.New(c)
+	return webhook.New(webhook.Config{URL: w.URL, Secret: secret, TLS: trust})
 }

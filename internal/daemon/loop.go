@@ -66,12 +66,25 @@ func (d *Daemon) show(now time.Time) {
 		CouncilWaits: d.mind.CouncilWaits(), Accused: d.mind.Accused(), Unconfirmed: d.mind.Unconfirmed(), View: d.peers.seen(), Stats: d.stats(),
 	})
 	p.Knowledge = d.knowledge(p.Knowledge, d.mind.Councillor())
+	if t := d.telling.Load(); t != nil {
+		p.Telling = *t
+	}
 	d.page.Store(&p)
+	d.look(p)
 	d.web.SetPage(p)
 	d.m.observe(d, mode)
 	if d.cfg.Pages != nil {
 		d.cfg.Pages(p)
 	}
+}
+
+// look hands the page to who tells people, with whom fleet.yaml names for that.
+func (d *Daemon) look(p status.Page) {
+	x := status.Looked{Page: p}
+	if fl := d.mind.Ledger().Fleet(); fl != nil {
+		x.Policy = fl.Notify
+	}
+	d.looked.Store(&x)
 }
 
 // alive reports whether the loop makes progress. An agent whose loop is stuck

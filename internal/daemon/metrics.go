@@ -18,7 +18,8 @@ type metrics struct {
 	mode                                                                            *prometheus.GaugeVec
 	head, openCases, freeSpares                                                     prometheus.Gauge
 
-	told doorMetrics
+	told   doorMetrics
+	notify notifyMetrics
 }
 
 func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
@@ -56,6 +57,7 @@ func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
 		mode:        prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "moonwatch_daemon_mode", Help: "1 for the mode that holds now."}, []string{"mode"}),
 	}
 	m.told = newDoorMetrics(reg)
+	m.notify = newNotifyMetrics(reg)
 	reg.MustRegister(m.facts, m.steps, m.mode,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "moonwatch_daemon_queue_length", Help: "Events that wait for the loop."},
 			func() float64 { return float64(len(d.events)) }))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"moonwatch/failover/driver"
+	"moonwatch/internal/signature"
 )
 
 const (
@@ -76,7 +77,7 @@ func (d *Driver) post(ctx context.Context, call Call) (post *http.Request, sent 
 	if call.Ask != AskObserve && !call.DryRun {
 		post.Header.Set(HeaderKey, call.ID)
 	}
-	sign(post.Header, body, d.config.Secret, d.now())
+	signature.Sign(post.Header, body, d.config.Secret, d.now())
 	return post, sent, nil
 }
 

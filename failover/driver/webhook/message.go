@@ -1,18 +1,13 @@
 package webhook
 
 import (
-	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"moonwatch/failover/driver"
+	"moonwatch/internal/signature"
 	"moonwatch/member"
 )
 
@@ -50,13 +45,13 @@ type Answer struct {
 // The headers of a call.
 const (
 	HeaderKey       = "Idempotency-Key"
-	HeaderTimestamp = "Moonwatch-Timestamp" // when it was signed, in seconds since 1970
-	HeaderSignature = "Moonwatch-Signature" // "v1=" and the HMAC-SHA256 of timestamp, "." and body, in hex
+	HeaderTimestamp = signature.HeaderTimestamp
+	HeaderSignature = signature.HeaderSignature
 )
 
 // Fresh is how old or early a call may be signed. It bounds how long a call that
 // somebody recorded could be played again; slot epoch and key make that harmless.
-const Fresh = 5 * time.Minute
+const Fresh = signature.Fresh
 
 // callOf is the call for a request. Its id is its idempotency key, if it may
 // have an effect; a look and a rehearsal never share one with the deed.
@@ -72,33 +67,8 @@ func callOf(ask Ask, req driver.Request) Call {
 	}
 }
 
-func sign(header http.Header, body, secret []byte, now time.Time) {
-	stamp := strconv.FormatInt(now.Unix(), 10)
-	header.Set(HeaderTimestamp, stamp)
-	header.Set(HeaderSignature, "v1="+hex.EncodeToString(mac(stamp, body, secret)))
-}
-
-func mac(stamp string, body, secret []byte) []byte {
-	h := hmac.New(sha256.New, secret)
-	h.Write(bytes.Join([][]byte{[]byte(stamp), body}, []byte(".")))
-	return h.Sum(nil)
-}
-
 // Verify says whether a call was signed with one of the secrets, not long ago.
 // It is for receivers; there are two secrets while one replaces the other.
 func Verify(header http.Header, body []byte, now time.Time, secrets ...[]byte) error {
-	stamp := header.Get(HeaderTimestamp)
-	seconds, err := strconv.ParseInt(stamp, 10, 64)
-	if err != nil {
-		return fmt.Errorf("%s is %q, want seconds since 1970", HeaderTimestamp, stamp)
-	}
-	if age := now.Sub(time.Unix(seconds, 0)); age.Abs() > Fresh {
-		return fmt.Errorf("the call was signed %v ago, want at most %v", age, Fresh)
-	}
-	for _, secret := range secrets {
-		if hmac.Equal([]byte(header.Get(HeaderSignature)), []byte("v1="+hex.EncodeToString(mac(stamp, body, secret)))) {
-			return nil
-		}
-	}
-	return errors.New("the signature is not ours")
+	return signature.Verify(header, body, now, secrets...)
 }

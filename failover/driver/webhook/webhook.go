@@ -43,6 +43,7 @@ import (
 	"time"
 
 	"moonwatch/failover/driver"
+	"moonwatch/internal/signature"
 )
 
 // Config says who is asked.
@@ -54,9 +55,6 @@ type Config struct {
 	// TLS says whom to trust, if not whom the system trusts.
 	TLS *tls.Config
 }
-
-// minSecret is as much as a SHA-256 key is worth filling half.
-const minSecret = 16
 
 // Validate lists every mistake.
 func (c Config) Validate() error {
@@ -70,8 +68,8 @@ func (c Config) Validate() error {
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
 		mistakes = append(mistakes, fmt.Errorf("url is %q, want https: on a way that others can write to an answer proves nothing", redact(c.URL)))
 	}
-	if len(c.Secret) < minSecret {
-		mistakes = append(mistakes, fmt.Errorf("secret has %d bytes, want at least %d", len(c.Secret), minSecret))
+	if len(c.Secret) < signature.MinSecret {
+		mistakes = append(mistakes, fmt.Errorf("secret has %d bytes, want at least %d", len(c.Secret), signature.MinSecret))
 	}
 	return errors.Join(mistakes...)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"moonwatch/failover/driver"
+	"moonwatch/internal/signature"
 )
 
 func TestAStatusIsAnOutcomeForWhomeverWasAsked(t *testing.T) {
@@ -134,7 +135,7 @@ func TestACallThatIsNotOursOrStaleIsNotObeyed(t *testing.T) {
 	}
 
 	body, header, now := []byte(`{"id":"a"}`), http.Header{}, time.Unix(1_800_000_000, 0)
-	sign(header, body, secret, now)
+	signature.Sign(header, body, secret, now)
 	for says, err := range map[string]error{
 		"":                   Verify(header, body, now.Add(Fresh), []byte("the secret that comes"), secret),
 		"not ours":           Verify(header, []byte(`{"id":"b"}`), now, secret),

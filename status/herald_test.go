@@ -1,0 +1,246 @@
+package status
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
+	"moonwatch/member"
+)
+
+var ops = member.NotifyPolicy{Receivers: []member.Receiver{{Name: "ops", Kind: "webhook"}}}
+
+// newsroom shows a herald pages, and is its receiver.
+type newsroom struct {
+	t      *testing.T
+	herald *Herald
+	policy member.NotifyPolicy
+	kept   []byte
+	down   bool
+	got    []Message
+}
+
+func newNewsroom(t *testing.T, self member.ID) *newsroom {
+	return &newsroom{t: t, herald: NewHerald(self, Matters{}), policy: ops}
+}
+
+// restart begins anew with what is on disk.
+func (n *newsroom) restart(self member.ID) {
+	n.t.Helper()
+	var m Matters
+	if err := json.Unmarshal(n.kept, &m); err != nil {
+		n.t.Fatal(err)
+	}
+	n.herald = NewHerald(self, m)
+}
+
+func (n *newsroom) look(p Page) {
+	n.t.Helper()
+	effects := n.herald.Step(p.Now, Looked{Page: p, Policy: n.policy})
+	for len(effects) > 0 {
+		e := effects[0]
+		effects = effects[1:]
+		switch e := e.(type) {
+		case KeepMatters:
+			var err error
+			if n.kept, err = json.Marshal(e.Matters); err != nil {
+				n.t.Fatal(err)
+			}
+		case SendMessage:
+			answer := Answered{Receiver: e.Receiver.Name, Message: e.Message.ID}
+			if n.down {
+				answer.Err = "connection refused"
+			} else {
+				n.got = append(n.got, e.Message)
+			}
+			effects = append(effects, n.herald.Step(p.Now, answer)...)
+		}
+	}
+}
+
+// during looks every second.
+func (n *newsroom) during(d time.Duration, page func(now time.Time) Page, from time.Time) time.Time {
+	n.t.Helper()
+	for end := from.Add(d); from.Before(end); from = from.Add(time.Second) {
+		n.look(page(from))
+	}
+	return from
+}
+
+// told lists what was told, in order.
+func (n *newsroom) told() string {
+	var all []string
+	for _, m := range n.got {
+		all = append(all, string(m.Says)+" "+m.Notice.ID)
+	}
+	return strings.Join(all, ", ")
+}
+
+func (n *newsroom) wants(want string) {
+	n.t.Helper()
+	if got := n.told(); got != want {
+		n.t.Errorf("told: %s\nwant: %s", got, want)
+	}
+}
+
+// at is the page of a story at another time.
+func (s *story) at(now time.Time) Page {
+	in := s.input()
+	in.Now = now
+	return Build(in)
+}
+
+func TestAReplacementIsToldAsItBeginsAndEnds(t *testing.T) {
+	s := newStory(t)
+	n := newNewsroom(t, "spare-1")
+	c := s.opened()
+	s.now = n.during(5*time.Second, s.at, s.now)
+	n.wants("begun verdict/V-3")
+	s.step(c, failover.CaseStep{To: failover.Fencing, Detail: "silent for 3.74s, and the second roll call agrees"})
+	s.step(c, failover.CaseStep{To: failover.Activating, Spare: "spare-1"})
+	s.must(failover.KindReport, "spare-1", failover.Report{
+		Case: c.ID, Attempt: c.Attempt, Step: failover.StepActivate, Slot: "slot-2", Epoch: c.NewEpoch, Done: true,
+	})
+	s.step(c, failover.CaseStep{To: failover.Cutover, Detail: "its observers reach the service"})
+	s.now = n.during(10*time.Second, s.at, s.now)
+	s.step(c, failover.CaseStep{To: failover.Closed})
+	s.now = n.during(5*time.Second, s.at, s.now)
+	var b strings.Builder
+	for _, m := range n.got {
+		b.WriteString(m.Text() + "\n")
+	}
+	golden(t, "messages.txt", b.String())
+}
+
+// TestAnHourWithoutTheReceiverIsToldLaterOnce although the agent was started anew, and
+// the matter is over by then.
+func TestAnHourWithoutTheReceiverIsToldLaterOnce(t *testing.T) {
+	s := newStory(t)
+	n := newNewsroom(t, "spare-1")
+	n.down = true
+	s.condemned()
+	s.now = n.during(10*time.Minute, s.at, s.now)
+	n.restart("spare-1")
+	s.now = n.during(20*time.Minute, s.at, s.now)
+	s.must(consensus.KindVerdict, "web-1", consensus.Verdict{
+		Term: 2, Roster: s.ledger.Roster().Epoch, Findings: []consensus.Finding{{Subject: "web-3", Incarnation: 8, Kind: consensus.VerdictUp}},
+	})
+	s.now = n.during(30*time.Minute, s.at, s.now)
+	n.restart("spare-1")
+	n.down = false
+	s.now = n.during(5*time.Minute, s.at, s.now)
+	told := n.got
+	n.got = slices.DeleteFunc(n.got, func(m Message) bool { return !strings.HasPrefix(m.Notice.ID, "verdict/") })
+	n.wants("ended verdict/V-3")
+	if len(told) > 0 && (told[0].Ended.IsZero() || !strings.Contains(told[0].Ending, "Web-3 is up")) {
+		t.Errorf("it does not say how it ended: %+v", told[0])
+	}
+	if m := n.herald.m.Matters; slices.ContainsFunc(m, func(x *Matter) bool { return strings.HasPrefix(x.Notice.ID, "verdict/") }) {
+		t.Error("what everybody has heard of is kept")
+	}
+}
+
+func TestOnlyWhoIsOnDutyTells(t *testing.T) {
+	s := newStory(t)
+	first, second := newNewsroom(t, "web-3"), newNewsroom(t, "web-4")
+	policy := member.NotifyPolicy{On: []member.ID{"web-3", "web-4"}, Receivers: ops.Receivers}
+	first.policy, second.policy = policy, policy
+	if got := OnDuty(s.page(), policy); got != "web-3" {
+		t.Errorf("%s is on duty, want the first one named", got)
+	}
+	s.opened() // web-3 itself
+	first.during(20*time.Second, s.at, s.now)
+	second.during(20*time.Second, s.at, s.now)
+	first.wants("")
+	second.wants("begun verdict/V-3")
+	if got := OnDuty(s.page(), ops); got != "spare-1" {
+		t.Errorf("%s is on duty of all, want the first by name", got)
+	}
+}
+
+// TestTheDeadManSignal: without a council nothing begins and nothing ends, and just
+// that is told, by whom this agent sees.
+func TestTheDeadManSignal(t *testing.T) {
+	s := newStory(t)
+	n := newNewsroom(t, "web-2")
+	n.policy.On = []member.ID{"web-3", "web-2"}
+	s.opened()
+	alone := func(now time.Time) Page {
+		in := s.input()
+		in.Now, in.Self, in.Quorum, in.Mode, in.ModeSince = now, "web-2", false, failover.Isolated, s.now
+		return Build(in)
+	}
+	s.now = n.during(10*time.Second, s.at, s.now)
+	n.wants("begun verdict/V-3")
+	from := n.during(councilPatience-2*time.Second, alone, s.now)
+	n.wants("begun verdict/V-3")
+	n.during(time.Hour, alone, from)
+	n.wants("begun verdict/V-3, begun council-lost/4")
+	s.now = n.during(3*time.Second, s.at, from.Add(time.Hour))
+	n.got = slices.DeleteFunc(n.got, func(m Message) bool { return m.Notice.ID != "council-lost/4" })
+	n.wants("begun council-lost/4, ended council-lost/4")
+}
+
+// TestACascadeIsOneMessage, and what is in it is told when it is over and still stands.
+func TestACascadeIsOneMessage(t *testing.T) {
+	n := newNewsroom(t, "a")
+	p := Page{Cluster: "demo", Self: Self{Name: "a"}, Knowledge: Knowledge{Current: true}, Mode: Mode{Name: failover.Normal}}
+	p.Members = []Member{{ID: "a", InView: true}}
+	for i := range 9 {
+		p.Members = append(p.Members, Member{ID: member.ID(fmt.Sprint("m", i)), Verdict: consensus.VerdictDown, VerdictID: fmt.Sprint("V-", i), Since: noon})
+	}
+	show := func(now time.Time) Page { p.Now = now; return p }
+	now := n.during(2*time.Second, show, noon)
+	p.Mode = Mode{Name: failover.Cascade, Since: now, Why: "9 of 10 members in trouble", Ends: "nobody is"}
+	now = n.during(time.Minute, show, now)
+	id := fmt.Sprintf("cascade/fleet/%d", p.Mode.Since.Unix())
+	n.wants("begun " + id)
+	if len(n.got) == 1 && len(n.got[0].Notice.Folded) != 9 {
+		t.Errorf("%d are folded, want all nine", len(n.got[0].Notice.Folded))
+	}
+	p.Mode = Mode{Name: failover.Normal}
+	p.Members = p.Members[:2] // one of the nine is still down
+	n.during(time.Minute, show, now)
+	n.wants("begun " + id + ", begun verdict/V-0, ended " + id)
+}
+
+func TestACaseThatNeedsPeopleIsToldAgain(t *testing.T) {
+	n := newNewsroom(t, "a")
+	p := Page{Cluster: "demo", Self: Self{Name: "a"}, Knowledge: Knowledge{Current: true}, Mode: Mode{Name: failover.Normal}}
+	p.Members = []Member{{ID: "a", InView: true}, {ID: "b", Verdict: consensus.VerdictDown, VerdictID: "V-7", Since: noon}}
+	p.Cases = []Case{{ID: "C-8", Index: 8, Subject: "b", Verdict: "V-7", State: failover.Draining, Since: noon, Open: true, Slot: "s-0", Next: "its gates"}}
+	show := func(now time.Time) Page { p.Now = now; return p }
+	now := n.during(5*time.Second, show, noon)
+	p.Cases[0].State, p.Cases[0].Held, p.Cases[0].Since = failover.Held, failover.HeldFence, now
+	now = n.during(5*time.Second, show, now)
+	n.wants("begun verdict/V-7") // it is not held yet, as people see it
+	now = n.during(time.Hour, show, now)
+	n.wants("begun verdict/V-7, changed verdict/V-7")
+	if m := n.got[len(n.got)-1].Notice; m.Severity != Critical || !strings.Contains(m.Do, "moonwatch request fenced C-8") {
+		t.Errorf("it does not say what to do: %+v", m)
+	}
+	p.Cases[0].State, p.Cases[0].Held, p.Cases[0].Why = failover.Escalated, "", "two spares failed"
+	n.during(time.Minute, show, now)
+	n.wants("begun verdict/V-7, changed verdict/V-7, changed verdict/V-7")
+}
+
+// TestWhatWaitsIsBounded although the receiver never comes back.
+func TestWhatWaitsIsBounded(t *testing.T) {
+	n := newNewsroom(t, "a")
+	n.down = true
+	for i := range 2 * maxMatters {
+		now := noon.Add(time.Duration(i) * 10 * time.Second)
+		n.look(Page{
+			Now: now, Cluster: "demo", Self: Self{Name: "a"}, Knowledge: Knowledge{Current: true}, Mode: Mode{Name: failover.Normal},
+			Members: []Member{{ID: "a", InView: true}, {ID: "b", Verdict: consensus.VerdictDown, VerdictID: fmt.Sprint("V-", i), Since: now}},
+		})
+	}
+	if got := len(n.herald.m.Matters); got != maxMatters || n.herald.m.Dropped != maxMatters {
+		t.Errorf("%d are kept and %d dropped, want %d each", got, n.herald.m.Dropped, maxMatters)
+	}
+}
