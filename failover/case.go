@@ -52,6 +52,14 @@ const (
 	HeldDryRun      HeldReason = "dry-run"
 )
 
+// HeldReasons lists them all.
+func HeldReasons() []HeldReason {
+	return []HeldReason{
+		HeldBrake, HeldBudget, HeldDisarmed, HeldPoolEmpty, HeldEvidence, HeldFence, HeldReserve, HeldApproval,
+		HeldHold, HeldMaintenance, HeldDryRun,
+	}
+}
+
 // Outcome is how a case was closed.
 type Outcome string
 

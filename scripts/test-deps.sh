@@ -18,6 +18,7 @@ named        bind9            "named"
 ip           iproute2         "ip"
 nft          nftables         "nft"
 systemctl    systemd          "systemctl"
+promtool     prometheus       "promtool"
 unshare      util-linux       "unshare"
 curl         curl             "curl"
 '

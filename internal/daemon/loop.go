@@ -72,7 +72,7 @@ func (d *Daemon) show(now time.Time) {
 	d.page.Store(&p)
 	d.look(p)
 	d.web.SetPage(p)
-	d.m.observe(d, mode)
+	d.m.observe(d, mode, p)
 	if d.cfg.Pages != nil {
 		d.cfg.Pages(p)
 	}

@@ -16,10 +16,10 @@ type metrics struct {
 	dropped, bad, unverified, unaddressed, unsent, crowded, diskErrors, headsDiffer prometheus.Counter
 	facts, steps                                                                    *prometheus.CounterVec
 	mode                                                                            *prometheus.GaugeVec
-	head, openCases, freeSpares                                                     prometheus.Gauge
 
 	told   doorMetrics
 	notify notifyMetrics
+	fleet  fleetMetrics
 }
 
 func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
@@ -33,11 +33,6 @@ func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
 		reg.MustRegister(h)
 		return h
 	}
-	gauge := func(name, help string) prometheus.Gauge {
-		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-		reg.MustRegister(g)
-		return g
-	}
 	m := &metrics{
 		step:        histogram("moonwatch_daemon_step_seconds", "How long one turn of the agent's loop took."),
 		write:       histogram("moonwatch_daemon_write_seconds", "How long one write to the ledger's disk took."),
@@ -49,15 +44,13 @@ func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
 		crowded:     counter("moonwatch_daemon_deeds_crowded_total", "Deeds not done because too many were under way."),
 		headsDiffer: counter("moonwatch_daemon_heads_differ_total", "Heads of the audit chain that were not what is remembered, or could not be noted."),
 		diskErrors:  counter("moonwatch_daemon_disk_errors_total", "Writes that failed and were tried again."),
-		head:        gauge("moonwatch_daemon_ledger_head", "Index of the last fact in this agent's ledger."),
-		openCases:   gauge("moonwatch_daemon_open_cases", "Cases that go on."),
-		freeSpares:  gauge("moonwatch_daemon_free_spares", "Spares that could be claimed, over all pools."),
 		facts:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "moonwatch_daemon_facts_total", Help: "Facts applied since the start."}, []string{"kind", "result"}),
 		steps:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "moonwatch_daemon_steps_total", Help: "Steps done on this member."}, []string{"step", "outcome"}),
 		mode:        prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "moonwatch_daemon_mode", Help: "1 for the mode that holds now."}, []string{"mode"}),
 	}
 	m.told = newDoorMetrics(reg)
 	m.notify = newNotifyMetrics(reg)
+	m.fleet = newFleetMetrics(reg, d)
 	reg.MustRegister(m.facts, m.steps, m.mode,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "moonwatch_daemon_queue_length", Help: "Events that wait for the loop."},
 			func() float64 { return float64(len(d.events)) }))
@@ -99,8 +92,8 @@ func (m *metrics) fact(f consensus.Fact) {
 	m.facts.WithLabelValues(kind, result).Inc()
 }
 
-// observe sets the gauges that follow from the state.
-func (m *metrics) observe(d *Daemon, mode failover.Mode) {
+// observe sets the gauges that follow from the state and from the page made of it.
+func (m *metrics) observe(d *Daemon, mode failover.Mode, p status.Page) {
 	for _, x := range modes {
 		v := 0.0
 		if x == mode {
@@ -108,9 +101,8 @@ func (m *metrics) observe(d *Daemon, mode failover.Mode) {
 		}
 		m.mode.WithLabelValues(string(x)).Set(v)
 	}
-	m.head.Set(float64(d.mind.Ledger().Head()))
-	m.openCases.Set(float64(len(d.mind.State().OpenCases())))
-	m.told.observe(d.mind.State().Doors(time.Now()))
+	m.told.observe(d.mind.State().Doors(p.Now))
+	m.fleet.observe(p, time.Duration(d.clockAhead.Load()))
 }
 
 // stats are the numbers that the page shows about this agent itself.
