@@ -21,6 +21,7 @@ func (p Page) explainCase(c Case) Explanation {
 	t.say(0, "%s", c.now())
 	if c.Held != "" {
 		t.say(0, "Held by %s: %s.", c.Held, c.HeldBy)
+		t.say(0, "What to do: %s.", c.Runbook)
 	}
 	if c.Why != "" {
 		t.say(0, "Why: %s.", c.Why)

@@ -315,6 +315,7 @@ type Case struct {
 	Open     bool                  `json:"open"`
 	Held     failover.HeldReason   `json:"held,omitempty"`
 	HeldBy   string                `json:"held_by,omitempty"` // the held reason in words
+	Runbook  string                `json:"runbook,omitempty"` // the held reason's page: its path in the repository
 	Why      string                `json:"why,omitempty"`     // the obstacle, with its numbers
 	Gate     string                `json:"gate,omitempty"`    // what a replacement would be held by at Now
 	Drained  bool                  `json:"drained"`

@@ -85,7 +85,7 @@ func caseOf(in Input, c *failover.Case) Case {
 		x.Verdict = ""
 	}
 	if c.Held != "" {
-		x.HeldBy = heldBy(c.Held)
+		x.HeldBy, x.Runbook = heldBy(c.Held), Runbook(c.Held)
 	}
 	if c.State == failover.Draining || c.State == failover.Held {
 		if reason, why := in.State.Gate(in.Now, c); reason != "" {

@@ -122,6 +122,10 @@ func heldBy(r failover.HeldReason) string {
 	}
 }
 
+// Runbook is the page about a held reason: what it means, what to look at and what to
+// do. It is a path in the repository, and below /usr/share/doc/moonwatch.
+func Runbook(r failover.HeldReason) string { return "docs/runbooks/held-" + string(r) + ".md" }
+
 // next says what happens to a case next.
 func next(c *failover.Case, executor member.ID) string {
 	switch c.State {
