@@ -123,7 +123,6 @@ type Tally struct {
 	quiet    time.Time // nobody may be cut before
 	pending  bool      // somebody passes the high watermark and waits for quiet
 	lookAt   time.Time // when the service of one of them has had its time to answer
-	repeatAt time.Time // when a roll call may be repeated, zero: none is under way
 	cascade  bool
 	anew     member.FailureDomain // whose members are voted on anew; empty: none
 	calmCall time.Time            // the last roll call in cascade
@@ -204,7 +203,7 @@ func (t *Tally) hear(now time.Time, st agent.Statement) bool {
 		return false
 	}
 	v := &t.memory.entries[at].voice
-	v.heard, v.spoke = now, now
+	v.heard = now
 	if !v.newer(st) {
 		return false
 	}
@@ -301,9 +300,6 @@ func (t *Tally) Wake() time.Time {
 		if t.pending && at.After(t.swept) && at.Before(w) {
 			w = at
 		}
-	}
-	if t.repeatAt.After(t.swept) && t.repeatAt.Before(w) {
-		w = t.repeatAt
 	}
 	return w
 }

@@ -12,7 +12,6 @@ import (
 // voice is what the leader knows about one observer.
 type voice struct {
 	heard         time.Time // by any councillor
-	spoke         time.Time // when its last statement came
 	incarnation   member.Incarnation
 	seq           uint64
 	abstains      agent.Reason
@@ -70,7 +69,6 @@ type subject struct {
 	roll     agent.RollID
 	calledAt time.Time
 	calls    int       // since the last decision
-	repeats  int       // of this call
 	wanted   bool      // somebody waits for Looked
 	wantAll  bool      // and for the answers of all observers
 	lookedAt time.Time // when it was last told that the subject is down; zero: not

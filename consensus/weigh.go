@@ -12,14 +12,12 @@ import (
 func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 	t.swept, t.news = now, false
 	subjects := t.memory.subjects()
-	t.repeatAt = time.Time{}
 	for _, s := range subjects {
 		for kind := range s.counts {
 			s.counts[kind] = t.count(now, s, agent.Kind(kind), nil)
 		}
 		out = t.look(now, s, out)
 		out = t.callIfAccused(now, s, out)
-		out = t.repeat(now, s, out)
 		t.watermark(now, s)
 	}
 	cut := t.cut(now, subjects)
@@ -123,7 +121,6 @@ func (t *Tally) call(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 	s.roll = agent.RollID{Term: t.term, N: t.rolls}
 	s.calledAt = now
 	s.calls++
-	s.repeats = 0
 	return append(out, CallRoll{Call: agent.RollCall{ID: s.roll, Subjects: []member.ID{s.id}}, To: to})
 }
 
