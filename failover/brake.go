@@ -289,7 +289,7 @@ func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeM
 	if old.Mode == Normal {
 		return old
 	}
-	if !b.below(old.Mode, n, sc.levels) || died {
+	if !b.below(old.Mode, sc, mine) || died {
 		delete(b.calm, sc.scope)
 		return old
 	}
@@ -309,12 +309,23 @@ func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeM
 }
 
 // below says when a mode may begin to end: guarded when less than half of its
-// entry (rounded down) is open, cascade when less than half is.
-func (b *Brake) below(m Mode, n int, l levels) bool {
+// entry (rounded down) is open, cascade when less than half is. One alone keeps no
+// cascade where all others are well: while it lasts nobody replaces the one, and until
+// somebody does it stays in trouble (docs/adr/035).
+func (b *Brake) below(m Mode, sc scope, mine []member.ID) bool {
+	n := len(mine)
 	if m == Guarded {
-		return n < max(1, l.guarded/2)
+		return n < max(1, sc.levels.guarded/2)
 	}
-	return 2*n < l.cascade
+	return 2*n < sc.levels.cascade || n == 1 && b.alone(sc, mine[0])
+}
+
+// alone says that nobody else of a scope stands under a verdict, settled or not.
+func (b *Brake) alone(sc scope, one member.ID) bool {
+	return !slices.ContainsFunc(b.st.ledger.Condemned(), func(id member.ID) bool {
+		_, in := slices.BinarySearch(sc.members, id)
+		return in && id != one
+	})
 }
 
 func (b *Brake) clear(m Mode) time.Duration {
@@ -330,7 +341,10 @@ func (b *Brake) ends(m Mode, sc scope) string {
 		below = max(1, l.guarded/2)
 	}
 	text := fmt.Sprintf("fewer than %d in trouble for %v", below, b.clear(m))
-	if below == 1 {
+	switch {
+	case below == 1 && m == Cascade:
+		text = fmt.Sprintf("nobody in trouble, or one alone and nobody else condemned, for %v", b.clear(m))
+	case below == 1:
 		text = fmt.Sprintf("nobody in trouble for %v", b.clear(m))
 	}
 	if m == Cascade && sc.domain {

@@ -116,6 +116,34 @@ func TestOneMemberOpenKeepsTheFleetGuarded(t *testing.T) {
 	w.expect(Guarded)
 }
 
+// The cascade of a domain of three begins with two. While it lasts the one that is lost
+// for good is not replaced, so it stays in trouble: it must not keep the cascade alone.
+func TestOneLostMemberAloneKeepsNoCascade(t *testing.T) {
+	w := newWeigher(t, 3, 2, 2)
+	a := InDomain(w.state.ledger.Roster().Domain("web-1"))
+	w.hold(0, "web-1", "web-2")
+	if m := w.state.Brake().In(a); m.Mode != Cascade || m.Ends != "nobody in trouble, or one alone and nobody else condemned, for 2m0s, or the rest of the fleet clean and no change for as long" {
+		t.Fatalf("%+v, want cascade", m)
+	}
+	w.hold(170*time.Second, "web-1") // a minute of memory, then 2 min of calm
+	if m := w.state.Brake().In(a); m.Mode != Cascade {
+		t.Errorf("%+v, want cascade until it was calm for long", m)
+	}
+	w.hold(20*time.Second, "web-1")
+	if m := w.state.Brake().In(a); m.Mode != Normal {
+		t.Errorf("%+v, want normal", m)
+	}
+	w.expect(Guarded) // one case at a time
+	w.hold(0, "web-1", "web-2")
+	if m := w.state.Brake().In(a); m.Mode != Cascade {
+		t.Errorf("%+v, want cascade again", m)
+	}
+	w.hold(10*time.Minute, "web-1", "web-2")
+	if m := w.state.Brake().In(a); m.Mode != Cascade {
+		t.Errorf("%+v, want cascade for as long as two are lost", m)
+	}
+}
+
 func TestANewLeadersBrakeForgetsNoMode(t *testing.T) {
 	w := newWeigher(t, 3, 2, 2)
 	w.hold(0, "web-1", "web-4", "web-6")
