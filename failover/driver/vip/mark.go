@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -30,8 +31,13 @@ type placed struct {
 	on      string
 }
 
-// markEnd ends the names of the files of marks.
-const markEnd = ".vip"
+// markEnd ends the names of the files of marks. Beside a mark that names an interface
+// stands a file with its number, which it keeps when it is renamed; a build that does
+// not know that file reads the mark as ever.
+const (
+	markEnd = ".vip"
+	linkEnd = ".link"
+)
 
 func (d *Driver) markPath(slot member.SlotID) string {
 	return filepath.Join(d.config.Folder, url.PathEscape(string(slot))+markEnd)
@@ -49,6 +55,9 @@ func (r record) write(path string) error {
 	text := r.route.Mark() + "\n"
 	if r.put != (placed{}) {
 		text += fmt.Sprintf("put %s %s\n", r.put.address, r.put.on)
+		if err := r.put.number(path); err != nil {
+			return fmt.Errorf("mark slot: %w", err)
+		}
 	}
 	if err := whole.ReplaceForNow(path, []byte(text), 0o644); err != nil { // in memory: gone with a boot, like the address
 		return fmt.Errorf("mark slot: %w", err)
@@ -84,7 +93,43 @@ func readMark(path string, slot member.SlotID) (record, bool, error) {
 		return record{}, false, fmt.Errorf("%w: %s: %w", errSetup, path, err)
 	}
 	r.put.on = fields[2]
+	r.put.on = r.put.called(path)
 	return r, true, nil
+}
+
+// number writes down which interface it is by number, beside the mark at path. One that
+// is not there has none.
+func (p placed) number(path string) error {
+	link, err := net.InterfaceByName(p.on)
+	if err != nil {
+		return nil //nolint:nilerr // whoever uses the interface next says what is wrong with it
+	}
+	if err := os.WriteFile(path+linkEnd+".new", fmt.Appendf(nil, "%s %s %d\n", p.address, p.on, link.Index), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+linkEnd+".new", path+linkEnd)
+}
+
+// called is what the interface of the mark at path is called now: another name if it was
+// renamed since. One that was made anew has another number, and is another one.
+func (p placed) called(path string) string {
+	if _, err := net.InterfaceByName(p.on); err == nil {
+		return p.on
+	}
+	text, err := os.ReadFile(path + linkEnd)
+	if err != nil {
+		return p.on
+	}
+	var address, on string
+	var number int
+	if _, err := fmt.Sscanf(string(text), "%s %s %d\n", &address, &on, &number); err != nil || address != p.address.String() || on != p.on {
+		return p.on // of an earlier mark
+	}
+	link, err := net.InterfaceByIndex(number)
+	if err != nil {
+		return p.on
+	}
+	return link.Name
 }
 
 // Leave takes away what was put here for slots that keep does not keep any more: a
@@ -112,6 +157,7 @@ func Leave(root string, keep func(folder string, slot member.SlotID) bool) (left
 		}
 		if err == nil {
 			err = os.Remove(path)
+			_ = os.Remove(path + linkEnd) // without its mark it means nothing
 		}
 		if err != nil {
 			mistakes = append(mistakes, fmt.Errorf("leave address of slot %s: %w", slot, err))

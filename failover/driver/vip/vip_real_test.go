@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -308,6 +310,73 @@ func TestWhatFleetYAMLNamesNoMoreIsTakenAway(t *testing.T) {
 	}
 	if left, err = Leave(root, func(string, member.SlotID) bool { return false }); err != nil || left != nil {
 		t.Errorf("%q, %v", left, err)
+	}
+}
+
+func TestAnAddressIsFoundOnAnInterfaceThatWasRenamed(t *testing.T) {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "before"
+	must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "before-peer"}))
+	link, err := netlink.LinkByName("before")
+	must(t, err)
+	defer func() { must(t, netlink.LinkDel(link)) }()
+	must(t, netlink.LinkSetUp(link))
+	has := func(address string) bool {
+		all, err := addresses()
+		must(t, err)
+		return slices.ContainsFunc(all, func(a placed) bool { return a.address == netip.MustParsePrefix(address) })
+	}
+	rename := func(name string) {
+		must(t, netlink.LinkSetDown(link)) // older kernels rename no other one
+		must(t, netlink.LinkSetName(link, name))
+		must(t, netlink.LinkSetUp(link))
+	}
+	root := t.TempDir()
+	for slot, address := range map[member.SlotID]string{"v4-192": "192.0.2.193/24", "v4-193": "192.0.2.194/24"} {
+		d := drives(t, root+"/web%2Fvip")
+		d.config.Interface = "before"
+		if r := d.Apply(t.Context(), cutover("web-1", slot, 42)); r.Outcome != driver.Done || !has(address) {
+			t.Fatalf("%v (%s)", r.Outcome, r.Detail)
+		}
+	}
+	rename("after")
+	d := drives(t, root+"/web%2Fvip")
+	d.config.Interface = "after"
+	if r := d.Observe(t.Context(), cutover("web-1", "v4-192", 42)); r.Outcome != driver.Done {
+		t.Errorf("it stays: %v (%s)", r.Outcome, r.Detail)
+	}
+	if r := d.Apply(t.Context(), cutover("spare-1", "v4-192", 57)); r.Outcome != driver.Done || has("192.0.2.193/24") {
+		t.Errorf("it moves: %v (%s)", r.Outcome, r.Detail)
+	}
+	left, err := Leave(root, func(string, member.SlotID) bool { return false })
+	if err != nil || len(left) != 1 || left[0] != "192.0.2.194/24 of slot v4-193 from after" || has("192.0.2.194/24") {
+		t.Errorf("it is no slot's: %q, %v", left, err)
+	}
+	marks, err := filepath.Glob(root + "/*/*")
+	if err != nil || len(marks) != 0 {
+		t.Errorf("%v stay, %v", marks, err)
+	}
+}
+
+// An interface that was made anew is another one, and what people put on it is theirs.
+func TestAnInterfaceThatWasMadeAnewIsNotARenamedOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "v4-0.vip")
+	p := placed{netip.MustParsePrefix("192.0.2.1/24"), "ours"}
+	must(t, p.number(path))
+	if on := p.called(path); on != "ours" {
+		t.Errorf("got %q", on)
+	}
+	gone := placed{p.address, "gone"}
+	if on := gone.called(path); on != "gone" {
+		t.Errorf("the number is another mark's, got %q", on)
+	}
+	must(t, os.WriteFile(path+linkEnd, []byte("192.0.2.1/24 gone 123456\n"), 0o600))
+	if on := gone.called(path); on != "gone" {
+		t.Errorf("nobody has the number, got %q", on)
+	}
+	must(t, os.WriteFile(path+linkEnd, []byte("192.0.2.1/24 gone"), 0o600))
+	if on := gone.called(path); on != "gone" {
+		t.Errorf("half of a file, got %q", on)
 	}
 }
 
