@@ -102,11 +102,12 @@ func (s *sole) equip(t *testing.T, exe string, c *child) {
 	must(t, cmd.Start())
 	s.keepers[c.Name] = program.Identify(cmd.Process.Pid)
 	await(t, "the keeper of "+string(c.Name)+" owns a place", func() bool {
-		place, err := os.ReadFile(filepath.Join(c.dir, "keeper", "owns"))
-		if err == nil {
-			s.places = append(s.places, strings.TrimSpace(string(place)))
+		text, err := os.ReadFile(filepath.Join(c.dir, "keeper", "owns"))
+		place := strings.TrimSpace(string(text)) // empty while it is being written
+		if err == nil && place != "" {
+			s.places = append(s.places, place)
 		}
-		return err == nil
+		return place != ""
 	})
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // gone is what is wanted
@@ -114,15 +115,21 @@ func (s *sole) equip(t *testing.T, exe string, c *child) {
 	})
 }
 
-// clearAway takes away what killed keepers leave: gates, and cgroups without processes.
+// clearAway takes away what killed keepers leave: gates, and cgroups, in which the process
+// of a self-test may still sit, or one that was killed a moment ago.
 func (s *sole) clearAway() {
 	for _, place := range s.places {
 		_ = gate.Clear(place) // there may be none
-		slots, _ := os.ReadDir(place)
-		for _, x := range slots {
-			_ = os.Remove(filepath.Join(place, x.Name())) // a file of the kernel's stays
+		for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			_ = os.WriteFile(filepath.Join(place, "cgroup.kill"), []byte("1"), 0o600) // version 1 has none, and nothing to clear away
+			slots, _ := os.ReadDir(place)
+			for _, x := range slots {
+				_ = os.Remove(filepath.Join(place, x.Name())) // a file of the kernel's stays
+			}
+			if err := os.Remove(place); err == nil || errors.Is(err, os.ErrNotExist) || !filepath.IsAbs(place) {
+				break
+			}
 		}
-		_ = os.Remove(place)
 	}
 }
 
