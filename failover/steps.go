@@ -395,7 +395,9 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 	case p.Step == StepActivate:
 		if s := st.s.Slots[p.Slot]; s != nil && s.Occupant == by && s.Epoch == p.Epoch {
 			s.Started = s.Started || p.Done
-			s.startedAnew(p.Done)
+			if p.Attempt == s.anewAttempt() { // and no start of before, whose word came late
+				s.startedAnew(p.Done)
+			}
 		}
 	case !p.Done:
 	case p.Step == StepStop && u.Leftover[p.Slot] <= p.Epoch:

@@ -88,12 +88,15 @@ func (st *State) takeBack(f consensus.Fact, p TakenBack) {
 // before is done.
 func (e *Executor) anew(now time.Time, due []DoStep) []DoStep {
 	s := e.st.slotOf(e.self)
-	if s == nil || s.Anew == 0 || s.Case != 0 {
+	if s == nil || s.Anew == 0 || s.Case != 0 && e.st.s.Cases[s.Case].stepping() {
 		return due
 	}
-	key := StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch, Attempt: -int(s.Anew)} // enforcers count from 1
+	key := StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch, Attempt: s.anewAttempt()}
 	return append(due, e.want(key, now.Add(e.st.timing().Activate)))
 }
+
+// anewAttempt tells that start from all others of the slot epoch: enforcers count from 1.
+func (s *Slot) anewAttempt() int { return -int(s.Anew) }
 
 // startedAnew takes an occupant's word about it. One that cannot has its traffic back as
 // well: if nothing answers there, its observers say so.

@@ -21,13 +21,18 @@ func (d *Door) look(ctx context.Context) error {
 		return err
 	}
 	d.mu.Lock()
-	commands := []string{
-		// The lease, first of all: it says that somebody is there who decides.
-		"set table " + doorTable + " key lease data.gpc0 1",
-		fmt.Sprintf("show table %s data.http_req_rate gt %d", hostsTable, d.totals.rate/hotShare),
-		"show table " + totalTable,
-		"show stat " + d.cfg.Frontend + " 1 -1",
+	var commands []string
+	if !d.down {
+		// The lease, first of all: it says that somebody is there who decides. Who could
+		// not put the map right in the last round lets it run out: nobody knows what the
+		// map holds, and for how long.
+		commands = append(commands, "set table "+doorTable+" key lease data.gpc0 1")
 	}
+	commands = append(commands,
+		fmt.Sprintf("show table %s data.http_req_rate gt %d", hostsTable, d.totals.rate/hotShare),
+		"show table "+totalTable,
+		"show stat "+d.cfg.Frontend+" 1 -1",
+	)
 	for _, b := range d.cfg.Backends {
 		commands = append(commands, "show stat "+b+" 2 -1")
 	}
