@@ -21,7 +21,7 @@ const StepTest StepKind = "self-test"
 const (
 	// proofRenew is the age at which a proof is renewed, in a fleet with few spares.
 	proofRenew = 5 * time.Minute
-	// proofPace is how often a fleet hears of a renewal at most, on average: each is a
+	// proofPace is about how often a fleet hears of a renewal at most: each is a
 	// fact, and facts go to everybody. Beyond 300 spares proofs are renewed later.
 	proofPace = time.Second
 	// proofRenewals is how many of them a proof outlives: two attempts may fail.
