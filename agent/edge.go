@@ -66,7 +66,10 @@ func (r *roll) back(ups int) {
 	}
 }
 
-func (e *edge) accused() bool { return e.silence || e.loss || e.flapping }
+func (e *edge) accused() bool { return e.silence || e.lossy() }
+
+// lossy edges are accused of losing too much, or of outages that come again.
+func (e *edge) lossy() bool { return e.loss || e.flapping }
 
 // fresh reports that nothing has been heard over the edge yet and that it is
 // too young for silence to mean anything.

@@ -148,8 +148,11 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 			e.record(false, &o.cfg)
 			o.weather = weather{}
 		}
-		if e.roll.open() && !f.sent.Before(e.roll.since) {
+		if !e.roll.id.IsZero() && !f.sent.Before(e.roll.since) {
 			e.roll.ups++
+			if e.roll.ups >= o.cfg.RollUps && !e.lossy() {
+				e.roll.back(e.roll.ups)
+			}
 		}
 	}
 	e.answered, e.lastAnswer = true, now
@@ -341,11 +344,12 @@ func (o *Observer) hurried(now time.Time, e *edge) bool {
 	return e.roll.open() || e.lostRun > 0 && !e.silence || o.watched(now, e)
 }
 
-// watched edges have just answered a roll call with silence. The leader may act on
-// that half a second later, so for as long as the answer counts they are probed
-// quickly on: a machine that comes back meanwhile is seen before it is replaced.
+// watched edges have just answered a roll call with losses in a row. The leader may
+// act on that half a second later, so for as long as the answer counts they are
+// probed quickly on: a machine that comes back meanwhile, or was only unlucky, is
+// seen before it is replaced. An accusation of loss does not end with two answers.
 func (o *Observer) watched(now time.Time, e *edge) bool {
-	return e.silence && e.roll.agent == Down && now.Sub(e.roll.since) < o.cfg.RollWatch
+	return e.roll.agent == Down && (e.silence || !e.lossy()) && now.Sub(e.roll.since) < o.cfg.RollWatch
 }
 
 // Wake is when the observer wants to be called next.

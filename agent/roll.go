@@ -41,7 +41,7 @@ func (o *Observer) weighRoll(now time.Time, e *edge) {
 	switch {
 	case e.fresh(now, &o.cfg):
 		return
-	case e.loss || e.flapping || r.downs >= o.cfg.RollDowns && r.downs >= o.rollDowns():
+	case e.lossy() || r.downs >= o.cfg.RollDowns && r.downs >= o.rollDowns():
 		r.agent = Down
 	case r.ups >= o.cfg.RollUps:
 		r.agent = Up
@@ -65,9 +65,9 @@ func (o *Observer) rollDowns() int {
 
 // pace is the time between two quick probes over an edge. In weather that asks for
 // more losses in a roll call they follow each other faster, so that the answer takes
-// no longer.
+// no longer, and is taken back in time if chance made it.
 func (o *Observer) pace(e *edge) time.Duration {
-	if e.roll.open() && o.rollDowns() > o.cfg.RollDowns {
+	if !e.roll.id.IsZero() && o.rollDowns() > o.cfg.RollDowns {
 		return o.cfg.RollPace
 	}
 	return o.cfg.ReprobeInterval
