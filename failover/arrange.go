@@ -96,7 +96,7 @@ func (st *State) place(f consensus.Fact, members []member.Member, s *Slot) {
 		if _, condemned := st.ledger.Standing(m.ID); condemned || st.spared(f.Time, m.ID, true) != nil {
 			continue
 		}
-		s.Occupant, s.Epoch, s.Since, s.Started, s.Anew = m.ID, member.SlotEpoch(f.Index), f.Time, false, 0
+		s.Occupant, s.Epoch, s.Since, s.Started, s.Anew, s.Unable = m.ID, member.SlotEpoch(f.Index), f.Time, false, 0, false
 		*u = Use{Duty: Occupant, Slot: s.ID, Since: f.Time, LastUsed: f.Time}
 		return
 	}

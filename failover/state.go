@@ -24,6 +24,7 @@ type Slot struct {
 	Restarts []time.Time      `json:"restarts,omitempty"`
 	LiveAt   time.Time        `json:"live_at,omitzero"` // when a replacement went live in it
 	Anew     uint64           `json:"anew,omitempty"`   // the fact since which its occupant has to start it anew
+	Unable   bool             `json:"unable,omitempty"` // its occupant said that it could not, and goes on trying
 	Away     *Order           `json:"away,omitempty"`   // people took its traffic away; never changed in place
 }
 
@@ -160,7 +161,10 @@ func (st *State) close(c *Case, f consensus.Fact, o Outcome, detail string) {
 	}
 	if s := st.s.Slots[c.Slot]; s != nil && s.Case == c.ID {
 		s.Case = 0
-		s.Drained = s.Away != nil
+		if o == OutcomeRestarted {
+			s.Anew, s.Unable = 0, false
+		}
+		s.Drained = s.Away != nil || s.Drained && st.stillStopped(s)
 	}
 	st.trim()
 }

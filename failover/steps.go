@@ -297,7 +297,7 @@ func (st *State) cutover(f consensus.Fact, c *Case) {
 		}
 	}
 	s.Occupant, s.Epoch, s.Since, s.LiveAt = c.Spare, c.NewEpoch, f.Time, f.Time
-	s.Started, s.Drained, s.Away, s.Anew = true, false, nil, 0
+	s.Started, s.Drained, s.Away, s.Anew, s.Unable = true, false, nil, 0, false
 	u := st.s.Uses[c.Spare]
 	u.Duty, u.Slot, u.Since, u.Case = Occupant, c.Slot, f.Time, 0
 	c.enter(Cutover, f, fmt.Sprintf("%s serves %s", c.Spare, c.Slot))
@@ -396,7 +396,7 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 		if s := st.s.Slots[p.Slot]; s != nil && s.Occupant == by && s.Epoch == p.Epoch {
 			s.Started = s.Started || p.Done
 			if p.Attempt == s.anewAttempt() { // and no start of before, whose word came late
-				s.startedAnew(p.Done)
+				st.startedAnew(s, p.Done)
 			}
 		}
 	case !p.Done:

@@ -79,7 +79,7 @@ func (st *State) takeBack(f consensus.Fact, p TakenBack) {
 	c.enter(Aborting, f, p.Detail)
 	st.close(c, f, OutcomeAborted, "")
 	if s := st.s.Slots[c.Slot]; s != nil && stopping {
-		s.Anew, s.Drained = f.Index, s.Drained || c.Drained
+		s.Anew, s.Unable, s.Drained = f.Index, false, s.Drained || c.Drained
 	}
 }
 
@@ -99,15 +99,23 @@ func (e *Executor) anew(now time.Time, due []DoStep) []DoStep {
 func (s *Slot) anewAttempt() int { return -int(s.Anew) }
 
 // startedAnew takes an occupant's word about it. One that cannot has its traffic back as
-// well: if nothing answers there, its observers say so.
-func (s *Slot) startedAnew(done bool) {
+// well where observers check it: if nothing answers there, they say so.
+func (st *State) startedAnew(s *Slot, done bool) {
 	if s.Anew == 0 {
 		return
 	}
-	s.Drained = s.Away != nil
+	s.Unable = !done
 	if done {
 		s.Anew = 0
 	}
+	s.Drained = s.Away != nil || s.Drained && st.stillStopped(s)
+}
+
+// stillStopped reports that a slot's service may not run, for it has not been started
+// anew, and that nobody would find that out from outside: traffic waits for it.
+func (st *State) stillStopped(s *Slot) bool {
+	pool, known := st.ledger.Fleet().Pool(s.Pool)
+	return s.Anew != 0 && !(s.Unable && known && pool.Checks.Outside())
 }
 
 // takeBack proposes to take a forced failover back that people do not want any more.

@@ -4,6 +4,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"moonwatch/agent"
+	"moonwatch/consensus"
+	"moonwatch/member"
 )
 
 // forcedOn has a forced failover of slot-2 from web-3, some seconds after its approval.
@@ -81,6 +85,76 @@ func TestWhoCannotStartAnewIsNotDrainedForever(t *testing.T) {
 	x.run(time.Minute)
 	if s := x.slot("slot-2"); s.Anew != 0 {
 		t.Errorf("%+v, want it started", s)
+	}
+}
+
+// Where no check from outside finds out that nothing answers, traffic waits for the
+// occupant's word that it has started it, also when a case of its own comes to nothing.
+func TestWhoCannotStartAnewAndIsSeenByNobodyStaysDrained(t *testing.T) {
+	unseen := func(x *tale) { x.ledger.Fleet().Pools[0].Checks = member.Checks{} }
+	x, id, _ := forcedOn(t, "self", unseen)
+	accepted(t, x.rejects("carol", id))
+	x.stir()
+	x.results["web-3"] = ResultFailed
+	x.run(5 * time.Second)
+	if s := x.slot("slot-2"); !s.Drained || s.Anew == 0 {
+		t.Fatalf("%+v, want no traffic, and further attempts", s)
+	}
+	x.judge(consensus.VerdictDown, "web-3")
+	x.run(time.Second)
+	x.judge(consensus.VerdictUp, "web-3")
+	x.run(time.Second)
+	if s := x.slot("slot-2"); !s.Drained || s.Case != 0 {
+		t.Errorf("%+v, want no traffic yet: its machine is back, its service is not", s)
+	}
+	x.results["web-3"] = ResultDone
+	x.run(time.Minute)
+	if s := x.slot("slot-2"); s.Anew != 0 || s.Drained {
+		t.Errorf("%+v, want it started, with its traffic", s)
+	}
+}
+
+// A service that was stopped by order and has not been started anew is not a service that
+// fails: it is checked from its occupant's word on, whatever that is.
+func TestWhoStartsAnewIsCheckedFromItsWordOn(t *testing.T) {
+	for _, result := range []StepResult{ResultDone, ResultFailed} {
+		x, id, _ := forcedOn(t, "self", nothing)
+		accepted(t, x.rejects("carol", id))
+		x.results["web-3"] = neverEnds
+		x.run(5 * time.Second)
+		if x.slot("slot-2").Anew == 0 || x.state.Checked("web-3") {
+			t.Fatalf("web-3 is checked although it has not been started: %+v", x.slot("slot-2"))
+		}
+		_, slot, epoch, ok := x.state.Serves("web-3")
+		s := x.slot("slot-2")
+		key := StepKey{Step: StepActivate, Slot: slot, Epoch: epoch, Attempt: s.anewAttempt()}
+		if ok || slot != "slot-2" {
+			t.Fatalf("web-3 serves %s: %v", slot, ok)
+		}
+		x.execute("web-3", x.executors["web-3"].Step(x.now, StepDone{Key: key, Result: result}))
+		x.run(100 * time.Millisecond)
+		if !x.state.Checked("web-3") {
+			t.Errorf("result %d: web-3 is not checked: %+v", result, x.slot("slot-2"))
+		}
+	}
+}
+
+// A restart starts it as well.
+func TestARestartInPlaceIsAStartAnew(t *testing.T) {
+	x, id, _ := forcedOn(t, "self", nothing)
+	accepted(t, x.rejects("carol", id))
+	x.stir()
+	x.results["web-3"] = ResultFailed
+	x.run(5 * time.Second)
+	x.results["web-3"] = ResultDone
+	x.judge(consensus.VerdictServiceDown, "web-3")
+	x.looks["web-3"] = [2]agent.Stance{agent.Up, agent.Up}
+	var ran []string
+	x.note = func(s string) { ran = append(ran, s) }
+	x.run(time.Minute)
+	did := strings.Join(ran, "\n")
+	if s := x.slot("slot-2"); s.Anew != 0 || s.Case != 0 || s.Drained || strings.Contains(did, "runs start for slot-2") || !strings.Contains(did, "runs restart") {
+		t.Errorf("%+v after %q, want it restarted, and not started once more", s, ran)
 	}
 }
 

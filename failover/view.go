@@ -81,8 +81,9 @@ func (st *State) Serves(id member.ID) (pool member.Pool, slot member.SlotID, epo
 	}
 	switch u.Duty {
 	case Occupant:
-		// A service that nobody has started yet is not a service that fails.
-		return pool, u.Slot, s.Epoch, s.Started
+		// A service that nobody has started yet is not a service that fails, nor is
+		// one that was stopped by order and is being started anew.
+		return pool, u.Slot, s.Epoch, s.Started && (s.Anew == 0 || s.Unable)
 	case Claimed:
 		c := st.s.Cases[u.Case]
 		return pool, u.Slot, c.NewEpoch, c.State == Verifying && c.Spare == id
