@@ -156,6 +156,10 @@ bench-idle: build ## Measure an idle agent against its promises: SECONDS_IDLE=30
 
 ##@ Now and then
 
+.PHONY: deb
+deb: ## Build the Debian package bin/moonwatch_VERSION_ARCH.deb, with man pages and completion.
+	@scripts/deb.sh
+
 .PHONY: check-guards
 check-guards: ## Prove that the linter catches what the architecture forbids.
 	@scripts/check-guards.sh

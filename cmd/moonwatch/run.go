@@ -83,7 +83,7 @@ council quorum, 5 refused by policy; sim has more, see 'moonwatch sim --help'.`,
 	in("change", append(a.moveCommands(), a.drillCommand())...)
 	in("change", a.holdCommands()...)
 	in("change", a.requestCommand(), a.approveCommand(), a.rejectCommand())
-	root.AddCommand(a.versionCommand(), a.completionCommand(), a.demoServiceCommand())
+	root.AddCommand(a.versionCommand(), a.completionCommand(), a.manCommand(), a.demoServiceCommand())
 	root.SetHelpCommand(helpCommand())
 	root.SetFlagErrorFunc(flagError)
 	group(root)

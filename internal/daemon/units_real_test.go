@@ -69,11 +69,13 @@ func newBooted(t *testing.T) *booted {
 		x.machines[n] = m
 		x.net.Join(string(n), m.PID, f.addrs[n].String()+"/24")
 		path := x.writeConfig(n)
-		const starts = "/usr/bin/moonwatch agent --config /etc/moonwatch/agent.yaml"
-		if !strings.Contains(string(sample), starts) {
-			t.Fatalf("configs/systemd/moonwatch-agent.service does not say %s", starts)
+		const starts, configured = "/usr/bin/moonwatch agent --config /etc/moonwatch/agent.yaml", "ConditionPathExists=/etc/moonwatch/agent.yaml"
+		for _, want := range []string{starts, configured} {
+			if !strings.Contains(string(sample), want) {
+				t.Fatalf("configs/systemd/moonwatch-agent.service does not say %s", want)
+			}
 		}
-		m.Unit("moonwatch-agent.service", strings.Replace(string(sample), starts, program+" as agent "+path, 1))
+		m.Unit("moonwatch-agent.service", strings.NewReplacer(starts, program+" as agent "+path, configured, "ConditionPathExists="+path).Replace(string(sample)))
 		m.Unit("moonwatch-agent.service.d/test.conf", "[Unit]\nDefaultDependencies=no\n")
 		m.Unit("web@.service", fmt.Sprintf("[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s as web :8080 %s\n", program, n))
 		m.Run("systemctl", "start", "--no-block", "moonwatch-agent.service")
