@@ -380,8 +380,30 @@ func TestASlowServiceHoldsUpNoOtherVerdict(t *testing.T) {
 	a.expect("c1 down", "a1 down")
 }
 
-// A failure domain of which somebody reaches a service is not out of reach as a whole,
-// and the member beside it is condemned by itself.
+// A failure domain that is gone is one word also if an answer of one of its services,
+// given before, comes late: its members wait for that one, and nobody else does.
+func TestALostDomainIsNotTakenApartByASlowService(t *testing.T) {
+	a := newAssembly(t, 4, 2, 3)
+	for _, id := range []member.ID{"b1", "c1", "c2", "c3"} {
+		a.dead[id] = true
+	}
+	a.run(time.Second)
+	for id := range a.dead {
+		a.all(id, agent.Down)
+		a.service(id, agent.Down)
+	}
+	a.service("c1", agent.Abstain)
+	a.service("c1", agent.Up, "a1") // the others have no answer yet
+	a.run(1500 * time.Millisecond)
+	if a.expect("b1 down"); t.Failed() {
+		return
+	}
+	a.service("c1", agent.Down)
+	a.run(3 * time.Second)
+	a.expect("b1 down", "c1 domain-cut, c2 domain-cut, c3 domain-cut")
+}
+
+// A failure domain of which somebody reaches a service is not out of reach as a whole.
 func TestASlowServiceIsNotLeftOutOfItsFailureDomain(t *testing.T) {
 	a := newAssembly(t, 3, 2, 2)
 	a.service("c1", agent.Up, "a1")
@@ -389,8 +411,13 @@ func TestASlowServiceIsNotLeftOutOfItsFailureDomain(t *testing.T) {
 	a.all("c2", agent.Down)
 	a.service("c2", agent.Down)
 	a.dead["c1"], a.dead["c2"] = true, true
-	a.run(2500 * time.Millisecond)
-	a.expect("c2 down")
+	a.run(1500 * time.Millisecond)
+	if a.expect(); t.Failed() {
+		return
+	}
+	a.service("c1", agent.Up)
+	a.run(2 * time.Second)
+	a.expect("c1 agent-lost, c2 down")
 }
 
 func TestOneWhoAloneReachesAServiceHoldsUpNothingForLong(t *testing.T) {

@@ -32,11 +32,12 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 		v.Findings = append(v.Findings, f)
 	}
 	// What crossed the line together is one verdict: it waits, shortly, for
-	// the services of all; for one that is slow only its own waits.
+	// the services of all; for one that is slow only its own waits, and that of its
+	// failure domain, if all of it crossed: it may be out of reach as a whole.
 	if waits {
 		return Verdict{}
 	}
-	cut = slices.DeleteFunc(slices.Clone(cut), func(s *subject) bool { return slices.Contains(slow, s) })
+	cut, v.Findings = t.without(cut, slow, v.Findings)
 	v.Domain = t.cutDomain(now, cut, v.Findings)
 	if v.Domain == "" && t.fallingSilent(now, cut, v.Findings) {
 		return Verdict{}
@@ -58,6 +59,23 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 		return Verdict{}
 	}
 	return v
+}
+
+// without takes those out of a cut whose services are slow to answer, and with each the
+// others of a failure domain that lies in the cut as a whole.
+func (t *Tally) without(cut, slow []*subject, findings []Finding) ([]*subject, []Finding) {
+	if len(slow) == 0 {
+		return cut, findings
+	}
+	whole := t.wholeDomains(cut)
+	stays := func(place int) bool {
+		domain := t.memory.entries[place].domain
+		return slices.ContainsFunc(slow, func(s *subject) bool {
+			return s.place == place || t.memory.entries[s.place].domain == domain && slices.Contains(whole, domain)
+		})
+	}
+	cut = slices.DeleteFunc(slices.Clone(cut), func(s *subject) bool { return stays(s.place) })
+	return cut, slices.DeleteFunc(findings, func(f Finding) bool { return stays(t.memory.place(f.Subject)) })
 }
 
 // answer says whether a service has answered the present roll call.
