@@ -74,6 +74,10 @@ type Shares struct {
 	Limits   []Limit // who is held, sorted by key
 }
 
+// sharing reports that the capacity is shared out: who has no limit asks for no more
+// than its share.
+func (s *Shares) sharing() bool { return s.Pressure > 0 && !math.IsInf(s.Level, 1) }
+
 // Limit is the share of one subdomain that asks for more.
 type Limit struct {
 	Key    Key

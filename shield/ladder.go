@@ -171,6 +171,12 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 	if !over {
 		c.pressed = 0
 	}
+	switch {
+	case over:
+		c.limit = limit.Limit
+	case s.Shares.sharing(): // its share by now: the limit is of when more was asked for, or less was known
+		c.limit = max(c.limit, demand)
+	}
 	if !c.held {
 		if c.pressed >= rules.EnterAfter || over && s.Shares.Pressure > rules.Sudden {
 			c.enter(now, rules)
@@ -179,7 +185,7 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 		}
 	}
 	if over {
-		c.limit, c.quiet = limit.Limit, time.Time{}
+		c.quiet = time.Time{}
 		c.admit = s.fraction(limit.Limit, demand)
 		c.watch(now, rules, demand)
 		return

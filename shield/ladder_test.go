@@ -1,6 +1,7 @@
 package shield
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -31,7 +32,10 @@ func newClimbing(t *testing.T) *climbing {
 func (c *climbing) flood(times float64, over time.Duration) {
 	d := 100 * times
 	c.s.Demand[flooded] = d
-	c.s.Shares = Shares{Pressure: (600 + d) / 1000}
+	c.s.Shares = Shares{Pressure: (600 + d) / 1000, Level: math.Inf(1)}
+	if c.s.Shares.Pressure > 0.85 {
+		c.s.Shares.Level = 100
+	}
 	if c.s.Shares.Pressure > 0.85 && d > 100 {
 		c.s.Shares.Limits = []Limit{{Key: flooded, Demand: d, Limit: 100}}
 	}
@@ -81,12 +85,26 @@ func TestWhoIsBackToNormalIsServedAtOnceAndWatchedForAWhile(t *testing.T) {
 	c.wants(Observe)
 }
 
+func TestWhoFindsRoomInTheFloodOfAnotherIsNotHeldToAnOldLimit(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(4, time.Second)
+	c.wants(ShapeFleet)
+	// The demand goes on, and it is known by now whose flood it is: there is a share of
+	// 600 for everybody, and this one asks for less.
+	c.s.Shares = Shares{Pressure: 3, Level: 600, Limits: []Limit{{Key: flooded + 1, Demand: 2000, Limit: 600}}}
+	c.now = c.now.Add(100 * time.Millisecond)
+	c.held = c.l.Step(c.now, c.s)
+	if h := c.held[0]; h.Admit != 1 || h.Limit != 400 {
+		t.Errorf("%.2f of it is let in, and its limit is %v: want everything, it asks for no more than its share", h.Admit, h.Limit)
+	}
+}
+
 func TestReleaseIsSlow(t *testing.T) {
 	c := newClimbing(t)
 	c.flood(20, time.Second)
 	c.flood(20, 0)
 	// There is room for it now, though it still asks for twenty times its limit.
-	c.s.Shares = Shares{Pressure: 0.6}
+	c.s.Shares = Shares{Pressure: 0.6, Level: math.Inf(1)}
 	from := c.held[0].Admit
 	for range 50 {
 		c.now = c.now.Add(100 * time.Millisecond)
@@ -188,7 +206,7 @@ func TestAMinorityNeverDoesMoreThanShapeAlone(t *testing.T) {
 func TestAnOverloadHoldsNobodyNewAndLetsNobodyGo(t *testing.T) {
 	c := newClimbing(t)
 	c.flood(20, time.Second)
-	c.s.Shares = Shares{Pressure: 2.6, Overload: true}
+	c.s.Shares = Shares{Pressure: 2.6, Level: math.Inf(1), Overload: true}
 	for range 100 {
 		c.now = c.now.Add(100 * time.Millisecond)
 		c.held = c.l.Step(c.now, c.s)

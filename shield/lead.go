@@ -9,10 +9,13 @@ import (
 )
 
 // lead does what falls to the door whose agent leads the council: to publish the
-// floors, and to propose what the doors have voted for.
+// floors, and to propose what the doors have voted for. A door that has just begun
+// publishes none: it does not know yet what is usual, and its set would take everybody's
+// guarantee away for a minute.
 func (s *Shield) lead(now time.Time) []Effect {
 	var out []Effect
-	if !s.pressed && len(s.held) == 0 && s.capacity.Value() > 0 && (s.floorT.IsZero() || now.Sub(s.floorT) >= s.cfg.FloorsEvery) {
+	due := now.Sub(s.began) >= s.cfg.FloorsEvery && (s.floorT.IsZero() || now.Sub(s.floorT) >= s.cfg.FloorsEvery)
+	if due && !s.pressed && len(s.held) == 0 && s.capacity.Value() > 0 {
 		s.floorT = now
 		s.floors, s.floorsSaid = s.newFloors(), now
 		out = append(out, Publish{Floors: *s.floors})

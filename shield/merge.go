@@ -161,8 +161,12 @@ type Seen struct {
 func (f *Fleet) Majority() bool { return 2*len(f.Live) > f.Doors }
 
 // evidencePart of a subdomain's requests has to pass a door for that door to
-// have evidence about it. 5 %: less says nothing about a flood.
+// have evidence about it, or half of a door's even part, if that is less. 5 %: less
+// says nothing about a flood; of a hundred doors each may have one in a hundred.
 const evidencePart = 0.05
+
+// evidence is the part of a subdomain's requests that is evidence at one of so many doors.
+func evidence(doors int) float64 { return min(evidencePart, 0.5/float64(max(doors, 1))) }
 
 // Fleet sums up what the doors said that are heard. It depends on the reports
 // held and on which of them are young enough, and on nothing else.
@@ -220,7 +224,7 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 	}
 	for k, s := range sums {
 		for _, p := range parts[k] {
-			if p.asked > 0 && p.asked >= evidencePart*s.Asked {
+			if p.asked > 0 && p.asked >= evidence(len(f.Live))*s.Asked {
 				s.Doors = append(s.Doors, p.door)
 			}
 		}

@@ -2,6 +2,7 @@ package shield
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -144,6 +145,30 @@ func TestMergeDependsNeitherOnOrderNorOnRepeats(t *testing.T) {
 			t.Fatalf("%+v\n%+v", got, want)
 		}
 	})
+}
+
+func TestOneOfAHundredDoorsHasEvidenceToo(t *testing.T) {
+	m := NewMerge(DefaultMergeRules())
+	var doors []member.ID
+	for i := range 100 {
+		doors = append(doors, member.ID(fmt.Sprintf("d-%03d", i)))
+	}
+	m.Expect(doors)
+	now := time.Unix(1000, 0)
+	for i, d := range doors {
+		asked := uint64(100)
+		if i == 0 {
+			asked = 20 // too little of it to speak of
+		}
+		tr := Traffic{Asked: asked, Lately: asked, Admitted: asked}
+		if err := m.Accept(now, Report{Door: d, Life: 1, Seq: 1, Window: time.Second, Total: tr, Lines: []Line{{Key: 7, Traffic: tr}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := m.Fleet(now)
+	if got := f.Hosts[0].Doors; len(got) != 99 || got[0] != "d-001" {
+		t.Errorf("%d doors have evidence, the first of them %v: want all but d-000, a hundredth each is a door's even part", len(got), got[:1])
+	}
 }
 
 func TestMergeRefusesWhatCannotBe(t *testing.T) {

@@ -25,6 +25,7 @@ type Shield struct {
 	floors *Floors
 	floorT time.Time
 	leads  bool
+	began  time.Time // its first tick
 
 	floorsSaid time.Time // when floors were published last, by this door
 
@@ -134,6 +135,9 @@ func (s *Shield) LearnAtMost() int {
 }
 
 func (s *Shield) counted(now time.Time, ev Counted) []Effect {
+	if s.began.IsZero() {
+		s.began = now
+	}
 	s.recent.add(ev)
 	s.subdomains, s.trouble, s.handshakes = ev.Subdomains, ev.Trouble, ev.Handshakes
 	for _, c := range ev.Counts {
