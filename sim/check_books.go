@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"moonwatch/consensus"
@@ -16,11 +18,11 @@ type books struct {
 	slots     map[member.SlotID]*slotBook
 	seats     map[member.ID]member.SlotID // who occupies what
 	cases     map[uint64]*caseBook
-	claims    map[member.ID]uint64        // spare to the case that has it
-	dirty     map[member.ID]member.SlotID // may still run a slot that it lost
-	aside     map[member.ID]bool          // quarantined or in burn-in: no spare yet
-	well      map[member.ID]bool          // people moved its slot away
-	away      map[member.SlotID]bool      // people took its traffic away
+	claims    map[member.ID]uint64   // spare to the case that has it
+	dirty     map[member.ID]stains   // what may be left of slots on a member that it has no more
+	aside     map[member.ID]bool     // quarantined or in burn-in: no spare yet
+	well      map[member.ID]bool     // people moved its slot away
+	away      map[member.SlotID]bool // people took its traffic away
 	verdict   map[member.ID]judgement
 	modes     map[failover.Scope]failover.Mode
 	fallen    []member.ID                   // of a lost failure domain: they hold up nobody
@@ -121,7 +123,7 @@ func breaks(r rule, format string, args ...any) *breach {
 func newBooks() books {
 	return books{
 		pools: map[member.ID]string{}, slots: map[member.SlotID]*slotBook{}, seats: map[member.ID]member.SlotID{},
-		cases: map[uint64]*caseBook{}, claims: map[member.ID]uint64{}, dirty: map[member.ID]member.SlotID{},
+		cases: map[uint64]*caseBook{}, claims: map[member.ID]uint64{}, dirty: map[member.ID]stains{},
 		well: map[member.ID]bool{}, away: map[member.SlotID]bool{},
 		aside: map[member.ID]bool{}, verdict: map[member.ID]judgement{}, effects: map[string]member.ID{},
 		modes: map[failover.Scope]failover.Mode{}, held: map[string]failover.HoldGiven{},
@@ -237,7 +239,7 @@ func (b *books) fleet(f consensus.Fact, fl member.Fleet) {
 func (b *books) place(f consensus.Fact, members []member.Member, slot member.SlotID) {
 	for _, m := range members {
 		_, condemned := b.verdict[m.ID]
-		if m.Pool == b.slots[slot].pool && !m.Retired && !condemned && b.free(m.ID) && !b.heldAt(f.Time, false, failover.HoldOf(m.ID)) {
+		if m.Pool == b.slots[slot].pool && !m.Retired && !condemned && b.free(m.ID) && len(b.dirty[m.ID]) == 0 && !b.heldAt(f.Time, false, failover.HoldOf(m.ID)) {
 			epoch := member.SlotEpoch(f.Index)
 			b.move(move{what: given, who: m.ID, slot: slot, epoch: epoch})
 			b.seat(m.ID, slot, epoch)
@@ -374,7 +376,8 @@ func (b *books) cutover(c *caseBook, id uint64) *breach {
 	b.move(move{what: unseated, who: c.subject, slot: c.slot, epoch: s.epoch})
 	b.move(move{what: seated, who: c.spare, slot: c.slot, from: s.epoch, epoch: epoch})
 	delete(b.claims, c.spare)
-	b.dirty[c.subject], b.aside[c.subject] = c.slot, true
+	b.soil(c.subject, c.slot, stain{epoch: c.epoch})
+	b.aside[c.subject] = true
 	b.well[c.subject], b.away[c.slot] = c.planned && c.forced == 0, false
 	b.seat(c.spare, c.slot, epoch)
 	return nil
@@ -388,7 +391,8 @@ func (b *books) unclaim(c *caseBook) {
 		if b.slots[c.slot].sole { // it is fenced like the occupant
 			c.state, c.fence = failover.Fencing, order{c.spare, failover.StepStop, c.claimedAt}
 		}
-		b.dirty[c.spare], b.aside[c.spare] = c.slot, true
+		b.soil(c.spare, c.slot, stain{epoch: c.claimedAt})
+		b.aside[c.spare] = true
 		delete(b.well, c.spare)
 		b.move(move{what: released, who: c.spare, slot: c.slot, epoch: c.claimedAt})
 	}
@@ -398,13 +402,8 @@ func (b *books) unclaim(c *caseBook) {
 func (b *books) reported(by member.ID, p failover.Report) {
 	c := b.cases[p.Case]
 	switch {
-	case p.Case == 0 && p.Step == failover.StepStop && p.Done && b.dirty[by] == p.Slot && p.Slot != "":
-		delete(b.dirty, by)
-		if _, condemned := b.verdict[by]; b.well[by] && !condemned {
-			delete(b.aside, by) // it lost its slot to people, not to a failure
-		}
-		delete(b.well, by)
-		b.move(move{what: cleaned, who: by, slot: p.Slot, epoch: p.Epoch})
+	case p.Case == 0 && p.Step == failover.StepStop && p.Done:
+		b.wiped(by, p)
 	case p.Case == 0 || c == nil:
 	case p.Step == failover.StepPrepare:
 		b.prepared(c, by, p)
@@ -422,7 +421,7 @@ func (b *books) reported(by member.ID, p failover.Report) {
 }
 
 func (b *books) returned(id member.ID) *breach {
-	if slot, dirty := b.dirty[id]; dirty {
+	for _, slot := range slices.Sorted(maps.Keys(b.dirty[id])) {
 		return breaks(ruleOwner, "%s is a spare again and has not said that %s is stopped there", id, slot)
 	}
 	delete(b.aside, id)

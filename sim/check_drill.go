@@ -9,6 +9,7 @@ import (
 // drillBook is the drill that is under way, if any.
 type drillBook struct {
 	who   member.ID
+	slot  member.SlotID
 	epoch member.SlotEpoch
 }
 
@@ -28,6 +29,9 @@ func (c *checker) drills(f consensus.Fact, id member.ID) {
 		c.fail(ruleHeld, "%s does a drill, and people hold", id)
 	}
 	b.drill = drillBook{who: id, epoch: member.SlotEpoch(f.Index)}
+	if d := c.state.Drill(); d != nil && d.Member == id {
+		b.drill.slot = d.Slot // any of its pool will do
+	}
 }
 
 // noDrill says why a member cannot do a drill now.
@@ -54,7 +58,7 @@ func (c *checker) drillHeld(f consensus.Fact, id member.ID) bool {
 }
 
 // drillsOn ends the drill in the books where a fact has made it end: by the spare's own
-// word, or because all is not well any more.
+// word, or because all is not well any more. What it prepared has to be taken back.
 func (c *checker) drillsOn(f consensus.Fact) {
 	d := c.books.drill
 	if d.who == "" {
@@ -70,6 +74,7 @@ func (c *checker) drillsOn(f consensus.Fact) {
 	default:
 	}
 	if over {
+		c.books.soil(d.who, d.slot, stain{epoch: d.epoch, drill: true})
 		c.books.drill, c.books.drilled, c.books.drillOver = drillBook{}, d, f.Index
 	}
 }
@@ -77,6 +82,6 @@ func (c *checker) drillsOn(f consensus.Fact) {
 // mayDrill reports that a member's own copy of the ledger shows the drill under way that it
 // begins: that it is over, it may not have heard yet.
 func (c *checker) mayDrill(m *machine, k failover.StepKey) bool {
-	d, b := drillBook{m.id, k.Epoch}, &c.books
+	d, b := drillBook{m.id, k.Slot, k.Epoch}, &c.books
 	return b.drill == d || b.drilled == d && m.mind.Ledger().Head() < b.drillOver
 }

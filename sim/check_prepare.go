@@ -20,7 +20,7 @@ func (b *books) claimable(id uint64, spare member.ID) *breach {
 	if other, claimed := b.claims[spare]; claimed {
 		return breaks(ruleOwner, "C-%d claims %s, which C-%d has", id, spare, other)
 	}
-	if slot, dirty := b.dirty[spare]; dirty {
+	if slot, ran := b.dirty[spare].ran(); ran {
 		return breaks(ruleOwner, "C-%d claims %s, which has not said that %s is stopped there", id, spare, slot)
 	}
 	if slot, sits := b.seats[spare]; sits {
@@ -82,7 +82,8 @@ func (b *books) fellShort(c *caseBook, id member.ID) {
 	delete(c.preparing, id)
 	delete(b.claims, id)
 	delete(b.well, id)
-	b.dirty[id], b.aside[id] = c.slot, true
+	b.soil(id, c.slot, stain{epoch: epoch})
+	b.aside[id] = true
 	b.move(move{what: released, who: id, slot: c.slot, epoch: epoch})
 }
 

@@ -197,9 +197,14 @@ func (c *checker) open(r *revival) error {
 		b.aside[m.ID] = u.Duty == failover.Quarantined || u.Duty == failover.BurnIn
 		b.well[m.ID] = !u.LetGo.IsZero()
 		for slot, epoch := range u.Leftover {
-			b.dirty[m.ID] = slot
-			c.past.begin(move{what: given, who: m.ID, slot: slot, epoch: epoch}, move{what: unseated, who: m.ID, slot: slot, epoch: epoch})
+			drill := u.Shadow[slot] && !b.aside[m.ID] // of a spare that a case sent back it is the case's
+			if b.soil(m.ID, slot, stain{epoch, drill}); !drill {
+				c.past.begin(move{what: given, who: m.ID, slot: slot, epoch: epoch}, move{what: unseated, who: m.ID, slot: slot, epoch: epoch})
+			}
 		}
+	}
+	if d := c.state.Drill(); d != nil {
+		b.drill = drillBook{d.Member, d.Slot, d.Epoch}
 	}
 	for _, k := range c.state.Cases() {
 		b.cases[k.ID] = caseBookOf(k)
