@@ -66,6 +66,7 @@ func (d *Daemon) newDoor(pool member.Pool, from member.Driver, port int) (driver
 		for _, name := range slices.Sorted(maps.Keys(h.Instances)) {
 			c.Instances = append(c.Instances, haproxy.Instance{Name: name, Socket: h.Instances[name]})
 		}
+		d.clearBeside(h.Map, h.StateFile)
 		return haproxy.New(c)
 	case from.DNS != nil:
 		key, err := dns.ReadKey(from.DNS.KeyFile)

@@ -62,6 +62,7 @@ func (d *Daemon) open() error {
 	if d.store, err = disk.Open(disk.Config{Dir: a.DataDir, Cluster: d.cluster, Member: d.self, Log: d.log.Named("disk"), Registerer: d.reg}); err != nil {
 		return err
 	}
+	d.clearLeftovers()
 	d.feed = newFeed(d.store)
 	if d.life, err = nextLife(a.DataDir); err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"moonwatch/internal/whole"
 )
@@ -19,24 +18,14 @@ const (
 // writeNew makes a file that was not there, whole or not at all: a crash leaves
 // no half of it, and a file that is there is never touched.
 func writeNew(path string, data []byte, mode fs.FileMode) error {
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = temp.Write(data)
-	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
-	if err == nil {
-		err = os.Link(temp.Name(), path) // unlike a rename it fails where something is
-	}
-	err = errors.Join(err, os.Remove(temp.Name()))
+	err := whole.Create(path, data, mode)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("write %s: %w: it is kept as it is; move it away first", path, fs.ErrExist)
 	case err != nil:
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return syncDir(dir)
+	return nil
 }
 
 // replace puts new content in place of a file, at one stroke.
@@ -45,14 +34,6 @@ func replace(path string, data []byte, mode fs.FileMode) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // writePair makes a public and a secret file that belong together: both or

@@ -115,7 +115,7 @@ func TestACASurvivesItsFiles(t *testing.T) {
 	if _, err := LoadPair(enrol(t, ca, "web-1"), today); err != nil {
 		t.Errorf("a loaded CA issues nothing good: %v", err)
 	}
-	if left, err := filepath.Glob(filepath.Join(dir, ".new-*")); err != nil || len(left) != 0 {
+	if left, err := filepath.Glob(filepath.Join(dir, "*.new")); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v %v", left, err)
 	}
 }

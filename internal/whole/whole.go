@@ -5,9 +5,9 @@
 // with the other's and has End behind it, and then renamed: two writers do not disturb
 // each other (the pools of one HAProxy share its state file), and the later one stands.
 // What a crash leaves there is ended by End too: whoever reads a folder skips such names,
-// and may clear them away at its start. A file that must not replace another one (pki,
-// sim/campaign), a ledger (consensus/disk) and a whole folder (sim/report) are made in
-// ways of their own.
+// and Clear and ClearFolder take them away, but for one that somebody is writing this
+// very moment. A ledger (consensus/disk), a whole folder (sim/report) and what a campaign
+// writes (sim/campaign) are made in ways of their own.
 package whole
 
 import (
@@ -36,22 +36,46 @@ func ReplaceForNow(path string, content []byte, mode fs.FileMode) error {
 	return replace(path, content, mode, func(*os.File) error { return nil })
 }
 
-func replace(path string, content []byte, mode fs.FileMode, sync func(*os.File) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+End)
+// Create puts a file where none is: it fails with fs.ErrExist, and touches nothing, where
+// something is, also what came there in this very moment.
+func Create(path string, content []byte, mode fs.FileMode) error {
+	name, err := write(path, content, mode, (*os.File).Sync)
 	if err != nil {
 		return err
 	}
+	err = os.Link(name, path) // unlike a rename it fails where something is
+	if err = errors.Join(err, os.Remove(name)); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func replace(path string, content []byte, mode fs.FileMode, sync func(*os.File) error) error {
+	name, err := write(path, content, mode, sync)
+	if err != nil {
+		return err
+	}
+	if err = os.Rename(name, path); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
+}
+
+// write makes the file beside path that is to stand there. After an error there is none.
+func write(path string, content []byte, mode fs.FileMode, sync func(*os.File) error) (name string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+End)
+	if err != nil {
+		return "", err
+	}
+	_ = lock(f) // says that somebody writes it: where files cannot be locked, nobody clears them away either
 	_, err = f.Write(content)
 	if err == nil {
 		err = errors.Join(f.Chmod(mode), sync(f)) // no umask decides on the mode
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return f.Name(), nil
 }
 
 // syncFolder makes a rename last: else a crash of the machine may bring the old file back.

@@ -34,6 +34,15 @@ func (d *Driver) markPath(unit string) string {
 	return filepath.Join(d.config.Folder, unit+".d", markName)
 }
 
+// Marks are where the marks of all units of this machine stand, or stood.
+func (c Config) Marks() ([]string, error) {
+	dirs, err := filepath.Glob(filepath.Join(c.Folder, "*.d"))
+	for i, dir := range dirs {
+		dirs[i] = filepath.Join(dir, markName)
+	}
+	return dirs, err
+}
+
 // mark writes the drop-in: a line for us, and what the service is to know. It
 // stands in memory: after a boot it is gone, as it should be.
 func (d *Driver) mark(unit string, n note) error {

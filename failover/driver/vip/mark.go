@@ -104,18 +104,13 @@ func (p placed) number(path string) error {
 	if err != nil {
 		return nil //nolint:nilerr // whoever uses the interface next says what is wrong with it
 	}
-	if err := os.WriteFile(path+linkEnd+".new", fmt.Appendf(nil, "%s %s %d\n", p.address, p.on, link.Index), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+linkEnd+".new", path+linkEnd)
+	return whole.ReplaceForNow(path+linkEnd, fmt.Appendf(nil, "%s %s %d\n", p.address, p.on, link.Index), 0o644)
 }
 
 // called is what the interface of the mark at path is called now: another name if it was
-// renamed since. One that was made anew has another number, and is another one.
+// renamed since, also if another interface has its old name. One that was made anew has
+// another number, and is another one; without a number that is known the name has to do.
 func (p placed) called(path string) string {
-	if _, err := net.InterfaceByName(p.on); err == nil {
-		return p.on
-	}
 	text, err := os.ReadFile(path + linkEnd)
 	if err != nil {
 		return p.on

@@ -358,6 +358,56 @@ func TestAnAddressIsFoundOnAnInterfaceThatWasRenamed(t *testing.T) {
 	}
 }
 
+// An address is where its interface is, and not where another one has its name now.
+func TestAnAddressIsFoundOnItsInterfaceAfterTwoHaveSwappedNames(t *testing.T) {
+	var links [2]netlink.Link
+	for i, name := range []string{"left", "right"} {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = name
+		must(t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: name + "-peer"}))
+		link, err := netlink.LinkByName(name)
+		must(t, err)
+		defer func() { must(t, netlink.LinkDel(link)) }()
+		must(t, netlink.LinkSetUp(link))
+		links[i] = link
+	}
+	on := func(address string) (names []string) {
+		all, err := addresses()
+		must(t, err)
+		for _, a := range all {
+			if a.address == netip.MustParsePrefix(address) {
+				names = append(names, a.on)
+			}
+		}
+		return names
+	}
+	root := t.TempDir()
+	d := drives(t, root+"/web%2Fvip")
+	d.config.Interface = "left"
+	for slot, address := range map[member.SlotID]string{"v4-192": "192.0.2.193/24", "v4-193": "192.0.2.194/24"} {
+		if r := d.Apply(t.Context(), cutover("web-1", slot, 42)); r.Outcome != driver.Done || len(on(address)) != 1 {
+			t.Fatalf("%v (%s)", r.Outcome, r.Detail)
+		}
+	}
+	for _, step := range []struct {
+		link int
+		name string
+	}{{0, "third"}, {1, "left"}, {0, "right"}} {
+		must(t, netlink.LinkSetDown(links[step.link])) // older kernels rename no other one
+		must(t, netlink.LinkSetName(links[step.link], step.name))
+		must(t, netlink.LinkSetUp(links[step.link]))
+	}
+	d = drives(t, root+"/web%2Fvip")
+	d.config.Interface = "left"
+	if r := d.Apply(t.Context(), cutover("web-1", "v4-192", 42)); r.Outcome != driver.Done || !slices.Equal(on("192.0.2.193/24"), []string{"left"}) {
+		t.Errorf("%v (%s): it is on %v, want it on left alone", r.Outcome, r.Detail, on("192.0.2.193/24"))
+	}
+	left, err := Leave(root, func(string, member.SlotID) bool { return false })
+	if err != nil || len(left) != 2 || len(on("192.0.2.193/24"))+len(on("192.0.2.194/24")) != 0 {
+		t.Errorf("taken away: %q, %v; still on %v and %v", left, err, on("192.0.2.193/24"), on("192.0.2.194/24"))
+	}
+}
+
 // An interface that was made anew is another one, and what people put on it is theirs.
 func TestAnInterfaceThatWasMadeAnewIsNotARenamedOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v4-0.vip")
