@@ -316,6 +316,37 @@ func TestATimeOutThatCameTooLateOpensNothing(t *testing.T) {
 	})
 }
 
+// After a suspend a time-out has more left than the lease: a keeper that is started then
+// takes over no more than the clock beside it allows.
+func TestARestartedKeeperInheritsNoMoreThanTheLeaseHasLeft(t *testing.T) {
+	onAMachine(t, func(m *machine) {
+		made, err := New(m.dir)
+		must(t, err)
+		g := made.(*nft)
+		must(t, g.Open("db-0", time.Minute))
+		m.serve()
+		m.hears("in time")
+		// A minute of the time-out is left, and seconds of the lease.
+		slept := element{key: g.open["db-0"].key, until: time.Now().Add(4 * time.Second)}
+		must(t, g.send(func(c *nftables.Conn) error { return g.rules(c, []element{slept}) }))
+		must(t, g.send(func(c *nftables.Conn) error { return g.put(c, g.open["db-0"]) }))
+		second, err := New(m.dir)
+		must(t, err)
+		if left := time.Until(second.(*nft).open["db-0"].until); left <= 0 || left > 4*time.Second {
+			t.Errorf("it is open for %v, want what is left of the 4 s", left)
+		}
+		m.hears("what is left of the lease is let pass")
+		time.Sleep(time.Until(slept.until))
+		m.hearsNothing("the lease is over")
+		third, err := New(m.dir)
+		must(t, err)
+		if len(third.(*nft).open) > 0 {
+			t.Errorf("%v is open, want nothing", third.(*nft).open)
+		}
+		m.hearsNothing("and a keeper that is started then opens nothing")
+	})
+}
+
 func TestAGateHoldsBackNobodyElse(t *testing.T) {
 	onAMachine(t, func(m *machine) {
 		g, err := New(m.dir)

@@ -99,8 +99,9 @@ func New(dir string) (Gate, error) {
 	return g, nil
 }
 
-// inherit finds the slots that an earlier life of the keeper left open. What cannot be
-// found is shut: the next lease opens it.
+// inherit finds the slots that an earlier life of the keeper left open, and until when:
+// what the time-out has left, and no longer than its lease by the clock, for in a suspend
+// time-outs stand still. What cannot be found is shut: the next lease opens it.
 func (g *nft) inherit() {
 	c, err := nftables.New()
 	if err != nil {
@@ -109,6 +110,10 @@ func (g *nft) inherit() {
 	all, err := c.GetSetElements(g.set)
 	if err != nil {
 		return // there was none
+	}
+	rules, err := c.GetRules(g.table, g.chain)
+	if err != nil {
+		return
 	}
 	slots, err := os.ReadDir(g.dir)
 	if err != nil {
@@ -121,11 +126,31 @@ func (g *nft) inherit() {
 			continue
 		}
 		for _, e := range all {
-			if bytes.Equal(e.Key, k) && e.Expires > 0 {
-				g.open[member.SlotID(d.Name())] = element{key: k, until: now.Add(e.Expires)}
+			left := min(e.Expires, passes(rules, k).Sub(now.Round(0)))
+			if bytes.Equal(e.Key, k) && left > 0 {
+				g.open[member.SlotID(d.Name())] = element{key: k, until: now.Add(left)}
 			}
 		}
 	}
+}
+
+// passes is until when, by the wall clock, the rules let a slot send; without a rule for
+// it, never.
+func passes(rules []*nftables.Rule, key []byte) (until time.Time) {
+	for _, r := range rules {
+		its := false
+		for _, x := range r.Exprs {
+			c, ok := x.(*expr.Cmp)
+			switch {
+			case !ok:
+			case c.Op == expr.CmpOpEq:
+				its = bytes.Equal(c.Data, key)
+			case c.Op == expr.CmpOpLte && its && len(c.Data) == 8:
+				until = time.Unix(0, int64(binaryutil.BigEndian.Uint64(c.Data)))
+			}
+		}
+	}
+	return until
 }
 
 // Clear takes away what a keeper that had a gate left for its slots below dir; nothing
