@@ -100,7 +100,7 @@ func (a *attempt) answered(now time.Time, res *http.Response, timely bool) {
 	g, took := a.x.g, now.Sub(a.sent)
 	a.took = took
 	a.o.answers.Add(1)
-	g.strain.answer(res.StatusCode)
+	g.strain.occupant.Answer(res.StatusCode)
 	if a.x.body.whole() {
 		a.x.v.pool.latency.add(took)
 		g.metrics.seconds.Observe(took.Seconds())

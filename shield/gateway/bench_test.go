@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"moonwatch/shield"
+	"moonwatch/shield/admit"
 )
 
 // BenchmarkGateway asks the gateway and the plainest proxy of the library by
@@ -83,12 +84,11 @@ func BenchmarkFindName(b *testing.B) {
 // held, while 64 others are: its name, counting it, finding no measure.
 func BenchmarkCheck(b *testing.B) {
 	counter := newCounter(b)
-	g := &Gateway{cfg: Config{Counter: counter}.withDefaults()}
+	g := admit.New(admit.Config{Counter: counter})
 	var list []shield.Measure
 	for i := range 64 {
 		list = append(list, shield.Measure{Key: shield.KeyOf(0, fmt.Appendf(nil, "attacked-%d.example.com", i)), Rung: shield.ShapeLocal, Until: time.Now().Add(time.Hour)})
 	}
-	g.enforced.Store(&enforced{})
 	g.Enforce(shield.NewMeasures(list))
 	hosts := make([]string, 512)
 	for i := range hosts {
@@ -99,7 +99,7 @@ func BenchmarkCheck(b *testing.B) {
 	r := &http.Request{RemoteAddr: "10.0.0.1:40000"}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if why, _ := g.judge(g.count(hosts[i%512]), r); why != shedNot {
+		if why, _ := g.Judge(g.Count(hosts[i%512]), r); why != admit.LetIn {
 			b.Fatal("shed")
 		}
 	}
@@ -107,23 +107,22 @@ func BenchmarkCheck(b *testing.B) {
 
 // BenchmarkRefusal is what a request of a held subdomain costs that is not let in.
 func BenchmarkRefusal(b *testing.B) {
-	g := &Gateway{cfg: Config{Counter: newCounter(b)}.withDefaults()}
-	g.cfg.Counter.Learn([]byte(flooded))
-	g.metrics = newMetrics(nil, func() float64 { return 0 })
-	g.enforced.Store(&enforced{})
+	counter := newCounter(b)
+	counter.Learn([]byte(flooded))
+	g := admit.New(admit.Config{Counter: counter})
 	g.Enforce(held(func(m *shield.Measure) { m.Rung = shield.Stop }))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Host = flooded
 	w := refused{}
 	for b.Loop() {
-		ref := g.count(r.Host)
-		why, m := g.judge(ref, r)
-		if why != shedStopped {
+		ref := g.Count(r.Host)
+		why, m := g.Judge(ref, r)
+		if why != admit.Stopped {
 			b.Fatal("let in")
 		}
 		ref.Refuse()
 		clear(w)
-		g.shed(w, r, why, m)
+		g.Refuse(w, r, why, m)
 	}
 }
 

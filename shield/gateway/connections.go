@@ -13,6 +13,7 @@ import (
 // loris) closes their own, and a client that asks at once is served.
 type connections struct {
 	most, mostEach int
+	clientAt       func(address string) uint64
 
 	mu      sync.Mutex
 	open    map[net.Conn]*connection
@@ -32,9 +33,9 @@ type clientConns struct {
 	waiting *list.List
 }
 
-func newConnections(most, mostEach int, cut func()) *connections {
+func newConnections(most, mostEach int, clientAt func(string) uint64, cut func()) *connections {
 	return &connections{
-		most: most, mostEach: mostEach, cut: cut,
+		most: most, mostEach: mostEach, clientAt: clientAt, cut: cut,
 		open: make(map[net.Conn]*connection), waiting: list.New(), clients: make(map[uint64]*clientConns),
 	}
 }
@@ -66,7 +67,7 @@ func (s *connections) state(c net.Conn, now http.ConnState) {
 func (s *connections) add(c net.Conn) net.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x := &connection{client: clientOf(c.RemoteAddr().String())}
+	x := &connection{client: s.clientAt(c.RemoteAddr().String())}
 	of := s.clients[x.client]
 	if of == nil {
 		of = &clientConns{waiting: list.New()}

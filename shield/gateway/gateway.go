@@ -33,6 +33,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"moonwatch/shield/admit"
 )
 
 // Gateway is one open front door. All methods may be called at any time from
@@ -49,11 +51,8 @@ type Gateway struct {
 	tabling sync.Mutex // one SetTable at a time
 	table   atomic.Pointer[table]
 
-	enforcing sync.Mutex // one Enforce at a time
-	enforced  atomic.Pointer[enforced]
-	strain    strain
-	challenge *challenge
-	learned   chan string
+	gate   *admit.Gate
+	strain strain
 
 	inFlight atomic.Int64
 	closing  atomic.Bool
@@ -84,15 +83,15 @@ func Open(cfg Config) (*Gateway, error) {
 		listener: listener,
 		evidence: make(chan Evidence, evidenceQueue),
 		emptied:  make(chan struct{}, 1),
-		learned:  make(chan string, learnedRoom),
 		cut:      cut,
 
-		challenge: newChallenge(cfg.ChallengeKey, cfg.ChallengeBits),
+		gate: admit.New(admit.Config{
+			Counter: cfg.Counter, Now: cfg.Now, Key: cfg.ChallengeKey, Challenge: true, Bits: cfg.ChallengeBits,
+		}),
 	}
 	g.metrics = newMetrics(cfg.Registerer, func() float64 { return float64(g.inFlight.Load()) })
 	g.wires.open = make(map[*wire]struct{})
 	g.table.Store(&table{})
-	g.enforced.Store(&enforced{})
 	g.proxy = g.newProxy()
 	g.http = &http.Server{
 		Handler:           http.HandlerFunc(g.serve),
@@ -101,7 +100,7 @@ func Open(cfg Config) (*Gateway, error) {
 		MaxHeaderBytes:    64 << 10,        // four times what most servers allow, for big cookies
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          quietLog(cfg.Log),
-		ConnState:         newConnections(cfg.MaxConns, cfg.MaxConnsEach, g.metrics.cut.Inc).state,
+		ConnState:         newConnections(cfg.MaxConns, cfg.MaxConnsEach, g.gate.ClientAt, g.metrics.cut.Inc).state,
 	}
 	g.serving.Go(func() {
 		if err := g.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

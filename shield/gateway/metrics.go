@@ -1,6 +1,10 @@
 package gateway
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"moonwatch/shield/admit"
+)
 
 // result is how a client's request ended.
 type result string
@@ -59,7 +63,7 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
 			retryUnsent, retryBroken, retryLate),
 		denied: counter("retries_denied_total", "Late requests that were not sent again because the share was used up."),
 		shed: counters("shed_total", "Requests of held subdomains that were not let in, by reason; would: the shield is in shadow, and they were.", "reason",
-			string(shedFraction), string(shedCap), string(shedStopped), string(shedPuzzle), string(shedWould)),
+			admit.Reasons()...),
 		ejections:    counters("ejections_total", "Occupants that were no longer chosen, by reason.", "reason", "refused", "late"),
 		readmissions: counter("readmissions_total", "Ejected occupants that are chosen again."),
 		cut:          counter("connections_cut_total", "Silent connections of clients that were closed because there were too many."),

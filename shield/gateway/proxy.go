@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+
+	"moonwatch/shield/admit"
 )
 
 // newProxy puts the reflex under httputil.ReverseProxy: what it does well
@@ -65,12 +67,13 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, resultNoPool, http.StatusNotFound, "nothing is served under this name")
 		return
 	}
-	ref := g.count(r.Host)
-	if why, held := g.judge(ref, r); why != shedNot {
+	ref := g.gate.Count(r.Host)
+	if why, held := g.gate.Judge(ref, r); why != admit.LetIn {
 		g.metrics.shed.WithLabelValues(string(why)).Inc()
-		if why != shedWould {
+		if why != admit.Would {
 			ref.Refuse()
-			g.shed(w, r, why, held)
+			g.metrics.requests.WithLabelValues(string(resultShed)).Inc()
+			g.gate.Refuse(w, r, why, held)
 			return
 		}
 	}
@@ -84,7 +87,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	defer func() { // also when ReverseProxy aborts the connection by a panic
 		x.end()
 		body.end()
-		x.learn(r.Host)
+		g.gate.Answered(x.ref, r.Host, x.status, x.took)
 		g.metrics.requests.WithLabelValues(string(x.result)).Inc()
 	}()
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))

@@ -1,105 +1,40 @@
 package gateway
 
 import (
-	_ "embed"
-	"fmt"
-	"math"
-	"math/rand/v2"
-	"net/http"
-	"strconv"
-	"strings"
-	"time"
-
-	"golang.org/x/text/language"
-
 	"moonwatch/shield"
+	"moonwatch/shield/count"
 )
 
-// The pages for people. They name nobody and say what helps: to wait.
-var (
-	//go:embed shed.en.html
-	pageEnglish []byte
-	//go:embed shed.ja.html
-	pageJapanese []byte
-)
+// Enforce replaces what is done about subdomains; nil and the empty set let
+// everybody in. What a cap has admitted is remembered from one set to the next.
+func (g *Gateway) Enforce(m *shield.Measures) { g.gate.Enforce(m) }
 
-// tongues are the languages of the pages, the first one for whoever wants neither.
-var tongues = language.NewMatcher([]language.Tag{language.English, language.Japanese})
+// Measures are those in force.
+func (g *Gateway) Measures() *shield.Measures { return g.gate.Measures() }
 
-// maxAccept bounds how much of a client's wishes is read: refusing has to be
-// cheap, whatever a flood sends.
-const maxAccept = 256
+// Learned is the stream of hosts that became known. It is never closed; what nobody
+// takes is dropped.
+func (g *Gateway) Learned() <-chan string { return g.gate.Learned() }
 
-// Problem types of draft-ietf-httpapi-ratelimit-headers.
-const (
-	typeQuota   = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-	typeReduced = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
-)
+// Counter is where the gateway counts, nil if it does not.
+func (g *Gateway) Counter() *count.Counter { return g.cfg.Counter }
 
-// shed refuses a request of a subdomain that is held: 429 while a part of its
-// requests is let in, 503 when none is. A browser gets a page, a program a problem
-// (RFC 9457) and the RateLimit fields.
-func (g *Gateway) shed(w http.ResponseWriter, r *http.Request, why shedding, m *shield.Measure) {
-	if why == shedPuzzle {
-		g.pose(w, r)
-		return
+// Rotate closes a tick and says what was counted in it: the totals, the heaviest
+// subdomains, and those that are wanted. In the next tick at most learn hosts
+// become known. It has one caller, and wants a Counter.
+func (g *Gateway) Rotate(learn int, wanted []shield.Key) (count.Total, []shield.Count) {
+	total, counts := g.cfg.Counter.Rotate(learn)
+	for _, k := range wanted {
+		counts = append(counts, g.cfg.Counter.Read(k))
 	}
-	g.metrics.requests.WithLabelValues(string(resultShed)).Inc()
-	status, kind, title := http.StatusTooManyRequests, typeQuota, "this site gets more requests than it can serve at the moment"
-	if why == shedStopped {
-		status, kind, title = http.StatusServiceUnavailable, typeReduced, "this site is paused at the moment"
-	}
-	again := comeBack(g.cfg.Now(), why)
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Vary", "Accept, Accept-Language")
-	h.Set("Retry-After", strconv.Itoa(again))
-	if quota := m.Limit; quota >= 1 && quota < math.MaxInt32 && status == http.StatusTooManyRequests {
-		h.Set("RateLimit-Policy", fmt.Sprintf(`"subdomain";q=%d;w=1;qu="requests"`, int(quota)))
-		h.Set("RateLimit", fmt.Sprintf(`"subdomain";r=0;t=%d`, again))
-	}
-	if !wantsPage(r) {
-		h.Set("Content-Type", "application/problem+json")
-		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"type":%q,"title":%q,"status":%d,"violated-policies":["subdomain"]}`+"\n", kind, title, status)
-		return
-	}
-	text, tongue := pageEnglish, "en"
-	if wantsJapanese(r) {
-		text, tongue = pageJapanese, "ja"
-	}
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", tongue)
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // a client that is gone needs no page
+	return total, counts
 }
 
-// comeBack is after how many seconds a refused client may try again, no two at
-// once: who is not in the admitted fraction is not before the next drawing.
-func comeBack(now time.Time, why shedding) int {
-	const turn = int64(shield.StickyFor)
-	if why == shedCap {
-		return 1 + rand.IntN(3)
-	}
-	left := turn - now.UnixNano()%turn
-	return int(time.Duration(left)/time.Second) + 1 + rand.IntN(int(shield.StickyFor/time.Second))
-}
+// Known is how many hosts and buckets are counted alone.
+func (g *Gateway) Known() int { return g.cfg.Counter.Known() }
 
-// wantsPage reports that a person asks: a browser's navigation accepts HTML by
-// name, a program, a script or an image does not.
-func wantsPage(r *http.Request) bool {
-	return strings.Contains(short(r.Header.Get("Accept")), "text/html")
-}
+// Full reports that a host could not become known for want of room.
+func (g *Gateway) Full() bool { return g.cfg.Counter.Full() }
 
-func wantsJapanese(r *http.Request) bool {
-	wanted, _, err := language.ParseAcceptLanguage(short(r.Header.Get("Accept-Language")))
-	if err != nil {
-		return false
-	}
-	_, i, _ := tongues.Match(wanted...)
-	return i == 1
-}
-
-func short(s string) string { return s[:min(len(s), maxAccept)] }
+// Counts reports whether a request was ever counted under a key.
+func (g *Gateway) Counts(k shield.Key) bool { return g.cfg.Counter.Read(k).Total > 0 }

@@ -1,4 +1,4 @@
-package gateway
+package admit
 
 import (
 	"net/http"
@@ -31,9 +31,9 @@ func solved(t *testing.T, page *httptest.ResponseRecorder) string {
 	}
 }
 
-func challenging(t *testing.T, now *time.Time) *Gateway {
+func challenging(t *testing.T, now *time.Time) *Gate {
 	t.Helper()
-	g := shielded(t, Config{Now: func() time.Time { return *now }})
+	g := counting(t, Config{Challenge: true, Now: func() time.Time { return *now }})
 	g.Enforce(held(func(m *shield.Measure) { m.Rung, m.Admit, m.Until = shield.Challenge, 0, now.Add(24*time.Hour) }))
 	return g
 }
@@ -74,7 +74,7 @@ func TestASolutionCountsForOneHostOneClientAndAWhile(t *testing.T) {
 			t.Errorf("%s: %d", what, s)
 		}
 	}
-	if g.challenge.passes(now, "other.example.com", clientOf("[2001:db8::1]:1"), &http.Request{Header: http.Header{"Cookie": {cookie}}}) {
+	if g.challenge.passes(now, "other.example.com", g.ClientAt("[2001:db8::1]:1"), &http.Request{Header: http.Header{"Cookie": {cookie}}}) {
 		t.Error("it counts for another host")
 	}
 	now = now.Add(passFor + time.Second)
@@ -144,14 +144,63 @@ func TestTheChallengeNeedsNothingFromElsewhere(t *testing.T) {
 	}
 }
 
+// Each door is a process of its own: what they have in common is the key alone.
 func TestTwoDoorsWithOneKeyBelieveEachOther(t *testing.T) {
 	now := time.Now()
-	a, b, c := newChallenge([]byte("key"), 4), newChallenge([]byte("key"), 4), newChallenge(nil, 4)
+	at := func(key string) *Gate { return New(Config{Key: []byte(key), Challenge: true, Bits: 4}) }
+	a, b, c := at("key"), at("key"), at("other")
 	end := now.Add(passFor).Unix()
-	if a.puzzle("X.example", 7, end) != b.puzzle("x.example.:80", 7, end) {
+	puzzle := func(g *Gate, host string) string {
+		return g.challenge.puzzle(host, g.ClientAt("192.0.2.1:40000"), end)
+	}
+	if puzzle(a, "X.example") != puzzle(b, "x.example.:80") {
 		t.Error("doors with one key pose different puzzles for one host")
 	}
-	if a.puzzle("x.example", 7, end) == c.puzzle("x.example", 7, end) {
-		t.Error("doors with different keys pose one puzzle")
+	if puzzle(a, "x.example") == puzzle(c, "x.example") || a.ClientAt("192.0.2.1:1") == c.ClientAt("192.0.2.1:1") {
+		t.Error("doors with different keys pose one puzzle, or choose the same clients")
+	}
+	// Nothing of it may be of the process that says it.
+	if got, want := a.ClientAt("192.0.2.1:40000"), uint64(8037750563946801109); got != want {
+		t.Errorf("the client is called %d, want %d in every process with this key", got, want)
+	}
+}
+
+func TestAPassOfAParentDomainDoesNotHideTheOwnOne(t *testing.T) {
+	now := time.Now()
+	g := challenging(t, &now)
+	cookie := solved(t, askFrom(g, "10.0.0.1", flooded, "Accept", browser))
+	before := passCookie + "=12.34; other=1; " + passCookie + "=; "
+	if w := askFrom(g, "10.0.0.1", flooded, "Accept", browser, "Cookie", before+cookie); w.Code != http.StatusOK {
+		t.Errorf("with a pass of a parent domain before its own: %d", w.Code)
+	}
+	many := strings.Repeat(passCookie+"=12.34; ", 500)
+	if w := askFrom(g, "10.0.0.1", flooded, "Accept", browser, "Cookie", many+cookie); w.Code != http.StatusTooManyRequests {
+		t.Errorf("after hundreds of passes: %d, want that nobody looks for so long", w.Code)
+	}
+}
+
+func TestClientsAreToldApartByTheirAddresses(t *testing.T) {
+	g := New(Config{})
+	same := [][]string{
+		{"192.0.2.1:1", "192.0.2.1:2", "192.0.2.1", "[::ffff:192.0.2.1]:7"},
+		{"[2001:db8::1]:1", "[2001:db8::2]:1", "2001:db8::ffff", "[2001:db8::1%eth0]:9"},
+		{"[2001:db8:0:1::1]:1"},
+		{"192.0.2.2:1"},
+		{"@"},
+		{""},
+		{strings.Repeat("x", 200)},
+	}
+	seen := map[uint64]string{}
+	for _, group := range same {
+		for _, c := range group {
+			name := g.ClientAt(c)
+			if name != g.ClientAt(group[0]) {
+				t.Errorf("%s and %s are not one client", c, group[0])
+			}
+			if other, has := seen[name]; has && other != group[0] {
+				t.Errorf("%s and %s are one client", c, other)
+			}
+			seen[name] = group[0]
+		}
 	}
 }

@@ -1,8 +1,7 @@
-package gateway
+package admit
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -37,17 +36,11 @@ const (
 	passFor = 15 * time.Minute
 	// passCookie is the cookie's name.
 	passCookie = "moonwatch_pass"
-	// maxPass bounds a cookie that is looked at.
-	maxPass = 64
+	// maxPass bounds a cookie that is looked at, mostPasses how many are: a parent domain
+	// may have set one of the name, and browsers send it along.
+	maxPass    = 64
+	mostPasses = 4
 )
-
-func newChallenge(key []byte, bits int) *challenge {
-	if len(key) == 0 {
-		key = make([]byte, 32)
-		_, _ = rand.Read(key) // it never fails
-	}
-	return &challenge{key: key, bits: bits}
-}
 
 // puzzle is what has to be solved by a client for a host until an end.
 func (c *challenge) puzzle(host string, client uint64, end int64) string {
@@ -60,13 +53,22 @@ func (c *challenge) puzzle(host string, client uint64, end int64) string {
 	return hex.EncodeToString(m.Sum(nil)[:16])
 }
 
-// passes reports whether a request carries a solution: END.NUMBER in its cookie.
+// passes reports whether a request carries a solution: END.NUMBER in one of its cookies.
 func (c *challenge) passes(now time.Time, host string, client uint64, r *http.Request) bool {
-	cookie, err := r.Cookie(passCookie)
-	if err != nil || len(cookie.Value) > maxPass {
+	cookies := r.CookiesNamed(passCookie)
+	for _, cookie := range cookies[:min(len(cookies), mostPasses)] {
+		if c.accepts(now, host, client, cookie.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *challenge) accepts(now time.Time, host string, client uint64, pass string) bool {
+	if len(pass) > maxPass {
 		return false
 	}
-	first, number, _ := strings.Cut(cookie.Value, ".")
+	first, number, _ := strings.Cut(pass, ".")
 	end, err := strconv.ParseInt(first, 10, 64)
 	if err != nil || end <= now.Unix() || end > now.Add(passFor).Unix() {
 		return false
@@ -104,26 +106,27 @@ var (
 )
 
 // tongue is what the page says in one language.
-type tongue struct{ lang, title, text, slow, without string }
+type tongue struct{ lang, title, text, slow, kept, without string }
 
 var challengeIn = map[bool]tongue{
 	false: {
 		"en", "One moment, please",
 		"This site gets far more requests than usual. Your browser is being checked, which takes about a second; then the page opens by itself.",
 		"This takes longer than usual. Please leave the page open.",
+		"Your browser has been checked, and does not keep or send the cookie that says so. Please allow cookies for this site, or try again in some minutes.",
 		"Your browser does not run scripts here, so it cannot be checked. Please try again in some minutes.",
 	},
 	true: {
 		"ja", "少々お待ちください",
 		"ただいま、このサイトには通常よりはるかに多くのアクセスがあります。お使いのブラウザーを確認しています。1 秒ほどで自動的にページが開きます。",
 		"通常より時間がかかっています。このままお待ちください。",
+		"確認は完了しましたが、その結果を示す Cookie がブラウザーに保存されないか、送信されていません。このサイトの Cookie を許可するか、数分後にもう一度お試しください。",
 		"お使いのブラウザーではスクリプトが実行されないため、確認できません。数分後にもう一度お試しください。",
 	},
 }
 
 // pose answers with the page.
-func (g *Gateway) pose(w http.ResponseWriter, r *http.Request) {
-	g.metrics.requests.WithLabelValues(string(resultShed)).Inc()
+func (g *Gate) pose(w http.ResponseWriter, r *http.Request) {
 	now := g.cfg.Now()
 	end := now.Add(passFor).Unix()
 	t := challengeIn[wantsJapanese(r)]
@@ -131,7 +134,7 @@ func (g *Gateway) pose(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Vary", "Accept, Accept-Language, Cookie")
-	h.Set("Retry-After", strconv.Itoa(comeBack(now, shedCap))) // for whoever cannot be challenged and asks all the same
+	h.Set("Retry-After", strconv.Itoa(comeBack(now, Cap))) // for whoever cannot be challenged and asks all the same
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", t.lang)
 	h.Set("Content-Security-Policy", challengePolicy)
@@ -141,8 +144,8 @@ func (g *Gateway) pose(w http.ResponseWriter, r *http.Request) {
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title>
 <style>body{font:16px/1.7 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em;color:#222;background:#fff}
 @media (prefers-color-scheme:dark){body{color:#ddd;background:#151515}}</style>
-<h1>%s</h1><p role="status">%s</p><p id="slow" hidden>%s</p><noscript><p>%s</p></noscript>
+<h1>%s</h1><p role="status">%s</p><p id="slow" hidden>%s</p><p id="kept" hidden>%s</p><noscript><p>%s</p></noscript>
 <script>%s</script>
 </html>
-`, t.lang, g.challenge.puzzle(r.Host, clientOf(r.RemoteAddr), end), end, g.challenge.bits, int(passFor/time.Second), t.title, t.title, t.text, t.slow, t.without, challengeScript)
+`, t.lang, g.challenge.puzzle(r.Host, g.clientOf(r), end), end, g.challenge.bits, int(passFor/time.Second), t.title, t.title, t.text, t.slow, t.kept, t.without, challengeScript)
 }

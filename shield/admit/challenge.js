@@ -32,11 +32,24 @@
     }
     return (start[0] + a) >>> 0;
   };
+  // Whoever does not keep the cookie, or is somebody else each time it comes back, would
+  // solve one puzzle after another. It is told so instead: at once where the cookie is
+  // not kept, and after three puzzles within a minute where it is of no use.
+  const give = () => { document.getElementById("kept").hidden = false; };
+  let back = 0;
+  try {
+    const [at, times] = (sessionStorage.getItem("moonwatch") || "0 0").split(" ").map(Number);
+    back = Date.now() - at < 60000 ? times : 0;
+    if (back < 3) sessionStorage.setItem("moonwatch", Date.now() + " " + (back + 1));
+  } catch { /* no storage: then no cookies either, as a rule */ }
+  if (back >= 3) return give();
   let n = 0;
   const work = () => {
     for (const last = n + 4000; n < last; n++) {
       if (Math.clz32(first(d.puzzle + ":" + n)) >= zero) {
-        document.cookie = "moonwatch_pass=" + d.end + "." + n + "; path=/; samesite=lax; max-age=" + d.for;
+        const pass = "moonwatch_pass=" + d.end + "." + n;
+        document.cookie = pass + "; path=/; samesite=lax; max-age=" + d.for;
+        if (!document.cookie.split("; ").includes(pass)) return give();
         location.reload();
         return;
       }

@@ -195,16 +195,6 @@ func TestWhoIsShedIsToldInItsOwnWords(t *testing.T) {
 	}
 }
 
-func TestRefusedClientsDoNotComeBackAllAtOnce(t *testing.T) {
-	seen := map[int]bool{}
-	for range 200 {
-		seen[comeBack(time.Unix(1000, 0), shedFraction)] = true
-	}
-	if len(seen) < 5 {
-		t.Errorf("only %d different waits", len(seen))
-	}
-}
-
 // While one subdomain is held, no Host whatever is taken for it, and none harms
 // who comes after it.
 func TestNoHostHeaderStopsTraffic(t *testing.T) {
