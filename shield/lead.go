@@ -31,9 +31,10 @@ func (s *Shield) lead(now time.Time) []Effect {
 const floorsAgain = time.Second
 
 func (s *Shield) newFloors() *Floors {
-	f := &Floors{Version: 1, By: s.cfg.Door, Capacity: s.capacity.Value()}
+	// Younger than any that a door has: this one may have been started anew since.
+	f := &Floors{Version: s.floorsHeard + 1, By: s.cfg.Door, Capacity: s.capacity.Value()}
 	if s.floors != nil {
-		f.Version = s.floors.Version + 1
+		f.Version = max(f.Version, s.floors.Version+1)
 	}
 	var usual []Demand
 	for _, k := range s.usuals.Keys() {

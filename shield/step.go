@@ -27,7 +27,8 @@ type Shield struct {
 	leads  bool
 	began  time.Time // its first tick
 
-	floorsSaid time.Time // when floors were published last, by this door
+	floorsSaid  time.Time // when floors were published last, by this door
+	floorsHeard uint64    // the youngest version that a door said it has
 
 	subdomains int
 	trouble    bool
@@ -103,8 +104,18 @@ func (s *Shield) accept(now time.Time, r Report) error {
 	if r.Mark != s.cfg.Mark {
 		return fmt.Errorf("report %d of %s: %w (%08x, this door's is %08x)", r.Seq, r.Door, ErrOtherSalt, r.Mark, s.cfg.Mark)
 	}
-	return s.merge.Accept(now, r)
+	if err := s.merge.Accept(now, r); err != nil {
+		return err
+	}
+	if r.Floors < mostFloors {
+		s.floorsHeard = max(s.floorsHeard, r.Floors)
+	}
+	return nil
 }
+
+// mostFloors is a version that no fleet comes to: what claims to be younger is not
+// followed, or there would be none after it.
+const mostFloors = 1 << 48
 
 // believeFloors refuses floors of who is no door, and those that no leader makes.
 func (s *Shield) believeFloors(f Floors) error {
