@@ -1,6 +1,10 @@
 package driver
 
-import "moonwatch/member"
+import (
+	"cmp"
+
+	"moonwatch/member"
+)
 
 // The steps after which something may run here, and the one after which
 // nothing does. They are failover's names; the journal reads its own entries by
@@ -14,7 +18,7 @@ func (j *Journal) Holding() map[member.SlotID]member.SlotEpoch {
 	defer j.mu.Unlock()
 	holding := map[member.SlotID]member.SlotEpoch{}
 	for slot, r := range j.slots {
-		if epoch := r.holds(); epoch > 0 {
+		if epoch, _ := r.holds(); epoch > 0 {
 			holding[slot] = epoch
 		}
 	}
@@ -29,30 +33,30 @@ func (j *Journal) Bygone() map[member.SlotID]member.SlotEpoch {
 	defer j.mu.Unlock()
 	bygone := map[member.SlotID]member.SlotEpoch{}
 	for slot, r := range j.slots {
-		if epoch := r.holds(); epoch > 0 && r.Boot != "" && j.boot != "" && r.Boot != j.boot {
+		if epoch, boot := r.holds(); epoch > 0 && boot != "" && j.boot != "" && boot != j.boot {
 			bygone[slot] = epoch
 		}
 	}
 	return bygone
 }
 
-// holds looks for the last entry that tells. A start that failed or whose end
-// is unknown may have left something running; one that was never run has left
-// nothing.
-func (r *record) holds() member.SlotEpoch {
+// holds looks for the last entry that tells, and in which life of the machine it was
+// begun. A start that failed or whose end is unknown may have left something running; one
+// that was never run has left nothing.
+func (r *record) holds() (epoch member.SlotEpoch, boot string) {
 	if r.Begun != nil && r.Begun.Step != stepStop {
-		return r.Begun.SlotEpoch
+		return r.Begun.SlotEpoch, cmp.Or(r.Begun.Boot, r.Boot)
 	}
 	for i := len(r.Ended) - 1; i >= 0; i-- {
 		e := r.Ended[i]
 		switch {
 		case e.Step == stepStop && e.Outcome == Done:
-			return 0
+			return 0, ""
 		case e.Step == stepStop, e.Outcome == Refused, e.Outcome == Retryable:
 			continue
 		default:
-			return e.SlotEpoch
+			return e.SlotEpoch, cmp.Or(e.Boot, r.Boot)
 		}
 	}
-	return 0
+	return 0, ""
 }

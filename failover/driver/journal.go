@@ -112,10 +112,7 @@ func (j *Journal) begin(req Request, now time.Time) (known Result, run bool) {
 		}
 	}
 	next.Highest = req.SlotEpoch
-	next.Begun = &begun{Key: key, Deadline: req.Deadline, here: true}
-	if req.Step != stepStop {
-		next.Boot = j.boot
-	}
+	next.begin(begun{Key: key, Boot: j.boot, Deadline: req.Deadline, here: true})
 	if err := j.store(next); err != nil {
 		return j.metrics.count(Retryable.Because("%s: not run: %v", req, err)), false
 	}
@@ -137,7 +134,7 @@ func (j *Journal) finish(req Request, result Result) Result {
 	defer j.mu.Unlock()
 	next := j.copyOf(req.Slot)
 	if result.Outcome == InProgress {
-		next.Begun = &begun{Key: keyOf(req), Deadline: req.Deadline, Polled: true}
+		next.Begun = &begun{Key: keyOf(req), Boot: j.boot, Deadline: req.Deadline, Polled: true}
 	} else {
 		next.end(ended{Key: keyOf(req), Outcome: result.Outcome, Detail: result.Detail})
 	}

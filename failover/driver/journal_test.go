@@ -297,7 +297,17 @@ func TestTheJournalKnowsWhatEndedWithAnEarlierLifeOfTheMachine(t *testing.T) {
 	if got := w.journal.Bygone(); len(got) != 0 {
 		t.Errorf("started since: %v", got)
 	}
-	again.Attempt, again.Step = 4, stepStop
+	again.Attempt = 4
+	w.journal.boot = "one more"
+	w.install("web-start", "exit 3") // refused: nothing was done
+	w.exec().Apply(t.Context(), again)
+	w.restart()
+	w.journal.boot = "one more"
+	if got := w.journal.Bygone(); len(got) != 1 || got["web-0"] != 42 {
+		t.Errorf("what was begun since has done nothing, and it ended with its machine: %v, want web-0", got)
+	}
+	again.Attempt, again.Step = 5, stepStop
+	w.install("web-start", "exit 0")
 	w.journal.boot = "a third"
 	w.exec().Apply(t.Context(), again)
 	if got := w.journal.Bygone(); len(got) != 0 {

@@ -33,7 +33,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type record struct {
 	Slot    member.SlotID    `json:"slot"`
 	Highest member.SlotEpoch `json:"highest_slot_epoch"`
-	Boot    string           `json:"boot,omitempty"` // the machine's life in which something was last begun here that may run
+	Boot    string           `json:"boot,omitempty"` // the machine's life in which something was last begun here that may run: what builds of before go by
 	Begun   *begun           `json:"begun,omitempty"`
 	Ended   []ended          `json:"ended,omitempty"` // oldest first, at most remembered
 }
@@ -48,6 +48,7 @@ type Key struct {
 
 type begun struct {
 	Key
+	Boot     string    `json:"boot,omitempty"` // the machine's life in which it was
 	Deadline time.Time `json:"deadline"`
 	Polled   bool      `json:"polled,omitempty"` // the action said that it goes on
 	here     bool      // an Exec of this process waits for it
@@ -55,6 +56,7 @@ type begun struct {
 
 type ended struct {
 	Key
+	Boot    string  `json:"boot,omitempty"` // the machine's life in which it was begun
 	Outcome Outcome `json:"outcome"`
 	Detail  string  `json:"detail"`
 }
@@ -91,8 +93,24 @@ func (r *record) ended(key Key) (ended, bool) {
 	return ended{}, false
 }
 
+// begin notes the step under way, in the machine's present life.
+func (r *record) begin(b begun) {
+	for i := range r.Ended {
+		if e := &r.Ended[i]; e.Boot == "" {
+			e.Boot = r.Boot // of a build that wrote one life for all of them
+		}
+	}
+	if b.Step != stepStop {
+		r.Boot = b.Boot
+	}
+	r.Begun = &b
+}
+
 // end closes the step under way and forgets the oldest one, if need be.
 func (r *record) end(e ended) {
+	if r.Begun != nil {
+		e.Boot = r.Begun.Boot
+	}
 	r.Begun = nil
 	r.Ended = append(r.Ended, e)
 	if over := len(r.Ended) - remembered; over > 0 {
