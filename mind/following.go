@@ -27,6 +27,7 @@ func (m *Mind) fed(facts []consensus.Fact) {
 			return
 		case fresh:
 			m.applied = append(m.applied, f)
+			m.chronicle(f)
 		}
 	}
 }
@@ -45,6 +46,7 @@ func (m *Mind) replaceLedger(b []byte) {
 		return
 	}
 	m.snapAt = m.ledger.Head()
+	m.chronicleWhole()
 	m.reseat()
 	// A command that came with the whole ledger never comes as a fact.
 	m.wants.list = slices.DeleteFunc(m.wants.list, func(w want) bool { return m.ledger.Repeats(w.id) })

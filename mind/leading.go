@@ -108,6 +108,7 @@ func (m *Mind) commit(c consensus.Committed) {
 	}
 	if fresh {
 		m.applied = append(m.applied, f)
+		m.chronicle(f)
 	}
 }
 

@@ -86,6 +86,7 @@ func (m *Mind) load(boot Boot) error {
 			return err
 		}
 		m.applied = append(m.applied, f)
+		m.chronicle(f)
 		return nil
 	}
 	if len(boot.Snapshot) > 0 {
@@ -93,6 +94,7 @@ func (m *Mind) load(boot Boot) error {
 			return err
 		}
 		m.snapAt = m.ledger.Head()
+		m.chronicleWhole()
 	}
 	for _, f := range boot.Facts {
 		f, _, err := m.ledger.Follow(f)
@@ -100,8 +102,22 @@ func (m *Mind) load(boot Boot) error {
 			return err
 		}
 		m.replayed = append(m.replayed, f)
+		m.chronicle(f)
 	}
 	return nil
+}
+
+// chronicle tells of a fact right after it was applied.
+func (m *Mind) chronicle(f consensus.Fact) {
+	if m.cfg.Chronicle != nil {
+		m.cfg.Chronicle.Applied(f, m.ledger, m.state)
+	}
+}
+
+func (m *Mind) chronicleWhole() {
+	if m.cfg.Chronicle != nil {
+		m.cfg.Chronicle.Restored(m.ledger, m.state)
+	}
 }
 
 // Step takes one event and says what is to be done.

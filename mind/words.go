@@ -351,6 +351,18 @@ type Config struct {
 	SameBuild bool // all agents are of this build, as in the simulator: nobody is asked what it knows
 
 	Folds *consensus.Folds // shared by the agents of one process; nil: this one folds alone
+
+	Chronicle Chronicle // nil: nobody wants to know
+}
+
+// Chronicle is told how things stand after each single fact: who gets facts by the
+// batch sees only how they stand after the last of them. It must not change anything.
+type Chronicle interface {
+	// Applied tells of a fact that the ledger has just applied, also of those that the
+	// disk held.
+	Applied(consensus.Fact, *consensus.Ledger, *failover.State)
+	// Restored tells of a whole ledger that came in place of facts.
+	Restored(*consensus.Ledger, *failover.State)
 }
 
 // Default is profile lan for self in this life.

@@ -14,7 +14,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 ours=(member agent agent/gossip agent/probe consensus consensus/disk consensus/link
-	failover failover/driver failover/driver/dns failover/driver/haproxy shield shield/count shield/gateway shield/nginx status status/web access mind sim sim/bubble
+	failover failover/driver failover/driver/dns failover/driver/haproxy shield shield/count shield/gateway shield/nginx status status/archive status/web access mind sim sim/bubble
 	sim/scenario internal/config internal/daemon internal/strict)
 others=(go.uber.org/zap golang.org/x/sys/unix golang.org/x/sync/errgroup go.etcd.io/raft/v3
 	go.etcd.io/bbolt google.golang.org/grpc google.golang.org/protobuf/proto

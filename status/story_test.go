@@ -20,13 +20,15 @@ type story struct {
 	ledger  *consensus.Ledger
 	state   *failover.State
 	history *History
+	past    *Chronicle
+	facts   []consensus.Fact // all of them, to be followed once more
 	raft    uint64
 	now     time.Time
 }
 
 func newStory(t *testing.T) *story {
 	t.Helper()
-	s := &story{t: t, state: failover.NewState(), history: NewHistory(), raft: 1, now: noon}
+	s := &story{t: t, state: failover.NewState(), history: NewHistory(), past: NewChronicle(), raft: 1, now: noon}
 	s.ledger = consensus.NewLedger(s.state)
 	s.state.Bind(s.ledger)
 	f, err := s.ledger.Found(consensus.Genesis{
@@ -35,7 +37,7 @@ func newStory(t *testing.T) *story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.history.Apply(f)
+	s.took(f)
 	s.commit(consensus.KindFleet, "web-1", fleet())
 	s.serving()
 	return s
@@ -45,6 +47,19 @@ func newStory(t *testing.T) *story {
 // that say so lay before the story: it begins with fact 3.
 func (s *story) serving() {
 	s.t.Helper()
+	s.changed(func(x map[string]any) {
+		for _, slot := range x["slots"].(map[string]any) {
+			slot.(map[string]any)["started"] = true
+		}
+		for _, use := range x["uses"].(map[string]any) {
+			use.(map[string]any)["proof"] = map[string]any{"at": s.now, "good": true, "says": "ready"}
+		}
+	})
+}
+
+// changed lets the state become another one without facts.
+func (s *story) changed(change func(state map[string]any)) {
+	s.t.Helper()
 	b, err := s.state.Snapshot()
 	if err != nil {
 		s.t.Fatal(err)
@@ -53,12 +68,7 @@ func (s *story) serving() {
 	if err := json.Unmarshal(b, &x); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, slot := range x["slots"].(map[string]any) {
-		slot.(map[string]any)["started"] = true
-	}
-	for _, use := range x["uses"].(map[string]any) {
-		use.(map[string]any)["proof"] = map[string]any{"at": s.now, "good": true, "says": "ready"}
-	}
+	change(x)
 	if b, err = json.Marshal(x); err != nil {
 		s.t.Fatal(err)
 	}
@@ -101,8 +111,14 @@ func (s *story) commit(kind consensus.FactKind, by member.ID, payload any) conse
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.history.Apply(f)
+	s.took(f)
 	return f
+}
+
+func (s *story) took(f consensus.Fact) {
+	s.history.Apply(f)
+	s.past.Applied(f, s.ledger, s.state)
+	s.facts = append(s.facts, f)
 }
 
 // must commits what the story needs to be accepted.

@@ -117,13 +117,14 @@ type Daemon struct {
 	web     *web.Server
 	doors   *doors
 
-	mind    *mind.Mind // owned by the loop
-	history *status.History
-	events  chan mind.Event
-	writes  chan write
-	deeds   sync.WaitGroup
-	slots   chan struct{} // bounds the deeds under way
-	aborts  aborts
+	mind        *mind.Mind // owned by the loop
+	history     *status.History
+	chronicling chronicling
+	events      chan mind.Event
+	writes      chan write
+	deeds       sync.WaitGroup
+	slots       chan struct{} // bounds the deeds under way
+	aborts      aborts
 
 	peers       peers
 	addresses   []string // of the others, as last kept; owned by join
@@ -221,6 +222,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	actor("meet", d.meet)
 	actor("clock", d.watchClock)
 	actor("disk", d.writeAll)
+	actor("history", d.chronicling.writeAll)
 	actor("agent", d.live)
 	actor("notify", d.tellPeople)
 	if d.gateway != nil {

@@ -40,7 +40,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 		b.Follower = len(d.feed.founded()) == 0
 	}
 	cfg := mind.ForProfile(d.cfg.Agent.Profile, d.self, d.life)
-	cfg.Disk = d.nonce
+	cfg.Disk, cfg.Chronicle = d.nonce, d.chronicling.known
 	m, err := mind.New(cfg, b, time.Now())
 	if err != nil {
 		return fmt.Errorf("ledger.db in %s: %w: move that file away, and no other, and start again: the agent fetches the ledger from the others", d.cfg.Agent.DataDir, err)

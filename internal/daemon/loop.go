@@ -70,6 +70,7 @@ func (d *Daemon) show(now time.Time) {
 		p.Telling = *t
 	}
 	d.page.Store(&p)
+	d.chronicling.show(d, now, p)
 	d.look(p)
 	d.web.SetPage(p)
 	d.m.observe(d, mode, p)

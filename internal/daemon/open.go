@@ -64,6 +64,7 @@ func (d *Daemon) open() error {
 	}
 	d.clearLeftovers()
 	d.feed = newFeed(d.store)
+	d.chronicling.open(d)
 	if d.life, err = nextLife(a.DataDir); err != nil {
 		return err
 	}
@@ -203,6 +204,7 @@ func (d *Daemon) close() {
 	if d.gossip != nil {
 		errs = append(errs, d.gossip.Close(ctx))
 	}
+	errs = append(errs, d.chronicling.close())
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
 	}

@@ -24,8 +24,9 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc("/api/v1/"+part, s.shown(func(v *view) content { return v.json[part]() }))
 	}
 	mux.HandleFunc("/api/v1/explain/{id...}", s.explainJSON)
+	mux.HandleFunc("/api/v1/history/{grain}", s.historyJSON)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		problem(w, http.StatusNotFound, "no such path: there are /api/v1/page, members, slots, verdicts, failovers, facts, and explain/ID")
+		problem(w, http.StatusNotFound, "no such path: there are /api/v1/page, members, slots, verdicts, failovers, facts, history/day, and explain/ID")
 	})
 	mux.HandleFunc("/assets/{stamp}/{name}", serveAsset)
 	mux.HandleFunc("/-/healthy", hook(s.cfg.Healthy))

@@ -86,7 +86,8 @@ type Server struct {
 	mu      sync.Mutex
 	closed  bool
 	streams int
-	view    *view        // what is shown, nil before the first page
+	view    *view // what is shown, nil before the first page
+	pasts   map[status.Grain]*past
 	pending *status.Page // what came since
 	pages   uint64
 	news    chan struct{}
@@ -96,7 +97,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg.withDefaults(), metrics: newMetrics(cfg.Registerer), boot: time.Now().UnixMilli(),
-		stop: make(chan struct{}), news: make(chan struct{}, 1),
+		stop: make(chan struct{}), news: make(chan struct{}, 1), pasts: map[status.Grain]*past{},
 	}
 	s.handler = s.routes()
 	s.running.Go(s.pace)
@@ -121,6 +122,19 @@ func (s *Server) SetPage(p status.Page) {
 	case s.news <- struct{}{}:
 	default: // the loop has been told already
 	}
+}
+
+// SetPast shows the past in one grain from now on.
+func (s *Server) SetPast(p status.Past) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pasts[p.Grain] = newPast(p)
+}
+
+func (s *Server) past(g status.Grain) *past {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pasts[g]
 }
 
 // pace shows what is pending, at most once per pageGap.

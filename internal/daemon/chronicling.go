@@ -1,0 +1,119 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"moonwatch/status"
+	"moonwatch/status/archive"
+)
+
+// How often the past is kept and shown. What a crash takes of it the ledger still has,
+// so that a write every half a minute costs nothing but the work of counting again.
+const (
+	chronicleKept  = 30 * time.Second
+	chronicleShown = 15 * time.Second // when nothing happens: the present day goes on
+	chronicleNews  = 2 * time.Second
+)
+
+// pastShown is how many roll-ups of each grain people see.
+var pastShown = map[status.Grain]int{status.Day: 90, status.Hour: 48, status.Minute: 60}
+
+// chronicling keeps the chronicle on disk and shows it. The chronicle itself is the
+// loop's, for the mind tells it of each fact.
+type chronicling struct {
+	known   *status.Chronicle
+	archive *archive.Archive // nil: it could not be opened, and the past ends with this process
+	log     *zap.Logger
+
+	writes chan status.Records
+	wrote  chan error
+	busy   bool // the records that were taken last are being written
+	failed bool // that stands in the log
+	asked  time.Time
+	shown  time.Time
+	head   uint64 // as shown
+}
+
+// open opens the file. The past is no reason for an agent not to start: without the file
+// it counts from now on.
+func (c *chronicling) open(d *Daemon) {
+	c.log = d.log.Named("history")
+	c.writes, c.wrote = make(chan status.Records, 1), make(chan error, 1)
+	a, known, aside, err := archive.Open(d.cfg.Agent.DataDir, d.cluster)
+	if aside != nil {
+		c.log.Warn("history cannot be used, was put aside, and begins anew", zap.Error(aside))
+	}
+	if err != nil {
+		c.log.Error("history is not kept", zap.Error(err))
+		a, known = nil, status.NewChronicle()
+	}
+	c.archive, c.known = a, known
+}
+
+// writeAll writes what the loop hands over.
+func (c *chronicling) writeAll(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case records := <-c.writes:
+			c.wrote <- c.archive.Write(records)
+		}
+	}
+}
+
+// show keeps what has changed and shows the past, each in its own time. The loop calls
+// it, and it never waits.
+func (c *chronicling) show(d *Daemon, now time.Time, p status.Page) {
+	c.keep(now)
+	if since := now.Sub(c.shown); since < chronicleNews || since < chronicleShown && c.head == p.Knowledge.Head {
+		return
+	}
+	c.shown, c.head = now, p.Knowledge.Head
+	for _, g := range status.Grains() {
+		d.web.SetPast(c.known.Past(p.Cluster, now, p.Knowledge.AsOf, g, pastShown[g]))
+	}
+}
+
+func (c *chronicling) keep(now time.Time) {
+	if c.archive == nil {
+		return
+	}
+	select {
+	case err := <-c.wrote:
+		c.busy = false
+		c.known.Kept(err == nil)
+		if err != nil && !c.failed {
+			c.log.Warn("history not written, trying again", zap.Error(err))
+		}
+		c.failed = err != nil
+	default:
+	}
+	if c.busy || now.Sub(c.asked) < chronicleKept {
+		return
+	}
+	c.asked = now
+	if records := c.known.Take(); records != nil {
+		c.busy = true
+		c.writes <- records // there is room: only one is under way
+	}
+}
+
+// close writes what is left. Loop and writer have ended.
+func (c *chronicling) close() error {
+	if c.archive == nil {
+		return nil
+	}
+	if c.busy {
+		c.known.Kept(false) // it may be written already, and then is once more
+	}
+	if records := c.known.Take(); records != nil {
+		if err := c.archive.Write(records); err != nil {
+			c.log.Warn("history not written at the end", zap.Error(err))
+		}
+	}
+	return c.archive.Close()
+}

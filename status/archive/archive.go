@@ -1,0 +1,188 @@
+// Package archive keeps what a status.Chronicle knows, in one bbolt file of the agent's
+// data folder, DATA_DIR/history.db.
+//
+// A batch of records is written in one transaction: it survives a killed process and a
+// power cut whole, or is not there at all. What a crash takes was not said to be kept, and
+// is taken from the ledger once more.
+//
+// The past is worth nothing that the present could pay for. So a file that is damaged, of
+// another cluster or not readable is put aside under another name, and the agent begins a
+// new one and says so; and a file that is cut or rotten under a running agent is an error
+// of Write, and no end of the process.
+package archive
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"moonwatch/status"
+)
+
+// Name is the file's name in the data folder.
+const Name = "history.db"
+
+const (
+	damagedEnd  = ".damaged" // a file that was put aside; the last one is kept
+	bucketName  = "history"
+	clusterKey  = "cluster"
+	lockTimeout = time.Second
+)
+
+// ErrInUse says that another process has the file.
+var ErrInUse = errors.New("in use by another process")
+
+// errFault says that reading the mapped file failed: the disk is gone, or somebody cut
+// the file.
+var errFault = errors.New("the file changed or cannot be read")
+
+// Archive is an open file. One goroutine at a time may use it.
+type Archive struct {
+	path string
+	db   *bolt.DB
+	lost bool // after a fault: bbolt still holds its locks, and is left alone
+}
+
+// Open opens the file of a data folder, or makes it, and hands over what it knows. If
+// the file that was there could not be used, aside says why: it lies beside the new one.
+func Open(dir, cluster string) (a *Archive, known *status.Chronicle, aside, err error) {
+	a = &Archive{path: filepath.Join(dir, Name)}
+	known, err = a.open(cluster)
+	if err == nil || errors.Is(err, ErrInUse) {
+		return a, known, nil, a.about("open", err)
+	}
+	aside = a.about("open", err)
+	if err := os.Rename(a.path, a.path+damagedEnd); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, aside, a.about("put aside", err)
+	}
+	known, err = a.open(cluster)
+	return a, known, aside, a.about("open", err)
+}
+
+// open leaves the file open only if it can be used.
+func (a *Archive) open(cluster string) (known *status.Chronicle, err error) {
+	err = guarded(func() error {
+		if a.db, err = bolt.Open(a.path, 0o600, &bolt.Options{Timeout: lockTimeout}); err != nil {
+			return err
+		}
+		if err := a.db.Update(func(tx *bolt.Tx) error { return claim(tx, cluster) }); err != nil {
+			return err
+		}
+		records, err := a.read()
+		if err != nil {
+			return err
+		}
+		known, err = status.RecallChronicle(records)
+		return err
+	})
+	if err == nil {
+		return known, nil
+	}
+	if a.db != nil && !errors.Is(err, errFault) {
+		_ = guarded(a.db.Close) // what is wrong with it is known
+	}
+	a.db = nil
+	if errors.Is(err, berrors.ErrTimeout) {
+		err = ErrInUse
+	}
+	return nil, err
+}
+
+// claim makes a new file this cluster's.
+func claim(tx *bolt.Tx, cluster string) error {
+	b, err := tx.CreateBucketIfNotExists([]byte(bucketName))
+	if err != nil {
+		return err
+	}
+	switch got := b.Get([]byte(clusterKey)); {
+	case got == nil:
+		name, err := json.Marshal(cluster)
+		if err != nil {
+			return err
+		}
+		return b.Put([]byte(clusterKey), name)
+	default:
+		var was string
+		if err := json.Unmarshal(got, &was); err != nil {
+			return fmt.Errorf("record %s: %w", clusterKey, err)
+		}
+		if was != cluster {
+			return fmt.Errorf("it is of cluster %s, want %s", was, cluster)
+		}
+		return nil
+	}
+}
+
+func (a *Archive) read() (status.Records, error) {
+	out := status.Records{}
+	err := a.db.View(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte(bucketName)).ForEach(func(k, v []byte) error {
+			if string(k) != clusterKey {
+				out[string(k)] = append([]byte(nil), v...)
+			}
+			return nil
+		})
+	})
+	return out, err
+}
+
+// Write keeps records: all of them, or none.
+func (a *Archive) Write(records status.Records) error {
+	if a.lost {
+		return a.about("write", errFault)
+	}
+	err := a.about("write", guarded(func() error {
+		return a.db.Update(func(tx *bolt.Tx) error {
+			b := tx.Bucket([]byte(bucketName))
+			for key, value := range records {
+				var err error
+				if value == nil {
+					err = b.Delete([]byte(key))
+				} else {
+					err = b.Put([]byte(key), value)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}))
+	a.lost = errors.Is(err, errFault)
+	return err
+}
+
+// Close gives the file back, unless it was lost: then the end of the process does.
+func (a *Archive) Close() error {
+	if a.lost {
+		return nil
+	}
+	return a.about("close", guarded(a.db.Close))
+}
+
+func (a *Archive) about(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s history %s: %w", operation, a.path, err)
+}
+
+// guarded runs what works on the mapped file: a page that cannot be read ends do with an
+// error, and not the process.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errFault, r)
+		}
+	}()
+	return do()
+}
