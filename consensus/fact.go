@@ -22,6 +22,14 @@ const (
 	KindVerdict FactKind = "verdict"
 )
 
+// The kinds of the shield's facts. Package mind folds them: shield decides what stands,
+// and knows of no ledger.
+const (
+	KindThrottle FactKind = "throttle"     // the doors have voted for a rung, or take it back
+	KindPin      FactKind = "shield-pin"   // people set a rung
+	KindUnpin    FactKind = "shield-unpin" // and give it back to the votes
+)
+
 // FormatVersion is the version of the envelope. A fact of a higher one is kept
 // and passed on, and this agent stops deciding.
 const FormatVersion = 1

@@ -25,6 +25,7 @@ var laterKinds = []FactKind{
 	"drill", "drill-due", "drill-ended", "strikes-cleared", "member-returned-early",
 	"spare-fits", "spare-borrowed",
 	"address-told", "failover-forced", "case-held-back", "case-taken-back", "loan-ended",
+	KindThrottle, KindPin, KindUnpin,
 }
 
 // LaterKinds are those of the later kinds that this ledger knows: what its agent tells
@@ -38,8 +39,9 @@ func (l *Ledger) knows(kind FactKind) bool {
 	switch kind {
 	case KindGenesis, KindFleet, KindVerdict, KindDisk, KindCouncil, KindRefound:
 		return true
+	default: // a folder's
+		return slices.ContainsFunc(l.folders, func(p Folder) bool { return p.Knows(kind) })
 	}
-	return slices.ContainsFunc(l.folders, func(p Folder) bool { return p.Knows(kind) })
 }
 
 // MayPropose says whether a fact of a kind stops nobody, and whom it would stop: a

@@ -225,6 +225,7 @@ func (l *Ledger) check(f Fact) error {
 		if err := l.checkRefound(f); err != nil {
 			return err
 		}
+	default: // a folder's
 	}
 	for _, p := range l.folders {
 		if err := p.Check(f); err != nil {
@@ -302,6 +303,7 @@ func (l *Ledger) applyOwn(f Fact) {
 		l.noteDisk(f.Command.Proposer, Disk{ID: d.ID, Since: f.Time})
 	case KindRefound:
 		l.applyRefound(f)
+	default: // a folder's
 	}
 }
 

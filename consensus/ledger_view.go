@@ -142,7 +142,9 @@ func (l *Ledger) Snapshot() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("snapshot of %s at fact %d: %w", p.Name(), l.s.Head, err)
 		}
-		s.Parts[p.Name()] = b
+		if b != nil { // a part without content is none: an older build has never heard of it
+			s.Parts[p.Name()] = b
+		}
 	}
 	b, err := json.Marshal(s)
 	if err != nil {

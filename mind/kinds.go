@@ -89,6 +89,9 @@ func fleetWants(payload []byte) (kinds []consensus.FactKind) {
 	if json.Unmarshal(payload, &f) != nil {
 		return nil // every ledger refuses it
 	}
+	if len(f.Shield.Doors) > 0 || f.Shield.Highest != "" || f.Shield.TrustSingle {
+		kinds = append(kinds, consensus.KindThrottle)
+	}
 	for _, p := range f.Pools {
 		if p.Actions.Prepare != "" {
 			kinds = append(kinds, failover.KindPrepare)

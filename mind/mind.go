@@ -12,28 +12,29 @@ import (
 
 // Mind is all that one agent decides with.
 type Mind struct {
-	cfg      Config
-	ledger   *consensus.Ledger
-	state    *failover.State
-	observer *agent.Observer
-	council  *consensus.Council // nil on an agent that has no seat in the council
-	founder  bool               // it still has the disk with which it founded
-	saved    consensus.Saved    // what the disk held of raft
-	raftAt   time.Time          // when raft last heard anything
-	care     care
-	kinds    kinds
-	left     uint64            // the last seat that it had to leave
-	aside    *consensus.Ledger // of a councillor that hears no leader: what others say has become of the council
-	tally    *consensus.Tally
-	conduct  *failover.Conductor // nil unless this agent leads
-	executor *failover.Executor
-	holder   *agent.Holder
-	lessor   *failover.Lessor
-	enforcer enforcer
-	fencer   fencer
-	relayed  relayed
-	asks     uint64 // the confirmation that the lessor waits for, 0: none
-	teller   *failover.Teller
+	cfg       Config
+	ledger    *consensus.Ledger
+	state     *failover.State
+	throttles *Throttles
+	observer  *agent.Observer
+	council   *consensus.Council // nil on an agent that has no seat in the council
+	founder   bool               // it still has the disk with which it founded
+	saved     consensus.Saved    // what the disk held of raft
+	raftAt    time.Time          // when raft last heard anything
+	care      care
+	kinds     kinds
+	left      uint64            // the last seat that it had to leave
+	aside     *consensus.Ledger // of a councillor that hears no leader: what others say has become of the council
+	tally     *consensus.Tally
+	conduct   *failover.Conductor // nil unless this agent leads
+	executor  *failover.Executor
+	holder    *agent.Holder
+	lessor    *failover.Lessor
+	enforcer  enforcer
+	fencer    fencer
+	relayed   relayed
+	asks      uint64 // the confirmation that the lessor waits for, 0: none
+	teller    *failover.Teller
 
 	now      time.Time
 	out      []Effect
@@ -58,9 +59,8 @@ type Mind struct {
 // wrong with it.
 func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
 	m := &Mind{cfg: cfg, now: now, quorumAt: now, raftAt: now, presence: now, passed: passed{}, kinds: newKinds()}
-	m.state = failover.NewState()
-	m.ledger = consensus.NewLedger(m.state)
-	m.state.Bind(m.ledger)
+	fold := NewFold()
+	m.ledger, m.state, m.throttles = fold.Ledger, fold.State, fold.Throttles
 	m.ledger.ShareFolds(cfg.Folds)
 	if err := m.load(boot); err != nil {
 		return nil, err

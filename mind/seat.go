@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"moonwatch/consensus"
-	"moonwatch/failover"
 	"moonwatch/member"
 )
 
@@ -116,9 +115,7 @@ func (m *Mind) overhear(facts []consensus.Fact, whole []byte) bool {
 		if err != nil {
 			return false
 		}
-		state := failover.NewState()
-		l := consensus.NewLedger(state)
-		state.Bind(l)
+		l := NewFold().Ledger
 		if l.Restore(b) != nil {
 			return false
 		}

@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Door member.ID
 	Life member.Incarnation
-	Mark uint32 // of the salt of this door's keys; a report with another one is refused
+	Salt uint64 // by which keys are made, the cluster's; a report with another one's is refused
 
 	// Shadow: everything is decided, said and shown, and nothing is done. A new
 	// policy begins so.

@@ -12,6 +12,9 @@ import (
 func (s *Shield) measure() *Measures {
 	var out []Measure
 	for _, h := range s.held {
+		if t := s.standingOf(h.Key); t != nil && t.Rung == Observe {
+			continue // people want it left alone
+		}
 		out = append(out, s.measureOf(h))
 	}
 	return NewMeasures(out)
@@ -32,17 +35,26 @@ func (s *Shield) measureOf(h Held) Measure {
 		m.Cap = s.capOf(h)
 		m.Burst = max(1, m.Cap*s.cfg.SayEvery.Seconds())
 	}
-	for _, t := range s.standing {
-		if t.Key == h.Key && t.Rung == h.Rung {
-			m.Until, m.Host = t.Until, t.Host
-			m.Doors = nil
-			for _, d := range t.Doors {
-				m.Doors = append(m.Doors, string(d))
-			}
+	m.Why = s.why(h, m)
+	if t := s.standingOf(h.Key); t != nil && t.Rung == h.Rung {
+		m.Until, m.Host, m.By, m.Why = t.Until, t.Host, t.By, t.Why
+		m.Doors = nil
+		for _, d := range t.Doors {
+			m.Doors = append(m.Doors, string(d))
 		}
 	}
-	m.Why = s.why(h, m)
+	if m.Rung >= Stop {
+		m.Admit, m.Cap, m.Burst = 0, 0, 0
+	}
 	return m
+}
+
+// standingOf is what the ledger says of a subdomain, nil for nothing.
+func (s *Shield) standingOf(k Key) *Throttle {
+	if i := slices.IndexFunc(s.standing, func(t Throttle) bool { return t.Key == k }); i >= 0 {
+		return &s.standing[i]
+	}
+	return nil
 }
 
 // permille rounds down, for a limit is a limit, but never to nothing: who is

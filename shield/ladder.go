@@ -99,6 +99,8 @@ type climber struct {
 	rung     Rung
 	risen    time.Time // when it came onto its rung
 	vote     Rung
+	calmed   time.Time // since when it has not asked for many times its limit
+	slow     bool      // it was stopped: what is let in grows from little, whatever it asks for
 }
 
 // NewLadder begins with nobody on it.
@@ -124,8 +126,8 @@ func (l *Ladder) Step(now time.Time, s Sight) []Held {
 	for _, k := range sortedKeys(l.on) {
 		c := l.on[k]
 		limit, over := limits[k]
-		c.move(now, l.rules, s, limit, over, s.Demand[k])
 		standing := s.Standing[k]
+		c.move(now, l.rules, s, limit, over, s.Demand[k], standing)
 		if !c.held && !standing.Voted() {
 			if !over {
 				l.leaves(k, c)
@@ -161,7 +163,7 @@ func (l *Ladder) leaves(k Key, c *climber) {
 }
 
 // move is one step of one subdomain.
-func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, over bool, demand float64) {
+func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, over bool, demand float64, standing Rung) {
 	passed := now.Sub(c.stepped)
 	if c.stepped.IsZero() || passed < 0 {
 		passed = 0
@@ -174,8 +176,12 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 	switch {
 	case over:
 		c.limit = limit.Limit
-	case s.Shares.sharing(): // its share by now: the limit is of when more was asked for, or less was known
+	case c.limit > 0 && s.Shares.sharing(): // its share by now: the limit is of when more was asked for, or less was known
 		c.limit = max(c.limit, demand)
+	}
+	if standing.Voted() {
+		c.stands(now, rules, s, demand, standing)
+		return
 	}
 	if !c.held {
 		if c.pressed >= rules.EnterAfter || over && s.Shares.Pressure > rules.Sudden {
@@ -184,6 +190,10 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 			return
 		}
 	}
+	if c.slow {
+		c.letIn(now, rules, s, demand, over, passed)
+		return
+	}
 	if over {
 		c.quiet = time.Time{}
 		c.admit = s.fraction(limit.Limit, demand)
@@ -191,8 +201,7 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 		return
 	}
 	c.watch(now, rules, demand)
-	calm := demand < rules.LeaveBelow*c.limit || s.Shares.Pressure < rules.CalmBelow && !s.Shares.Overload
-	if !calm {
+	if !c.calm(rules, s, demand) {
 		c.quiet = time.Time{}
 		c.admit = s.fraction(c.limit, demand)
 		return
@@ -208,6 +217,48 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 	if c.admit >= 1 {
 		c.held, c.left, c.vote, c.fleet = false, now, Observe, false
 	}
+}
+
+// slowFrom is the fraction that is let in of who was stopped a moment ago: who waits
+// comes all at once.
+const slowFrom = 0.1
+
+// stands is a step on a rung that the council has written down: it lasts as long as that
+// stands, and what is let in afterwards begins with little.
+func (c *climber) stands(now time.Time, rules LadderRules, s Sight, demand float64, standing Rung) {
+	if !c.held {
+		c.enter(now, rules)
+	}
+	c.watch(now, rules, demand)
+	c.quiet, c.admit = time.Time{}, c.allowed(s, demand)
+	if standing >= Stop {
+		c.slow, c.admit = true, slowFrom
+	}
+}
+
+// letIn lets in more and more of who was stopped, and no more than its share while that
+// is a limit: one from a flood that is over would hold it for ever.
+func (c *climber) letIn(now time.Time, rules LadderRules, s Sight, demand float64, over bool, passed time.Duration) {
+	c.watch(now, rules, demand)
+	most := 1.0
+	if over || !c.calm(rules, s, demand) {
+		most = c.allowed(s, demand)
+	}
+	grown := c.admit * math.Pow(rules.Slow, min(passed.Seconds(), 1))
+	c.admit, c.quiet, c.slow = max(min(grown, most), 1.0/Whole), time.Time{}, grown < 1
+}
+
+// calm reports that a subdomain asks for little, or that there is room for what it asks for.
+func (c *climber) calm(rules LadderRules, s Sight, demand float64) bool {
+	return demand < rules.LeaveBelow*c.limit || s.Shares.Pressure < rules.CalmBelow && !s.Shares.Overload
+}
+
+// allowed is the fraction that its share allows; everything of who never was above it.
+func (c *climber) allowed(s Sight, demand float64) float64 {
+	if c.limit == 0 {
+		return 1
+	}
+	return s.fraction(c.limit, demand)
 }
 
 // fraction is what of a demand is let in. One that may be above its limit by
@@ -234,7 +285,7 @@ func chanceOf(demand, each float64, window time.Duration) float64 {
 
 // enter puts it on the ladder. Who comes back soon is held longer.
 func (c *climber) enter(now time.Time, rules LadderRules) {
-	c.held, c.since, c.quiet, c.flooding, c.deep = true, now, time.Time{}, time.Time{}, time.Time{}
+	c.held, c.since, c.quiet, c.flooding, c.deep, c.calmed = true, now, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	c.rung, c.risen = Observe, now
 	if c.left.IsZero() {
 		return
@@ -261,6 +312,7 @@ func (c *climber) watch(now time.Time, rules LadderRules, demand float64) {
 	}
 	since(&c.flooding, c.limit > 0 && demand >= rules.Flood*c.limit)
 	since(&c.deep, c.limit > 0 && demand >= rules.DeepFlood*c.limit)
+	since(&c.calmed, c.flooding.IsZero())
 }
 
 // show says on which rung it is, and what this door votes for.
@@ -294,7 +346,8 @@ func (c *climber) show(now time.Time, rules LadderRules, s Sight, k Key, standin
 }
 
 // votes gives the rung this door votes for. A vote stands while the flood goes
-// on, and is taken back when it is over.
+// on, and is taken back when it has been over for the hold: a flood that pauses is none
+// that ended.
 func (c *climber) votes(now time.Time, rules LadderRules, s Sight, k Key) Rung {
 	lasts := func(t time.Time) time.Duration {
 		if t.IsZero() {
@@ -304,7 +357,11 @@ func (c *climber) votes(now time.Time, rules LadderRules, s Sight, k Key) Rung {
 	}
 	want := Observe
 	switch {
-	case !c.held || lasts(c.flooding) < rules.ClimbAfter || now.Sub(c.since) < rules.ClimbAfter:
+	case !c.held:
+	case lasts(c.flooding) < rules.ClimbAfter || now.Sub(c.since) < rules.ClimbAfter:
+		if c.vote.Voted() && lasts(c.calmed) < c.hold {
+			want = c.vote
+		}
 	case c.rung >= Stop && s.Handshakes && now.Sub(c.risen) >= rules.ClimbAfter, c.rung == Drop && s.Handshakes:
 		want = Drop
 	case c.rung >= Challenge && lasts(c.deep) >= rules.ClimbAfter && (c.rung > Challenge || now.Sub(c.risen) >= rules.ClimbAfter):

@@ -216,3 +216,78 @@ func TestAnOverloadHoldsNobodyNewAndLetsNobodyGo(t *testing.T) {
 		t.Errorf("admits %v", got)
 	}
 }
+
+// TestWhoWasStoppedIsLetInSlowly, though it asks for little by then: who waits comes all
+// at once.
+func TestWhoWasStoppedIsLetInSlowly(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(20, time.Second)
+	c.s.Standing[flooded] = Stop
+	c.flood(20, 30*time.Second)
+	c.wants(Stop)
+	c.flood(0.5, 20*time.Second)
+	c.wants(Stop) // as long as the council says so
+	delete(c.s.Standing, flooded)
+	last, began := 0.0, c.now
+	for {
+		c.flood(0.5, 100*time.Millisecond)
+		if len(c.held) == 0 {
+			break
+		}
+		if h := c.held[0]; last == 0 && h.Admit > 0.11 || last > 0 && h.Admit > 1.06*last {
+			t.Fatalf("from %v to %v in a step", last, h.Admit)
+		}
+		last = c.held[0].Admit
+		if c.now.Sub(began) > time.Minute {
+			t.Fatal("never released")
+		}
+	}
+	if took := c.now.Sub(began); took < 5*time.Second || last != 1 {
+		t.Errorf("released after %v, from %v", took, last)
+	}
+}
+
+// TestAVoteOutlivesAPause of the flood that is shorter than the hold.
+func TestAVoteOutlivesAPause(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(5, 12*time.Second)
+	vote := func() Rung {
+		if len(c.held) == 0 {
+			return Observe
+		}
+		return c.held[0].Vote
+	}
+	if vote() != Challenge {
+		t.Fatalf("votes for %v", vote())
+	}
+	c.s.Standing[flooded] = Challenge
+	c.flood(2, 3*time.Second)
+	if vote() != Challenge {
+		t.Errorf("after a pause of 3 s it votes for %v", vote())
+	}
+	c.flood(5, 2*time.Second)
+	c.flood(2, 4*time.Second)
+	if vote() != Challenge {
+		t.Errorf("after another pause it votes for %v", vote())
+	}
+	c.flood(2, 2*time.Second)
+	if vote() != Observe {
+		t.Errorf("the flood is over for 6 s, and it votes for %v", vote())
+	}
+}
+
+// TestWhoWasStoppedIsLetInWhereThereIsRoom, though it asks for more than what was its
+// share in the flood.
+func TestWhoWasStoppedIsLetInWhereThereIsRoom(t *testing.T) {
+	c := newClimbing(t)
+	c.s.Standing[flooded] = Stop
+	c.flood(20, 10*time.Second)
+	delete(c.s.Standing, flooded)
+	c.s.Demand[flooded], c.s.Shares = 200, Shares{Pressure: 0.3}
+	for end := c.now.Add(time.Minute); c.now.Before(end); c.now = c.now.Add(100 * time.Millisecond) {
+		c.held = c.l.Step(c.now, c.s)
+	}
+	if len(c.held) > 0 {
+		t.Errorf("after a minute with room for everybody: %+v", c.held[0])
+	}
+}

@@ -2,6 +2,7 @@ package shield
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -44,50 +45,87 @@ func (s *Shield) newFloors() *Floors {
 	return f
 }
 
-// proposeAgain is how long the council is given before a throttle is handed in
-// once more.
-const proposeAgain = 2 * time.Second
+const (
+	// proposeAgain is how long the council is given before a throttle is handed in
+	// once more.
+	proposeAgain = 2 * time.Second
+	// unvotedFor is how long a throttle has had too few votes before it is released:
+	// longer than a report that was lost takes to be missed and heard again.
+	unvotedFor = 2 * time.Second
+	// suppressedAgain is how long it is not said again that a gate forbids something.
+	suppressedAgain = 30 * time.Second
+)
 
-// propose hands in every rung that enough live doors vote for and that does not
-// stand yet, or that ends soon.
+// propose hands in every rung that enough doors vote for and that does not stand yet,
+// or that ends soon; and the end of what too few vote for. What a gate of the ledger
+// would refuse is not handed in, and said.
 func (s *Shield) propose(now time.Time) []Effect {
-	if s.cfg.Shadow || !s.fleet.Majority() {
+	if s.cfg.Shadow || s.apart && len(s.doors) > 1 || !s.fleet.Majority() {
 		return nil
 	}
 	var out []Effect
+	agreed := map[string]bool{}
 	for _, k := range sortedKeys(s.fleet.Votes) {
 		t, ok := s.agreed(now, k)
-		if !ok || now.Sub(s.proposed[k]) < proposeAgain {
+		if !ok {
 			continue
 		}
-		i := slices.IndexFunc(s.standing, func(x Throttle) bool { return x.Key == k })
-		if i >= 0 && s.standing[i].Rung >= t.Rung && s.standing[i].Until.Sub(now) > s.cfg.Throttle.For/2 {
-			continue
+		agreed[t.Host] = true
+		if x := s.standingOf(k); x == nil || x.By == "" && (x.Rung < t.Rung || x.Until.Sub(now) <= s.cfg.Throttle.For/2) {
+			out = append(out, s.handIn(now, t)...)
 		}
-		s.proposed[k] = now
-		out = append(out, Propose{Throttle: t})
 	}
-	for k, at := range s.proposed {
-		if now.Sub(at) > time.Minute {
-			delete(s.proposed, k)
+	for _, x := range s.standing {
+		switch since, counting := s.unvoted[x.Host]; {
+		case agreed[x.Host], x.By != "":
+			delete(s.unvoted, x.Host)
+		case !counting:
+			s.unvoted[x.Host] = now
+		case now.Sub(since) >= unvotedFor:
+			out = append(out, s.handIn(now, Throttle{
+				Key: x.Key, Host: x.Host, All: s.doors, Until: now.Add(s.cfg.Throttle.For), Why: "most doors do not vote for it any more",
+			})...)
 		}
+	}
+	for _, of := range []map[string]time.Time{s.proposed, s.unvoted, s.suppressed} {
+		maps.DeleteFunc(of, func(_ string, at time.Time) bool { return now.Sub(at) > time.Minute })
 	}
 	return out
 }
 
+// handIn proposes a throttle that its gates let pass, now and then.
+func (s *Shield) handIn(now time.Time, t Throttle) []Effect {
+	if now.Sub(s.proposed[t.Host]) < proposeAgain {
+		return nil
+	}
+	err := s.ruled.Check(s.cfg.Throttle, now, t)
+	switch {
+	case err == nil:
+		s.proposed[t.Host] = now
+		return []Effect{Propose{Throttle: t}}
+	case now.Sub(s.suppressed[t.Host]) < suppressedAgain:
+		return nil
+	default:
+		s.suppressed[t.Host] = now
+		return []Effect{Note{What: Suppressed, Key: t.Key, Host: t.Host, Rung: t.Rung, Text: "voted for and not done: " + err.Error()}}
+	}
+}
+
 // agreed finds the highest rung that most of all doors vote for; a vote for a
-// rung is one for those below it.
+// rung is one for those below it. A name counts only if it is what the key is made of.
 func (s *Shield) agreed(now time.Time, k Key) (Throttle, bool) {
 	ballots := s.fleet.Votes[k]
-	for rung := Drop; rung >= Challenge; rung-- {
+	host := ""
+	for _, b := range ballots {
+		if key, ok := KeyOfHost(s.cfg.Salt, b.Host); ok && key == k && (host == "" || b.Host < host) {
+			host = b.Host
+		}
+	}
+	for rung := Drop; rung >= Challenge && host != ""; rung-- {
 		var doors []member.ID
-		host := ""
 		for _, b := range ballots {
 			if b.Rung >= rung {
 				doors = append(doors, b.Door)
-				if host == "" || b.Host != "" && b.Host < host {
-					host = b.Host
-				}
 			}
 		}
 		if len(doors) < len(s.doors)/2+1 {
@@ -100,9 +138,19 @@ func (s *Shield) agreed(now time.Time, k Key) (Throttle, bool) {
 		}
 		return Throttle{
 			Key: k, Host: host, Rung: rung, Doors: doors, All: s.doors, Until: now.Add(s.cfg.Throttle.For),
-			Why:        fmt.Sprintf("%d of %d doors; pressure %.2f", len(doors), len(s.doors), s.shares.Pressure),
+			Why:        fmt.Sprintf("%s; %d of %d doors voted", s.flooding(k), len(doors), len(s.doors)),
 			Subdomains: s.fleet.Subdomains, Usual: usual,
 		}, true
 	}
 	return Throttle{}, false
+}
+
+// flooding says what a subdomain does.
+func (s *Shield) flooding(k Key) string {
+	for _, h := range s.held {
+		if h.Key == k && h.Limit > 0 {
+			return fmt.Sprintf("asked for %.1f times its share, pressure %.2f", h.Demand/h.Limit, s.shares.Pressure)
+		}
+	}
+	return fmt.Sprintf("pressure %.2f", s.shares.Pressure)
 }

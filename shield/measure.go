@@ -20,13 +20,14 @@ type Measure struct {
 	Cap   float64 `json:"cap"`            // admitted requests a second at this door, never more; 0: no cap
 	Burst float64 `json:"burst"`          // requests that the cap saves up
 
-	Until  time.Time `json:"until"`  // not renewed by then, it ends
-	Since  time.Time `json:"since"`  // when the subdomain came onto the ladder
-	Demand float64   `json:"demand"` // of all doors together, in the fleet's unit a second
-	Limit  float64   `json:"limit"`  // what of it is its share
-	Why    string    `json:"why"`    // one sentence for people
-	Doors  []string  `json:"doors"`  // who has evidence, or voted
-	Floors uint64    `json:"floors"` // version of the floors with which the share was computed
+	Until  time.Time `json:"until"`        // not renewed by then, it ends
+	Since  time.Time `json:"since"`        // when the subdomain came onto the ladder
+	Demand float64   `json:"demand"`       // of all doors together, in the fleet's unit a second
+	Limit  float64   `json:"limit"`        // what of it is its share
+	Why    string    `json:"why"`          // one sentence for people
+	Doors  []string  `json:"doors"`        // who has evidence, or voted
+	By     string    `json:"by,omitempty"` // the operator who pinned it to its rung
+	Floors uint64    `json:"floors"`       // version of the floors with which the share was computed
 }
 
 // Measures is the set of measures of a door, made anew at each change and never

@@ -18,6 +18,8 @@
 // is, and is the only owner of a value. Whatever is not renewed ends by itself.
 package shield
 
+import "fmt"
+
 // Key names a subdomain in tables and datagrams: the hash of its normal form.
 // Zero is no subdomain.
 type Key uint64
@@ -58,6 +60,19 @@ func RungOf(name string) (Rung, bool) {
 		}
 	}
 	return Observe, false
+}
+
+// MarshalText is the rung's name.
+func (r Rung) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads a rung's name.
+func (r *Rung) UnmarshalText(b []byte) error {
+	got, ok := RungOf(string(b))
+	if !ok {
+		return fmt.Errorf("rung %q, want one of %v", b, rungNames)
+	}
+	*r = got
+	return nil
 }
 
 // Voted reports that the rung needs votes of the doors and a fact in the ledger.

@@ -25,8 +25,9 @@ type Shield struct {
 	floors *Floors
 	floorT time.Time
 	leads  bool
-	began  time.Time // its first tick
 
+	apart       bool      // it is none of the doors: it stands under a verdict, or in no policy
+	began       time.Time // its first tick
 	floorsSaid  time.Time // when floors were published last, by this door
 	floorsHeard uint64    // the youngest version that a door said it has
 
@@ -34,9 +35,12 @@ type Shield struct {
 	trouble    bool
 	handshakes bool
 	doors      []member.ID
-	standing   []Throttle
+	ruled      Standing   // as the ledger has it
+	standing   []Throttle // of that, what stands now, with this door's keys
 	votes      []Vote
-	proposed   map[Key]time.Time
+	proposed   map[string]time.Time // by host
+	unvoted    map[string]time.Time // since when what stands has not enough votes any more
+	suppressed map[string]time.Time // when it was last said that a gate forbids what was voted for
 	names      map[Key]string
 	held       []Held
 	measures   *Measures
@@ -53,7 +57,7 @@ func New(cfg Config) (*Shield, error) {
 	s := &Shield{
 		cfg: cfg, merge: NewMerge(cfg.Merge), capacity: NewCapacity(cfg.Capacity),
 		usuals: NewUsuals(cfg.UsualOver), ladder: NewLadder(cfg.Ladder), recent: newRecent(cfg.Window),
-		proposed: map[Key]time.Time{}, names: map[Key]string{}, measures: NewMeasures(nil),
+		proposed: map[string]time.Time{}, unvoted: map[string]time.Time{}, suppressed: map[string]time.Time{}, names: map[Key]string{}, measures: NewMeasures(nil),
 	}
 	s.doors = []member.ID{cfg.Door}
 	s.merge.Expect(s.doors)
@@ -75,7 +79,8 @@ func (s *Shield) Step(now time.Time, ev Event) []Effect {
 		}
 		return nil
 	case Doors:
-		s.doors = slices.Clone(ev.Doors)
+		s.apart = !slices.Contains(ev.Doors, s.cfg.Door)
+		s.doors = append(slices.Clone(ev.Doors), s.cfg.Door) // its own traffic counts, whatever is thought of it
 		slices.Sort(s.doors)
 		s.doors = slices.Compact(s.doors)
 		s.merge.Expect(s.doors)
@@ -92,7 +97,7 @@ func (s *Shield) Step(now time.Time, ev Event) []Effect {
 		s.leads = ev.Leading
 		return nil
 	case Ruled:
-		s.standing = slices.Clone(ev.Throttles)
+		s.ruled = ev.Standing.Clone()
 		return nil
 	default:
 		panic(fmt.Sprintf("shield: unknown event %T", ev))
@@ -101,8 +106,8 @@ func (s *Shield) Step(now time.Time, ev Event) []Effect {
 
 // accept takes the report of another door in.
 func (s *Shield) accept(now time.Time, r Report) error {
-	if r.Mark != s.cfg.Mark {
-		return fmt.Errorf("report %d of %s: %w (%08x, this door's is %08x)", r.Seq, r.Door, ErrOtherSalt, r.Mark, s.cfg.Mark)
+	if mark := MarkOf(s.cfg.Salt); r.Mark != mark {
+		return fmt.Errorf("report %d of %s: %w (%08x, this door's is %08x)", r.Seq, r.Door, ErrOtherSalt, r.Mark, mark)
 	}
 	if err := s.merge.Accept(now, r); err != nil {
 		return err
@@ -162,6 +167,7 @@ func (s *Shield) counted(now time.Time, ev Counted) []Effect {
 		return []Effect{Note{What: Refused, Text: "of our own: " + err.Error(), Why: refusalOf(err)}}
 	}
 	s.fleet = s.merge.Fleet(now)
+	s.stand(now)
 	load := s.load()
 	out := s.decide(now, load)
 	every := s.cfg.SayEvery
@@ -178,12 +184,32 @@ func (s *Shield) counted(now time.Time, ev Counted) []Effect {
 	return out
 }
 
+// stand works out what of the ledger's throttles stands now. Those that the doors have
+// voted for bind no door that hears no majority of them: it cannot hear that they are
+// released, and a minority does no more than shape alone. A door that has just begun has
+// heard nobody yet, and is no minority for that. What people pinned binds all.
+func (s *Shield) stand(now time.Time) {
+	minority := !s.fleet.Majority() && now.Sub(s.began) > s.cfg.Merge.LiveFor
+	s.standing = s.standing[:0]
+	for _, t := range s.ruled.At(now) {
+		key, ok := KeyOfHost(s.cfg.Salt, t.Host)
+		if !ok || t.By == "" && minority {
+			continue
+		}
+		t.Key = key
+		s.standing = append(s.standing, t)
+		if s.names[key] == "" {
+			s.names[key] = t.Host
+		}
+	}
+}
+
 // report is what this door would say now. What changes in it has a new sequence.
 func (s *Shield) report() Report {
 	s.seq++
 	total, lines := s.recent.traffic(s.Wanted())
 	r := Report{
-		Door: s.cfg.Door, Life: s.cfg.Life, Mark: s.cfg.Mark, Seq: s.seq, Window: s.recent.window(),
+		Door: s.cfg.Door, Life: s.cfg.Life, Mark: MarkOf(s.cfg.Salt), Seq: s.seq, Window: s.recent.window(),
 		Total: total, Served: s.recent.served(), Capacity: Units(s.capacity.Value()), Trouble: s.trouble, Subdomains: s.subdomains,
 		Lines: lines[:min(len(lines), MaxLines)], Votes: s.votes,
 	}

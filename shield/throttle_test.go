@@ -1,6 +1,9 @@
 package shield
 
 import (
+	"encoding/json"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -8,9 +11,9 @@ import (
 	"moonwatch/member"
 )
 
-func stop(k Key, host string) Throttle {
+func stop(host string) Throttle {
 	return Throttle{
-		Key: k, Host: host, Rung: Stop, Doors: []member.ID{"a", "b"}, All: []member.ID{"a", "b", "c"},
+		Host: host, Rung: Stop, Doors: []member.ID{"a", "b"}, All: []member.ID{"a", "b", "c"},
 		Until: time.Unix(1030, 0), Subdomains: 40, Usual: 0.1,
 	}
 }
@@ -19,9 +22,10 @@ func stop(k Key, host string) Throttle {
 func stand(t *testing.T, s *Standing, at time.Time, all ...Throttle) {
 	t.Helper()
 	for _, x := range all {
-		if err := s.Apply(at, x); err != nil {
+		if err := s.Check(DefaultThrottleRules(), at, x); err != nil {
 			t.Fatal(err)
 		}
+		s.Apply(DefaultThrottleRules(), at, x)
 	}
 }
 
@@ -39,31 +43,32 @@ func TestThrottlesPassTheGatesInEveryLedger(t *testing.T) {
 		"who is no door":           {change: func(t *Throttle) { t.Doors = []member.ID{"a", "x"} }, want: "x voted and is no door"},
 		"the only door":            {change: func(t *Throttle) { t.Doors, t.All = t.Doors[:1], t.All[:1] }, want: "one door only"},
 		"an operator at one door":  {change: func(t *Throttle) { t.Doors, t.All, t.By = nil, t.All[:1], "ann" }},
-		"shaping is not voted":     {change: func(t *Throttle) { t.Rung = ShapeFleet }, want: "want a key and a rung"},
+		"shaping is not voted":     {change: func(t *Throttle) { t.Rung = ShapeFleet }, want: "want a rung from challenge up"},
 		"over already":             {change: func(t *Throttle) { t.Until = at }, want: "it ended"},
 		"never stopped":            {change: func(t *Throttle) { t.Host = "pay.example.com" }, want: "never stopped"},
 		"never stopped by people":  {change: func(t *Throttle) { t.Host, t.By = "pay.example.com", "ann" }, want: "never stopped"},
+		"a bucket of such a one":   {change: func(t *Throttle) { t.Host, t.By = "*.example.com", "ann" }, want: "pay.example.com, which is never stopped"},
 		"never stopped, but asked": {change: func(t *Throttle) { t.Host, t.Rung = "pay.example.com", Challenge }},
 		"too many": {
-			before: func(s *Standing) { stand(t, s, at, stop(1, "x"), stop(2, "y")) },
+			before: func(s *Standing) { stand(t, s, at, stop("x"), stop("y")) },
 			change: func(*Throttle) {}, want: "3 of 40 subdomains would be stopped, at most 2 may",
 		},
 		"too much of what is normal": {
-			before: func(s *Standing) { stand(t, s, at, stop(1, "x")) },
+			before: func(s *Standing) { stand(t, s, at, stop("x")) },
 			change: func(t *Throttle) { t.Usual = 0.45 }, want: "55 % of the normal traffic",
 		},
 		"after a drain": {
-			before: func(s *Standing) { s.Drained(at.Add(-10 * time.Second)) },
+			before: func(s *Standing) { s.Drained = at.Add(-10 * time.Second) },
 			change: func(*Throttle) {}, want: "drained 10s ago",
 		},
 		"renewed after a drain": {
-			before: func(s *Standing) { stand(t, s, at, stop(9, "www.example.com")); s.Drained(at) },
+			before: func(s *Standing) { stand(t, s, at, stop("www.example.com")); s.Drained = at },
 			change: func(*Throttle) {},
 		},
 		"the seventh within a minute": {
 			before: func(s *Standing) {
-				for k := Key(10); k < 16; k++ {
-					x := stop(k, "x")
+				for k := range 6 {
+					x := stop(fmt.Sprintf("x%d", k))
 					x.Rung = Challenge
 					stand(t, s, at.Add(-30*time.Second), x)
 				}
@@ -73,13 +78,13 @@ func TestThrottlesPassTheGatesInEveryLedger(t *testing.T) {
 	} {
 		rules := DefaultThrottleRules()
 		rules.NeverStop = []string{"pay.example.com"}
-		s := NewStanding(rules)
+		s := &Standing{}
 		if c.before != nil {
 			c.before(s)
 		}
-		x := stop(9, "www.example.com")
+		x := stop("www.example.com")
 		c.change(&x)
-		err := s.Apply(at, x)
+		err := s.Check(rules, at, x)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -87,13 +92,11 @@ func TestThrottlesPassTheGatesInEveryLedger(t *testing.T) {
 }
 
 func TestWhatIsNotRenewedIsReleased(t *testing.T) {
-	s := NewStanding(DefaultThrottleRules())
+	s, rules := &Standing{}, DefaultThrottleRules()
 	at := time.Unix(1000, 0)
-	x := stop(9, "www.example.com")
+	x := stop("www.example.com")
 	x.Until = at.Add(time.Hour) // no vote stands for an hour
-	if err := s.Apply(at, x); err != nil {
-		t.Fatal(err)
-	}
+	stand(t, s, at, x)
 	if got := s.At(at.Add(29 * time.Second)); len(got) != 1 || got[0].Rung != Stop {
 		t.Errorf("%+v", got)
 	}
@@ -101,7 +104,80 @@ func TestWhatIsNotRenewedIsReleased(t *testing.T) {
 		t.Errorf("not renewed and stands: %+v", got)
 	}
 	x.Rung = Observe
-	if err := s.Apply(at.Add(time.Second), x); err != nil || len(s.At(at.Add(time.Second))) != 0 {
-		t.Errorf("released and stands: %v", err)
+	if err := s.Check(rules, at.Add(time.Minute), x); err == nil {
+		t.Error("what has ended is released once more")
+	}
+	stand(t, s, at.Add(time.Second), x)
+	if len(s.At(at.Add(time.Second))) != 0 {
+		t.Error("released and stands")
+	}
+}
+
+// TestWhatPeoplePinStaysWhateverTheDoorsVote, until its end or until it is unpinned.
+func TestWhatPeoplePinStaysWhateverTheDoorsVote(t *testing.T) {
+	s, rules := &Standing{}, DefaultThrottleRules()
+	at := time.Unix(1000, 0)
+	stand(t, s, at, stop("www.example.com"))
+	left := Throttle{Host: "www.example.com", Rung: Observe, Until: at.Add(time.Hour), By: "ann", Why: "a sale"}
+	stand(t, s, at, left)
+	for _, rung := range []Rung{Stop, Observe} {
+		x := stop("www.example.com")
+		x.Rung = rung
+		if err := s.Check(rules, at, x); err == nil || !strings.Contains(err.Error(), "ann has pinned it to observe") {
+			t.Errorf("votes for %v: %v", rung, err)
+		}
+	}
+	if got := s.At(at.Add(59 * time.Minute)); len(got) != 1 || got[0].Rung != Observe || got[0].By != "ann" {
+		t.Errorf("%+v", got)
+	}
+	if err := s.Unpinnable(at, "other.example.com"); err == nil {
+		t.Error("what nobody pinned is unpinned")
+	}
+	if err := s.Unpinnable(at, "www.example.com"); err != nil {
+		t.Error(err)
+	}
+	if s.Unpin("www.example.com"); len(s.At(at)) != 0 {
+		t.Error("unpinned and stands")
+	}
+	x := stop("www.example.com")
+	x.Until = at.Add(time.Minute)
+	stand(t, s, at, x)
+}
+
+func TestAPinIsChecked(t *testing.T) {
+	at := time.Unix(1000, 0)
+	for name, c := range map[string]struct {
+		change func(*Pin)
+		want   string
+	}{
+		"good":        {func(*Pin) {}, ""},
+		"a bucket":    {func(p *Pin) { p.Host = "*.example.com" }, ""},
+		"left alone":  {func(p *Pin) { p.Rung = Observe }, ""},
+		"no name":     {func(p *Pin) { p.Host = "a b" }, "want a host name"},
+		"upper case":  {func(p *Pin) { p.Host = "WWW.example.com" }, "want a host name"},
+		"shaping":     {func(p *Pin) { p.Rung = ShapeFleet }, "want challenge, stop, drop, or observe"},
+		"no reason":   {func(p *Pin) { p.Reason = " " }, "no reason"},
+		"over":        {func(p *Pin) { p.Until = at }, "is over"},
+		"for a month": {func(p *Pin) { p.Until = at.Add(31 * 24 * time.Hour) }, "at most"},
+	} {
+		p := Pin{Host: "www.example.com", Rung: Stop, Until: at.Add(time.Hour), Reason: "they asked for it"}
+		c.change(&p)
+		if err := p.Check(at); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// A ledger writes what stands into its snapshots.
+func TestWhatStandsIsReadBack(t *testing.T) {
+	s := &Standing{Drained: time.Unix(900, 0).UTC()}
+	stand(t, s, time.Unix(1000, 0).UTC(), stop("www.example.com"))
+	b, err := json.Marshal(s)
+	if err != nil || !strings.Contains(string(b), `"rung":"stop"`) {
+		t.Fatalf("%v: %s", err, b)
+	}
+	var again Standing
+	if err := json.Unmarshal(b, &again); err != nil || fmt.Sprint(again) != fmt.Sprint(*s) && !reflect.DeepEqual(again, *s) {
+		t.Errorf("%v:\n%+v\n%+v", err, again, *s)
 	}
 }

@@ -27,8 +27,8 @@ type Counted struct {
 // Heard is a report of another door; its signature was checked.
 type Heard struct{ Report Report }
 
-// Doors says which doors there are: those of the roster whose members stand
-// under no verdict, this one among them.
+// Doors says which doors there are: those of the policy whose members stand
+// under no verdict. If this door is none of them, it proposes nothing.
 type Doors struct{ Doors []member.ID }
 
 // FloorsHeard brings floors that the council's leader has published.
@@ -37,8 +37,8 @@ type FloorsHeard struct{ Floors Floors }
 // Leads says whether this door's agent leads the council.
 type Leads struct{ Leading bool }
 
-// Ruled brings the throttles that stand in the ledger, whenever they change.
-type Ruled struct{ Throttles []Throttle }
+// Ruled brings what the ledger says of subdomains, whenever that changes.
+type Ruled struct{ Standing Standing }
 
 func (Counted) event()     {}
 func (Heard) event()       {}
@@ -117,13 +117,14 @@ const (
 	PressureEnded
 	OverloadBegan // asked for too much, and nobody in particular is to blame
 	OverloadEnded
-	Came    // a subdomain came onto the ladder
-	Climbed // to another rung
-	Left    // the ladder
-	Refused // a report or floors were not believed
+	Came       // a subdomain came onto the ladder
+	Climbed    // to another rung
+	Left       // the ladder
+	Refused    // a report or floors were not believed
+	Suppressed // what the doors voted for, and a gate forbids
 )
 
-var whatNames = [...]string{"pressure", "pressure-ended", "overload", "overload-ended", "held", "rung", "released", "refused"}
+var whatNames = [...]string{"pressure", "pressure-ended", "overload", "overload-ended", "held", "rung", "released", "refused", "suppressed"}
 
 func (w What) String() string {
 	if int(w) < len(whatNames) {

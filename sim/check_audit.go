@@ -2,7 +2,7 @@ package sim
 
 import (
 	"moonwatch/consensus"
-	"moonwatch/failover"
+	"moonwatch/mind"
 )
 
 // Audit checks what only a whole run shows: that the histories of spares and
@@ -37,9 +37,7 @@ func (w *World) Audit() error {
 // would give.
 func (c *checker) replay() {
 	c.look(ruleAudit)
-	state := failover.NewState()
-	l := consensus.NewLedger(state)
-	state.Bind(l)
+	l := mind.NewFold().Ledger
 	if from := c.w.cfg.Begin; from != nil {
 		if err := l.Restore(from.Ledger); err != nil {
 			c.fail(ruleAudit, "%v", err)

@@ -49,6 +49,7 @@ type shieldStory struct {
 	over     int
 	told     map[string]string
 	flooding served // of one stretch of floods, for S9
+	book     voteBook
 }
 
 // served counts requests, and those that were served.
@@ -65,7 +66,7 @@ func newShieldStory(g *guarded) shieldStory {
 	return shieldStory{
 		g: g, worst: 1, innocent: map[string]bool{}, first: map[string]time.Duration{}, shaped: map[string]time.Duration{},
 		ended: map[string]time.Duration{}, released: map[string]time.Duration{}, begun: map[string]time.Duration{},
-		comings: map[string]map[int]int{}, told: map[string]string{},
+		comings: map[string]map[int]int{}, told: map[string]string{}, book: newVoteBook(),
 	}
 }
 
@@ -130,15 +131,15 @@ func (s *shieldStory) refusals(h *asking, d *shieldDoor) {
 	}
 	now := s.g.w.now
 	name := string(h.name)
-	if !h.attacked(now) {
+	if !h.attacked(now) && !s.book.wasStopped(name, now) {
 		s.innocent[name] = true
 	}
 	if at, ok := s.begun[name]; ok && s.first[name] == 0 {
 		s.first[name] = max(now-at, time.Nanosecond)
 	}
-	m := d.acting.Find(shield.KeyOf(7, h.name))
-	if m == nil || m.Limit == 0 {
-		return
+	m := d.acting.Find(shield.KeyOf(shieldSalt, h.name))
+	if m == nil || m.Limit == 0 || s.book.wasStopped(name, now) {
+		return // who was stopped is let in slowly, whatever it asks for
 	}
 	s.g.w.checker.look(ruleShield)
 	if rate := h.offered.mostPerSecond(); rate < 0.8*m.Limit {
@@ -199,10 +200,10 @@ func (s *shieldStory) enforced(*shieldDoor) {
 
 func (s *shieldStory) keyOf(host string) shield.Key {
 	if host == RandomNames {
-		k, _ := shield.ParentKeyOf(7, []byte("x.example.com"))
+		k, _ := shield.ParentKeyOf(shieldSalt, []byte("x.example.com"))
 		return k
 	}
-	return shield.KeyOf(7, []byte(host))
+	return shield.KeyOf(shieldSalt, []byte(host))
 }
 
 // note tells what a door has to say, once for all doors that say the same.
@@ -217,6 +218,13 @@ func (s *shieldStory) note(d *shieldDoor, n shield.Note) {
 	case shield.OverloadBegan:
 		s.over++
 	default: // told and not counted
+	}
+	if n.Host == "" && n.Key != 0 { // it has not seen it by name; the world has
+		for _, h := range s.g.hosts {
+			if s.keyOf(string(h.name)) == n.Key {
+				n.Host = string(h.name)
+			}
+		}
 	}
 	about := n.Host
 	if about == "" {

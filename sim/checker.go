@@ -21,27 +21,28 @@ import (
 // It looks at what an event touches; what no single event shows is looked at in
 // a sweep once per virtual second, and what only a whole run shows in Audit.
 type checker struct {
-	w       *World
-	broken  *Broken
-	looks   [ruleCount]int
-	books   books
-	fold    *consensus.Ledger // the agreed story, applied once more
-	state   *failover.State
-	hash    [sha256.Size]byte
-	words   map[saying]spoken
-	calls   map[string]call // commands that were proposed and are not agreed yet
-	stand   map[uint64]bool // hashes of those that are
-	past    history
-	growth  growth
-	sweeps  sweeps
-	traffic traffic
-	holds   holds
-	leases  leaseBook
-	stood   map[string]uint64           // commands, by id: their fact
-	unheard map[member.ID]time.Duration // since when nothing of the council comes to an agent
-	ways    map[member.ID]wayBack       // of who is to be a spare again
-	fits    map[fitting]fitted          // what spares said about other pools
-	proofs  map[member.ID]proofBook     // that spares are ready
+	w         *World
+	broken    *Broken
+	looks     [ruleCount]int
+	books     books
+	throttles *mind.Throttles
+	fold      *consensus.Ledger // the agreed story, applied once more
+	state     *failover.State
+	hash      [sha256.Size]byte
+	words     map[saying]spoken
+	calls     map[string]call // commands that were proposed and are not agreed yet
+	stand     map[uint64]bool // hashes of those that are
+	past      history
+	growth    growth
+	sweeps    sweeps
+	traffic   traffic
+	holds     holds
+	leases    leaseBook
+	stood     map[string]uint64           // commands, by id: their fact
+	unheard   map[member.ID]time.Duration // since when nothing of the council comes to an agent
+	ways      map[member.ID]wayBack       // of who is to be a spare again
+	fits      map[fitting]fitted          // what spares said about other pools
+	proofs    map[member.ID]proofBook     // that spares are ready
 
 	before   []consensus.Seat // the voters before the last change of the council
 	changed  time.Duration    // when that was
@@ -58,9 +59,8 @@ func newChecker(w *World) *checker {
 	c.stood, c.unheard, c.ways = map[string]uint64{}, map[member.ID]time.Duration{}, map[member.ID]wayBack{}
 	c.fits = map[fitting]fitted{}
 	c.proofs = map[member.ID]proofBook{}
-	c.state = failover.NewState()
-	c.fold = consensus.NewLedger(c.state)
-	c.state.Bind(c.fold)
+	fold := mind.NewFold()
+	c.state, c.fold, c.throttles = fold.State, fold.Ledger, fold.Throttles
 	return c
 }
 

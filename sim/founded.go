@@ -8,6 +8,7 @@ import (
 	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/member"
+	"moonwatch/mind"
 )
 
 // Founded is the same world, founded an hour ago: it begins with the ledger in
@@ -16,9 +17,8 @@ import (
 // members does not fit into the fact by which it would be declared
 // (consensus.MaxCommand).
 func Founded(cfg Config) (Config, error) {
-	state := failover.NewState()
-	l := consensus.NewLedger(state)
-	state.Bind(l)
+	fold := mind.NewFold()
+	state, l := fold.State, fold.Ledger
 	if _, err := l.Found(consensus.Genesis{Cluster: "sim", Council: cfg.Council, Unsigned: true}); err != nil {
 		return cfg, err
 	}

@@ -10,6 +10,7 @@ import (
 	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/member"
+	"moonwatch/mind"
 )
 
 // A world may begin where a real fleet stands: with the ledger that one of its
@@ -67,9 +68,8 @@ type revival struct {
 // revive reads a snapshot. A ledger without a fleet has nothing that could be
 // played.
 func revive(s Snapshot) (*revival, error) {
-	st := failover.NewState()
-	l := consensus.NewLedger(st)
-	st.Bind(l)
+	fold := mind.NewFold()
+	st, l := fold.State, fold.Ledger
 	if err := l.Restore(s.Ledger); err != nil {
 		return nil, fmt.Errorf("begin with a ledger: %w", err)
 	}

@@ -21,8 +21,9 @@ import (
 // cut off from everybody; clients of a door that is not go to the others at once. Occupants bear so many
 // requests a second each, whatever they are, and queue a little; what is beyond
 // that is lost, whoever asked, which is what a gateway without a shield does.
-// Left out: what a request costs apart from others, clients that try again, and
-// the rungs that are voted: no ledger of this world knows throttles.
+// What the doors vote for becomes a fact of the world's ledger, by the shipped rules.
+// Left out: what a request costs apart from others, clients that try again, and the
+// challenge itself: who is challenged is let in by the shaping's fraction.
 type Shield struct {
 	Pool       string
 	Doors      int     // the first so many members
@@ -32,6 +33,7 @@ type Shield struct {
 	RPS        float64 // of all of them together
 	Skew       float64 // the n-th asks for a part that goes with n^-skew
 	Shadow     bool    // decide, and do nothing
+	Highest    string  // rung up to which the doors may vote; empty: they shape, and the ledger knows no doors
 }
 
 // Everybody and RandomNames are hosts that may be flooded besides the subdomains
@@ -71,9 +73,13 @@ func (s *Shield) check(fleet member.Fleet) error {
 	want(s.Bears > 0, "bears is %v, want more than 0", s.Bears)
 	want(s.Subdomains >= 1 && s.Subdomains <= 1000, "subdomains is %d, want 1 to 1000", s.Subdomains)
 	want(s.RPS > 0, "rps is %v, want more than 0", s.RPS)
+	want(s.Highest == "" || slices.Contains(member.ShieldRungs(), s.Highest), "highest is %q, want one of %v", s.Highest, member.ShieldRungs())
 	want(s.Skew >= 0 && s.Skew <= 2, "skew is %v, want 0 to 2", s.Skew)
 	return errors.Join(wrong...)
 }
+
+// shieldSalt is the salt of every world's doors.
+const shieldSalt = 7
 
 // shieldTick is how often a door ends a tick of its counter.
 const shieldTick = 50 * time.Millisecond
@@ -119,19 +125,20 @@ type shieldFlood struct {
 
 // shieldDoor is one door.
 type shieldDoor struct {
-	g       *guarded
-	i       int
-	m       *machine
-	life    uint64
-	s       *shield.Shield
-	counter *count.Counter
-	acting  *shield.Measures
-	buckets map[shield.Key]*heldBucket
-	head    uint64
-	leads   bool
-	floors  shield.FloorsInParts
-	let     int     // requests that it admitted in this tick
-	served  float64 // since it began, answered well
+	g        *guarded
+	i        int
+	m        *machine
+	life     uint64
+	s        *shield.Shield
+	counter  *count.Counter
+	acting   *shield.Measures
+	buckets  map[shield.Key]*heldBucket
+	head     uint64
+	leads    bool
+	floors   shield.FloorsInParts
+	proposed int     // throttles, in all its lives
+	let      int     // requests that it admitted in this tick
+	served   float64 // since it began, answered well
 }
 
 // heldBucket is a cap's bucket, and the checker's own book about it.
@@ -205,6 +212,22 @@ func (h *asking) attacked(now time.Duration) bool {
 	return len(h.floods) > 0 || now-h.flooded < 2*time.Second
 }
 
+// policy is what the fleet says of a shield whose doors may vote; it has none else.
+func (s *Shield) policy(doors []member.Member) (p member.ShieldPolicy) {
+	if s == nil || s.Highest == "" {
+		return p
+	}
+	p.Mode, p.Highest, p.TrustSingle = member.ShieldEnforce, s.Highest, true
+	if s.Shadow {
+		p.Mode = member.ShieldShadow
+	}
+	for _, m := range doors[:s.Doors] {
+		p.Doors = append(p.Doors, m.ID)
+	}
+	slices.Sort(p.Doors)
+	return p
+}
+
 // tick lets the clients ask for what they ask for in a tick, the doors decide
 // about each request, the occupants serve, and the doors look back.
 func (g *guarded) tick() {
@@ -237,6 +260,7 @@ func (g *guarded) tick() {
 		d.look(waits)
 	}
 	g.story.tick(lost, capacity)
+	g.story.votes(open)
 }
 
 // open are the doors whose agents run. A door that comes back begins anew.

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"moonwatch/consensus"
 	"moonwatch/member"
+	"moonwatch/mind"
 	"moonwatch/shield"
 	"moonwatch/shield/count"
 )
@@ -13,12 +15,14 @@ import (
 // begin makes a door that knows nothing, as a door that was just started.
 func (d *shieldDoor) begin() {
 	g := d.g
-	counter, err := count.New(count.Config{Hosts: 4096, Salt: 7, Learn: 4096})
+	counter, err := count.New(count.Config{Hosts: 4096, Salt: shieldSalt, Learn: 4096})
 	if err != nil {
 		panic(fmt.Sprintf("sim: shield of %s: %v", d.m.id, err))
 	}
 	cfg := shield.DefaultConfig(d.m.id)
-	cfg.Life, cfg.Shadow = d.m.born, g.cfg.Shadow
+	cfg.Life, cfg.Shadow, cfg.Salt = d.m.born, g.cfg.Shadow, shieldSalt
+	cfg.Throttle = shield.RulesFor(g.w.cfg.Fleet.Shield, g.w.cfg.Fleet.NeverStop)
+	cfg.Ladder.Highest = cfg.Throttle.Highest
 	if !g.cfg.Learned {
 		cfg.Capacity.Configured = g.cfg.Bears * float64(g.slots())
 	}
@@ -109,6 +113,7 @@ func (d *shieldDoor) learnDoors() {
 			}
 		}
 		d.carryOut(d.s.Step(d.m.time(), shield.Doors{Doors: doors}))
+		d.carryOut(d.s.Step(d.m.time(), shield.Ruled{Standing: d.m.mind.Throttles().Standing()}))
 	}
 	leader := d.m.mind.Leading().Leader
 	leads := leader == d.m.id
@@ -141,16 +146,31 @@ func (d *shieldDoor) carryOut(effects []shield.Effect) {
 				x.carryOut(x.s.Step(x.m.time(), shield.Heard{Report: r}))
 			})
 		case shield.Publish:
-			for _, b := range e.Floors.Encode(0) {
+			for _, b := range e.Floors.Encode(shield.MarkOf(shieldSalt)) {
 				d.tell(len(b)+sealBytes, func(x *shieldDoor) { x.hearFloors(d.m.id, b) })
 			}
 		case shield.Enforce:
 			d.enforce(e.Measures)
 		case shield.Note:
 			d.g.story.note(d, e)
-		case shield.Propose: // no rung that is voted is allowed here
-			w.checker.fail(ruleShield, "%s proposes to throttle %s", d.m.id, e.Throttle.Host)
+		case shield.Propose:
+			d.propose(e.Throttle)
 		}
+	}
+}
+
+// propose hands a throttle in at the door's own agent.
+func (d *shieldDoor) propose(t shield.Throttle) {
+	d.proposed++
+	c, err := consensus.NewCommand(consensus.KindThrottle, fmt.Sprintf("throttle/%s/%d/%d", d.m.id, d.m.born, d.proposed), d.m.id, d.m.time(), t)
+	if err == nil {
+		var b []byte
+		if b, err = c.Encode(); err == nil {
+			d.m.step(mind.Submitted{Command: b})
+		}
+	}
+	if err != nil {
+		d.g.w.checker.fail(ruleShield, "%s cannot propose to throttle %s: %v", d.m.id, t.Host, err)
 	}
 }
 

@@ -129,6 +129,9 @@ func New(cfg Config) (*World, error) {
 			running: map[member.SlotID]*service{}, lossyAt: -lossMemory,
 		})
 	}
+	if past == nil {
+		w.cfg.Fleet.Shield = cfg.Shield.policy(members)
+	}
 	w.links.struck = make([]uint16, len(members))
 	w.checker = newChecker(w)
 	w.openDoors()

@@ -10,6 +10,7 @@ import (
 	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/member"
+	"moonwatch/shield"
 )
 
 // Line puts one applied fact into one line for people. It follows from the
@@ -145,6 +146,19 @@ func lineOf(f consensus.Fact) (string, error) {
 	case failover.KindRelease:
 		return worded(f, func(p failover.SpareReleased) string {
 			return fmt.Sprintf("%s %s is given up: %s", caseID(p.Case), p.Spare, p.Detail)
+		})
+	case consensus.KindThrottle:
+		return worded(f, throttleLine)
+	case consensus.KindPin:
+		return worded(f, func(p shield.Pin) string {
+			if p.Rung == shield.Observe {
+				return fmt.Sprintf("subdomain %s is left alone until %s, by %s: %s", p.Host, untilClock(p.Until), proposer(f), p.Reason)
+			}
+			return fmt.Sprintf("subdomain %s pinned to %s until %s by %s: %s", p.Host, p.Rung, untilClock(p.Until), proposer(f), p.Reason)
+		})
+	case consensus.KindUnpin:
+		return worded(f, func(p shield.Unpin) string {
+			return fmt.Sprintf("subdomain %s is given back to the doors' votes by %s", p.Host, proposer(f))
 		})
 	case consensus.KindDisk:
 		return fmt.Sprintf("%s may sit in the council", f.Command.Proposer), nil
@@ -319,3 +333,12 @@ func fencerLine(by member.ID, p failover.Fencer) string {
 	}
 	return fmt.Sprintf("%s can fence %s", by, strings.Join(whom, ", "))
 }
+
+func throttleLine(p shield.Throttle) string {
+	if p.Rung == shield.Observe {
+		return fmt.Sprintf("subdomain %s released: %s", p.Host, p.Why)
+	}
+	return fmt.Sprintf("subdomain %s to %s until %s by the votes of %s: %s", p.Host, p.Rung, untilClock(p.Until), names(p.Doors), p.Why)
+}
+
+func untilClock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }

@@ -31,6 +31,10 @@ type ShieldDocument struct {
 	Held       []ShieldHeld `json:"held"`
 	Notes      []ShieldNote `json:"notes"` // the newest last
 
+	// Throttles are what this agent's ledger says of subdomains: on which rung the
+	// doors' votes or people have put them.
+	Throttles []ShieldThrottle `json:"throttles"`
+
 	Host *ShieldHost `json:"host,omitempty"` // if one was asked about
 }
 
@@ -53,14 +57,35 @@ type ShieldHeld struct {
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until"` // it ends by itself if it is not renewed
 	Why    string    `json:"why"`
-	Doors  []string  `json:"doors"` // by whose evidence
+	Doors  []string  `json:"doors"`        // by whose evidence, or by whose votes
+	By     string    `json:"by,omitempty"` // the operator who pinned it
+}
+
+// ShieldThrottle is one word of the ledger about a subdomain.
+type ShieldThrottle struct {
+	Host  string      `json:"host"`
+	Rung  string      `json:"rung"`            // observe: people want it left alone
+	Doors []member.ID `json:"doors,omitempty"` // that voted
+	By    string      `json:"by,omitempty"`    // the operator who pinned it; empty: the doors voted
+	Why   string      `json:"why"`
+	Since time.Time   `json:"since"`
+	Until time.Time   `json:"until"`
+}
+
+// ThrottledBy puts what stands in a ledger into words.
+func ThrottledBy(s shield.Standing, now time.Time) []ShieldThrottle {
+	out := []ShieldThrottle{}
+	for _, t := range s.At(now) {
+		out = append(out, ShieldThrottle{Host: t.Host, Rung: t.Rung.String(), Doors: t.Doors, By: t.By, Why: t.Why, Since: t.Since.UTC(), Until: t.Until.UTC()})
+	}
+	return out
 }
 
 // HeldBy puts a measure into words.
 func HeldBy(m shield.Measure) ShieldHeld {
 	return ShieldHeld{
 		Host: m.Host, Rung: m.Rung.String(), Shadow: m.Shadow, Admit: m.Admit, Demand: m.Demand, Limit: m.Limit, Cap: m.Cap,
-		Since: m.Since.UTC(), Until: m.Until.UTC(), Why: m.Why, Doors: m.Doors,
+		Since: m.Since.UTC(), Until: m.Until.UTC(), Why: m.Why, Doors: m.Doors, By: m.By,
 	}
 }
 
@@ -77,4 +102,6 @@ type ShieldHost struct {
 	Host    string      `json:"host"`    // in its normal form; empty: it is no name
 	Counted string      `json:"counted"` // under which name: its own, the bucket of unknown names, or none
 	Held    *ShieldHeld `json:"held,omitempty"`
+	// Throttle is what the ledger says of it, also where this door does not do it.
+	Throttle *ShieldThrottle `json:"throttle,omitempty"`
 }

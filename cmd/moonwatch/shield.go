@@ -22,12 +22,17 @@ each other what they count; each other one tells what it knows itself.
 In mode shadow everything is decided and nothing done: whoever is listed would be held.`,
 		Example: `  moonwatch shield top
   moonwatch shield list
-  moonwatch shield explain www.example.com`,
+  moonwatch shield explain www.example.com
+  moonwatch shield pin www.example.com stop --for 1h --reason 'asked for by the tenant'
+  moonwatch shield release www.example.com --reason 'it is their sale'`,
 	}
 	c.AddCommand(
 		a.shieldRead("top", "List the subdomains that are asked for most", "", printShieldTop),
 		a.shieldRead("list", "List who is held, why and until when", "", printShieldHeld),
-		a.shieldRead("explain", "Say how a host is treated, and why", "HOST", printShieldHost),
+		a.shieldRead("explain", "Say how a host is treated, why, by whose votes and until when", "HOST", printShieldHost),
+		a.shieldPinCommand(),
+		a.shieldReleaseCommand(),
+		a.shieldUnpinCommand(),
 	)
 	return group(c)
 }
@@ -111,6 +116,30 @@ func printShieldHeld(p *printer, d status.ShieldDocument) {
 		{title: "HELD FOR", of: func(x status.ShieldHeld) cell { return text("%s", span(d.Now.Sub(x.Since))) }},
 		{title: "WHY", of: func(x status.ShieldHeld) cell { return word(x.Why) }},
 	})
+	printShieldThrottles(p, d)
+}
+
+func printShieldThrottles(p *printer, d status.ShieldDocument) {
+	if len(d.Throttles) == 0 {
+		return
+	}
+	p.line("")
+	p.line("In the ledger:")
+	table(p, "", d.Throttles, []column[status.ShieldThrottle]{
+		{title: "SUBDOMAIN", of: func(x status.ShieldThrottle) cell { return named(x.Host) }},
+		{title: "RUNG", of: func(x status.ShieldThrottle) cell { return cell{x.Rung, warn} }},
+		{title: "BY", of: func(x status.ShieldThrottle) cell { return word(throttledBy(x)) }},
+		{title: "ENDS IN", of: func(x status.ShieldThrottle) cell { return text("%s", span(x.Until.Sub(d.Now))) }},
+		{title: "WHY", of: func(x status.ShieldThrottle) cell { return word(x.Why) }},
+	})
+}
+
+// throttledBy says by whose word it stands.
+func throttledBy(x status.ShieldThrottle) string {
+	if x.By != "" {
+		return "operator " + x.By
+	}
+	return "votes of " + strings.Join(names(x.Doors), ", ")
 }
 
 func printShieldHost(p *printer, d status.ShieldDocument) {
@@ -136,6 +165,9 @@ func printShieldHost(p *printer, d status.ShieldDocument) {
 	default:
 		p.line("It is held: %s, %.1f%% of its clients are let in, %.0f requests a second of %.0f. %s.", x.Rung, float64(x.Admit)/10, x.Limit, x.Demand, clean(x.Why))
 		p.line("Held for %s. It ends by itself when it is not renewed.", span(d.Now.Sub(x.Since)))
+	}
+	if t := h.Throttle; t != nil {
+		p.line("In the ledger: %s, by %s, for %s, until %s unless renewed: %s.", t.Rung, clean(throttledBy(*t)), span(d.Now.Sub(t.Since)), moment(t.Until), clean(t.Why))
 	}
 	shieldLine(p, d)
 }

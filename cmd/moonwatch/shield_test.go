@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"moonwatch/member"
 	"moonwatch/status"
 )
 
@@ -18,10 +19,14 @@ func flooded(shadow bool) status.ShieldDocument {
 		Host: "a.example.com", Rung: "shape-local", Shadow: shadow, Admit: 265, Demand: 310, Limit: 82, Since: now.Add(-8 * time.Second),
 		Until: now.Add(2 * time.Second), Why: "61 % of the demand, 14.0 times its usual; pressure 1.31; 1 of 1 doors",
 	}
+	stopped := status.ShieldThrottle{
+		Host: "a.example.com", Rung: "stop", Doors: []member.ID{"web-1", "web-2"}, Why: "asked for 12 times its share", Since: now.Add(-8 * time.Second), Until: now.Add(20 * time.Second),
+	}
 	return status.ShieldDocument{
 		Schema: 1, Now: now, Door: "web-1", Mode: "enforce", Capacity: 320, Asked: 510, Admitted: 282, Pressure: 1.59,
 		Top: []status.ShieldLine{{Host: "a.example.com", Asked: 310, Admitted: 82}, {Asked: 10, Admitted: 10}}, Held: []status.ShieldHeld{held},
-		Host: &status.ShieldHost{Host: "a.example.com", Counted: "a.example.com", Held: &held},
+		Host:      &status.ShieldHost{Host: "a.example.com", Counted: "a.example.com", Held: &held, Throttle: &stopped},
+		Throttles: []status.ShieldThrottle{stopped, {Host: "b.example.com", Rung: "observe", By: "ann", Why: "a sale", Since: now, Until: now.Add(time.Hour)}},
 	}
 }
 
@@ -49,6 +54,8 @@ func TestTheShieldIsShown(t *testing.T) {
 		{"shield list", true, []string{"would: shape-local"}},
 		{"shield explain a.example.com", false, []string{"is counted by itself", "It is held: shape-local"}},
 		{"shield explain a.example.com", true, []string{"It would be held"}},
+		{"shield list", false, []string{"In the ledger:", "votes of web-1, web-2", "operator ann"}},
+		{"shield explain a.example.com", false, []string{"In the ledger: stop, by votes of web-1, web-2", "unless renewed: asked for 12 times its share"}},
 		{"shield list -o json", false, []string{`"admit_permille": 265`}},
 	} {
 		r := call(t, append(strings.Fields(c.line), "--agent", shieldAgent(t, flooded(c.shadow)))...)
@@ -62,5 +69,5 @@ func TestTheShieldIsShown(t *testing.T) {
 		}
 	}
 	call(t, "shield", "explain").wants(t, exitUsage, "HOST is missing")
-	call(t, "shield", "tip").wants(t, exitUsage, "did you mean top?")
+	call(t, "shield", "tip").wants(t, exitUsage, "did you mean top or pin?")
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"moonwatch/consensus"
-	"moonwatch/failover"
 	"moonwatch/mind"
 )
 
@@ -90,7 +89,7 @@ func (d *Daemon) Submit(ctx context.Context, command []byte) error {
 // warranted refuses a warrant where nobody looks at it: with a made-up one a command
 // could be handed in in somebody else's name.
 func warranted(c consensus.Command) error {
-	if c.Warrant != nil && c.Kind != consensus.KindFleet && !failover.OfPeople(c.Kind) {
+	if c.Warrant != nil && c.Kind != consensus.KindFleet && !mind.OfPeople(c.Kind) {
 		return fmt.Errorf("%s %s: no operator gives such a command", c.Kind, c.ID)
 	}
 	return nil

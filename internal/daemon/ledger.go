@@ -9,6 +9,7 @@ import (
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/mind"
 	"moonwatch/status"
 )
 
@@ -46,9 +47,8 @@ func (d *Daemon) serveLedger(w http.ResponseWriter, _ *http.Request) {
 
 // folded builds the ledger up from the last snapshot and the facts after it.
 func (f *feed) folded() (*failover.State, error) {
-	st := failover.NewState()
-	l := consensus.NewLedger(st)
-	st.Bind(l)
+	fold := mind.NewFold()
+	st, l := fold.State, fold.Ledger
 	if b, _, err := f.Snapshot(); err == nil && len(b) > 0 {
 		if err := l.Restore(b); err != nil {
 			return nil, err

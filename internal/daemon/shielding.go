@@ -128,6 +128,7 @@ type shieldLoop struct {
 	leads  bool
 	names  map[shield.Key]string
 	listed []shield.Key
+	ruled  uint64      // the ledger's head of which the shield was told last
 	doors  []member.ID // that there are, this one among them
 
 	published shield.FloorsInParts
@@ -225,7 +226,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 		return nil
 	}
 	p := policyOf(fleet)
-	l.mode, l.shield, l.began, l.leads, l.doors = p.Doing(), nil, now, false, nil
+	l.mode, l.shield, l.began, l.leads, l.doors, l.ruled = p.Doing(), nil, now, false, nil, 0
 	l.published = shield.FloorsInParts{}
 	total, _ := d.door.Rotate(shieldHosts, nil)
 	l.base, l.last = total, now
@@ -237,9 +238,11 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 		return nil
 	}
 	cfg := shield.DefaultConfig(d.self)
-	cfg.Life, cfg.Shadow, cfg.Mark = d.life, l.mode == member.ShieldShadow, shield.MarkOf(d.shielding.salt)
+	cfg.Life, cfg.Shadow, cfg.Salt = d.life, l.mode == member.ShieldShadow, d.shielding.salt
 	cfg.Window = shieldWindow
 	cfg.Capacity.Configured = float64(p.Capacity)
+	cfg.Throttle = shield.RulesFor(p, neverStop(fleet))
+	cfg.Ladder.Highest = cfg.Throttle.Highest
 	cfg.NeverStop = map[shield.Key]bool{}
 	if fleet != nil {
 		for _, host := range fleet.NeverStop {
@@ -260,6 +263,13 @@ func policyOf(f *member.Fleet) member.ShieldPolicy {
 		return member.ShieldPolicy{}
 	}
 	return f.Shield
+}
+
+func neverStop(f *member.Fleet) []string {
+	if f == nil {
+		return nil
+	}
+	return f.NeverStop
 }
 
 func sameHosts(a, b *member.Fleet) bool {
@@ -288,7 +298,8 @@ func (l *shieldLoop) do(now time.Time, effects []shield.Effect) {
 			l.publish(e.Floors)
 		case shield.Note:
 			l.note(now, e)
-		default: // a throttle for the council: the ledger knows none yet
+		case shield.Propose:
+			l.propose(now, e.Throttle)
 		}
 	}
 }
@@ -333,6 +344,10 @@ func (l *shieldLoop) show(now time.Time) {
 	doc := &status.ShieldDocument{
 		Schema: status.Schema, Now: now.UTC(), Door: l.d.self, Mode: l.mode, Problem: l.problem, Learned: policyOf(l.fleet).Capacity == 0,
 		Subdomains: door.Known(), Full: door.Full(), Notes: append([]status.ShieldNote{}, l.notes...), Top: []status.ShieldLine{}, Held: []status.ShieldHeld{},
+	}
+	doc.Throttles = []status.ShieldThrottle{}
+	if r := l.d.shielding.ruling.Load(); r != nil {
+		doc.Throttles = status.ThrottledBy(r.stands, now)
 	}
 	if l.shield != nil {
 		f := l.shield.Fleet()

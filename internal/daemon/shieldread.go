@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/http"
+	"time"
 
 	"moonwatch/shield"
 	"moonwatch/status"
@@ -37,6 +38,13 @@ func (d *Daemon) explainHost(host string) status.ShieldHost {
 		if parent, has := shield.ParentKeyOf(d.shielding.salt, name); has {
 			key = parent
 			x.Counted, _ = shield.Bucket(name)
+		}
+	}
+	if r := d.shielding.ruling.Load(); r != nil {
+		for _, t := range status.ThrottledBy(r.stands, time.Now()) {
+			if t.Host == x.Counted || t.Host == x.Host {
+				x.Throttle = &t
+			}
 		}
 	}
 	if m := measures.Find(key); m != nil {

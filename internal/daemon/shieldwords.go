@@ -8,8 +8,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"moonwatch/consensus"
 	"moonwatch/internal/wire"
 	"moonwatch/member"
+	"moonwatch/mind"
 	"moonwatch/shield"
 )
 
@@ -118,7 +120,7 @@ func (l *shieldLoop) refuse(now time.Time, why shield.Refusal, from member.ID, t
 
 // say sends this door's report to all others.
 func (l *shieldLoop) say(r shield.Report) {
-	if len(l.doors) < 2 {
+	if len(l.others()) == 0 {
 		return
 	}
 	body, err := r.Encode()
@@ -132,7 +134,7 @@ func (l *shieldLoop) say(r shield.Report) {
 
 // publish sends floors to all other doors.
 func (l *shieldLoop) publish(f shield.Floors) {
-	if len(l.doors) < 2 {
+	if len(l.others()) == 0 {
 		return
 	}
 	for _, body := range f.Encode(shield.MarkOf(l.d.shielding.salt)) {
@@ -147,9 +149,12 @@ func (l *shieldLoop) others() []member.ID {
 
 // shieldRuling is what the ledger and the council say that concerns a door.
 type shieldRuling struct {
+	listed bool        // this one is a door of the policy
 	doors  []member.ID // of the policy, without those under a verdict
 	leader member.ID
 	quorum bool
+	head   uint64          // of the ledger when what follows was last another one
+	stands shield.Standing // what the facts say of subdomains; never changed
 }
 
 // noteShield tells the door what the ledger says now. It runs in the agent's loop.
@@ -158,12 +163,18 @@ func (d *Daemon) noteShield() {
 		return
 	}
 	led, l := d.mind.Leading(), d.mind.Ledger()
-	r := &shieldRuling{leader: led.Leader, quorum: led.Quorum}
+	r := &shieldRuling{leader: led.Leader, quorum: led.Quorum, head: l.Head()}
+	if old := d.shielding.ruling.Load(); old != nil && old.head == r.head {
+		r.stands = old.stands
+	} else {
+		r.stands = d.mind.Throttles().Standing().Clone()
+	}
 	if f := l.Fleet(); f != nil {
 		d.shielding.fleet.Store(f) // nobody changes a fleet that is in the ledger
 		condemned := l.Condemned()
 		for _, id := range f.Shield.Doors {
-			if id == d.self || !slices.Contains(condemned, id) {
+			r.listed = r.listed || id == d.self
+			if !slices.Contains(condemned, id) {
 				r.doors = append(r.doors, id)
 			}
 		}
@@ -179,14 +190,18 @@ func (l *shieldLoop) obey(now time.Time) {
 		r = &shieldRuling{}
 	}
 	doors := r.doors
-	if !slices.Contains(doors, l.d.self) {
+	if !r.listed {
 		doors = []member.ID{l.d.self}
+	}
+	if r.head != l.ruled {
+		l.ruled = r.head
+		l.do(now, l.shield.Step(now, shield.Ruled{Standing: r.stands}))
 	}
 	if !slices.Equal(doors, l.doors) {
 		l.doors = slices.Clone(doors)
 		l.do(now, l.shield.Step(now, shield.Doors{Doors: l.doors}))
 	}
-	leads := len(doors) == 1
+	leads := slices.Equal(doors, []member.ID{l.d.self})
 	switch {
 	case leads:
 	case slices.Contains(doors, r.leader):
@@ -201,4 +216,24 @@ func (l *shieldLoop) obey(now time.Time) {
 		l.leads = leads
 		l.do(now, l.shield.Step(now, shield.Leads{Leading: leads}))
 	}
+}
+
+// propose hands a throttle to the council. Should the queue be full, it is voted for
+// again. Of a door that the policy does not name every ledger refuses it, and writes
+// that down.
+func (l *shieldLoop) propose(now time.Time, t shield.Throttle) {
+	if r := l.d.shielding.ruling.Load(); r == nil || !r.listed {
+		return
+	}
+	c, err := consensus.NewCommand(consensus.KindThrottle, newID("throttle"), l.d.self, now, t)
+	var b []byte
+	if err == nil {
+		b, err = c.Encode()
+	}
+	if err != nil {
+		l.d.log.Error("throttle not proposed", zap.String("host", t.Host), zap.Error(err))
+		return
+	}
+	l.d.log.Info("throttle proposed", zap.String("host", t.Host), zap.Stringer("rung", t.Rung), zap.String("why", t.Why))
+	l.d.offer(mind.Submitted{Command: b})
 }

@@ -20,7 +20,7 @@ func enforcing(doors ...member.ID) member.ShieldPolicy {
 }
 
 func (x *counted) doors(ids ...member.ID) {
-	x.d.shielding.ruling.Store(&shieldRuling{doors: ids})
+	x.d.shielding.ruling.Store(&shieldRuling{doors: ids, listed: true})
 }
 
 // report is one that another door makes in calm.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"moonwatch/internal/strict"
+	"moonwatch/member"
 	"moonwatch/sim"
 )
 
@@ -21,7 +22,7 @@ type ShieldWanted struct {
 	Overloads         *Range   `json:"overloads,omitempty"`           // said by doors
 }
 
-var shieldKeys = []string{"pool", "doors", "bears", "capacity", "subdomains", "rps", "skew", "shadow"}
+var shieldKeys = []string{"pool", "doors", "bears", "capacity", "subdomains", "rps", "skew", "shadow", "highest"}
 
 // shield reads the doors of a shield and who asks them for what.
 func (r *reader) shield(top object) {
@@ -42,6 +43,7 @@ func (r *reader) shield(top object) {
 		RPS:        o.ratio("rps", 600, 1, 1e6),
 		Skew:       o.ratio("skew", 0.5, 0, 2),
 		Shadow:     o.Truth("shadow"),
+		Highest:    o.word("highest", append([]string{""}, member.ShieldRungs()...)...),
 	}
 	if g := r.s.ground; g != nil {
 		pools := poolNames(g.fleet)
