@@ -19,6 +19,7 @@ ip           iproute2         "ip"
 nft          nftables         "nft"
 systemctl    systemd          "systemctl"
 promtool     prometheus       "promtool"
+prometheus-alertmanager prometheus-alertmanager "prometheus-alertmanager"
 unshare      util-linux       "unshare"
 curl         curl             "curl"
 '

@@ -69,8 +69,11 @@ type Message struct {
 	Teller  member.ID  `json:"teller"`
 	At      time.Time  `json:"at"` // when it was first to be sent
 	Notice  Notice     `json:"notice"`
-	Ended   time.Time  `json:"ended,omitzero"`
-	Ending  string     `json:"ending,omitempty"` // how it ended, in words
+	// Told is the severity that the receiver was told last by this teller; empty: it
+	// has heard nothing of the matter from it.
+	Told   Severity  `json:"told,omitempty"`
+	Ended  time.Time `json:"ended,omitzero"`
+	Ending string    `json:"ending,omitempty"` // how it ended, in words
 }
 
 // Matters is what a Herald knows across restarts.
@@ -92,9 +95,10 @@ type Matter struct {
 
 // Heard is what a receiver has of a matter.
 type Heard struct {
-	Stage string    `json:"stage"`
-	At    time.Time `json:"at"`
-	Ended bool      `json:"ended,omitempty"`
+	Stage    string    `json:"stage"`
+	Severity Severity  `json:"severity,omitempty"`
+	At       time.Time `json:"at"`
+	Ended    bool      `json:"ended,omitempty"`
 }
 
 // How messages are sent.
@@ -104,6 +108,8 @@ const (
 	sendMost  = time.Minute      //
 	// changeAfter is how long a receiver has peace between two stages of a matter.
 	changeAfter = 30 * time.Second
+	// renewEvery is how often a receiver that forgets is told again what stands.
+	renewEvery = time.Minute
 	// A teller that is just lost may not have said what ended with it.
 	keptAside = 2 * time.Minute
 	// maxMatters bounds what is kept for receivers that are away for long: the
@@ -224,7 +230,7 @@ func (h *Herald) forget(now time.Time) {
 		case !h.duty:
 			return now.Sub(x.Ended) > keptAside
 		default:
-			return !slices.ContainsFunc(h.policy.Receivers, func(r member.Receiver) bool { return x.due(now, r.Name) != "" })
+			return !slices.ContainsFunc(h.policy.Receivers, func(r member.Receiver) bool { return x.due(now, r) != "" })
 		}
 	})
 	for len(h.m.Matters) > maxMatters {
@@ -236,8 +242,18 @@ func (h *Herald) forget(now time.Time) {
 }
 
 // due is what a receiver has to be told of a matter, empty if nothing, or not yet.
-func (x *Matter) due(now time.Time, receiver string) HeraldSays {
-	heard, has := x.Heard[receiver]
+func (x *Matter) due(now time.Time, r member.Receiver) HeraldSays {
+	heard, has := x.Heard[r.Name]
+	says := x.news(now, heard, has)
+	// Also what has become a part of something else has not ended.
+	if says == "" && has && x.Ended.IsZero() && r.Forgets() && now.Sub(heard.At) >= renewEvery {
+		return SaysBegun
+	}
+	return says
+}
+
+// news is what somebody has to be told who has heard this much, if anything.
+func (x *Matter) news(now time.Time, heard Heard, has bool) HeraldSays {
 	switch {
 	case heard.Ended:
 		return ""
@@ -275,13 +291,16 @@ func (h *Herald) send(now time.Time) []HeraldEffect {
 			continue
 		}
 		for _, x := range h.m.Matters {
-			says := x.due(now, r.Name)
+			says := x.due(now, r)
 			if says == "" {
 				continue
 			}
 			m := h.message(x, says)
+			if heard, has := x.Heard[r.Name]; has {
+				m.Told = cmp.Or(heard.Severity, x.Notice.Severity)
+			}
 			w.busy, w.until = m.ID, now.Add(2*sendFor)
-			w.about, w.will = x, Heard{Stage: x.Notice.Stage, Ended: says == SaysEnded}
+			w.about, w.will = x, Heard{Stage: x.Notice.Stage, Severity: x.Notice.Severity, Ended: says == SaysEnded}
 			out = append(out, SendMessage{Receiver: r, Message: m, Deadline: now.Add(sendFor)})
 			break
 		}
@@ -318,8 +337,11 @@ func (h *Herald) answered(now time.Time, ev Answered) {
 		return
 	}
 	w.late, w.bad, w.err = 0, time.Time{}, ""
+	before := w.about.Heard[ev.Receiver]
 	w.will.At = now.UTC()
-	w.about.Heard[ev.Receiver], h.dirty = w.will, true
+	w.about.Heard[ev.Receiver] = w.will
+	// That something was renewed is not worth a write: after a restart it is renewed sooner.
+	h.dirty = h.dirty || before.At.IsZero() || before.Stage != w.will.Stage || before.Severity != w.will.Severity || w.will.Ended
 	h.forget(now)
 }
 
@@ -378,7 +400,7 @@ func (h *Herald) Telling(now time.Time) Telling {
 		x := ReceiverState{Name: r.Name}
 		if h.duty {
 			for _, m := range h.m.Matters {
-				if m.due(now, r.Name) != "" {
+				if m.due(now, r) != "" {
 					x.Waiting++
 				}
 			}

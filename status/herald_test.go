@@ -244,3 +244,41 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 		t.Errorf("%d are kept and %d dropped, want %d each", got, n.herald.m.Dropped, maxMatters)
 	}
 }
+
+// TestAReceiverThatForgetsIsToldAgainWhatStands also of what has become a part of a
+// cascade: it would take that for over. Others have peace.
+func TestAReceiverThatForgetsIsToldAgainWhatStands(t *testing.T) {
+	n := newNewsroom(t, "a")
+	n.policy = member.NotifyPolicy{Receivers: []member.Receiver{{Name: "am", Kind: "alertmanager"}, {Name: "ops", Kind: "webhook"}}}
+	p := Page{Cluster: "demo", Self: Self{Name: "a"}, Knowledge: Knowledge{Current: true}, Mode: Mode{Name: failover.Normal}}
+	p.Members = []Member{{ID: "a", InView: true}, {ID: "b", Verdict: consensus.VerdictDown, VerdictID: "V-7", Since: noon}}
+	show := func(now time.Time) Page { p.Now = now; return p }
+	now := n.during(10*time.Second, show, noon)
+	n.wants("begun verdict/V-7, begun verdict/V-7") // one each
+	n.got = nil
+	kept := string(n.kept)
+	now = n.during(10*time.Minute, show, now)
+	if len(n.got) != 10 || n.got[0].Says != SaysBegun || n.got[0].Told != Warning {
+		t.Errorf("in ten minutes it was told %d times, as %+v, want ten times of what stands", len(n.got), n.got)
+	}
+	if string(n.kept) != kept {
+		t.Error("what is told again was written to disk")
+	}
+	p.Mode = Mode{Name: failover.Cascade, Since: now, Why: "9 of 10 members in trouble", Ends: "nobody is"}
+	n.got = nil
+	now = n.during(5*time.Minute, show, now)
+	if again := slices.DeleteFunc(slices.Clone(n.got), func(m Message) bool { return m.Notice.ID != "verdict/V-7" }); len(again) != 5 {
+		t.Errorf("inside a cascade it was told %d times in five minutes", len(again))
+	}
+	p.Mode, p.Members = Mode{Name: failover.Normal}, p.Members[:1]
+	n.got = nil
+	n.during(10*time.Minute, show, now)
+	for _, m := range n.got {
+		if m.Says != SaysEnded {
+			t.Errorf("after its end it was told %s %s", m.Says, m.Notice.ID)
+		}
+	}
+	if len(n.got) != 4 {
+		t.Errorf("%d ends were told, want two matters' to two receivers", len(n.got))
+	}
+}

@@ -14,19 +14,26 @@ func (m Message) Title() string {
 	return fmt.Sprintf("[%s] %s: %s", m.Cluster, word, m.Notice.What)
 }
 
-// Text is a message as people read it: what happened, what Moonwatch does, what they
-// should do, and a command to paste.
-func (m Message) Text() string {
+// Body is what people read below the title: what follows from it, what Moonwatch does,
+// and what they should do; or how it ended.
+func (m Message) Body() string {
 	n := m.Notice
-	lines := []string{m.Title()}
 	if m.Says == SaysEnded {
-		lines = append(lines, "It ended at "+moment(m.Ended)+". "+m.Ending)
-	} else {
-		for _, f := range first(n.Folded, 12) {
-			lines = append(lines, "  "+f)
-		}
-		lines = append(lines, "Moonwatch: "+n.Does, "You: "+n.Do)
+		return "It ended at " + moment(m.Ended) + ". " + m.Ending
 	}
-	lines = append(lines, "  "+n.Command, fmt.Sprintf("Since %s; %s, told by %s.", moment(n.Since), n.ID, m.Teller))
-	return strings.Join(lines, "\n") + "\n"
+	var lines []string
+	for _, f := range first(n.Folded, 12) {
+		lines = append(lines, "  "+f)
+	}
+	return strings.Join(append(lines, "Moonwatch: "+n.Does, "You: "+n.Do), "\n")
+}
+
+// Foot says which matter it is, and who tells it.
+func (m Message) Foot() string {
+	return fmt.Sprintf("Since %s; %s, told by %s.", moment(m.Notice.Since), m.Notice.ID, m.Teller)
+}
+
+// Text is a message as people read it, with a command to paste.
+func (m Message) Text() string {
+	return strings.Join([]string{m.Title(), m.Body(), "  " + m.Notice.Command, m.Foot()}, "\n") + "\n"
 }

@@ -317,9 +317,13 @@ func isReceiver(s string) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || !isLine(s) {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	own := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	return u.Scheme == "https" || u.Scheme == "http" && own
+	return u.Scheme == "https" || u.Scheme == "http" && isOwn(u.Hostname())
+}
+
+// isOwn says whether a host is the machine itself, for which plain text is good enough.
+func isOwn(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func isAbsolute(s string) bool { return filepath.IsAbs(s) && isLine(s) }
@@ -330,10 +334,10 @@ func isHostPort(s string) bool {
 	return err == nil && bad == nil && n > 0 && host != "" && isLine(s) && !strings.Contains(s, " ")
 }
 
-// secretFile reads where a secret stands. The secret itself is refused, and not
-// shown: what fleet.yaml holds goes into the ledger.
+// secretFile reads where a secret stands. The secret itself, also a URL that is one, is
+// refused, and not shown: what fleet.yaml holds goes into the ledger.
 func (o object) secretFile(key, want string) string {
-	if p, ok := o.Pairs[key]; ok && p.Value.Shape == strict.Text && rawKey(p.Value.Text) {
+	if p, ok := o.Pairs[key]; ok && p.Value.Shape == strict.Text && (rawKey(p.Value.Text) || strings.Contains(p.Value.Text, "://")) {
 		o.Wrong(p.Value.At, "%s is a secret itself and would go into the ledger, which every agent keeps: want %s", o.Join(key), want)
 		return ""
 	}

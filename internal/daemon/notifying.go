@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"sync"
 	"time"
 
@@ -33,27 +32,22 @@ type notifying struct {
 	d      *Daemon
 	herald *status.Herald
 	path   string
+	notes  *notebook
 
-	open    map[string]openReceiver // by name
 	answers chan status.Answered
 	sends   sync.WaitGroup
 	failed  map[string]bool // receivers whose failing stands in the log
-}
-
-// openReceiver is opened when it is first needed, for it reads files of this machine,
-// and anew when fleet.yaml says something else of it.
-type openReceiver struct {
-	from member.Receiver
-	to   notify.Receiver
 }
 
 // tellPeople runs the herald until ctx ends.
 func (d *Daemon) tellPeople(ctx context.Context) error {
 	l := &notifying{
 		d: d, path: filepath.Join(d.cfg.Agent.DataDir, mattersFile),
-		open: map[string]openReceiver{}, answers: make(chan status.Answered, 4*member.MaxReceivers), failed: map[string]bool{},
+		answers: make(chan status.Answered, 4*member.MaxReceivers), failed: map[string]bool{},
 	}
 	l.herald = status.NewHerald(d.self, l.kept())
+	l.notes = newNotebook(func(b []byte) error { return writeFile(l.path, b) })
+	defer l.notes.stop()
 	defer l.sends.Wait()
 	tick := time.NewTicker(tellEvery)
 	defer tick.Stop()
@@ -63,6 +57,7 @@ func (d *Daemon) tellPeople(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			l.notes.again()
 			looked := d.looked.Load()
 			if looked == nil {
 				continue
@@ -102,22 +97,22 @@ func (l *notifying) carryOut(ctx context.Context, e status.HeraldEffect) {
 	case status.KeepMatters:
 		b, err := json.Marshal(e.Matters)
 		if err == nil {
-			err = writeFile(l.path, b)
+			err = l.notes.keep(b)
 		}
 		if err != nil { // told all the same; after a restart perhaps once more
 			l.d.log.Warn("what people are told could not be kept", zap.Error(err))
 		}
 	case status.SendMessage:
-		to, err := l.receiver(e.Receiver)
-		if err != nil {
-			l.answers <- status.Answered{Receiver: e.Receiver.Name, Message: e.Message.ID, Err: err.Error()}
-			return
-		}
 		l.sends.Go(func() {
 			ctx, cancel := context.WithDeadline(ctx, e.Deadline)
 			defer cancel()
 			answer := status.Answered{Receiver: e.Receiver.Name, Message: e.Message.ID}
-			if err := to.Send(ctx, e.Message); err != nil {
+			err := l.d.sendTo(ctx, e.Receiver, e.Message)
+			if partly := (*notify.Partly)(nil); errors.As(err, &partly) {
+				l.d.log.Warn("people told, but not everywhere", zap.String("receiver", e.Receiver.Name), zap.String("message", e.Message.ID), zap.Error(err))
+				err = nil
+			}
+			if err != nil {
 				answer.Err = err.Error()
 			}
 			l.d.m.notify.sent(e.Receiver.Kind, answer.Err == "")
@@ -137,31 +132,76 @@ func (l *notifying) log(a status.Answered) {
 	l.failed[a.Receiver] = a.Err != ""
 }
 
-func (l *notifying) receiver(from member.Receiver) (notify.Receiver, error) {
-	if x, ok := l.open[from.Name]; ok && reflect.DeepEqual(x.from, from) {
-		return x.to, nil
+// sendTo sends a message once. What the receiver's files on this machine say is read
+// each time, so a secret that was rotated counts from the next message on; who calls
+// waits no longer than ctx, whatever their disk does.
+func (d *Daemon) sendTo(ctx context.Context, r member.Receiver, m status.Message) error {
+	type opened struct {
+		to  notify.Receiver
+		err error
 	}
-	to, err := openReceiverOf(from)
-	if err != nil {
-		return nil, fmt.Errorf("receiver %s: %w", from.Name, err)
+	ready := make(chan opened, 1)
+	go func() {
+		to, err := d.openReceiver(r)
+		ready <- opened{to, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("receiver %s: its files: %w", r.Name, context.Cause(ctx))
+	case o := <-ready:
+		if o.err != nil {
+			return fmt.Errorf("receiver %s: %w", r.Name, o.err)
+		}
+		return o.to.Send(ctx, m)
 	}
-	l.open[from.Name] = openReceiver{from, to}
-	return to, nil
 }
 
-func openReceiverOf(from member.Receiver) (notify.Receiver, error) {
-	if from.Webhook == nil {
-		return nil, fmt.Errorf("kind %s is not known to this build: want a newer moonwatch on this member", from.Kind)
+func (d *Daemon) openReceiver(r member.Receiver) (notify.Receiver, error) {
+	switch {
+	case r.Webhook != nil:
+		secret, trust, err := secrets(r.Webhook.SecretFile, r.Webhook.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		return notify.NewWebhook(notify.WebhookConfig{URL: r.Webhook.URL, Secret: secret, TLS: trust})
+	case r.Email != nil:
+		e := r.Email
+		password, trust, err := secrets(e.PasswordFile, e.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		return notify.NewEmail(notify.EmailConfig{
+			Server: e.Server, Security: e.Security, From: e.From, To: e.To, User: e.User, Password: password, TLS: trust,
+		})
+	case r.Slack != nil:
+		where, trust, err := secrets(r.Slack.URLFile, r.Slack.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		return notify.NewSlack(notify.SlackConfig{URL: string(where), TLS: trust})
+	case r.Alertmanager != nil:
+		a := r.Alertmanager
+		password, trust, err := secrets(a.PasswordFile, a.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		return notify.NewAlertmanager(notify.AlertmanagerConfig{URLs: a.URLs, User: a.User, Password: password, TLS: trust})
+	case r.Action != nil:
+		return notify.NewAction(notify.ActionConfig{Folder: d.actions, Run: r.Action.Run}), nil
+	default:
+		return nil, fmt.Errorf("kind %s is not known to this build: want a newer moonwatch on this member", r.Kind)
 	}
-	secret, err := driver.ReadSecret(from.Webhook.SecretFile)
-	if err != nil {
-		return nil, err
+}
+
+// secrets reads a receiver's files on this machine, those that it has.
+func secrets(secretFile, caFile string) (secret []byte, trust *tls.Config, err error) {
+	if secretFile != "" {
+		if secret, err = driver.ReadSecret(secretFile); err != nil {
+			return nil, nil, err
+		}
 	}
-	trust, err := trusting(from.Webhook.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	return notify.NewWebhook(notify.WebhookConfig{URL: from.Webhook.URL, Secret: secret, TLS: trust})
+	trust, err = trusting(caFile)
+	return secret, trust, err
 }
 
 // trusting is whom a file of certificates in PEM says to trust; nil without a file:

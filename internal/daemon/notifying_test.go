@@ -22,23 +22,24 @@ var notifySecret = []byte("a secret of the people on call")
 
 // onCall is what somebody runs who wants to be told.
 type onCall struct {
-	mu   sync.Mutex
-	got  []status.Message
-	bad  []string
-	keys map[string]int
+	mu     sync.Mutex
+	secret []byte
+	got    []status.Message
+	bad    []string
+	keys   map[string]int
 }
 
 func (o *onCall) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if err == nil {
-		err = signature.Verify(r.Header, body, time.Now(), notifySecret)
+		err = signature.Verify(r.Header, body, time.Now(), o.secret)
 	}
 	var m status.Message
 	if err == nil {
 		err = json.Unmarshal(body, &m)
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if err != nil {
 		o.bad = append(o.bad, err.Error())
 		w.WriteHeader(http.StatusUnauthorized)
@@ -62,7 +63,7 @@ func (o *onCall) ofM4(says status.HeraldSays) (found []status.Message) {
 }
 
 // TestWhoIsOnCallIsToldOnceThoughTheReceiverWasDown and the agent that tells was
-// started anew meanwhile.
+// started anew meanwhile. A secret that is rotated counts from then on.
 func TestWhoIsOnCallIsToldOnceThoughTheReceiverWasDown(t *testing.T) {
 	f := newFleet(t, []member.ID{"m1", "m2", "m3", "m4"})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -95,12 +96,20 @@ func TestWhoIsOnCallIsToldOnceThoughTheReceiverWasDown(t *testing.T) {
 	if l, err = net.Listen("tcp", where); err != nil {
 		t.Fatal(err)
 	}
-	o := &onCall{keys: map[string]int{}}
+	o := &onCall{secret: notifySecret, keys: map[string]int{}}
 	server := &http.Server{Handler: o}
 	go server.Serve(l) //nolint:errcheck // ends with Close
 	t.Cleanup(func() { server.Close() })
 
 	f.until("m3", "m4's fall told", 120*time.Second, func(status.Page) bool { return len(o.ofM4(status.SaysBegun)) > 0 })
+	rotated := []byte("the next secret of the people on call")
+	o.mu.Lock()
+	o.secret = rotated
+	err = os.WriteFile(key, rotated, 0o600)
+	o.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
 	f.start("m4")
 	f.until("m3", "m4's return told", 120*time.Second, func(status.Page) bool { return len(o.ofM4(status.SaysEnded)) > 0 })
 	begun, ended := o.ofM4(status.SaysBegun), o.ofM4(status.SaysEnded)
