@@ -56,6 +56,7 @@ const (
 	SaysBegun   HeraldSays = "begun"   // or stands, for whoever hears of it late
 	SaysChanged HeraldSays = "changed" // it needs something else now
 	SaysEnded   HeraldSays = "ended"   // also of what nobody has heard of yet
+	SaysTest    HeraldSays = "test"    // somebody tries out whether it arrives
 )
 
 // Message is what a receiver gets.

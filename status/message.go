@@ -8,8 +8,12 @@ import (
 // Title is a message in a line: for a subject, a channel, a pager.
 func (m Message) Title() string {
 	word := string(m.Notice.Severity)
-	if m.Says == SaysEnded {
+	switch m.Says {
+	case SaysEnded:
 		word = "over"
+	case SaysTest:
+		word = "test"
+	case SaysBegun, SaysChanged:
 	}
 	return fmt.Sprintf("[%s] %s: %s", m.Cluster, word, m.Notice.What)
 }

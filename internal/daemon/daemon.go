@@ -137,6 +137,7 @@ type Daemon struct {
 	page        atomic.Pointer[status.Page]
 	looked      atomic.Pointer[status.Looked]  // the same, for who tells people
 	telling     atomic.Pointer[status.Telling] // how that goes
+	trying      sync.Mutex                     // held while receivers are tried
 	table       gateway.Table
 	shielding   shielding
 	ready       chan struct{}

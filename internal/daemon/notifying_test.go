@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"moonwatch/internal/client"
 	"moonwatch/internal/signature"
 	"moonwatch/member"
 	"moonwatch/status"
@@ -120,7 +121,6 @@ func TestWhoIsOnCallIsToldOnceThoughTheReceiverWasDown(t *testing.T) {
 		t.Errorf("it says %+v", m)
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	for key, n := range o.keys {
 		if n != 1 {
 			t.Errorf("%s came %d times", key, n)
@@ -128,5 +128,38 @@ func TestWhoIsOnCallIsToldOnceThoughTheReceiverWasDown(t *testing.T) {
 	}
 	for _, b := range o.bad {
 		t.Error("a message that is not ours: ", b)
+	}
+	o.mu.Unlock()
+	tryReceivers(t, f, o)
+}
+
+// tryReceivers sends a test from a member that is not on duty, and hears of one that
+// cannot be reached.
+func tryReceivers(t *testing.T, f *fleet, o *onCall) {
+	t.Helper()
+	agent, err := client.New("unix:" + f.agents["m1"].Addresses().Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Close()
+	list, _, err := agent.Notify(t.Context())
+	if err != nil || list.OnDuty != "m3" || list.Self != "m1" || len(list.Receivers) != 1 || !strings.HasSuffix(list.Receivers[0].To, "/told") {
+		t.Errorf("%v: m1 says %+v", err, list)
+	}
+	got, _, err := agent.NotifyTest(t.Context(), []string{"ops"})
+	if err != nil || len(got.Results) != 1 || got.Results[0].Result != status.TriedTold || got.Teller != "m1" {
+		t.Errorf("%v: a try says %+v", err, got)
+	}
+	o.mu.Lock()
+	if last := o.got[len(o.got)-1]; last.Says != status.SaysTest || last.ID != got.Message || !strings.Contains(last.Title(), "test: ") {
+		t.Errorf("the receiver has %+v", last)
+	}
+	o.secret = notifySecret // not what is in the file
+	o.mu.Unlock()
+	if got, _, err = agent.NotifyTest(t.Context(), nil); err != nil || got.Results[0].Result != status.TriedFailed || !strings.Contains(got.Results[0].Err, "401") {
+		t.Errorf("%v: of a receiver that refuses us a try says %+v", err, got)
+	}
+	if _, _, err = agent.NotifyTest(t.Context(), []string{"pigeon"}); err == nil || !strings.Contains(err.Error(), `no receiver "pigeon", want ops`) {
+		t.Errorf("%v, want who there is", err)
 	}
 }

@@ -35,6 +35,8 @@ const (
 	// alertNews is for how long something stands that is over already: as long as
 	// Alertmanager groups alerts by default, or nobody would be told.
 	alertNews = 5 * time.Minute
+	// alertTest is for how long a test stands.
+	alertTest = time.Minute
 )
 
 // NewAlertmanager makes the receiver of a config.
@@ -93,12 +95,13 @@ func alertsOf(m status.Message, now time.Time) []alert {
 	now = now.UTC()
 	until := now.Add(alertHolds)
 	severity := m.Notice.Severity
-	if m.Says == status.SaysEnded {
-		if m.Told == "" {
-			until = now.Add(alertNews)
-		} else {
-			severity, until = m.Told, now
-		}
+	switch {
+	case m.Says == status.SaysTest:
+		until = now.Add(alertTest)
+	case m.Says == status.SaysEnded && m.Told == "":
+		until = now.Add(alertNews)
+	case m.Says == status.SaysEnded:
+		severity, until = m.Told, now
 	}
 	all := []alert{alertOf(m, severity, until)}
 	if m.Told != "" && m.Told != severity {

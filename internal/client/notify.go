@@ -1,0 +1,56 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"moonwatch/status"
+)
+
+// Notify asks whom people are told through. An agent that does not say it, as on its
+// page's address, is [ErrNotOffered].
+func (c *Client) Notify(ctx context.Context) (status.NotifyDocument, json.RawMessage, error) {
+	var d status.NotifyDocument
+	raw, err := c.read(ctx, "/api/v1/notify")
+	if err != nil {
+		return d, nil, atSocket(err)
+	}
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return d, nil, fmt.Errorf("ask the agent at %s for its receivers: %w: %w", c.address, ErrNotAgent, err)
+	}
+	return d, raw, nil
+}
+
+// NotifyTest has the agent send a message to receivers, by name, or to all.
+func (c *Client) NotifyTest(ctx context.Context, receivers []string) (status.NotifyTest, json.RawMessage, error) {
+	const path = "/api/v1/notify/test"
+	var d status.NotifyTest
+	body, err := json.Marshal(map[string][]string{"receivers": receivers})
+	if err != nil {
+		return d, nil, err
+	}
+	a, err := c.ask(ctx, http.MethodPost, path, body)
+	switch {
+	case err != nil:
+		return d, nil, err
+	case a.code != http.StatusOK:
+		return d, nil, atSocket(c.refused(path, a))
+	case a.kind != "application/json":
+		return d, nil, c.stranger(a)
+	}
+	if err := json.Unmarshal(a.body, &d); err != nil {
+		return d, nil, fmt.Errorf("ask the agent at %s to try its receivers: %w: %w", c.address, ErrNotAgent, err)
+	}
+	return d, a.body, nil
+}
+
+// atSocket says what to do about an agent that does not offer this at its page's address.
+func atSocket(err error) error {
+	if errors.Is(err, ErrNotOffered) {
+		return fmt.Errorf("%w: ask one of this build at its socket (--agent unix:PATH)", err)
+	}
+	return err
+}
