@@ -61,6 +61,11 @@ func (d *Daemon) watchClock(ctx context.Context) error {
 // measureClock asks the councillors for their time. Half of the round trip is
 // taken off; a slow answer says nothing.
 func (d *Daemon) measureClock(ctx context.Context) (ahead time.Duration, ok bool) {
+	// A clock from before this member's own certificate is wrong, by so much at least, and
+	// nobody can be asked: their certificates are not valid yet either.
+	if early := time.Now().Round(0).Sub(d.keys.Pair().Begins()); early < 0 {
+		return early, true
+	}
 	offsets := []time.Duration{0} // our own
 	asked := map[member.ID]bool{d.self: true}
 	for _, id := range d.councillors() {

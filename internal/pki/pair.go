@@ -93,6 +93,9 @@ func (p *Pair) SigningKey() ed25519.PrivateKey { return p.key }
 // while there are two.
 func (p *Pair) Root() ed25519.PublicKey { return p.trust.root }
 
+// Begins is when the certificate's validity began, some minutes before it was made.
+func (p *Pair) Begins() time.Time { return p.Leaf.NotBefore }
+
 // Expires is the end of the certificate's validity.
 func (p *Pair) Expires() time.Time { return p.Leaf.NotAfter }
 
