@@ -10,9 +10,12 @@ import (
 type past struct {
 	status.Past
 	json func() content
+	html map[*tongue]func() content
 }
 
-func newPast(p status.Past) *past { return &past{Past: p, json: asJSON(p)} }
+func newPast(p status.Past) *past {
+	return &past{Past: p, json: asJSON(p), html: inEach(func(t *tongue) []byte { return render("history", historyOf(t, p)) })}
+}
 
 // historyJSON answers with roll-ups of the grain that the path names.
 func (s *Server) historyJSON(w http.ResponseWriter, r *http.Request) {

@@ -19,6 +19,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{$}", s.shown(func(v *view) content { return v.html() }))
 	mux.HandleFunc("/explain/{id...}", s.explainPage)
+	mux.HandleFunc("/history", s.historyPage)
 	mux.HandleFunc("/events", s.stream)
 	for _, part := range []string{"page", "members", "slots", "verdicts", "failovers", "facts"} {
 		mux.HandleFunc("/api/v1/"+part, s.shown(func(v *view) content { return v.json[part]() }))
@@ -154,7 +155,7 @@ func hook(ask func() error) http.HandlerFunc {
 func answer(w http.ResponseWriter, r *http.Request, c content) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache") // keep it, ask each time
-	h.Set("Vary", "Accept-Encoding")
+	h.Add("Vary", "Accept-Encoding")
 	b, tag := c.plain, `"`+c.etag+`"`
 	if acceptsGzip(r) {
 		b, tag = c.gzip, `"`+c.etag+`-gzip"`
