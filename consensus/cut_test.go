@@ -403,6 +403,34 @@ func TestALostDomainIsNotTakenApartByASlowService(t *testing.T) {
 	a.expect("b1 down", "c1 domain-cut, c2 domain-cut, c3 domain-cut")
 }
 
+// Whoever falls while such a domain is waited for is not held up by its services either,
+// which are asked again and again.
+func TestWhoFallsBesideAWaitingDomainDoesNotWaitForIt(t *testing.T) {
+	a := newAssembly(t, 4, 2, 3)
+	for _, id := range []member.ID{"c1", "c2", "c3"} {
+		a.dead[id] = true
+	}
+	a.run(time.Second)
+	a.service("c1", agent.Up, "a1")
+	for _, id := range []member.ID{"c1", "c2", "c3"} {
+		a.services[id] = true // whose silence takes its time to tell
+		a.all(id, agent.Down)
+		a.run(250 * time.Millisecond) // they are not asked at once
+	}
+	a.dead["b2"] = true
+	a.all("b2", agent.Down)
+	a.service("b2", agent.Down)
+	began := a.now
+	for range 30 {
+		if a.run(100 * time.Millisecond); len(a.verdicts) > 0 {
+			break
+		}
+	}
+	if a.expect("b2 down"); a.now.Sub(began) > 1100*time.Millisecond {
+		t.Errorf("after %v, want its own time in the roll call alone", a.now.Sub(began))
+	}
+}
+
 // A failure domain of which somebody reaches a service is not out of reach as a whole.
 func TestASlowServiceIsNotLeftOutOfItsFailureDomain(t *testing.T) {
 	a := newAssembly(t, 3, 2, 2)

@@ -13,13 +13,12 @@ import (
 func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 	taken := t.marked(cut)
 	v := Verdict{Term: t.term, Roster: t.memory.roster.Epoch}
-	waits := false
-	var slow []*subject
+	var late, slow []*subject
 	for _, s := range cut {
 		f, answer := t.finding(now, s, taken)
 		switch answer {
 		case toCome:
-			waits = true
+			late = append(late, s)
 			continue
 		case slowToCome:
 			slow = append(slow, s)
@@ -34,10 +33,10 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 	// What crossed the line together is one verdict: it waits, shortly, for
 	// the services of all; for one that is slow only its own waits, and that of its
 	// failure domain, if all of it crossed: it may be out of reach as a whole.
-	if waits {
+	cut, v.Findings = t.without(cut, slow, v.Findings)
+	if slices.ContainsFunc(late, func(s *subject) bool { return slices.Contains(cut, s) }) {
 		return Verdict{}
 	}
-	cut, v.Findings = t.without(cut, slow, v.Findings)
 	v.Domain = t.cutDomain(now, cut, v.Findings)
 	if v.Domain == "" && t.fallingSilent(now, cut, v.Findings) {
 		return Verdict{}
