@@ -41,6 +41,15 @@ func (l Load) Sum() float64 {
 	return sum
 }
 
+// chance is by how much one demand may be too high by chance alone: its part of what
+// may be chance of the whole.
+func (l *Load) chance(d Demand) float64 {
+	if sum := l.Sum(); sum > 0 {
+		return l.Chance * math.Sqrt(d.Rate/sum)
+	}
+	return 0
+}
+
 // ShareRules are the numbers of FairShare.
 type ShareRules struct {
 	// Pressure begins where the demand exceeds this part of the capacity, and
@@ -89,7 +98,7 @@ type Limit struct {
 // there is enough, nobody is held. Under pressure everybody gets its floor, or
 // what it asks for if that is less; what is left is filled in like water, so
 // that nobody gets more while another who wants more has less for its weight.
-// Only who asks for more than that is held, and only to that.
+// Only who asks for more than that, and not by chance alone, is held, and only to that.
 //
 // It depends on its arguments alone, and not on the order of the demands. What is
 // absurd (negative, not a number) counts as nothing, and without a capacity
@@ -118,7 +127,7 @@ func FairShare(l Load, rules ShareRules) Shares {
 	out.Level = level(l.Demands, max(left, 0))
 	for _, d := range l.Demands {
 		limit := min(d.Rate, d.Floor) + out.Level*d.weight()
-		if d.Rate > limit && d.Rate > rules.Least*l.Capacity {
+		if d.Rate > limit+l.chance(d) && d.Rate > rules.Least*l.Capacity {
 			out.Limits = append(out.Limits, Limit{Key: d.Key, Demand: d.Rate, Limit: limit})
 		}
 	}
@@ -197,7 +206,7 @@ func (l Load) growsBroadly(rules ShareRules) bool {
 	for _, d := range l.Demands {
 		g := grown{by: max(0, d.Rate-d.Usual), usual: d.Usual}
 		if d.Usual > 0 {
-			g.times = (d.Rate + l.Chance*math.Sqrt(d.Rate/l.Sum())) / d.Usual // its part of what may be chance
+			g.times = (d.Rate + l.chance(d)) / d.Usual
 			usual += d.Usual
 		}
 		increase += g.by

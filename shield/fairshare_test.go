@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -199,6 +200,28 @@ func TestAbsurdNumbersHoldNobody(t *testing.T) {
 		if math.IsNaN(x.Limit) || x.Limit < 0 {
 			t.Errorf("%+v", x)
 		}
+	}
+}
+
+func TestWhoIsAboveItsShareByChanceIsNotHeld(t *testing.T) {
+	l := Load{Capacity: 1000, Demands: []Demand{{Key: 2, Rate: 4000, Usual: 50}}}
+	for k := range Key(20) {
+		l.Demands = append(l.Demands, Demand{Key: 10 + k, Rate: 40, Usual: 40})
+	}
+	l.Demands[1].Rate = 60 // of which a window of 50 ms has counted three
+	held := func() (keys []Key) {
+		for _, x := range FairShare(l, DefaultShareRules()).Limits {
+			keys = append(keys, x.Key)
+		}
+		return keys
+	}
+	l.Chance = chanceOf(l.Sum(), 1, 50*time.Millisecond)
+	if got := held(); !slices.Equal(got, []Key{2}) {
+		t.Errorf("held after 50 ms: %v, want the flooded one", got)
+	}
+	l.Chance = chanceOf(l.Sum(), 1, 10*time.Second)
+	if got := held(); !slices.Equal(got, []Key{2, 10}) {
+		t.Errorf("held after 10 s: %v, want also who still asks for more than its share", got)
 	}
 }
 
