@@ -48,7 +48,6 @@ import (
 	"moonwatch/internal/wire"
 	"moonwatch/member"
 	"moonwatch/mind"
-	"moonwatch/shield"
 	"moonwatch/shield/gateway"
 	"moonwatch/shield/haproxy"
 	"moonwatch/status"
@@ -78,11 +77,10 @@ type Config struct {
 	// GatewayDebug names slot and occupant in the gateway's answers.
 	GatewayDebug bool
 
-	Gate   Gate                   // nil: open
-	Facts  func(consensus.Fact)   // each fact as it is applied, in order; must not block
-	Pages  func(status.Page)      // each new page; must not block
-	Routes func(gateway.Table)    // each new table, after the gateway took it; must not block
-	Shield func(*shield.Measures) // each new set of measures, after the gateway took it; must not block
+	Gate   Gate                 // nil: open
+	Facts  func(consensus.Fact) // each fact as it is applied, in order; must not block
+	Pages  func(status.Page)    // each new page; must not block
+	Routes func(gateway.Table)  // each new table, after the gateway took it; must not block
 }
 
 // Gate decides whether this agent may talk with an address. The demo closes it

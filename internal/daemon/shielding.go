@@ -288,10 +288,8 @@ func (l *shieldLoop) do(now time.Time, effects []shield.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case shield.Enforce:
+			l.shown = time.Time{} // who asks is told of it as of this tick
 			l.d.door.Enforce(e.Measures)
-			if l.d.cfg.Shield != nil {
-				l.d.cfg.Shield(e.Measures)
-			}
 		case shield.Say:
 			l.say(e.Report)
 		case shield.Publish:

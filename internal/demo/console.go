@@ -15,7 +15,6 @@ import (
 	"moonwatch/consensus"
 	"moonwatch/internal/config"
 	"moonwatch/internal/daemon"
-	"moonwatch/shield"
 	"moonwatch/shield/gateway"
 	"moonwatch/status"
 )
@@ -54,7 +53,6 @@ func openConsole(ctx context.Context, k *kit, e ears) (*console, error) {
 		Facts:  func(f consensus.Fact) { e.fact(time.Now(), f) },
 		Pages:  func(p status.Page) { e.page(time.Now(), p) },
 		Routes: func(t gateway.Table) { e.table(time.Now(), t) },
-		Shield: func(m *shield.Measures) { e.shield(time.Now(), m) },
 	})
 	if err != nil {
 		return nil, errors.Join(err, log.Close())

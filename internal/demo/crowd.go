@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,10 +17,11 @@ import (
 // of its own, drawn from many, as a flood's do, and over a connection of its own.
 // Like a load it is open: no request waits for another one.
 type crowd struct {
-	url     string
-	network [2]byte // of the visitors' addresses, 127.A.B.0
+	urls    []string // of the doors; each visitor takes the next one
+	network [2]byte  // of the visitors' addresses, 127.A.B.0
 	came    func(visit)
 	client  *http.Client
+	turn    atomic.Uint64
 
 	stop   context.CancelFunc
 	ctx    context.Context //nolint:containedctx // of the sending, which streams join later
@@ -30,6 +32,7 @@ type crowd struct {
 // visit is one request and what came of it.
 type visit struct {
 	Host   string
+	Door   int // by its place in the crowd's list
 	Start  time.Time
 	End    time.Time
 	Status int // 0: no answer
@@ -50,11 +53,11 @@ type visitorKey struct{}
 
 // newCrowd makes a crowd without visitors; came is told of each visit when it is
 // over, by several goroutines at once.
-func newCrowd(ctx context.Context, url string, launcher netip.Addr, came func(visit)) *crowd {
+func newCrowd(ctx context.Context, urls []string, launcher netip.Addr, came func(visit)) *crowd {
 	at := launcher.As4()
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	return &crowd{
-		url: url, network: [2]byte{at[1], at[2]}, came: came, ctx: ctx, stop: stop,
+		urls: urls, network: [2]byte{at[1], at[2]}, came: came, ctx: ctx, stop: stop,
 		client: &http.Client{Timeout: visitorsPatience, Transport: &http.Transport{
 			DisableKeepAlives: true,
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -93,16 +96,16 @@ func (c *crowd) address() net.IP {
 }
 
 func (c *crowd) one(host string) {
-	v := visit{Host: host, Start: time.Now()}
-	v.Status = c.ask(host)
+	v := visit{Host: host, Door: int(c.turn.Add(1) % uint64(len(c.urls))), Start: time.Now()}
+	v.Status = c.ask(c.urls[v.Door], host)
 	v.End = time.Now()
 	c.came(v)
 }
 
 // ask gives the status of the answer, 0 for none.
-func (c *crowd) ask(host string) int {
+func (c *crowd) ask(url, host string) int {
 	ctx := context.WithValue(context.Background(), visitorKey{}, c.address())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0
 	}

@@ -7,12 +7,14 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
 
 	"moonwatch/agent/gossip"
 	"moonwatch/consensus"
+	"moonwatch/internal/client"
 	"moonwatch/internal/config"
 	"moonwatch/internal/pki"
 	"moonwatch/member"
@@ -99,8 +101,8 @@ func (k *kit) machine(ca *pki.CA, p place, now time.Time) error {
 	return k.actions(p)
 }
 
-// agentYAML writes the agent's configuration. Only the launcher's agent opens
-// a gateway: on a member port 8080 is the service's.
+// agentYAML writes the agent's configuration. Besides the launcher's agent those of
+// the doors open a gateway, at a port of its own: on a member 8080 is the service's.
 func (k *kit) agentYAML(p place) error {
 	type ports struct{ Gossip, Link, HTTP, Debug int }
 	in := struct {
@@ -113,13 +115,16 @@ func (k *kit) agentYAML(p place) error {
 		place: p, Cluster: cluster, Profile: k.profile, Level: k.level,
 		Ports: ports{portGossip, portLink, portHTTP, portDebug},
 	}
-	if path := filepath.Join(k.folder.memberDir(p.Name), "agent.sock"); len(path) <= maxSocket {
+	if path := k.socket(p.Name); len(path) <= maxSocket {
 		in.Socket = path // else no socket: the pages are there all the same
 	}
 	if p.Domain == "" {
 		in.Gateway = netip.AddrPortFrom(p.Addr, portService).String()
 	} else {
 		in.Council = k.layout.council()
+		if slices.ContainsFunc(k.layout.shielded(), func(d place) bool { return d.Name == p.Name }) {
+			in.Gateway = netip.AddrPortFrom(p.Addr, portDoor).String()
+		}
 	}
 	for _, other := range k.layout.places {
 		if other.Name != p.Name {
@@ -127,6 +132,18 @@ func (k *kit) agentYAML(p place) error {
 		}
 	}
 	return k.fill("agent.yaml.tmpl", k.config(p.Name), in)
+}
+
+// socket is the path of an agent's socket.
+func (k *kit) socket(id member.ID) string { return filepath.Join(k.folder.memberDir(id), "agent.sock") }
+
+// agent asks a member's agent at its socket, which tells more than its page does.
+func (k *kit) agent(id member.ID) (*client.Client, error) {
+	path := k.socket(id)
+	if len(path) > maxSocket {
+		return nil, fmt.Errorf("socket %s: %d bytes, want at most %d: name a shorter folder with --dir", path, len(path), maxSocket)
+	}
+	return client.New("unix:" + path)
 }
 
 // config is the path of an agent's configuration.

@@ -6,12 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"moonwatch/internal/client"
 	"moonwatch/member"
 	"moonwatch/shield"
+	"moonwatch/status"
 )
 
 // FaultFlood is no fault of a member: visitors flood one subdomain of twenty.
@@ -27,6 +33,8 @@ const (
 	calmTime    = 4 * time.Second
 	floodTime   = 8 * time.Second
 	releaseTime = 20 * time.Second // that the release is waited for
+	floodDoors  = 3                // members that open a gateway; visitors take them in turns
+	lookEvery   = 50 * time.Millisecond
 )
 
 // What the others are promised.
@@ -37,10 +45,16 @@ const (
 
 // floodShield is the policy of the flood's fleet.yaml. All others have the default
 // one, which holds nobody.
-var floodShield = fmt.Sprintf("{mode: %s, capacity: %d}", member.ShieldEnforce, floodLimit)
+func floodShield(l layout) string {
+	var doors []string
+	for _, p := range l.shielded() {
+		doors = append(doors, string(p.Name))
+	}
+	return fmt.Sprintf("{mode: %s, capacity: %d, doors: [%s]}", member.ShieldEnforce, floodLimit, strings.Join(doors, ", "))
+}
 
-// flood follows what comes of a flood: every visit of every tenant, and every set
-// of measures that the gateway was given.
+// flood follows what comes of a flood: every visit of every tenant, and what the doors
+// say that they do.
 type flood struct {
 	mu     sync.Mutex
 	host   string    // the flooded one
@@ -48,7 +62,8 @@ type flood struct {
 	over   time.Time
 	visits []visit
 	sets   []measured
-	end    time.Time // when nobody was held any more after the flood
+	doors  [floodDoors]measured // what each of them does at present
+	end    time.Time            // when nobody was held any more after the flood
 	others map[string]bool
 
 	stood time.Duration // the longest that this machine stood still meanwhile
@@ -67,17 +82,30 @@ func (f *flood) came(v visit) {
 	f.visits = append(f.visits, v)
 }
 
-// measures takes a set that the gateway has just taken.
-func (f *flood) measures(at time.Time, m *shield.Measures) {
+// measures takes in whom a door holds at a moment. What all of them do is their mean: the
+// visitors take them in turns.
+func (f *flood) measures(at time.Time, door int, held []status.ShieldHeld) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	x := measured{at: at, admit: 1}
-	for _, one := range m.List() {
+	d := measured{at: at, admit: 1}
+	for _, one := range held {
 		if one.Host == f.host {
-			x.held, x.admit = true, float64(one.Admit)/shield.Whole
+			d.held, d.admit = true, float64(one.Admit)/shield.Whole
 		} else {
 			f.others[one.Host] = true
 		}
+	}
+	if old := f.doors[door]; !old.at.IsZero() && old.held == d.held && old.admit == d.admit {
+		return
+	}
+	f.doors[door] = d
+	x := measured{at: at}
+	for _, d := range f.doors {
+		if d.at.IsZero() {
+			d.admit = 1
+		}
+		x.held = x.held || d.held
+		x.admit += d.admit / floodDoors
 	}
 	f.sets = append(f.sets, x)
 	switch {
@@ -113,9 +141,9 @@ type FloodResult struct {
 	Tenants int    `json:"tenants"`
 	Times   int    `json:"times"` // as many requests as usual
 
-	FirstReject *int64 `json:"first_reject_ms"` // since the flood began
-	// FleetShaped is null: there is one door, and doors do not tell each other yet.
-	FleetShaped *int64  `json:"fleet_shaped_ms"`
+	FirstReject *int64  `json:"first_reject_ms"`     // since the flood began
+	Doors       int     `json:"doors"`               // agents whose gateways are one shield
+	FleetShaped *int64  `json:"fleet_shaped_ms"`     // likewise, to the first refusal at the last of the doors
 	Success     float64 `json:"others_success"`      // share of the other tenants' requests that were answered well
 	Worst       float64 `json:"others_worst_second"` // the same, in the worst second
 	Innocents   int     `json:"innocents"`           // requests of other tenants that were not let in
@@ -135,16 +163,17 @@ type FloodResult struct {
 func (f *flood) result() (r FloodResult, lack string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r = FloodResult{Schema: 1, Fault: FaultFlood, Host: f.host, Tenants: tenants, Times: (tenantRate + floodRate) / tenantRate, Success: 1, Worst: 1}
+	r = FloodResult{Schema: 1, Fault: FaultFlood, Doors: floodDoors, Host: f.host, Tenants: tenants, Times: (tenantRate + floodRate) / tenantRate, Success: 1, Worst: 1}
 	good, all := map[int]int{}, map[int]int{}
 	sumGood, sumAll := 0, 0
+	shaped := map[int]int64{}
 	for _, v := range f.visits {
 		if v.Start.Before(f.begun) {
 			continue
 		}
 		r.Requests++
 		if v.Host == f.host {
-			f.flooded(&r, v)
+			f.flooded(&r, v, shaped)
 			continue
 		}
 		second := int(v.Start.Sub(f.begun) / time.Second)
@@ -166,6 +195,10 @@ func (f *flood) result() (r FloodResult, lack string) {
 			r.Worst = min(r.Worst, float64(good[second])/float64(n))
 		}
 	}
+	if len(shaped) == floodDoors {
+		last := slices.Max(slices.Collect(maps.Values(shaped)))
+		r.FleetShaped = &last
+	}
 	r.AdmittedError = f.admittedError()
 	r.Stood = f.stood.Milliseconds()
 	if !f.end.IsZero() {
@@ -176,13 +209,20 @@ func (f *flood) result() (r FloodResult, lack string) {
 	return r, lack
 }
 
-func (f *flood) flooded(r *FloodResult, v visit) {
+func (f *flood) flooded(r *FloodResult, v visit, shaped map[int]int64) {
 	r.FloodRequests++
 	if v.good() {
 		r.FloodAdmitted++
 	}
-	if after := max(time.Millisecond, v.End.Sub(f.begun)).Milliseconds(); v.shed() && (r.FirstReject == nil || after < *r.FirstReject) {
+	if !v.shed() {
+		return
+	}
+	after := max(time.Millisecond, v.End.Sub(f.begun)).Milliseconds()
+	if r.FirstReject == nil || after < *r.FirstReject {
 		r.FirstReject = &after
+	}
+	if first, ok := shaped[v.Door]; !ok || after < first {
+		shaped[v.Door] = after
 	}
 }
 
@@ -222,6 +262,8 @@ func (r *FloodResult) lack(othersHeld int) string {
 	switch {
 	case r.FirstReject == nil:
 		return "the flooded subdomain was not held"
+	case r.FleetShaped == nil:
+		return "the flooded subdomain was not held at every door"
 	case r.Innocents > 0 || othersHeld > 0:
 		return fmt.Sprintf("%d other subdomains were held, and %d of their requests refused: want none", othersHeld, r.Innocents)
 	case r.FloodAdmitted == 0:
@@ -278,13 +320,28 @@ func (l *launcher) floodOnce(ctx context.Context, f *flood) error {
 	if err := l.start(up); err != nil {
 		return err
 	}
-	_, door := l.console.addresses()
-	c := newCrowd(ctx, "http://"+door.String()+"/", l.kit.layout.launcher.Addr, f.came)
+	var urls []string
+	for i, p := range l.kit.layout.shielded() {
+		urls = append(urls, "http://"+netip.AddrPortFrom(p.Addr, portDoor).String()+"/")
+		agent, err := l.kit.agent(p.Name)
+		if err != nil {
+			return fmt.Errorf("door %s: %w", p.Name, err)
+		}
+		defer agent.Close()
+		if err := waitForDoor(up, agent); err != nil {
+			return fmt.Errorf("door %s: %w", p.Name, err)
+		}
+		looking, stop := context.WithCancel(ctx)
+		done := make(chan struct{})
+		go func() { defer close(done); f.look(looking, i, agent) }()
+		defer func() { stop(); <-done }()
+	}
+	c := newCrowd(ctx, urls, l.kit.layout.launcher.Addr, f.came)
 	defer c.end()
 	for i := range tenants {
 		c.visit(tenantHost(i), tenantRate) //nolint:contextcheck // they end with the crowd
 	}
-	l.say("%d subdomains with %d requests a second each; the shield has %d to share out", tenants, tenantRate, floodLimit)
+	l.say("%d subdomains with %d requests a second each, through %d doors; the shield has %d to share out", tenants, tenantRate, floodDoors, floodLimit)
 	if err := wait(ctx, calmTime); err != nil {
 		return err
 	}
@@ -304,6 +361,28 @@ func (l *launcher) floodOnce(ctx context.Context, f *flood) error {
 		l.say(machineStood+" for %.1f s: what the story shows is that, too", f.stood.Seconds())
 	}
 	return wait(ctx, settle) // released, and nobody is held anew
+}
+
+// waitForDoor waits until a door hears all others under the policy of the story.
+func waitForDoor(ctx context.Context, agent *client.Client) error {
+	for {
+		doc, _, err := agent.Shield(ctx, "")
+		if err == nil && doc.Mode == member.ShieldEnforce && len(doc.Doors) == floodDoors {
+			return nil
+		}
+		if wait(ctx, lookEvery) != nil {
+			return fmt.Errorf("it hears %d of %d doors, mode %q: %w", len(doc.Doors), floodDoors, doc.Mode, errors.Join(err, context.Cause(ctx)))
+		}
+	}
+}
+
+// look follows what a door says that it does.
+func (f *flood) look(ctx context.Context, door int, agent *client.Client) {
+	for wait(ctx, lookEvery) == nil {
+		if doc, _, err := agent.Shield(ctx, ""); err == nil {
+			f.measures(time.Now(), door, doc.Held)
+		}
+	}
 }
 
 // A machine that stands still for so long is felt by all visitors, whatever a
@@ -342,7 +421,7 @@ func (r *FloodResult) writeText(out io.Writer) {
 		end = "NOT as expected"
 	}
 	fmt.Fprintf(out, "flood of %s, %d times its usual, ended %s\n", r.Host, r.Times, end)
-	fmt.Fprintf(out, "first refusal %s, released %s (since the flood ended)\n", at(r.FirstReject), at(r.Released))
+	fmt.Fprintf(out, "first refusal %s, at all %d doors %s, released %s (since the flood ended)\n", at(r.FirstReject), r.Doors, at(r.FleetShaped), at(r.Released))
 	fmt.Fprintf(out, "%d of its %d requests were let in", r.FloodAdmitted, r.FloodRequests)
 	if r.AdmittedError != nil {
 		fmt.Fprintf(out, ", while it was held %.1f points off what was wanted", *r.AdmittedError)

@@ -44,7 +44,7 @@ func TestAFloodIsHeldBackAndTheOthersDoNotFeelIt(t *testing.T) {
 	if r.Released == nil {
 		t.Error("it was never released")
 	}
-	if r.FleetShaped != nil {
-		t.Error("one door cannot tell when a fleet shapes")
+	if r.FleetShaped == nil || r.FirstReject == nil || *r.FleetShaped < *r.FirstReject {
+		t.Errorf("held at all doors after %v, at the first after %v", r.FleetShaped, r.FirstReject)
 	}
 }

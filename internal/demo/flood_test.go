@@ -6,23 +6,26 @@ import (
 	"testing"
 	"time"
 
-	"moonwatch/shield"
+	"moonwatch/status"
 )
 
 // flooding is a flood of ten seconds that is held after 200 ms to a half, and
 // released 5 s after its end.
 func flooding() *flood {
 	f := &flood{host: tenantHost(0), others: map[string]bool{}, begun: time.Unix(1000, 0), over: time.Unix(1010, 0)}
-	half := shield.NewMeasures([]shield.Measure{{Key: 7, Host: f.host, Rung: shield.ShapeLocal, Admit: 500}})
-	f.measures(f.begun.Add(200*time.Millisecond), half)
-	f.measures(f.over.Add(5*time.Second), shield.NewMeasures(nil))
+	for door := range floodDoors {
+		f.measures(f.begun.Add(200*time.Millisecond), door, []status.ShieldHeld{{Host: f.host, Admit: 500}})
+	}
+	for door := range floodDoors {
+		f.measures(f.over.Add(5*time.Second), door, nil)
+	}
 	for i := range 1000 {
 		at := f.begun.Add(time.Duration(i) * 10 * time.Millisecond)
-		status := http.StatusOK
+		code := http.StatusOK
 		if i >= 20 && i%2 == 0 {
-			status = http.StatusTooManyRequests
+			code = http.StatusTooManyRequests
 		}
-		f.came(visit{Host: f.host, Start: at, End: at.Add(time.Millisecond), Status: status})
+		f.came(visit{Host: f.host, Door: i % floodDoors, Start: at, End: at.Add(time.Millisecond), Status: code})
 		f.came(visit{Host: tenantHost(1 + i%19), Start: at, End: at.Add(time.Millisecond), Status: http.StatusOK})
 	}
 	return f
@@ -33,7 +36,7 @@ func TestAFloodIsSummedUp(t *testing.T) {
 	if !r.OK || lack != "" {
 		t.Errorf("not as expected: %s", lack)
 	}
-	if *r.FirstReject != 201 || *r.Released != 5000 || r.FleetShaped != nil || r.Innocents != 0 || r.Success != 1 || r.Worst != 1 {
+	if *r.FirstReject != 201 || *r.Released != 5000 || *r.FleetShaped != 241 || r.Innocents != 0 || r.Success != 1 || r.Worst != 1 {
 		t.Errorf("%+v", r)
 	}
 	if *r.AdmittedError > 0.1 || r.FloodRequests != 1000 || r.FloodAdmitted != 510 || r.Requests != 2000 {
@@ -47,8 +50,13 @@ func TestAFloodThatWentWrongSaysHow(t *testing.T) {
 		change func(*flood)
 	}{
 		{"was not held", func(f *flood) { f.host = "nobody" }},
+		{"not held at every door", func(f *flood) {
+			for i := range f.visits {
+				f.visits[i].Door = 0
+			}
+		}},
 		{"1 other subdomains", func(f *flood) {
-			f.measures(f.begun, shield.NewMeasures([]shield.Measure{{Key: 9, Host: tenantHost(3), Admit: 900}}))
+			f.measures(f.begun, 0, []status.ShieldHeld{{Host: tenantHost(3), Admit: 900}})
 		}},
 		{"1 of their requests", func(f *flood) {
 			f.came(visit{Host: tenantHost(3), Start: f.begun, End: f.begun, Status: http.StatusTooManyRequests})
@@ -81,7 +89,7 @@ func TestAFloodThatWentWrongSaysHow(t *testing.T) {
 // Who is held once more after the flood was not released.
 func TestAReturnIsNoRelease(t *testing.T) {
 	f := flooding()
-	f.measures(f.over.Add(6*time.Second), shield.NewMeasures([]shield.Measure{{Key: 7, Host: f.host, Admit: 500}}))
+	f.measures(f.over.Add(6*time.Second), 1, []status.ShieldHeld{{Host: f.host, Admit: 500}})
 	if r, _ := f.result(); r.OK || r.Released != nil {
 		t.Errorf("%+v", r)
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"moonwatch/consensus"
-	"moonwatch/shield"
 	"moonwatch/shield/gateway"
 	"moonwatch/status"
 )
@@ -12,10 +11,9 @@ import (
 // ears are called by the console's agent: in the ledger's order, and they must
 // not block.
 type ears struct {
-	fact   func(time.Time, consensus.Fact)
-	page   func(time.Time, status.Page)
-	table  func(time.Time, gateway.Table)
-	shield func(time.Time, *shield.Measures)
+	fact  func(time.Time, consensus.Fact)
+	page  func(time.Time, status.Page)
+	table func(time.Time, gateway.Table)
 }
 
 // present is the newest page of the launcher's agent.
@@ -63,12 +61,6 @@ func (l *launcher) heardTable(at time.Time, t gateway.Table) {
 	}
 	l.mu.Unlock()
 	l.tellChange()
-}
-
-func (l *launcher) heardShield(at time.Time, m *shield.Measures) {
-	if l.flood != nil {
-		l.flood.measures(at, m)
-	}
 }
 
 func (l *launcher) heardAnswer(start, at time.Time, a answer) {

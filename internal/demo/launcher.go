@@ -60,6 +60,9 @@ func newLauncher(o Options) (*launcher, error) {
 		changed: make(chan struct{}, 1), answers: map[member.SlotID]answer{},
 	}
 	where, err := drawLayout()
+	if o.Fault == FaultFlood {
+		where.doors = floodDoors
+	}
 	if err == nil {
 		l.kit, err = furnish(f, where, o.Profile, o.level(), time.Now())
 	}
@@ -68,7 +71,7 @@ func newLauncher(o Options) (*launcher, error) {
 	}
 	l.crashes = make(chan error, 16*len(where.places)) // ends are rare; nobody waits for room
 	if o.Fault == FaultFlood {
-		l.kit.shield = floodShield
+		l.kit.shield = floodShield(where)
 	}
 	for _, p := range where.places {
 		l.children = append(l.children, newChild(f, p, l.crashes))
@@ -98,7 +101,7 @@ func (l *launcher) start(ctx context.Context) error {
 		}
 	}
 	var err error
-	l.console, err = openConsole(ctx, l.kit, ears{fact: l.heardFact, page: l.heardPage, table: l.heardTable, shield: l.heardShield})
+	l.console, err = openConsole(ctx, l.kit, ears{fact: l.heardFact, page: l.heardPage, table: l.heardTable})
 	if err != nil {
 		return err
 	}

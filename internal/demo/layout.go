@@ -27,6 +27,7 @@ const (
 	portHTTP    = 7980
 	portDebug   = 7981
 	portService = 8080
+	portDoor    = 8081 // of the members that are doors in the story of a flood
 )
 
 // launcherName is what the embedded agent is called. It is in no roster.
@@ -46,6 +47,7 @@ type place struct {
 type layout struct {
 	places   []place // vm-1 .. vm-7
 	launcher place
+	doors    int // the first so many members open a gateway; 0: the launcher's is the only one
 }
 
 func newLayout(network [2]byte) layout {
@@ -74,6 +76,9 @@ func newLayout(network [2]byte) layout {
 
 // everybody is all places, the launcher's last.
 func (l layout) everybody() []place { return append(slices.Clone(l.places), l.launcher) }
+
+// shielded are the members that open a gateway.
+func (l layout) shielded() []place { return l.places[:l.doors] }
 
 func (l layout) council() []member.ID {
 	var ids []member.ID
@@ -128,7 +133,7 @@ func drawLayout() (layout, error) {
 // free binds every port of every address once.
 func (l layout) free() (err error) {
 	for _, p := range l.everybody() {
-		for _, port := range []uint16{portGossip, portLink, portHTTP, portDebug, portService} {
+		for _, port := range []uint16{portGossip, portLink, portHTTP, portDebug, portService, portDoor} {
 			at := netip.AddrPortFrom(p.Addr, port)
 			t, bad := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
 			if bad != nil {
