@@ -46,6 +46,7 @@ type Seen struct {
 	Name  member.ID
 	Addr  string
 	Alive bool
+	Mute  bool // its agent says that it has nothing to tell people: its ledger is blocked
 }
 
 // Build makes the page of this moment. The same input gives the same page.
@@ -181,7 +182,7 @@ func membersOf(in Input) []Member {
 			ID: m.ID, Domain: m.Domain, Pool: in.State.PoolOf(m.ID), Duty: u.Duty, Slot: u.Slot, Case: busy[m.ID],
 			Accused: slices.Contains(in.Accused, m.ID),
 			// An agent does not doubt that it is there itself.
-			InView: seen[m.ID].Alive || m.ID == in.Self, Addr: seen[m.ID].Addr,
+			InView: seen[m.ID].Alive || m.ID == in.Self, Addr: seen[m.ID].Addr, Mute: seen[m.ID].Mute,
 			Councillor: l.Councillor(m.ID), Leader: m.ID == in.Leader,
 			Falls: l.Record(m.ID).Downs, Strikes: in.State.Strikes(in.Now, m.ID),
 			Leftover:  slices.Sorted(maps.Keys(u.Leftover)),

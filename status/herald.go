@@ -91,7 +91,8 @@ type Matter struct {
 	Begun  time.Time        `json:"begun"` // when this agent first saw it
 	Ended  time.Time        `json:"ended,omitzero"`
 	Ending string           `json:"ending,omitempty"`
-	Heard  map[string]Heard `json:"heard,omitempty"` // by receiver
+	Heard  map[string]Heard `json:"heard,omitempty"`  // by receiver
+	Stages map[string]int   `json:"stages,omitempty"` // how often it has got into each
 }
 
 // Heard is what a receiver has of a matter.
@@ -191,8 +192,7 @@ func (h *Herald) look(now time.Time, ev Looked) {
 	list, known := Notices(ev.Page)
 	stands := map[string]bool{}
 	for _, n := range list {
-		stands[n.ID] = true
-		h.note(now, n)
+		stands[h.note(now, n)] = true
 	}
 	// A council that is back is heard of on a page that is current.
 	if known {
@@ -205,20 +205,35 @@ func (h *Herald) look(now time.Time, ev Looked) {
 	h.forget(now)
 }
 
-// note books how a matter stands.
-func (h *Herald) note(now time.Time, n Notice) {
+// note books how a matter stands, and says under which ID.
+func (h *Herald) note(now time.Time, n Notice) string {
 	for _, x := range h.m.Matters {
-		if x.Notice.ID == n.ID && x.Ended.IsZero() {
-			if x.Notice.Stage != n.Stage || x.Notice.Into != n.Into || !slices.Equal(x.Notice.Cases, n.Cases) || !slices.Equal(x.Notice.Members, n.Members) {
-				h.dirty = true
-			}
-			n.Since = x.Notice.Since
-			x.Notice = n
-			return
+		if !x.Ended.IsZero() || !x.Notice.sameAs(n) {
+			continue
 		}
+		if x.Notice.Stage != n.Stage {
+			x.enter(n.Stage)
+		}
+		if x.Notice.Stage != n.Stage || x.Notice.Into != n.Into || !slices.Equal(x.Notice.Cases, n.Cases) || !slices.Equal(x.Notice.Members, n.Members) {
+			h.dirty = true
+		}
+		n.ID, n.Since = x.Notice.ID, x.Notice.Since
+		x.Notice = n
+		return n.ID
 	}
-	h.m.Matters = append(h.m.Matters, &Matter{Notice: n, Begun: now.UTC(), Heard: map[string]Heard{}})
+	x := &Matter{Notice: n, Begun: now.UTC(), Heard: map[string]Heard{}}
+	x.enter(n.Stage)
+	h.m.Matters = append(h.m.Matters, x)
 	h.dirty = true
+	return n.ID
+}
+
+// enter counts that the matter has got into a stage.
+func (x *Matter) enter(stage string) {
+	if x.Stages == nil {
+		x.Stages = map[string]int{}
+	}
+	x.Stages[stage]++
 }
 
 // forget drops what every receiver has heard the end of, or nobody need.
@@ -317,6 +332,10 @@ func (h *Herald) message(x *Matter, says HeraldSays) Message {
 	}
 	if says == SaysChanged {
 		m.ID += "/" + x.Notice.Stage
+		// Its first time was another message, and a receiver would take this one for that.
+		if times := x.Stages[x.Notice.Stage]; times > 1 {
+			m.ID += fmt.Sprintf("/%d", times)
+		}
 	}
 	return m
 }
@@ -347,9 +366,10 @@ func (h *Herald) answered(now time.Time, ev Answered) {
 }
 
 // OnDuty is the member that tells people, by a page: the first one named, or of all
-// by name, that is under no verdict that would keep it from that. As long as the
-// council is heard, that is the same on every page. Without it each agent goes by whom
-// it sees; on each side of a partition somebody then speaks.
+// by name, that is under no verdict that would keep it from that, and does not say itself
+// that its ledger is blocked. As long as the council is heard, that is the same on every
+// page, a second apart. Without it each agent goes by whom it sees; on each side of a
+// partition somebody then speaks.
 func OnDuty(p Page, policy member.NotifyPolicy) member.ID {
 	at := map[member.ID]Member{}
 	for _, m := range p.Members {
@@ -368,6 +388,7 @@ func OnDuty(p Page, policy member.NotifyPolicy) member.ID {
 		otherwise = cmp.Or(otherwise, id)
 		switch {
 		case m.Verdict == consensus.VerdictDown, m.Verdict == consensus.VerdictAgentLost, m.Verdict == consensus.VerdictDomainCut:
+		case m.Mute, id == p.Self.Name && p.Knowledge.Blocked != "":
 		case p.Mode.Name == failover.Isolated && !m.InView:
 		default:
 			return id

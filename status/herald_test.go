@@ -282,3 +282,74 @@ func TestAReceiverThatForgetsIsToldAgainWhatStands(t *testing.T) {
 		t.Errorf("%d ends were told, want two matters' to two receivers", len(n.got))
 	}
 }
+
+// TestAStageThatComesBackIsNotTakenForItsFirstTime by receivers that know a message by
+// its ID.
+func TestAStageThatComesBackIsNotTakenForItsFirstTime(t *testing.T) {
+	n := newNewsroom(t, "a")
+	p := Page{Cluster: "demo", Self: Self{Name: "a"}, Knowledge: Knowledge{Current: true}, Mode: Mode{Name: failover.Normal}}
+	p.Members = []Member{{ID: "a", InView: true}}
+	show := func(now time.Time) Page { p.Now = now; return p }
+	now := noon
+	ids := map[string]int{}
+	for _, free := range []int{1, 0, 1, 0} {
+		p.Pools = []Pool{{Name: "web", Floor: 2, Free: free}}
+		now = n.during(2*time.Minute, show, now)
+		n.restart("a") // it knows that across restarts
+	}
+	for _, m := range n.got {
+		ids[m.ID]++
+		if ids[m.ID] > 1 {
+			t.Errorf("%s is the ID of two messages", m.ID)
+		}
+	}
+	if len(n.got) != 4 {
+		t.Errorf("told: %s, want each of the four times", n.told())
+	}
+}
+
+// TestOneLossOfTheCouncilIsOneMatter although facts come in from peers that have heard
+// more, until it is heard again.
+func TestOneLossOfTheCouncilIsOneMatter(t *testing.T) {
+	n := newNewsroom(t, "a")
+	p := Page{Cluster: "demo", Self: Self{Name: "a"}, Mode: Mode{Name: failover.Isolated}, Members: []Member{{ID: "a", InView: true}}}
+	show := func(now time.Time) Page {
+		p.Now, p.Knowledge = now, Knowledge{Head: 4 + uint64(now.Sub(noon)/(20*time.Second)), AsOf: noon}
+		return p
+	}
+	now := n.during(5*time.Minute, show, noon)
+	n.wants("begun council-lost/4")
+	p.Mode = Mode{Name: failover.Normal}
+	n.during(time.Minute, func(now time.Time) Page { p.Now, p.Knowledge = now, Knowledge{Current: true}; return p }, now)
+	n.wants("begun council-lost/4, ended council-lost/4")
+}
+
+// TestWhoseLedgerIsBlockedIsNotOnDuty, for it has nothing to tell; and that is told.
+func TestWhoseLedgerIsBlockedIsNotOnDuty(t *testing.T) {
+	s := newStory(t)
+	policy := member.NotifyPolicy{On: []member.ID{"web-4", "web-5"}, Receivers: ops.Receivers}
+	n := newNewsroom(t, "web-5")
+	n.policy = policy
+	mute := true
+	show := func(now time.Time) Page {
+		in := s.input()
+		in.Now = now
+		for i, x := range in.View {
+			in.View[i].Mute = mute && x.Name == "web-4"
+		}
+		return Build(in)
+	}
+	if got := OnDuty(show(s.now), policy); got != "web-5" {
+		t.Errorf("%s is on duty, want who can tell", got)
+	}
+	now := n.during(time.Minute, show, s.now)
+	mute = false
+	n.policy.On = []member.ID{"web-5"}
+	n.during(time.Minute, show, now)
+	n.wants("begun blocked/web-4, ended blocked/web-4")
+	own := s.page()
+	own.Self.Name, own.Knowledge.Blocked = "web-4", "fact 9 is of a kind that this agent does not know"
+	if got := OnDuty(own, policy); got != "web-5" {
+		t.Errorf("by its own page %s is on duty, want who can tell", got)
+	}
+}

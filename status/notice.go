@@ -49,6 +49,15 @@ type Notice struct {
 	Passing bool `json:"passing,omitempty"`
 }
 
+// councilLostKind is what IDs of the dead-man signal begin with.
+const councilLostKind = "council-lost/"
+
+// sameAs says whether both are of one matter. The dead-man signal is one for as long as
+// the council is not heard, though a peer may hand over facts meanwhile.
+func (n Notice) sameAs(other Notice) bool {
+	return n.ID == other.ID || strings.HasPrefix(n.ID, councilLostKind) && strings.HasPrefix(other.ID, councilLostKind)
+}
+
 // Stages that have a meaning of their own.
 const (
 	Healing   = "healing"   // Moonwatch goes on by itself
@@ -65,6 +74,8 @@ const (
 	// A proof is a moment late, a claim takes a while.
 	sparesPatience = time.Minute
 	doorPatience   = 30 * time.Second
+	// Disks are full for a moment, agents are upgraded one by one.
+	blockedPatience = 30 * time.Second
 	// A case that is held for less was not held.
 	heldPatience = 10 * time.Second
 )
@@ -89,6 +100,7 @@ func Notices(p Page) (list []Notice, known bool) {
 	list = append(list, spareNotices(p)...)
 	list = append(list, doorNotices(p)...)
 	list = append(list, requestNotices(p)...)
+	list = append(list, blockedNotices(p)...)
 	slices.SortFunc(list, func(a, b Notice) int { return cmp.Compare(a.ID, b.ID) })
 	return list, true
 }
@@ -103,7 +115,7 @@ func councilLost(p Page) Notice {
 		}
 	}
 	return Notice{
-		ID: fmt.Sprintf("council-lost/%d", p.Knowledge.Head), Stage: Stands, Severity: Critical, Since: p.Knowledge.AsOf.UTC(),
+		ID: fmt.Sprintf("%s%d", councilLostKind, p.Knowledge.Head), Stage: Stands, Severity: Critical, Since: p.Knowledge.AsOf.UTC(),
 		What: fmt.Sprintf("%s hears of no council quorum since %s. It sees %d of %d members; the councillors are %s.",
 			p.Self.Name, moment(p.Knowledge.AsOf), seen, len(p.Members), names(p.Council.Councillors)),
 		Does:    "Nothing is decided here: no verdict, no replacement. Gateways go on choosing by what they see, and exclusive slots whose leases run out stop.",
@@ -228,6 +240,25 @@ func requestNotices(p Page) []Notice {
 	return out
 }
 
+// blockedNotices are of agents that follow the ledger no more: what they were to tell,
+// somebody else tells.
+func blockedNotices(p Page) []Notice {
+	var out []Notice
+	for _, m := range p.Members {
+		if !m.Mute || m.Verdict != "" || !m.InView {
+			continue
+		}
+		out = append(out, Notice{
+			ID: "blocked/" + string(m.ID), Stage: Stands, Severity: Warning, Since: p.Now,
+			What:    fmt.Sprintf("The agent of %s has stopped following the ledger: it met a fact that it does not know, or its disk is full.", m.ID),
+			Does:    "It observes and votes on, and decides nothing; whoever is next tells people in its place.",
+			Do:      "Look at what it says, and upgrade it or free some space.",
+			Command: "moonwatch status # on " + string(m.ID), Members: []member.ID{m.ID}, Patience: blockedPatience, Passing: true,
+		})
+	}
+	return out
+}
+
 // over says how a matter ended, from a page on which it stands no more.
 func over(p Page, n Notice) string {
 	kind, rest, _ := strings.Cut(n.ID, "/")
@@ -236,6 +267,8 @@ func over(p Page, n Notice) string {
 		return verdictOver(p, n)
 	case "council-lost":
 		return fmt.Sprintf("%s hears a council quorum again.", p.Self.Name)
+	case "blocked":
+		return fmt.Sprintf("The agent of %s follows the ledger again, or is none of ours any more.", rest)
 	case "cascade":
 		scope, _, _ := strings.Cut(rest, "/")
 		return fmt.Sprintf("The cascade in %s is over: mode %s.", scope, p.Mode.Name)

@@ -231,7 +231,8 @@ type Member struct {
 	VerdictID  string                `json:"verdict_id,omitempty"`
 	Since      time.Time             `json:"since,omitzero"` // of the verdict
 	Accused    bool                  `json:"accused,omitempty"`
-	InView     bool                  `json:"in_view"` // this agent's gossip believes it alive; a hint, never a verdict
+	Mute       bool                  `json:"mute,omitempty"` // its agent says that its ledger is blocked, so it tells nobody anything
+	InView     bool                  `json:"in_view"`        // this agent's gossip believes it alive; a hint, never a verdict
 	Addr       string                `json:"addr,omitempty"`
 	Councillor bool                  `json:"councillor,omitempty"`
 	Leader     bool                  `json:"leader,omitempty"`

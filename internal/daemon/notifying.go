@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,6 +25,9 @@ import (
 
 // tellEvery is how often it is asked what people have to be told.
 const tellEvery = time.Second
+
+// tagFor is how long gossip may take to send out what an agent says of itself.
+const tagFor = 5 * time.Second
 
 // mattersFile is what the herald knows across restarts, in the data folder.
 const mattersFile = "notices.json"
@@ -37,6 +42,8 @@ type notifying struct {
 	answers chan status.Answered
 	sends   sync.WaitGroup
 	failed  map[string]bool // receivers whose failing stands in the log
+	mute    bool            // what the others were told last of this agent
+	saying  atomic.Bool     // they are being told
 }
 
 // tellPeople runs the herald until ctx ends.
@@ -62,6 +69,7 @@ func (d *Daemon) tellPeople(ctx context.Context) error {
 			if looked == nil {
 				continue
 			}
+			l.sayMute(ctx, looked.Page.Knowledge.Blocked != "")
 			ev = *looked
 		case answer := <-l.answers:
 			l.log(answer)
@@ -75,6 +83,27 @@ func (d *Daemon) tellPeople(ctx context.Context) error {
 		d.telling.Store(&telling)
 		d.m.notify.observe(now, telling)
 	}
+}
+
+// sayMute lets the others know when this agent's ledger is blocked, and when it is not any
+// more: somebody else is on duty then.
+func (l *notifying) sayMute(ctx context.Context, mute bool) {
+	if l.mute == mute || !l.saying.CompareAndSwap(false, true) {
+		return
+	}
+	l.mute = mute
+	tags := maps.Clone(l.d.tags)
+	if mute {
+		tags[tagMute] = "1"
+	}
+	l.sends.Go(func() {
+		defer l.saying.Store(false)
+		ctx, cancel := context.WithTimeout(ctx, tagFor)
+		defer cancel()
+		if err := l.d.gossip.SetTags(ctx, tags); err != nil { // they spread later
+			l.d.log.Debug("tags", zap.Error(err))
+		}
+	})
 }
 
 // kept reads what was kept. Without it what stands is told once more, which is

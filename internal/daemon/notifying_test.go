@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,6 +132,35 @@ func TestWhoIsOnCallIsToldOnceThoughTheReceiverWasDown(t *testing.T) {
 	}
 	o.mu.Unlock()
 	tryReceivers(t, f, o)
+	handOver(t, f, o)
+}
+
+// handOver has the disk of who is on duty full, so that its ledger is blocked: somebody
+// else tells, also that.
+func handOver(t *testing.T, f *fleet, o *onCall) {
+	t.Helper()
+	fl := testFleet(f, 1)
+	fl.Notify = f.agents["m1"].receivers()
+	fl.Notify.On = []member.ID{"m3", "m1"}
+	f.apply(fl)
+	f.until("m1", "m3 on duty of two", 60*time.Second, func(p status.Page) bool {
+		return slices.Equal(f.agents["m1"].receivers().On, fl.Notify.On) && p.Telling.OnDuty == "m3"
+	})
+	now := time.Now()
+	f.agents["m3"].diskFull.Store(&now)
+	for _, n := range []member.ID{"m1", "m3"} {
+		f.until(n, "m1 on duty for m3", 60*time.Second, func(p status.Page) bool { return p.Telling.OnDuty == "m1" })
+	}
+	o.mu.Lock()
+	o.secret = []byte("the next secret of the people on call")
+	o.mu.Unlock()
+	f.until("m1", "the blocked agent told", 120*time.Second, func(status.Page) bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return slices.ContainsFunc(o.got, func(m status.Message) bool { return m.Notice.ID == "blocked/m3" && m.Teller == "m1" })
+	})
+	f.agents["m3"].diskFull.Store(nil)
+	f.until("m1", "m3 on duty again", 60*time.Second, func(p status.Page) bool { return p.Telling.OnDuty == "m3" })
 }
 
 // tryReceivers sends a test from a member that is not on duty, and hears of one that

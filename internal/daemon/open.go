@@ -109,6 +109,7 @@ func (d *Daemon) openNetwork() error {
 	if d.cfg.Console {
 		tags[tagConsole] = "1"
 	}
+	d.tags = tags
 	cfg := gossip.Config{
 		Name: d.self, ClusterID: d.cluster, Bind: a.Bind, Advertise: a.Advertise, Keys: keys, KeyFile: a.GossipKeyFile,
 		Tags: tags, Log: d.log.Named("gossip"), Registerer: d.reg,

@@ -26,6 +26,7 @@ const (
 	tagLink    = "link"    // port of its link
 	tagStarted = "started" // unix milliseconds
 	tagConsole = "console" // set on an agent that is in no roster by intent
+	tagMute    = "mute"    // set on an agent that has nothing to tell people: its ledger is blocked
 )
 
 // peers is what this agent knows about reaching others: addresses from gossip,
@@ -107,7 +108,7 @@ func (p *peers) seen() []status.Seen {
 	var out []status.Seen
 	for _, id := range slices.Sorted(maps.Keys(p.view)) {
 		if x := p.view[id]; x.Tags[tagConsole] == "" {
-			out = append(out, status.Seen{Name: id, Addr: x.Addr.String(), Alive: x.Alive})
+			out = append(out, status.Seen{Name: id, Addr: x.Addr.String(), Alive: x.Alive, Mute: x.Tags[tagMute] != ""})
 		}
 	}
 	return out
