@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -13,6 +14,28 @@ import (
 // keyFileRetry is the pause after a key file could not be written. Until then
 // the ring lasts as long as the process.
 const keyFileRetry = 30 * time.Second
+
+// Rotate has all living members seal with a new key, and takes all former ones away: the
+// three steps below, in their order. It fails at the first step that not all of them
+// confirmed; the next rotation finishes what this one began, for until then all keys open.
+func (g *Gossip) Rotate(ctx context.Context) error {
+	key := NewKey()
+	if err := g.InstallKey(ctx, key); err != nil {
+		return err
+	}
+	if err := g.UseKey(ctx, key); err != nil {
+		return err
+	}
+	for _, former := range g.seal.current().keys {
+		if bytes.Equal(former, key) {
+			continue
+		}
+		if err := g.RemoveKey(ctx, former); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // InstallKey gives every living member one more key that opens. The first of
 // three steps of a rotation: install, use, remove. Each fails unless all of

@@ -91,6 +91,24 @@ func TestARotationLosesNoDatagramAndIsKept(t *testing.T) {
 	}
 }
 
+// TestARotationThatWasLeftHalfWayIsFinishedByTheNext: the keys of both are gone then.
+func TestARotationThatWasLeftHalfWayIsFinishedByTheNext(t *testing.T) {
+	agents := fleet(t, 3)
+	if err := agents[1].InstallKey(t.Context(), otherKey); err != nil {
+		t.Fatal(err)
+	}
+	if err := agents[0].Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := agents[0].seal.current().keys
+	for _, g := range agents {
+		keys := g.seal.current().keys
+		if len(keys) != 1 || !bytes.Equal(keys[0], now[0]) || bytes.Equal(keys[0], testKey) || bytes.Equal(keys[0], otherKey) {
+			t.Errorf("%s has %d keys, want the new one alone", g.name, len(keys))
+		}
+	}
+}
+
 func TestAKeyThatNobodyHasIsNotUsed(t *testing.T) {
 	agents := fleet(t, 2)
 	err := agents[0].UseKey(t.Context(), otherKey)

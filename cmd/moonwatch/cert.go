@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,10 +16,10 @@ import (
 func (a *app) certCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "cert",
-		Short:   "Issue the certificates of members",
-		Example: "  moonwatch cert issue web-2 --address 10.0.0.2",
+		Short:   "Issue and renew the certificates of members",
+		Example: "  moonwatch cert issue web-2 --address 10.0.0.2\n  moonwatch cert renew /etc/moonwatch/web-1.crt --ca-key /media/key/ca.key",
 	}
-	c.AddCommand(a.certIssueCommand())
+	c.AddCommand(a.certIssueCommand(), a.certRenewCommand())
 	return group(c)
 }
 
@@ -77,6 +78,48 @@ it names.`,
 	f.StringVar(&out, "out", ".", "folder to write to, made if it is missing")
 	f.StringVar(&like.path, "like", "", "write the member's agent.yaml too, like this one, with the files that it names")
 	f.StringVar(&like.domain, "failure-domain", "", "what fails together with the member, with --like")
+	f.StringVar(&caCert, "ca-cert", "ca.crt", "the CA's certificate")
+	f.StringVar(&caKey, "ca-key", "ca.key", "the CA's key")
+	return c
+}
+
+func (a *app) certRenewCommand() *cobra.Command {
+	var caCert, caKey string
+	c := &cobra.Command{
+		Use:   "renew CERTIFICATE...",
+		Short: "Renew members' certificates, whose keys stay",
+		Long: `Replace certificates, expired or not, by ones of the same member, addresses and key,
+good for 90 days from now on. The key stays where it is: only the .crt file is needed
+here, and nothing secret travels. Each file changes at one stroke.
+
+A running agent takes its file up with its next connection, without a restart. Where the
+CA key is kept on another machine, copy the .crt file there, renew it, and copy it back.`,
+		Example: `  moonwatch cert renew /etc/moonwatch/web-1.crt --ca-key /media/key/ca.key
+  moonwatch cert renew web-1.crt web-2.crt web-3.crt`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("CERTIFICATE is missing")
+			}
+			now := time.Now()
+			ca, err := pki.LoadCA(caCert, caKey, now)
+			if err != nil {
+				return fmt.Errorf("%w\nthe CA's files are named with --ca-cert and --ca-key", err)
+			}
+			var failed []error
+			for _, path := range args {
+				r, err := ca.Renew(path, now)
+				if err != nil {
+					failed = append(failed, err)
+					continue
+				}
+				fmt.Fprintf(a.out, "%s: certificate of %s in cluster %s, until %s (was %s)\n", path, r.Name, r.ClusterID,
+					r.Until.UTC().Format(time.DateOnly), r.Was.UTC().Format(time.DateOnly))
+			}
+			return errors.Join(failed...)
+		},
+	}
+	f := c.Flags()
 	f.StringVar(&caCert, "ca-cert", "ca.crt", "the CA's certificate")
 	f.StringVar(&caKey, "ca-key", "ca.key", "the CA's key")
 	return c

@@ -123,6 +123,30 @@ func TestCertIssueMakesAMemberOfTheSameCluster(t *testing.T) {
 	call(t, issue...).wants(t, exitError, "kept as it is")
 }
 
+// TestCertRenewKeepsTheKey so that peers which know it go on, and says what it cannot do.
+func TestCertRenewKeepsTheKey(t *testing.T) {
+	initialised(t)
+	files := pki.Files{Cert: "web-1.crt", Key: "web-1.key", CA: "ca.crt"}
+	before, err := pki.LoadPair(files, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	call(t, "cert", "issue", "web-2", "--address", "10.0.0.2").wants(t, exitOK)
+	call(t, "cert", "renew", "web-1.crt", "web-2.crt", "web-9.crt").wants(t, exitError,
+		"web-1.crt: certificate of web-1 in cluster shop, until", "certificate of web-2", "web-9.crt")
+	after, err := pki.LoadPair(files, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Leaf.SerialNumber.Cmp(before.Leaf.SerialNumber) == 0 || !after.SigningKey().Equal(before.SigningKey()) ||
+		len(after.Leaf.IPAddresses) != len(before.Leaf.IPAddresses) {
+		t.Errorf("renewed: another serial number, the same key and addresses are wanted: %v, was %v", after.Leaf.Subject, before.Leaf.Subject)
+	}
+	call(t, "cert", "renew").wants(t, exitUsage, "CERTIFICATE is missing")
+	call(t, "cert", "renew", "ca.crt").wants(t, exitError, "ca.crt")
+	call(t, "cert", "renew", "web-1.crt", "--ca-key", "elsewhere/ca.key").wants(t, exitError, "--ca-cert and --ca-key")
+}
+
 func TestOverridesAreTheKeysOfAgentYAML(t *testing.T) {
 	initialised(t)
 	a, err := config.LoadAgent("agent.yaml", nil, nil)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"moonwatch/status"
 )
@@ -32,19 +31,14 @@ func (c *Client) NotifyTest(ctx context.Context, receivers []string) (status.Not
 	if err != nil {
 		return d, nil, err
 	}
-	a, err := c.ask(ctx, http.MethodPost, path, body)
-	switch {
-	case err != nil:
+	raw, err := c.post(ctx, path, body)
+	if err != nil {
 		return d, nil, err
-	case a.code != http.StatusOK:
-		return d, nil, atSocket(c.refused(path, a))
-	case a.kind != "application/json":
-		return d, nil, c.stranger(a)
 	}
-	if err := json.Unmarshal(a.body, &d); err != nil {
+	if err := json.Unmarshal(raw, &d); err != nil {
 		return d, nil, fmt.Errorf("ask the agent at %s to try its receivers: %w: %w", c.address, ErrNotAgent, err)
 	}
-	return d, a.body, nil
+	return d, raw, nil
 }
 
 // atSocket says what to do about an agent that does not offer this at its page's address.

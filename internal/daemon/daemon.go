@@ -136,6 +136,7 @@ type Daemon struct {
 	looked      atomic.Pointer[status.Looked]  // the same, for who tells people
 	telling     atomic.Pointer[status.Telling] // how that goes
 	trying      sync.Mutex                     // held while receivers are tried
+	rotating    sync.Mutex                     // held while the gossip key is rotated
 	tags        map[string]string              // what it carries in gossip from its start on
 	table       gateway.Table
 	shielding   shielding

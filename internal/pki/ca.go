@@ -128,23 +128,29 @@ func (ca *CA) Issue(name member.ID, hosts []string, now time.Time) (Issued, erro
 	return Issued{CertPEM: encodeCert(cert), KeyPEM: keyPEM}, nil
 }
 
+// Renewed says what became of a certificate.
+type Renewed struct {
+	Identity
+	Was, Until time.Time // the end of its validity, before and now
+}
+
 // Renew replaces a certificate, expired or not, by one for the same member,
 // hosts and key that is valid from now on. The key stays, so the file changes
 // at one stroke, and peers that know the key go on checking votes.
-func (ca *CA) Renew(certPath string, now time.Time) error {
+func (ca *CA) Renew(certPath string, now time.Time) (Renewed, error) {
 	old, id, err := loadLeaf(certPath)
 	if err != nil {
-		return fmt.Errorf("renew: %w", err)
+		return Renewed{}, fmt.Errorf("renew: %w", err)
 	}
 	if id.ClusterID != ca.ClusterID {
-		return fmt.Errorf("renew %s: %w: %s, the CA is of %s", certPath, ErrOtherCluster, id.ClusterID, ca.ClusterID)
+		return Renewed{}, fmt.Errorf("renew %s: %w: %s, the CA is of %s", certPath, ErrOtherCluster, id.ClusterID, ca.ClusterID)
 	}
 	if err := old.CheckSignatureFrom(ca.Cert); err != nil {
-		return fmt.Errorf("renew %s: %w", certPath, ErrOtherCA)
+		return Renewed{}, fmt.Errorf("renew %s: %w", certPath, ErrOtherCA)
 	}
 	key, err := PublicKey(old)
 	if err != nil {
-		return fmt.Errorf("renew %s: %w", certPath, err)
+		return Renewed{}, fmt.Errorf("renew %s: %w", certPath, err)
 	}
 	hosts := old.DNSNames
 	for _, ip := range old.IPAddresses {
@@ -152,12 +158,12 @@ func (ca *CA) Renew(certPath string, now time.Time) error {
 	}
 	cert, err := ca.certify(id.Name, hosts, key, now)
 	if err != nil {
-		return fmt.Errorf("renew %s: %w", certPath, err)
+		return Renewed{}, fmt.Errorf("renew %s: %w", certPath, err)
 	}
 	if err := replace(certPath, encodeCert(cert), publicMode); err != nil {
-		return fmt.Errorf("renew: %w", err)
+		return Renewed{}, fmt.Errorf("renew: %w", err)
 	}
-	return nil
+	return Renewed{Identity: id, Was: old.NotAfter, Until: cert.NotAfter}, nil
 }
 
 func (ca *CA) certify(name member.ID, hosts []string, key ed25519.PublicKey, now time.Time) (*x509.Certificate, error) {

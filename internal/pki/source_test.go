@@ -132,7 +132,7 @@ func TestARenewedCertificateIsUsedWithoutRestart(t *testing.T) {
 	peer, peerClock := source(t, enrol(t, ca, "web-2"), nil)
 
 	later := today.Add(MemberValidity - time.Hour)
-	if err := ca.Renew(files.Cert, later); err != nil {
+	if _, err := ca.Renew(files.Cert, later); err != nil {
 		t.Fatal(err)
 	}
 	c.set(later)
