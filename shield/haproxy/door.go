@@ -123,13 +123,15 @@ type Door struct {
 	cfg     Config
 	metrics metrics
 	learned chan string
-	ticks   chan Tick
+	ticks   chan count.Tick
 	changed chan struct{} // there are new measures
 	stop    context.CancelFunc
 	done    chan struct{}
 
 	mu       sync.Mutex // all below
-	hosts    hosts
+	hosts    *count.Told
+	used     int // of the table of hosts
+	size     int
 	totals   totals
 	wanted   []shield.Key
 	measures *shield.Measures
@@ -144,12 +146,6 @@ type Door struct {
 	up, down bool // neither: it was not asked yet
 }
 
-// Tick says that what was counted up to a moment can be read.
-type Tick struct {
-	At    time.Time
-	Every time.Duration // until the next one, if HAProxy answers in time
-}
-
 // learnedRoom is how many hosts may wait to be taken notice of.
 const learnedRoom = 256
 
@@ -162,8 +158,8 @@ func Open(cfg Config) (*Door, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	d := &Door{
 		cfg: cfg, metrics: newMetrics(cfg.Registerer), stop: stop, done: make(chan struct{}),
-		learned: make(chan string, learnedRoom), ticks: make(chan Tick, 1), changed: make(chan struct{}, 1),
-		hosts: newHosts(cfg.Salt),
+		learned: make(chan string, learnedRoom), ticks: make(chan count.Tick, 1), changed: make(chan struct{}, 1),
+		hosts: count.NewTold(cfg.Salt),
 	}
 	go func() {
 		defer close(d.done)
@@ -180,7 +176,7 @@ func (d *Door) Close() {
 
 // Ticks is the stream of moments up to which was counted, one for each poll,
 // answered or not. One that nobody takes is replaced by the next.
-func (d *Door) Ticks() <-chan Tick { return d.ticks }
+func (d *Door) Ticks() <-chan count.Tick { return d.ticks }
 
 // Learned is the stream of hosts that were first seen. It is never closed.
 func (d *Door) Learned() <-chan string { return d.learned }
@@ -192,7 +188,7 @@ func (d *Door) Rotate(_ int, wanted []shield.Key) (count.Total, []shield.Count) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.wanted = append(d.wanted[:0], wanted...)
-	return d.totals.sum, d.hosts.rotate(wanted)
+	return d.totals.sum, d.hosts.Rotate(wanted)
 }
 
 // Trouble reports, since it was last called, whether requests waited for an occupant,
@@ -209,22 +205,21 @@ func (d *Door) Trouble() bool {
 func (d *Door) Known() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.hosts.used
+	return d.used
 }
 
 // Full reports that a host could not become known for want of room.
 func (d *Door) Full() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.hosts.size > 0 && d.hosts.used >= d.hosts.size
+	return d.size > 0 && d.used >= d.size
 }
 
 // Counts reports whether a request was ever counted under a key.
 func (d *Door) Counts(k shield.Key) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	h := d.hosts.by[k]
-	return h != nil && h.total > 0
+	return d.hosts.Counts(k)
 }
 
 // Problem says why HAProxy does not do what it should; empty: it does.

@@ -37,7 +37,7 @@ func (d *Door) look(ctx context.Context) error {
 		commands = append(commands, "show stat "+b+" 2 -1")
 	}
 	for _, k := range d.wanted {
-		if raw := d.hosts.nameOf(k); raw != "" {
+		if raw := d.hosts.NameOf(k); raw != "" {
 			commands = append(commands, "show table "+hostsTable+" key "+raw)
 		}
 	}
@@ -84,16 +84,16 @@ func (d *Door) gauge(ctx context.Context) error {
 func (d *Door) book(p *poll) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hosts.used, d.hosts.size = p.used, p.size
+	d.used, d.size = p.used, p.size
 	for _, e := range p.hosts {
-		if name := d.hosts.book(e); name != "" {
+		if name := d.hosts.Book(e); name != "" {
 			select {
 			case d.learned <- name:
 			default: // there are more than anybody lists
 			}
 		}
 	}
-	d.hosts.forget()
+	d.hosts.End()
 	if p.stat[d.cfg.Frontend]["req_tot"] < d.totals.last.asked {
 		d.mended = time.Time{} // another process: it has forgotten the map
 	}
@@ -133,36 +133,22 @@ func (t *totals) book(p *poll, frontend string) (answers, busy uint64) {
 		t.known = true
 		return 0, 0
 	}
-	asked, good := grown(now.asked, was.asked), grown(now.good, was.good)
-	shed, stopped := grown(now.shed, was.shed), grown(now.stopped, was.stopped)
-	busy = grown(now.busy, was.busy)
+	asked, good := count.Grown(now.asked, was.asked), count.Grown(now.good, was.good)
+	shed, stopped := count.Grown(now.shed, was.shed), count.Grown(now.stopped, was.stopped)
+	busy = count.Grown(now.busy, was.busy)
 	t.sum.Asked += asked
 	t.sum.Refused += shed + stopped
 	t.sum.Served += good - min(good, shed) // a refusal of 429 counts as 4xx
 	return asked - min(asked, shed+stopped), busy
 }
 
-// grown is by how much a counter has grown that may have begun anew.
-func grown(now, was uint64) uint64 {
-	if now < was {
-		return now
-	}
-	return now - was
-}
-
 // poll is what HAProxy said.
 type poll struct {
-	hosts      []entry
+	hosts      []count.Reading
 	all        map[string]uint64            // of all hosts: shed, stopped, 503
 	stat       map[string]map[string]uint64 // by proxy and column
 	used, size int                          // of the table of hosts
 	tables     map[string]bool
-}
-
-// entry is a line of the table of hosts.
-type entry struct {
-	key               string
-	asked, rate, shed uint64
 }
 
 var errEntry = errors.New("haproxy's table has a line that is not understood")
@@ -243,7 +229,7 @@ func (p *poll) entry(table, line string) error {
 			return fmt.Errorf("%w: %.100q, want %s in it: take over the tables of configs/haproxy/moonwatch.cfg", errEntry, line, want)
 		}
 	}
-	p.hosts = append(p.hosts, entry{key: key, asked: values["http_req_cnt"], rate: values["http_req_rate"], shed: values["gpc1"]})
+	p.hosts = append(p.hosts, count.Reading{Name: key, Asked: values["http_req_cnt"], Lately: values["http_req_rate"], Refused: values["gpc1"]})
 	return nil
 }
 

@@ -24,7 +24,7 @@ func (d *Door) want(now time.Time) map[string]string {
 		if m.Shadow || m.Rung == shield.Observe || now.After(m.Until) {
 			continue
 		}
-		raw := d.hosts.nameOf(m.Key)
+		raw := d.hosts.NameOf(m.Key)
 		switch {
 		case raw != "":
 		case m.Key == shield.Nameless:

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"moonwatch/shield/count"
 )
 
 // run asks and tells until ctx ends. All words to HAProxy are one goroutine's, so
@@ -48,7 +50,7 @@ func (d *Door) round(ctx context.Context) time.Duration {
 		pause = max(pause, d.cfg.AnswerWithin/4) // who is in trouble is not pressed
 	}
 	pause = min(pause, 700*time.Millisecond) // the lease has to be renewed in time
-	tick := Tick{At: time.Now(), Every: took + pause}
+	tick := count.Tick{At: time.Now(), Every: took + pause}
 	select { // the newest one counts
 	case <-d.ticks:
 	default:
