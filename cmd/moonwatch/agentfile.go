@@ -47,6 +47,8 @@ var overrides = []struct{ key, help string }{
 	{"haproxy.frontend", "its frontend"},
 	{"haproxy.backends", "its backends, with commas"},
 	{"haproxy.map", "path of its map"},
+	{"door.address", "socket or host:port of an nginx or another program that is the shield's door, \"\" for none"},
+	{"door.key_file", "file of the key that it wants to hear"},
 	{"socket", "path of the operator's socket, \"\" for none"},
 	{"keeper_socket", "path of the keeper's socket, \"\" for no keeper"},
 	{"fences_file", "path of fences.yaml, \"\" for none"},

@@ -34,6 +34,7 @@ type Agent struct {
 	Socket  string // path of the operator's unix socket; empty: none
 
 	HAProxy HAProxy // the HAProxy of this machine that is a door of the shield
+	Door    Door    // another program of this machine that is one
 
 	FencesFile     string // how this machine switches others off; empty: it cannot
 	FenceAgentsDir string // where the programs are that do it
@@ -54,6 +55,13 @@ type HAProxy struct {
 	Frontend string   // by which the pools' requests come in
 	Backends []string // behind it, where requests that wait are seen
 	Map      string   // path of the map, as HAProxy's configuration has it
+}
+
+// Door says which other program of this machine counts and holds for the shield: an nginx
+// or a server with a guard of shield/middleware.
+type Door struct {
+	Address string // the path of its socket, or a host:port of this machine; empty: none does
+	KeyFile string // file of the key that it wants to hear; a port wants one
 }
 
 // Log says what is logged and how it looks.

@@ -27,10 +27,28 @@ func (r *agentReader) crossCheck(root *strict.Value) {
 	if len(slices.Compact(names)) < len(a.ExpectCouncillors) {
 		r.at("expect_councillors", root, "expect_councillors names somebody twice")
 	}
-	if a.Gateway != "" && a.HAProxy.Socket != "" {
-		r.at("haproxy.socket", root, "haproxy.socket is %s and gateway is %s, want one of them: an agent's shield has one door", a.HAProxy.Socket, a.Gateway)
-	}
+	r.oneDoor(root)
 	r.distinctDoors(root)
+}
+
+// oneDoor refuses two doors of the shield, and one that everybody of this machine may tell
+// what to do.
+func (r *agentReader) oneDoor(root *strict.Value) {
+	a := &r.agent
+	type door struct{ key, value string }
+	first := door{}
+	for _, x := range []door{{"gateway", a.Gateway}, {"haproxy.socket", a.HAProxy.Socket}, {"door.address", a.Door.Address}} {
+		switch {
+		case x.value == "":
+		case first.value == "":
+			first = x
+		default:
+			r.at(x.key, root, "%s is %s and %s is %s, want one of them: an agent's shield has one door", x.key, x.value, first.key, first.value)
+		}
+	}
+	if at := a.Door.Address; at != "" && !strings.HasPrefix(at, "/") && a.Door.KeyFile == "" {
+		r.at("door.key_file", root, "door.key_file is missing and door.address is %s, want a file with the key that the door asks for: every program of this machine reaches a port", at)
+	}
 }
 
 // distinctDoors refuses one port of one address for two listeners; port 0 is

@@ -158,6 +158,16 @@ var agentKeys = []key{
 		get: func(a *Agent) string { return a.HAProxy.Map },
 	},
 	{
+		path: "door.address", want: fmt.Sprintf("the path of a unix socket, of at most %d bytes, a host:port of this machine, or \"\" for none", maxSocket),
+		set: func(a *Agent, v []string) bool { a.Door.Address = v[0]; return v[0] == "" || isDoorAddress(v[0]) },
+		get: func(a *Agent) string { return a.Door.Address },
+	},
+	{
+		path: "door.key_file", want: "the path of a file that holds the key, or \"\" for none", isPath: true,
+		set: func(a *Agent, v []string) bool { a.Door.KeyFile = v[0]; return true },
+		get: func(a *Agent) string { return a.Door.KeyFile },
+	},
+	{
 		path: "socket", want: fmt.Sprintf("a path of at most %d bytes, or \"\" for none", maxSocket), isPath: true,
 		set: func(a *Agent, v []string) bool { a.Socket = v[0]; return len(v[0]) <= maxSocket },
 		get: func(a *Agent) string { return a.Socket },
@@ -194,6 +204,16 @@ var agentKeys = []key{
 
 // isProxyName accepts what HAProxy takes as the name of a proxy.
 func isProxyName(s string) bool { return s != "" && isWord(s, "_.:-") }
+
+// isDoorAddress accepts where a program of this machine alone can listen.
+func isDoorAddress(s string) bool {
+	if strings.HasPrefix(s, "/") {
+		return len(s) <= maxSocket
+	}
+	host, port, ok := hostPort(s)
+	ip, err := netip.ParseAddr(host)
+	return ok && port != 0 && (host == "localhost" || err == nil && ip.IsLoopback())
+}
 
 // isPathWord accepts a path that can stand in a command of HAProxy's.
 func isPathWord(s string) bool { return s != "" && isWord(s, "_.:/-") }

@@ -49,7 +49,6 @@ import (
 	"moonwatch/member"
 	"moonwatch/mind"
 	"moonwatch/shield/gateway"
-	"moonwatch/shield/haproxy"
 	"moonwatch/status"
 	"moonwatch/status/web"
 )
@@ -110,7 +109,7 @@ type Daemon struct {
 	keeper  *keeping // nil: this member has none, and runs no exclusive slot
 	checker *probe.Checker
 	gateway *gateway.Gateway // nil: this agent opens none
-	haproxy *haproxy.Door    // nil: this agent's door is no HAProxy
+	polled  polledDoor       // nil: this agent's door is its own gateway
 	door    shieldedDoor     // where the shield counts and holds; nil: this agent has no door
 	web     *web.Server
 	doors   *doors

@@ -31,6 +31,7 @@ import (
 	"moonwatch/mind"
 	"moonwatch/shield/gateway"
 	"moonwatch/shield/haproxy"
+	"moonwatch/shield/remote"
 	"moonwatch/status/web"
 )
 
@@ -145,10 +146,14 @@ func (d *Daemon) openDoors() error {
 		}
 		d.door = d.gateway
 	}
-	if a.HAProxy.Socket != "" {
-		if err = d.openHAProxy(); err != nil {
-			return err
-		}
+	switch {
+	case a.HAProxy.Socket != "":
+		err = d.openHAProxy()
+	case a.Door.Address != "":
+		err = d.openRemote()
+	}
+	if err != nil {
+		return err
 	}
 	d.doors, err = d.listen(context.Background())
 	return err
@@ -170,16 +175,56 @@ func (d *Daemon) passKey() ([]byte, error) {
 func (d *Daemon) openHAProxy() error {
 	h := d.cfg.Agent.HAProxy
 	d.shielding.open(d.reg, saltOf(d.cluster, d.root()))
-	var err error
-	d.haproxy, err = haproxy.Open(haproxy.Config{
+	door, err := haproxy.Open(haproxy.Config{
 		Socket: h.Socket, Frontend: h.Frontend, Backends: h.Backends, Map: h.Map, Salt: d.shielding.salt,
 		Log: d.log.Named("haproxy"), Registerer: d.reg,
 	})
 	if err != nil {
 		return err
 	}
-	d.door = d.haproxy
+	d.door, d.polled = door, door
 	return nil
+}
+
+// openRemote makes another program of this machine the shield's door.
+func (d *Daemon) openRemote() error {
+	a := d.cfg.Agent.Door
+	d.shielding.open(d.reg, saltOf(d.cluster, d.root()))
+	key, err := loadDoorKey(a.KeyFile)
+	if err != nil {
+		return err
+	}
+	door, err := remote.Open(remote.Config{Address: a.Address, Key: key, Salt: d.shielding.salt, Log: d.log.Named("door"), Registerer: d.reg})
+	if err != nil {
+		return err
+	}
+	d.door, d.polled = door, door
+	return nil
+}
+
+// loadDoorKey reads the key that a door asks for: a word of its first line. Without a file
+// there is none.
+func loadDoorKey(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("door.key_file: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o007 != 0 {
+		return "", fmt.Errorf("door.key_file: %s has mode %04o, want that others may not read it: chmod 640", path, mode)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("door.key_file: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	key := strings.TrimSpace(line)
+	if len(key) < 16 || len(key) > 256 || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("door.key_file: %s begins with a line of %d bytes, want a key of 16 to 256 letters and digits: openssl rand -hex 32", path, len(key))
+	}
+	return key, nil
 }
 
 // close closes what open has opened, in the reverse order.
@@ -196,8 +241,8 @@ func (d *Daemon) close() {
 	if d.gateway != nil {
 		errs = append(errs, d.gateway.Close(ctx))
 	}
-	if d.haproxy != nil {
-		d.haproxy.Close()
+	if d.polled != nil {
+		d.polled.Close()
 	}
 	if d.link != nil {
 		errs = append(errs, d.link.Close(ctx))

@@ -5,6 +5,18 @@ import (
 	"moonwatch/shield/count"
 )
 
+// polledDoor is one in another program, which is asked now and then. A tick ends with its
+// answer.
+type polledDoor interface {
+	shieldedDoor
+	// Ticks is the stream of moments up to which was counted, answered or not.
+	Ticks() <-chan count.Tick
+	// Problem says why it does not do as it is told; empty: it does.
+	Problem() string
+	// Close lets everybody in, if it answers, and ends.
+	Close()
+}
+
 // shieldedDoor is a door as the shield's loop sees it: it counts what passes and
 // does what the measures say. The built-in gateway is one.
 type shieldedDoor interface {

@@ -13,7 +13,6 @@ import (
 	"moonwatch/member"
 	"moonwatch/shield"
 	"moonwatch/shield/count"
-	"moonwatch/shield/haproxy"
 	"moonwatch/status"
 )
 
@@ -86,9 +85,9 @@ func (d *Daemon) shieldDoor(ctx context.Context) error {
 	defer d.door.Enforce(nil) // who decides no more, holds nobody
 	tick := time.NewTicker(shieldTick)
 	defer tick.Stop()
-	ticks, polls := tick.C, (<-chan haproxy.Tick)(nil)
-	if d.haproxy != nil { // a tick ends with HAProxy's answer
-		ticks, polls = nil, d.haproxy.Ticks()
+	ticks, polls := tick.C, (<-chan count.Tick)(nil)
+	if d.polled != nil { // a tick ends with the door's answer
+		ticks, polls = nil, d.polled.Ticks()
 	}
 	for {
 		var now time.Time
@@ -99,7 +98,7 @@ func (d *Daemon) shieldDoor(ctx context.Context) error {
 			now = time.Now()
 		case p := <-polls:
 			now, l.every = p.At, p.Every
-			l.doubt(now, d.haproxy.Problem())
+			l.doubt(now, d.polled.Problem())
 		}
 		if err := l.tick(now); err != nil {
 			// Nothing that the shield lacks is worth an agent or its traffic.

@@ -13,7 +13,7 @@ import (
 func (d *Daemon) serveShield(w http.ResponseWriter, r *http.Request) {
 	now := d.shielding.document.Load()
 	if now == nil {
-		reply(w, http.StatusNotFound, map[string]string{"error": "this agent has no door: ask one with a gateway or a HAProxy"})
+		reply(w, http.StatusNotFound, map[string]string{"error": "this agent has no door: ask one with a gateway, a HAProxy or another door"})
 		return
 	}
 	doc := *now

@@ -49,7 +49,7 @@ type Config struct {
 // from any goroutine.
 type Gate struct {
 	cfg       Config
-	seed      uint64 // of the clients' names
+	seed      atomic.Uint64 // of the clients' names
 	challenge *challenge
 
 	enforcing sync.Mutex // one Enforce at a time
@@ -76,7 +76,8 @@ func New(cfg Config) *Gate {
 		cfg.Key = make([]byte, 32)
 		_, _ = rand.Read(cfg.Key) // it never fails
 	}
-	g := &Gate{cfg: cfg, seed: seedOf(cfg.Key), learned: make(chan string, learnedRoom)}
+	g := &Gate{cfg: cfg, learned: make(chan string, learnedRoom)}
+	g.seed.Store(seedOf(cfg.Key))
 	if cfg.Challenge {
 		g.challenge = &challenge{key: cfg.Key, bits: cfg.Bits}
 	}
@@ -188,6 +189,10 @@ func seedOf(key []byte) uint64 {
 	return binary.BigEndian.Uint64(m.Sum(nil))
 }
 
+// Choose changes the seed by which clients are chosen; doors with the same one choose the
+// same clients.
+func (g *Gate) Choose(seed uint64) { g.seed.Store(seed) }
+
 func (g *Gate) clientOf(r *http.Request) uint64 {
 	if g.cfg.Client == nil {
 		return g.ClientAt(r.RemoteAddr)
@@ -216,7 +221,7 @@ func (g *Gate) ClientAt(remote string) uint64 {
 
 func (g *Gate) name(kind byte, client []byte) uint64 {
 	var room [9 + 64]byte
-	binary.LittleEndian.PutUint64(room[:8], g.seed)
+	binary.LittleEndian.PutUint64(room[:8], g.seed.Load())
 	room[8] = kind
 	return xxhash.Sum64(append(room[:9], client...))
 }
@@ -228,7 +233,7 @@ func (g *Gate) Answered(ref count.Ref, host string, status int, took time.Durati
 	if c == nil || status == 0 {
 		return
 	}
-	if status >= http.StatusOK && status < http.StatusInternalServerError {
+	if status == http.StatusSwitchingProtocols || status >= http.StatusOK && status < http.StatusInternalServerError {
 		ref.Serve()
 	}
 	var room [shield.HostRoom]byte
@@ -259,8 +264,8 @@ func costOf(took time.Duration) uint32 {
 
 // Strain counts the signs that whoever answers has more to do than it can.
 type Strain struct {
-	answers atomic.Int64
-	busy    atomic.Int64 // answers by which it says itself that it is overloaded
+	answers, busy           atomic.Uint64 // busy: it says itself that it is overloaded
+	answersTaken, busyTaken uint64        // of the caller of Take alone
 }
 
 // Of the answers, one in busyShare, and at least busyLeast, are trouble: a single
@@ -278,8 +283,13 @@ func (s *Strain) Answer(status int) {
 	}
 }
 
+// Busy is how many answers said that whoever gives them is overloaded.
+func (s *Strain) Busy() uint64 { return s.busy.Load() }
+
 // Take reports whether there was trouble since it was last called. It has one caller.
 func (s *Strain) Take() bool {
-	answers, busy := s.answers.Swap(0), s.busy.Swap(0)
+	allAnswers, allBusy := s.answers.Load(), s.busy.Load()
+	answers, busy := allAnswers-s.answersTaken, allBusy-s.busyTaken
+	s.answersTaken, s.busyTaken = allAnswers, allBusy
 	return busy >= busyLeast && busy*busyShare >= answers
 }
