@@ -21,6 +21,22 @@ import (
 // long ago.
 func handsOut(t *testing.T, age time.Duration) string {
 	t.Helper()
+	l := simLedger(t, age)
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/v1/ledger" {
+			http.NotFound(rw, r)
+			return
+		}
+		rw.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(rw).Encode(l)
+	}))
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}
+
+// simLedger is the ledger of a fleet that ran for ten seconds, as an agent hands it out.
+func simLedger(t *testing.T, age time.Duration) client.Ledger {
+	t.Helper()
 	chance := rand.Reader // which a world replaces
 	t.Cleanup(func() { rand.Reader = chance })
 	cfg := sim.Demo()
@@ -37,20 +53,10 @@ func handsOut(t *testing.T, age time.Duration) string {
 		t.Fatal(err)
 	}
 	now := time.Now().UTC()
-	l := client.Ledger{
+	return client.Ledger{
 		Schema: status.Schema, Cluster: "sim", Taken: now, Ledger: b,
 		Knowledge: status.Knowledge{Head: 7, Current: age == 0, AsOf: now.Add(-age)},
 	}
-	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/api/v1/ledger" {
-			http.NotFound(rw, r)
-			return
-		}
-		rw.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(rw).Encode(l)
-	}))
-	t.Cleanup(s.Close)
-	return strings.TrimPrefix(s.URL, "http://")
 }
 
 func TestWhatIfAsksTheLivingFleet(t *testing.T) {

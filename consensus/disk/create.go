@@ -13,7 +13,9 @@ import (
 )
 
 const (
-	fileName = "ledger.db"
+	// FileName is the store, in its folder.
+	FileName = "ledger.db"
+	fileName = FileName
 	newEnd   = ".new" // a file that is being made
 )
 

@@ -1,0 +1,209 @@
+// Package backup keeps a whole ledger outside of the fleet: it writes one down, says
+// whether a file holds what was written, and makes a member's ledger of it when the
+// disks are lost. What it holds is what stands: for the facts before, one by one, there
+// is the export of the audit chain.
+//
+// A restored ledger is a new disk. It has promised no vote and sits in no council, so
+// that it can do no harm to one that is alive: its agent follows, and only 'council
+// recover', which two operators sign, founds a council on it.
+package backup
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/consensus/disk"
+	"moonwatch/member"
+	"moonwatch/mind"
+)
+
+// kind tells a backup from whatever else is JSON.
+const kind = "moonwatch ledger backup"
+
+// schema is the version of the format.
+const schema = 1
+
+// maxFile bounds a file that is read: the ledger of the largest fleet is a few MiB.
+const maxFile = 1 << 30
+
+// ErrDamaged is of a file that is not what was written.
+var ErrDamaged = errors.New("damaged")
+
+// Backup is a file.
+type Backup struct {
+	Schema  int       `json:"schema"`
+	Kind    string    `json:"kind"`
+	Cluster string    `json:"cluster"`
+	From    member.ID `json:"from"` // whose agent was asked
+	Taken   time.Time `json:"taken"`
+	Head    uint64    `json:"head"`   // the last fact that is in it
+	Hash    string    `json:"hash"`   // the audit chain's there, in hex
+	SHA256  string    `json:"sha256"` // of Ledger, in hex
+	// Ledger is consensus.Ledger's snapshot.
+	Ledger json.RawMessage `json:"ledger"`
+
+	folded *consensus.Ledger
+}
+
+// New makes a backup of a whole ledger.
+func New(from member.ID, taken time.Time, ledger []byte) (*Backup, error) {
+	whole, err := json.Marshal(json.RawMessage(ledger))
+	if err != nil {
+		return nil, fmt.Errorf("back up: the ledger: %w", err)
+	}
+	b := &Backup{Schema: schema, Kind: kind, From: from, Taken: taken.UTC(), Ledger: whole}
+	if b.folded, err = fold(whole); err != nil {
+		return nil, fmt.Errorf("back up: %w", err)
+	}
+	if b.folded.Head() == 0 {
+		return nil, errors.New("back up: the ledger is empty")
+	}
+	sum := sha256.Sum256(whole)
+	b.Cluster, b.Head, b.Hash, b.SHA256 = b.folded.Cluster(), b.folded.Head(), hashOf(b.folded), hex.EncodeToString(sum[:])
+	return b, nil
+}
+
+// fold builds the ledger up, decisions of all packages included, as an agent does.
+func fold(whole []byte) (*consensus.Ledger, error) {
+	l, err := mind.Read(mind.Boot{Snapshot: whole})
+	if err != nil {
+		return nil, fmt.Errorf("fold the ledger: %w", err)
+	}
+	return l, nil
+}
+
+func hashOf(l *consensus.Ledger) string {
+	h := l.HeadHash()
+	return hex.EncodeToString(h[:])
+}
+
+// Members is who is in the fleet that the backup knows.
+func (b *Backup) Members() []member.ID {
+	var ids []member.ID
+	for _, m := range b.folded.Roster().Members {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+// Bytes is the file.
+func (b *Backup) Bytes() ([]byte, error) {
+	text, err := json.Marshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("back up: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+// Read reads a file and says whether it is what was written: its sum is right, the ledger
+// in it can be built up, and ends where the file says. That nobody has put both right
+// after a change, only an agent that remembers the head can say.
+func Read(path string) (*Backup, error) {
+	b, err := read(path)
+	if err != nil {
+		return nil, fmt.Errorf("backup %s: %w", path, err)
+	}
+	return b, nil
+}
+
+func read(path string) (*Backup, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, errors.Unwrap(err)
+	case !info.Mode().IsRegular() || info.Size() > maxFile:
+		return nil, fmt.Errorf("%d bytes, mode %v: want a file that 'moonwatch ledger backup' wrote", info.Size(), info.Mode())
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var b Backup
+	if err := json.Unmarshal(text, &b); err != nil || b.Kind != kind {
+		if bytes.HasPrefix(text, []byte(`{"schema":1,"kind":"`+kind)) {
+			return nil, fmt.Errorf("%w: it is cut off, or was edited: %w", ErrDamaged, err)
+		}
+		return nil, errors.New("want a file that 'moonwatch ledger backup' wrote ('moonwatch audit verify' reads data folders, ledger.db and exports)")
+	}
+	if b.Schema > schema {
+		return nil, fmt.Errorf("it is of schema %d, this program reads %d: use a newer one", b.Schema, schema)
+	}
+	whole, err := json.Marshal(b.Ledger)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if sum := sha256.Sum256(whole); hex.EncodeToString(sum[:]) != b.SHA256 {
+		return nil, fmt.Errorf("%w: the ledger's SHA-256 is %x, the file says %s", ErrDamaged, sum, b.SHA256)
+	}
+	b.Ledger = whole
+	if b.folded, err = fold(whole); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if b.folded.Cluster() != b.Cluster || b.folded.Head() != b.Head || hashOf(b.folded) != b.Hash {
+		return nil, fmt.Errorf("%w: it says cluster %s, fact %d, hash %s; the ledger in it is of %s and ends with fact %d, hash %s",
+			ErrDamaged, b.Cluster, b.Head, b.Hash, b.folded.Cluster(), b.folded.Head(), hashOf(b.folded))
+	}
+	return &b, nil
+}
+
+// Restore makes the ledger of a member whose disk is lost, in its data folder. The file
+// is there whole or not at all. It refuses where a ledger is: its disk has promised
+// votes, which a ledger in its place would forget.
+func (b *Backup) Restore(dir, cluster string, self member.ID) (err error) {
+	switch {
+	case b.Cluster != cluster:
+		return fmt.Errorf("restore: the backup is of cluster %s, this agent is of %s", b.Cluster, cluster)
+	case b.folded.Roster().Index(self) < 0:
+		return fmt.Errorf("restore: %s is no member of the fleet in this backup", self)
+	}
+	path := filepath.Join(dir, disk.FileName)
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("restore: there is a ledger in %s: while it is good it knows more than a backup; if it is not, move it away first", dir)
+	}
+	made := filepath.Clean(dir) + ".restoring"
+	if err := os.RemoveAll(made); err != nil { // of a try that a crash ended
+		return fmt.Errorf("restore: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
+	if err := b.fill(made, self); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if err := os.Link(filepath.Join(made, disk.FileName), path); err != nil { // unlike a rename it overwrites nothing
+		return fmt.Errorf("restore: %w", err)
+	}
+	return syncFolder(dir)
+}
+
+// fill makes a store that holds the ledger, as a follower keeps one that it was fed with.
+func (b *Backup) fill(dir string, self member.ID) (err error) {
+	store, err := disk.Open(disk.Config{Dir: dir, Cluster: b.Cluster, Member: self})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := store.KeepSnapshot(b.Head, b.Ledger, nil, 0, true); err != nil {
+		return err
+	}
+	_, err = store.Load()
+	return err
+}
+
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
