@@ -95,9 +95,12 @@ sim: build ## Play SEEDS (100) seeds of the swarm: 30 members, 5 virtual minutes
 sim-gate: build ## Play what a change of a decision has to pass: 300 seeds of 60 members, 10 virtual minutes.
 	@bin/moonwatch sim campaign --seeds 300 --members 60 --minutes 10
 
-.PHONY: sim-fast
-sim-fast: build ## Play SEEDS (100) seeds of every basic fault in profile fast.
-	@for f in sim/testdata/fast-*.yaml; do echo "== $$f"; bin/moonwatch sim campaign $$f --seeds $(SEEDS); done
+.PHONY: sim-fast sim-profiles
+sim-fast: PROFILES = fast
+sim-fast: sim-profiles ## The same in profile fast alone.
+sim-profiles: build ## Play SEEDS (100) seeds of every basic fault in the profiles PROFILES (fast cloud wan).
+	@for p in $(or $(PROFILES),fast cloud wan); do for f in sim/testdata/$$p-*.yaml; do \
+		echo "== $$f"; bin/moonwatch sim campaign $$f --seeds $(SEEDS) || exit; done; done
 
 .PHONY: mutants
 mutants: ## Hunt every planted fault for at most SEEDS (500) seeds: MUTANT=name hunts one.

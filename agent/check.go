@@ -39,7 +39,8 @@ func (o *Observer) startCheck(now time.Time, e *edge, out []Effect) []Effect {
 }
 
 // checked weighs a check that ended. A failed one is repeated soon, by whoever
-// saw it, until it is clear which it is.
+// saw it, until it is clear which it is. A service that says nothing is not accused
+// sooner than a machine that says nothing: it may be one that stands still.
 func (o *Observer) checked(now time.Time, c Checked) {
 	e := o.edge(c.Subject)
 	if e == nil || c.Seq != e.check.flying {
@@ -54,10 +55,13 @@ func (o *Observer) checked(now time.Time, c Checked) {
 	if c.Good {
 		k.fails = 0
 	} else {
+		if k.fails == 0 {
+			k.since = k.sent
+		}
 		k.fails++
 	}
 	weather := o.wayTo(e)
-	was, sure := k.accused, k.fails >= o.failsNeeded(c, weather)
+	was, sure := k.accused, k.fails >= o.failsNeeded(c, weather) && (!c.Silent || now.Sub(k.since) >= o.cfg.Patience)
 	k.accused = !c.Good && sure
 	r := &e.roll
 	asked := !r.id.IsZero() && r.service == Abstain

@@ -29,6 +29,7 @@ type Config struct {
 	RollDownsMax    int           // but never more than these
 	RollChance      float64       // a run of chance losses is rarer than this before it is a down answer
 	RollPace        time.Duration // of the probes of a roll call for which RollDowns losses are too few
+	RollLife        time.Duration // a roll call is worked on for so long: what takes longer is void at the leader
 	RollWatch       time.Duration // after a roll call a silent subject is probed quickly on for so long: while answers to it count
 
 	SlipAfter     time.Duration // a timer this late means that we were stalled
@@ -66,7 +67,7 @@ func Default() Config {
 		Patience: time.Second, LostRunMin: 4, LostRunMax: 14, RunChance: 1e-4,
 		LossWindow: 40, LossCount: 16, LossAboveMedian: 0.30, LossClear: 0.15, LossOver: 16,
 		OutageRun: 10, ClearAnswers: 2, RollUps: 2,
-		RollDowns: 4, RollDownsMax: 10, RollChance: 1e-3, RollPace: 50 * time.Millisecond, RollWatch: time.Second,
+		RollDowns: 4, RollDownsMax: 10, RollChance: 1e-3, RollPace: 50 * time.Millisecond, RollLife: 2 * time.Second, RollWatch: time.Second,
 		SlipAfter: 300 * time.Millisecond, SlipMemory: 2 * time.Second, SmearedLoss: 0.10, HopelessLoss: 0.5, DeafLoss: 0.65, DeafWindow: 20,
 		DoubtMax: 30 * time.Second, NewEdgeMax: 2 * time.Second,
 		FlapCount: 3, FlapWindow: time.Minute,
@@ -104,7 +105,7 @@ func (c Config) Validate() error {
 		"roll_downs is %d to %d, want 1 or more, in order", c.RollDowns, c.RollDownsMax)
 	want(c.RollPace > 0 && c.RollPace <= c.ReprobeInterval,
 		"roll_pace is %v, want more than 0 and at most reprobe_interval (%v)", c.RollPace, c.ReprobeInterval)
-	want(c.RollWatch >= 0 && c.RollWatch <= rollLife, "roll_watch is %v, want at most %v", c.RollWatch, rollLife)
+	want(c.RollWatch >= 0 && c.RollWatch <= c.RollLife, "roll_watch is %v, want at most roll_life (%v)", c.RollWatch, c.RollLife)
 	want(c.LossWindow >= 1 && c.LossWindow <= 64, "loss_window is %d, want 1 to 64", c.LossWindow)
 	want(c.LossCount >= 1 && c.LossCount <= c.LossWindow,
 		"loss_count is %d, want 1 to loss_window (%d)", c.LossCount, c.LossWindow)

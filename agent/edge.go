@@ -265,6 +265,7 @@ type check struct {
 	flying   uint64    // seq of the running check, 0: none
 	sent     time.Time
 	fails    int
+	since    time.Time // when the first of them was sent
 	accused  bool
 	last     Checked
 	lastGood bool

@@ -2,10 +2,6 @@ package agent
 
 import "time"
 
-// rollLife is how long a roll call is worked on. An answer that takes longer
-// would be void at the leader anyway.
-const rollLife = 2 * time.Second
-
 // rollCalled begins an answer: probes and checks that are sent from now on
 // count, older ones never.
 func (o *Observer) rollCalled(now time.Time, call RollCall, out []Effect) []Effect {
@@ -31,7 +27,7 @@ func (o *Observer) weighRoll(now time.Time, e *edge) {
 	if r.id.IsZero() {
 		return
 	}
-	if now.Sub(r.since) >= rollLife {
+	if now.Sub(r.since) >= o.cfg.RollLife {
 		*r = roll{}
 		return
 	}

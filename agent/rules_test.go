@@ -181,7 +181,7 @@ func TestACallIsWorkedOnForTwoSeconds(t *testing.T) {
 	r.subject("b").pattern = "xxx." // never two answers, never four losses... for long
 	r.run(2 * time.Second)
 	r.step(RollCalled{Call: RollCall{ID: RollID{Term: 1, N: 1}, Subjects: []member.ID{"b"}}})
-	r.run(rollLife + 600*time.Millisecond)
+	r.run(Default().RollLife + 600*time.Millisecond)
 	if e := r.obs.edge("b"); !e.roll.id.IsZero() {
 		t.Errorf("still at work on the roll call: %+v", e.roll)
 	}

@@ -52,10 +52,10 @@ func (c *Council) transferring() bool { return c.node.BasicStatus().LeadTransfer
 // Quiet is how long before now, at least, this leader's predecessors were last
 // confirmed in office. No voter votes within one election time-out of hearing a
 // leader, but for one: whom a leader itself asks to take over is voted for at once.
-// Raft counts whole ticks, so the time-out is one tick shorter than it says.
+// The voters' profiles may be others than one's own: the shortest time-out counts.
 func (c *Council) Quiet() time.Duration {
 	if l := c.Leader(); c.called != 0 && l.Term == c.called+1 {
 		return 0
 	}
-	return time.Duration(c.cfg.ElectionTicks-1) * c.cfg.Tick
+	return min(c.cfg.timeOut(), DefaultCouncil().timeOut())
 }

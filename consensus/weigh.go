@@ -25,8 +25,8 @@ func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 	waits := t.marked(cut)
 	for _, s := range subjects {
 		s.cut = waits.has(s.place)
-		if at := s.calledAt.Add(t.cfg.ServiceWait); s.cut && at.After(now) && (t.lookAt.IsZero() || at.Before(t.lookAt)) {
-			t.lookAt = at
+		if s.cut {
+			t.lookWhenAnswered(now, s)
 		}
 	}
 	if len(cut) > 0 && !now.Before(t.quiet) {
@@ -43,6 +43,14 @@ func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 		}
 	}
 	return out
+}
+
+// lookWhenAnswered has the tally woken when whoever is slow to answer the present roll
+// call about a subject has had its time.
+func (t *Tally) lookWhenAnswered(now time.Time, s *subject) {
+	if at := s.calledAt.Add(t.cfg.ServiceWait); at.After(now) && (t.lookAt.IsZero() || at.Before(t.lookAt)) {
+		t.lookAt, t.pending = at, true
+	}
 }
 
 // forgettable subjects are those about which nothing stands any more.
@@ -254,6 +262,12 @@ func (t *Tally) aside(now time.Time, s *subject, out []TallyEffect) []TallyEffec
 	f := Finding{Subject: s.id, Incarnation: s.incarnation(), Agent: ac, Service: sc}
 	switch {
 	case !stands && t.checked(s.id) && sc.down() && !ac.smeared() && !now.Before(t.quiet):
+		if ac.Ups == 0 && now.Sub(s.calledAt) < t.cfg.ServiceWait {
+			// Nobody has said that the agent answers, and who finds it silent needs
+			// longer to say so than for a port that is closed: it may be the machine.
+			t.lookWhenAnswered(now, s)
+			return out
+		}
 		f.Kind = VerdictServiceDown
 	case !stands && t.mixed(now, s, ac, sc):
 		f.Kind = VerdictPartial

@@ -36,9 +36,9 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		return out
 	}
 	look, looked := c.looks[x.Subject]
-	fresh := looked && !look.Called.Before(since.Add(t.ReplaceAfter-t.LookAhead)) && now.Sub(look.Called) < 2*time.Second
+	fresh := looked && !look.Called.Before(since.Add(t.ReplaceAfter-t.LookAhead)) && now.Sub(look.Called) < t.LookFresh
 	if !fresh {
-		if asked := c.asked[x.Subject]; now.Sub(asked) < time.Second {
+		if asked := c.asked[x.Subject]; now.Sub(asked) < t.LookAgain {
 			return out
 		}
 		if reason, why := c.st.ReplaceGate(now, x); reason != "" && reason != HeldEvidence {
@@ -82,9 +82,10 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 // clean while.
 func (c *Conductor) restartLate(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
 	look, looked := c.looks[x.Subject]
+	t := c.st.timing()
 	switch {
-	case !looked || !look.Called.After(c.sights.began(x)) || look.Called.Before(c.from) || now.Sub(look.Called) >= 2*time.Second:
-		if now.Sub(c.asked[x.Subject]) < time.Second {
+	case !looked || !look.Called.After(c.sights.began(x)) || look.Called.Before(c.from) || now.Sub(look.Called) >= t.LookFresh:
+		if now.Sub(c.asked[x.Subject]) < t.LookAgain {
 			return out
 		}
 		c.asked[x.Subject] = now
@@ -108,7 +109,7 @@ func confirms(x *Case, l SecondLook) bool {
 // stillLost reports that a roll call of this term has confirmed the loss.
 func (c *Conductor) stillLost(now time.Time, x *Case) bool {
 	l, ok := c.looks[x.Subject]
-	return ok && l.Called.After(c.from) && now.Sub(l.Called) < looksFresh && confirms(x, l)
+	return ok && l.Called.After(c.from) && now.Sub(l.Called) < c.st.timing().LookFresh && confirms(x, l)
 }
 
 // hold writes down what a case waits for, when that changes.

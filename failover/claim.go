@@ -76,10 +76,10 @@ func (c *Conductor) verify(now time.Time, x *Case, late bool, out []ConductorEff
 		return c.step(now, x, back, CaseStep{Detail: string(who) + ": its service did not answer within " + c.st.timing().Verify.String()}, out)
 	}
 	// The observers have to hear first that there is a service to check.
-	if asked := c.asked[who]; now.Sub(began) >= feedLag && (asked.Before(began) || now.Sub(asked) >= verifyAgain) {
+	if asked := c.asked[who]; now.Sub(began) >= c.st.timing().FeedLag && (asked.Before(began) || now.Sub(asked) >= c.st.timing().VerifyAgain) {
 		c.asked[who] = now
 		return append(out, LookAgain{Subject: who})
 	}
-	c.wake = earliest(c.wake, now.Add(feedLag/2))
+	c.wake = earliest(c.wake, now.Add(c.st.timing().FeedLag/2))
 	return out
 }

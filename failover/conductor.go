@@ -81,14 +81,6 @@ const (
 	calmBeat      = 500 * time.Millisecond
 )
 
-// feedLag is how long a fact may take to reach the observers: one batch of the
-// feed and a margin. An answer within verifyAgain is the rule; who needs
-// longer is asked again.
-const (
-	feedLag     = 60 * time.Millisecond
-	verifyAgain = 400 * time.Millisecond
-)
-
 // NewConductor makes the conductor of one leadership.
 func NewConductor(st *State, lessor *Lessor, term uint64, now time.Time) *Conductor {
 	return &Conductor{
@@ -161,7 +153,7 @@ func (c *Conductor) openCases(now time.Time, out []ConductorEffect) []ConductorE
 			continue
 		}
 		if healed, ok := c.healed(s, v); ok && !c.failsAgain(s.Occupant, healed) {
-			if now.Sub(c.asked[s.Occupant]) >= lookAgainAfter {
+			if now.Sub(c.asked[s.Occupant]) >= 2*c.st.timing().LookAgain { // no hurry: the restart has healed it
 				c.asked[s.Occupant] = now
 				out = append(out, LookAgain{Subject: s.Occupant})
 			}
@@ -189,9 +181,6 @@ func (c *Conductor) failsAgain(id member.ID, since time.Time) bool {
 	l, ok := c.looks[id]
 	return ok && l.Called.After(since) && (l.Service == agent.Down || l.Agent == agent.Down)
 }
-
-// lookAgainAfter paces the looks at a service that a restart has healed.
-const lookAgainAfter = 2 * time.Second
 
 func (c *Conductor) step(now time.Time, x *Case, to CaseState, p CaseStep, out []ConductorEffect) []ConductorEffect {
 	p.Case, p.Version, p.To = x.ID, x.Version, to

@@ -67,7 +67,7 @@ func (c *Conductor) lookBack(now time.Time, x *Case, out []ConductorEffect) []Co
 		delete(c.looks, x.Subject)
 		return c.propose(now, out, KindHeldBack, fmt.Sprintf("%s/%d/held-back", x.Name(), x.Version), p)
 	}
-	if now.Sub(c.asked[x.Subject]) >= time.Second {
+	if now.Sub(c.asked[x.Subject]) >= c.st.timing().LookAgain {
 		c.asked[x.Subject] = now
 		out = append(out, LookAgain{Subject: x.Subject})
 	}

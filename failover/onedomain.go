@@ -191,14 +191,15 @@ func (v *vigil) ripe(now time.Time, t Timing) bool {
 	return v != nil && now.Sub(v.since) >= t.CascadeClear
 }
 
-// rollPause paces the roll calls of a vigil, and rollAgain the next one about the
-// same member: its observers need up to a second to answer. While people have to
-// decide, and everybody agrees, one now and then is enough.
+// rollPause paces the roll calls of a vigil. While people have to decide, and
+// everybody agrees, one now and then is enough.
 const (
 	rollPause = 100 * time.Millisecond
-	rollAgain = 2 * time.Second
 	rollCalm  = 30 * time.Second
 )
+
+// rollAgain paces those about one member: its observers need time to answer.
+func (b *Brake) rollAgain() time.Duration { return 2 * b.st.timing().LookAgain }
 
 // lost reports that everybody agreed about all of them, not longer ago than this.
 func (v *vigil) lost(now time.Time, valid time.Duration) bool {
@@ -215,7 +216,7 @@ func (b *Brake) fall(now time.Time) (f *Fallen, obstacle string) {
 	if !v.ripe(now, b.st.timing()) {
 		return nil, ""
 	}
-	round := 2*rollAgain + time.Duration(len(v.open))*rollPause // a larger domain takes longer to be asked about
+	round := 2*b.rollAgain() + time.Duration(len(v.open))*rollPause // a larger domain takes longer to be asked about
 	lost := v.lost(now, round)
 	v.told = v.told || lost
 	switch {
@@ -238,12 +239,13 @@ func (b *Brake) Ask(now time.Time) (member.ID, bool) {
 	if !v.ripe(now, b.st.timing()) || now.Sub(b.askedAt) < rollPause {
 		return "", false
 	}
-	again := rollAgain
+	pace := b.rollAgain()
+	again := pace
 	if b.obstacle(now) != "" {
 		again = rollCalm
 	}
 	for _, id := range v.open {
-		if now.Sub(v.asked[id]) >= rollAgain && now.Sub(v.agreed[id]) >= again {
+		if now.Sub(v.asked[id]) >= pace && now.Sub(v.agreed[id]) >= again {
 			v.asked[id], b.askedAt = now, now
 			return id, true
 		}

@@ -345,14 +345,11 @@ func (c *Conductor) goLive(now time.Time, x *Case, out []ConductorEffect) []Cond
 	return c.prepare(now, x, out)
 }
 
-// looksFresh is how long a roll call's word about a member is taken for the present.
-const looksFresh = 2 * time.Second
-
 // mayBeBack reports that nobody has looked lately whether the member is still gone whose
 // slot a spare is about to take. Where no proof is wanted it can come back while the
 // spare prepares, and nothing is lost by leaving the slot to it.
 func (c *Conductor) mayBeBack(now time.Time, x *Case) bool {
-	return x.State == Fenced && x.Proof == noProof && !x.Planned && now.Sub(x.Since) >= looksFresh && !c.stillLost(now, x)
+	return x.State == Fenced && x.Proof == noProof && !x.Planned && now.Sub(x.Since) >= c.st.timing().LookFresh && !c.stillLost(now, x)
 }
 
 // preparingDue is the preparation that the ledger shows for this member now.

@@ -11,10 +11,14 @@ import (
 type Timing struct {
 	ReplaceAfter  time.Duration // a shorter silence is drained and undrained, never replaced
 	LookAhead     time.Duration // the second roll call begins so long before ReplaceAfter ends
+	LookAgain     time.Duration // an undecided one is repeated then
+	LookFresh     time.Duration // so long a roll call's word about a member is taken for the present
 	Activate      time.Duration // deadline of one activation
 	Restart       time.Duration // deadline of one restart in place
 	Stop          time.Duration // deadline of a stop
 	Verify        time.Duration // deadline until a spare's service answers its observers
+	FeedLag       time.Duration // a fact may take so long to reach the observers: a batch of the feed and a margin
+	VerifyAgain   time.Duration // an answer about a spare within it is the rule; who needs longer is asked again
 	Settle        time.Duration // a case stays open so long after the cutover
 	BurnIn        time.Duration // a repaired member is watched so long before it is a spare again
 	BudgetWindow  time.Duration // replacements are counted over this window
@@ -31,9 +35,9 @@ type Timing struct {
 // the brake's and the returning member's windows divided by ten.
 func TimingOf(profile string) Timing {
 	t := Timing{
-		ReplaceAfter: 3 * time.Second, LookAhead: 600 * time.Millisecond,
+		ReplaceAfter: 3 * time.Second, LookAhead: 600 * time.Millisecond, LookAgain: time.Second, LookFresh: 2 * time.Second,
 		Activate: 60 * time.Second, Restart: 30 * time.Second, Stop: 30 * time.Second,
-		Verify: 30 * time.Second, Settle: 10 * time.Second, BurnIn: 10 * time.Minute,
+		Verify: 30 * time.Second, FeedLag: 60 * time.Millisecond, VerifyAgain: 400 * time.Millisecond, Settle: 10 * time.Second, BurnIn: 10 * time.Minute,
 		BudgetWindow: 10 * time.Minute, RestartWindow: 10 * time.Minute,
 		OpenMemory: time.Minute, GuardedClear: time.Minute, CascadeClear: 2 * time.Minute,
 		DeadReplaced: 10 * time.Minute, StrikeWindow: 7 * 24 * time.Hour, HoldDown: time.Minute,
@@ -52,9 +56,14 @@ func TimingOf(profile string) Timing {
 		// heard two probes and their way later: silence of 1.25 s is none.
 		t.ReplaceAfter, t.LookAhead = 1250*time.Millisecond, 300*time.Millisecond
 	case "cloud":
-		t.ReplaceAfter = 8 * time.Second
+		t.ReplaceAfter, t.LookAhead = 8*time.Second, 1200*time.Millisecond
+		t.LookAgain, t.LookFresh = 2*time.Second, 4*time.Second
+		t.VerifyAgain = 800 * time.Millisecond
 	case "wan":
-		t.ReplaceAfter = 30 * time.Second
+		t.ReplaceAfter, t.LookAhead = 30*time.Second, 4*time.Second
+		t.LookAgain, t.LookFresh = 5*time.Second, 10*time.Second
+		t.Verify, t.Settle = time.Minute, 30*time.Second
+		t.FeedLag, t.VerifyAgain = 400*time.Millisecond, 2500*time.Millisecond
 	}
 	return t
 }

@@ -9,7 +9,8 @@ import (
 // LeaseTerms are the times of the lease under which the occupant of an
 // exclusive slot runs it (PROTOCOL 6). The occupant counts from the moment when
 // it sent the renewal that was granted, the council from the moment when it
-// sent the grant, each on its own clock. The zero value stands for [LeaseLan].
+// sent the grant, each on its own clock. The zero value stands for the terms of the
+// fleet's profile.
 type LeaseTerms struct {
 	Length    time.Duration `json:"length"`     // L: longer = the slot survives longer without a council, and is given away later
 	Renew     time.Duration `json:"renew"`      // r: shorter = more lost renewals are borne, and more datagrams
@@ -41,6 +42,15 @@ func LeaseCalm() LeaseTerms {
 	}
 }
 
+// LeaseWAN is for councils whose elections take three times as long: served again
+// within 65 s.
+func LeaseWAN() LeaseTerms {
+	return LeaseTerms{
+		Length: 60 * time.Second, Renew: 6 * time.Second, Stop: 25 * time.Second,
+		Within: 15 * time.Second, Watchdog: 45 * time.Second, RoundTrip: 5 * time.Second,
+	}
+}
+
 // LeaseProfile finds the terms of a name; the empty name is lan.
 func LeaseProfile(name string) (LeaseTerms, bool) {
 	switch name {
@@ -48,6 +58,8 @@ func LeaseProfile(name string) (LeaseTerms, bool) {
 		return LeaseLan(), true
 	case "calm":
 		return LeaseCalm(), true
+	case "wan":
+		return LeaseWAN(), true
 	default:
 		return LeaseTerms{}, false
 	}
@@ -55,10 +67,26 @@ func LeaseProfile(name string) (LeaseTerms, bool) {
 
 // Leases are the terms of a fleet's leases.
 func (f *Fleet) Leases() LeaseTerms {
-	if f == nil || f.Lease == (LeaseTerms{}) {
+	if f == nil {
 		return LeaseLan()
 	}
+	if f.Lease == (LeaseTerms{}) {
+		t, _ := LeaseProfile(f.LeaseName())
+		return t
+	}
 	return f.Lease
+}
+
+// LeaseName is the name of the terms that go with the fleet's profile.
+func (f *Fleet) LeaseName() string {
+	switch f.Profile {
+	case ProfileCloud:
+		return "calm"
+	case ProfileWAN:
+		return "wan"
+	default:
+		return "lan"
+	}
 }
 
 // Exclusive reports whether any pool has exclusive slots.
@@ -91,12 +119,17 @@ func (t LeaseTerms) Promote() time.Duration { return Slower(t.Length) }
 func (t LeaseTerms) Leaderless() time.Duration { return t.Stop - t.Renew - t.RoundTrip }
 
 // Elects is how long 99.9 % of the elections of a council of n take at most
-// (PROTOCOL 6): with two voters left votes are split more often than with four.
-func Elects(n int) time.Duration {
+// (PROTOCOL 6): with two voters left votes are split more often than with four. In wan
+// raft's ticks are three times as long.
+func (f *Fleet) Elects(n int) time.Duration {
+	d := 3600 * time.Millisecond
 	if n >= 5 {
-		return 1900 * time.Millisecond
+		d = 1900 * time.Millisecond
 	}
-	return 3600 * time.Millisecond
+	if f.Profile == ProfileWAN {
+		d *= 3
+	}
+	return d
 }
 
 // The bounds of each time: below the first one a machine under load cannot keep

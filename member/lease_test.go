@@ -7,13 +7,13 @@ import (
 )
 
 func TestTheProfilesOfLeasesAreSafe(t *testing.T) {
-	for _, name := range []string{"", "lan", "calm"} {
+	for name, profile := range map[string]string{"": "", "lan": ProfileLAN, "calm": ProfileCloud, "wan": ProfileWAN} {
 		terms, ok := LeaseProfile(name)
 		if !ok {
 			t.Fatalf("no profile %q", name)
 		}
 		for _, councillors := range []int{3, 5} {
-			if err := terms.Validate(Elects(councillors)); err != nil {
+			if err := terms.Validate((&Fleet{Profile: profile}).Elects(councillors)); err != nil {
 				t.Errorf("profile %q, %d councillors: %v", name, councillors, err)
 			}
 		}
@@ -44,7 +44,7 @@ func TestUnsafeTermsAreRefusedByName(t *testing.T) {
 	} {
 		terms := LeaseLan()
 		c.spoil(&terms)
-		if err := terms.Validate(Elects(3)); err == nil || !strings.Contains(err.Error(), c.says) {
+		if err := terms.Validate((&Fleet{}).Elects(3)); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v, want a mistake that says %q", c.why, err, c.says)
 		}
 	}

@@ -71,7 +71,7 @@ func (f *Fleet) Validate() error {
 		}
 	}
 	if f.Exclusive() {
-		if err := f.Leases().Validate(Elects(f.Councillors())); err != nil {
+		if err := f.Leases().Validate(f.Elects(f.Councillors())); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -383,7 +383,15 @@ func Default(self member.ID, life member.Incarnation) Config {
 // ForProfile is the same in a timing profile (PROTOCOL 10).
 func ForProfile(profile string, self member.ID, life member.Incarnation) Config {
 	c := Default(self, life)
-	c.Agent, c.Tally = agent.ForProfile(profile), consensus.TallyForProfile(profile)
+	c.Agent, c.Tally, c.Council = agent.ForProfile(profile), consensus.TallyForProfile(profile), consensus.CouncilForProfile(profile)
+	switch profile {
+	case "cloud":
+		c.PresenceEvery = time.Second
+	case "wan":
+		c.PresenceEvery = 2 * time.Second
+		c.IsolatedAfter = 12 * time.Second // elections take three times as long
+		c.Repropose, c.ReproposeMax = time.Second, 4*time.Second
+	}
 	return c
 }
 

@@ -1,11 +1,21 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"moonwatch/member"
+)
 
 // knowsWithin is how long after the last word of the council an agent may
 // believe in it: a leader that lost the others steps down within two election
-// time-outs, a follower hears so from it, or notices the silence, after 4 s each.
-const knowsWithin = 15 * time.Second
+// time-outs, a follower hears so from it, or notices the silence, after 4 s each. In
+// wan all of that takes three times as long.
+func (c *checker) knowsWithin() time.Duration {
+	if c.w.cfg.Fleet.Profile == member.ProfileWAN {
+		return 45 * time.Second
+	}
+	return 15 * time.Second
+}
 
 // abandoned checks S7 in every sweep: an agent that nothing of the council reaches
 // knows it.
@@ -20,7 +30,7 @@ func (c *checker) abandoned() {
 		since = max(since, m.heard) // what slipped through between two sweeps counts
 		if !known {
 			c.unheard[m.id] = c.w.now
-		} else if c.w.now-since > knowsWithin && m.mind.Leading().Quorum {
+		} else if c.w.now-since > c.knowsWithin() && m.mind.Leading().Quorum {
 			c.fail(ruleMinority, "%s has heard no councillor for %v and believes in a council quorum", m.id, c.w.now-since)
 		}
 	}

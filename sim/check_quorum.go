@@ -22,8 +22,13 @@ type spoken struct {
 }
 
 // wordLife is how long an observer's down vote may count: its own life of up to
-// 15 s in a mass failure, and the time on its way.
-const wordLife = 16 * time.Second
+// 15 s in a mass failure, in wan of 30, and the time on its way.
+func (c *checker) wordLife() time.Duration {
+	if c.w.cfg.Fleet.Profile == member.ProfileWAN {
+		return 32 * time.Second
+	}
+	return 16 * time.Second
+}
 
 // said books what an observer really said.
 func (c *checker) said(m *machine, st agent.Statement) {
@@ -131,7 +136,7 @@ func (c *checker) borne(k call, v consensus.Verdict, x consensus.Finding) {
 func (c *checker) cast(k call, x consensus.Finding, observer member.ID, kind agent.Kind) {
 	said, ok := c.words[saying{observer, x.Subject, kind}]
 	switch {
-	case !ok || k.at-said.at > wordLife:
+	case !ok || k.at-said.at > c.wordLife():
 		c.fail(ruleQuorum, "%s on %s counts a vote that %s has not cast", x.Kind, x.Subject, observer)
 	case said.life != 0 && said.life < x.Incarnation:
 		c.fail(ruleQuorum, "%s on life %d of %s counts a vote of %s about life %d", x.Kind, x.Incarnation, x.Subject, observer, said.life)

@@ -114,10 +114,10 @@ var agentKeys = []key{
 		},
 	},
 	{
-		path: "profile", want: "lan, fast, cloud, wan or demo",
+		path: "profile", want: strict.Words(member.Profiles(), "or"),
 		set: func(a *Agent, v []string) bool {
 			a.Profile = v[0]
-			return oneOf("lan", "fast", "cloud", "wan", "demo")(v[0])
+			return oneOf(member.Profiles()...)(v[0])
 		},
 		get: func(a *Agent) string { return a.Profile },
 	},

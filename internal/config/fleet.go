@@ -98,7 +98,7 @@ func (r *fleetReader) read(root *strict.Value) {
 	if top.Integer("version", 0, 1, 1); !top.Has("version") {
 		top.Missing("version", "1")
 	}
-	r.fleet.Profile = top.Text("profile", "lan", "lan, fast or demo", oneOf("lan", "fast", "demo"))
+	r.fleet.Profile = top.Text("profile", "lan", strict.Words(member.Profiles(), "or"), oneOf(member.Profiles()...))
 	r.members(top)
 	if v, ok := top.Get("pools", "the pools by name"); ok {
 		for _, p := range r.named(v, "pools", "pool") {

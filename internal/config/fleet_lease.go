@@ -17,7 +17,8 @@ func (r *fleetReader) lease(top object) {
 		return
 	}
 	o := r.object("lease", v, "profile", "length", "renew", "stop", "within", "watchdog", "round_trip")
-	t, _ := member.LeaseProfile(o.Text("profile", "lan", "lan or calm", oneOf("lan", "calm")))
+	usual := r.fleet.LeaseName() // of the fleet's own profile
+	t, _ := member.LeaseProfile(o.Text("profile", usual, "lan, calm or wan", oneOf("lan", "calm", "wan")))
 	for _, x := range []struct {
 		key string
 		to  *time.Duration
@@ -31,7 +32,7 @@ func (r *fleetReader) lease(top object) {
 	} {
 		*x.to = o.Duration(x.key, *x.to, 20*time.Millisecond, 10*time.Minute, *x.to)
 	}
-	if t != member.LeaseLan() {
+	if d, _ := member.LeaseProfile(usual); t != d {
 		r.fleet.Lease = t // the default stays the default of the build
 	}
 }
@@ -42,7 +43,7 @@ func (r *fleetReader) checkLeases(top object) {
 		return
 	}
 	at := top.Where("lease")
-	if err := r.fleet.Leases().Validate(member.Elects(r.fleet.Councillors())); err != nil {
+	if err := r.fleet.Leases().Validate(r.fleet.Elects(r.fleet.Councillors())); err != nil {
 		for line := range strings.Lines(err.Error()) {
 			r.Wrong(at, "%s", strings.TrimSpace(line))
 		}
@@ -70,7 +71,7 @@ func leaseText(t member.LeaseTerms) string {
 	if t == (member.LeaseTerms{}) {
 		return ""
 	}
-	for _, name := range []string{"lan", "calm"} {
+	for _, name := range []string{"lan", "calm", "wan"} {
 		if p, _ := member.LeaseProfile(name); p == t {
 			return fmt.Sprintf("{profile: %s}", name)
 		}

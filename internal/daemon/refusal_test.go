@@ -86,7 +86,6 @@ func TestWhatAnAgentCannotStartWithIsNamed(t *testing.T) {
 		{"port in use", func(a *config.Agent) { a.HTTP = taken.Addr().String() }, []string{"open http", taken.Addr().String(), "in use"}},
 		{"data folder is a file", func(a *config.Agent) { a.DataDir = file }, []string{file}},
 		{"data folder in use", func(a *config.Agent) { a.DataDir = f.config("m1").DataDir }, []string{"m1", "in use"}},
-		{"profile of a later version", func(a *config.Agent) { a.Profile = "wan" }, []string{"wan", "want lan, fast or demo"}},
 		{"no gossip key", func(a *config.Agent) { a.GossipKeyFile = filepath.Join(f.dir, "nowhere") }, []string{"nowhere"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 
 	"moonwatch/failover/driver"
 	"moonwatch/internal/config"
-	"moonwatch/member"
 	"moonwatch/mind"
 )
 
@@ -20,7 +19,7 @@ func (d *Daemon) checkLeases(m *mind.Mind) error {
 	if !fl.Exclusive() {
 		return nil
 	}
-	if err := fl.Leases().Validate(member.Elects(len(m.Ledger().Founders()))); err != nil {
+	if err := fl.Leases().Validate(fl.Elects(len(m.Ledger().Founders()))); err != nil {
 		return fmt.Errorf("fleet of fact %d: %w: apply a fleet.yaml with other terms from an agent that takes these", m.Ledger().FleetIndex(), err)
 	}
 	if err := config.CheckEnforcer(d.cfg.Agent, fl); err != nil {

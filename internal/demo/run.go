@@ -40,7 +40,7 @@ type Options struct {
 }
 
 // Profiles lists the timing profiles that a demo runs with.
-func Profiles() []string { return []string{"demo", "lan", "fast"} }
+func Profiles() []string { return []string{"demo", "lan", "fast", "cloud"} }
 
 // complete fills in what was left open and lists what is wrong.
 func (o *Options) complete() error {

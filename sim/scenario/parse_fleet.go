@@ -45,7 +45,7 @@ func named(v *strict.Value) bool {
 func (r *reader) shaped(v *strict.Value) {
 	before := len(r.Mistakes)
 	o := r.object("fleet", v, "members", "failure_domains", "spares", "council", "profile", "pools", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after", "floor", "borrow_from")
-	s := layout{profile: o.word("profile", "lan", "demo", "fast")}
+	s := layout{profile: o.word("profile", member.Profiles()...)}
 	if o.Has("pools") {
 		r.shapedPools(o, &s)
 		for _, key := range []string{"spares", "hosts", "exclusive", "fence", "armed", "prepare", "drill_every", "reserve", "early_after", "floor", "borrow_from"} {
@@ -147,7 +147,7 @@ func (r *reader) pool(o object, p *poolShape) {
 func (r *reader) writtenOut(v *strict.Value) {
 	before := len(r.Mistakes)
 	o := r.object("fleet", v, "members", "pools", "profile")
-	f := member.Fleet{Version: 1, Profile: o.word("profile", "lan", "demo", "fast")}
+	f := member.Fleet{Version: 1, Profile: o.word("profile", member.Profiles()...)}
 	s := layout{}
 	if !o.Has("pools") {
 		o.Missing("pools", "pools by name")
