@@ -180,6 +180,13 @@ func (s *story) replaced() *failover.Case {
 	// Too early: silent for less than replace_after. A refusal is a fact.
 	s.commit(failover.KindCaseStep, "web-1", failover.CaseStep{Case: c.ID, Version: c.Version, To: failover.Fencing})
 	s.after(2 * time.Second)
+	s.finished(c)
+	return c
+}
+
+// finished takes a case that may be fenced to its end.
+func (s *story) finished(c *failover.Case) {
+	s.t.Helper()
 	s.step(c, failover.CaseStep{To: failover.Fencing, Detail: "silent for 3.74s, and the second roll call agrees"})
 	s.step(c, failover.CaseStep{To: failover.Activating, Spare: "spare-1"})
 	s.after(300 * time.Millisecond)
@@ -191,7 +198,6 @@ func (s *story) replaced() *failover.Case {
 	s.step(c, failover.CaseStep{To: failover.Cutover, Detail: "its observers reach the service"})
 	s.after(10 * time.Second)
 	s.step(c, failover.CaseStep{To: failover.Closed})
-	return c
 }
 
 func (s *story) input() Input {

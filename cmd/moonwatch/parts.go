@@ -57,7 +57,7 @@ func doors(a daemon.Addresses) []zap.Field {
 	for _, x := range []struct {
 		name string
 		at   netip.AddrPort
-	}{{"gossip", a.Gossip}, {"link", a.Link}, {"http", a.HTTP}, {"debug", a.Debug}, {"gateway", a.Gateway}} {
+	}{{"gossip", a.Gossip}, {"link", a.Link}, {"http", a.HTTP}, {"debug", a.Debug}, {"gateway", a.Gateway}, {"public", a.Public}} {
 		if x.at.IsValid() {
 			fields = append(fields, zap.Stringer(x.name, x.at))
 		}

@@ -33,6 +33,8 @@ type Agent struct {
 	Gateway string // host:port of the front door; empty: none
 	Socket  string // path of the operator's unix socket; empty: none
 
+	Public Public // what people outside see
+
 	HAProxy HAProxy // the HAProxy of this machine that is a door of the shield
 	Door    Door    // another program of this machine that is one
 
@@ -48,6 +50,16 @@ type Agent struct {
 
 // TLS names the files of this member's certificate.
 type TLS struct{ Cert, Key, CA string }
+
+// Public says where people outside find the public page, and what it shows. What it does
+// not name is not mentioned there.
+type Public struct {
+	Listen string   // host:port; empty: there is none
+	Title  string   // empty: the cluster's name
+	URL    string   // under which others find it; empty: feeds have no links
+	Pools  []string // in the order in which they are shown
+	Show   string   // pools, or slots: then each slot of theirs is shown as well, under its name
+}
 
 // HAProxy says which HAProxy of this machine counts and holds for the shield.
 type HAProxy struct {
@@ -78,6 +90,7 @@ func DefaultAgent() Agent {
 		Link: ":7947", HTTP: "127.0.0.1:7980", Debug: "127.0.0.1:7981",
 		DataDir: "/var/lib/moonwatch", Socket: "/run/moonwatch/agent.sock",
 		ActionsDir: "/etc/moonwatch/actions.d", ChecksDir: "/etc/moonwatch/checks.d",
+		Public:         Public{Show: "pools"},
 		HAProxy:        HAProxy{Frontend: "www", Map: "/var/lib/haproxy/moonwatch.map"},
 		FenceAgentsDir: "/usr/sbin",
 		Profile:        "lan", Log: Log{Level: "info", Format: "text"},

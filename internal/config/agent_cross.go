@@ -28,6 +28,9 @@ func (r *agentReader) crossCheck(root *strict.Value) {
 		r.at("expect_councillors", root, "expect_councillors names somebody twice")
 	}
 	r.oneDoor(root)
+	if a.Public.Listen != "" && len(a.Public.Pools) == 0 {
+		r.at("public.listen", root, "public.listen is %s and public.pools names none, want the pools that people outside may see", a.Public.Listen)
+	}
 	r.distinctDoors(root)
 }
 
@@ -55,8 +58,8 @@ func (r *agentReader) oneDoor(root *strict.Value) {
 // any free one.
 func (r *agentReader) distinctDoors(root *strict.Value) {
 	a := &r.agent
-	keys := []string{"bind", "link", "http", "debug", "gateway"}
-	doors := []string{a.Bind.String(), a.Link, a.HTTP, a.Debug, a.Gateway}
+	keys := []string{"bind", "link", "http", "debug", "gateway", "public.listen"}
+	doors := []string{a.Bind.String(), a.Link, a.HTTP, a.Debug, a.Gateway, a.Public.Listen}
 	for j := range doors {
 		for i := range j {
 			if sameDoor(doors[i], doors[j]) {

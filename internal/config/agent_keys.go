@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"moonwatch/internal/pki"
 	"moonwatch/internal/strict"
@@ -134,6 +136,30 @@ var agentKeys = []key{
 	doorKey("http", func(a *Agent) *string { return &a.HTTP }),
 	doorKey("debug", func(a *Agent) *string { return &a.Debug }),
 	doorKey("gateway", func(a *Agent) *string { return &a.Gateway }),
+	doorKey("public.listen", func(a *Agent) *string { return &a.Public.Listen }),
+	{
+		path: "public.title", want: "one line of at most 80 characters, or \"\" for the cluster's name",
+		set: func(a *Agent, v []string) bool { a.Public.Title = v[0]; return utf8.RuneCountInString(v[0]) <= 80 },
+		get: func(a *Agent) string { return a.Public.Title },
+	},
+	{
+		path: "public.url", want: "the address under which people find it, such as https://status.example.com/, or \"\" for none",
+		set: func(a *Agent, v []string) bool { a.Public.URL = v[0]; return v[0] == "" || isWebAddress(v[0]) },
+		get: func(a *Agent) string { return a.Public.URL },
+	},
+	{
+		path: "public.pools", list: true, want: "the name of a pool in fleet.yaml",
+		set: func(a *Agent, v []string) bool {
+			a.Public.Pools = v
+			return !slices.ContainsFunc(v, func(s string) bool { return !isName(s) })
+		},
+		get: func(a *Agent) string { return strings.Join(a.Public.Pools, ",") },
+	},
+	{
+		path: "public.show", want: "pools or slots",
+		set: func(a *Agent, v []string) bool { a.Public.Show = v[0]; return oneOf("pools", "slots")(v[0]) },
+		get: func(a *Agent) string { return a.Public.Show },
+	},
 	{
 		path: "haproxy.socket", want: fmt.Sprintf("the path of HAProxy's admin socket, of at most %d bytes, or \"\" for none", maxSocket), isPath: true,
 		set: func(a *Agent, v []string) bool { a.HAProxy.Socket = v[0]; return len(v[0]) <= maxSocket },
@@ -200,6 +226,12 @@ var agentKeys = []key{
 		set: func(a *Agent, v []string) bool { a.Log.Format = v[0]; return oneOf("text", "json")(v[0]) },
 		get: func(a *Agent) string { return a.Log.Format },
 	},
+}
+
+// isWebAddress accepts where a browser can go, without a query or somebody's name in it.
+func isWebAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 // isProxyName accepts what HAProxy takes as the name of a proxy.

@@ -100,7 +100,7 @@ func TestWrongOverridesAreNamedByVariableAndFlag(t *testing.T) {
 		`agent.yaml:9:10: profile is "faster", want lan, fast, cloud, wan or demo`,
 		`MOONWATCH_BIND: bind is "web-1", want address:port of gossip, such as 0.0.0.0:7946`,
 		`MOONWATCH_DATADIR: unknown variable, did you mean MOONWATCH_DATA_DIR?`,
-		`--colour: unknown flag, want one of name, cluster, failure-domain, bind, advertise, link, data-dir, tls-cert, tls-key, tls-ca, gossip-key-file, join, expect-councillors, profile, actions-dir, checks-dir, http, debug, gateway, haproxy-socket, haproxy-frontend, haproxy-backends, haproxy-map, door-address, door-key-file, socket, fences-file, fence-agents-dir, keeper-socket, log-level or log-format`,
+		`--colour: unknown flag, want one of name, cluster, failure-domain, bind, advertise, link, data-dir, tls-cert, tls-key, tls-ca, gossip-key-file, join, expect-councillors, profile, actions-dir, checks-dir, http, debug, gateway, public-listen, public-title, public-url, public-pools, public-show, haproxy-socket, haproxy-frontend, haproxy-backends, haproxy-map, door-address, door-key-file, socket, fences-file, fence-agents-dir, keeper-socket, log-level or log-format`,
 		`--gossip-key-file: gossip_key_file is a secret, want the path of the file that init wrote, not the key itself`,
 		`--profil: unknown flag, did you mean --profile?`,
 		`MOONWATCH_EXPECT_COUNCILLORS: expect_councillors names somebody twice`,

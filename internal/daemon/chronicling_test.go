@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"moonwatch/internal/config"
 	"moonwatch/member"
 	"moonwatch/status"
 	"moonwatch/status/archive"
@@ -27,10 +29,34 @@ func (f *fleet) past(n member.ID) (p status.Past) {
 	return p
 }
 
+// public reads what an agent tells people outside.
+func (f *fleet) public(n member.ID) {
+	f.t.Helper()
+	var said struct {
+		Status     struct{ Indicator string }
+		Components []struct{ Name, Status string }
+	}
+	r, err := http.Get("http://" + f.agents[n].Addresses().Public.String() + "/api/v2/summary.json")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if err := json.NewDecoder(r.Body).Decode(&said); err != nil {
+		f.t.Fatal(err)
+	}
+	if said.Status.Indicator != "none" || len(said.Components) != 1 || said.Components[0].Status != "operational" {
+		f.t.Errorf("people outside are told %+v", said)
+	}
+}
+
 // TestEveryAgentTellsTheSamePast also one that was stopped meanwhile, and one whose file
 // was damaged: what the ledger has is counted once more.
 func TestEveryAgentTellsTheSamePast(t *testing.T) {
-	f := newFleet(t, []member.ID{"a", "b", "c"})
+	f := newFleet(t, []member.ID{"a", "b", "c"}, func(f *fleet) {
+		f.tune = func(n member.ID, a *config.Agent) {
+			a.Public = config.Public{Listen: netip.AddrPortFrom(f.addrs[n], 0).String(), Pools: []string{"web"}}
+		}
+	})
 	f.until("c", "council", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
 	f.apply(testFleet(f, 1))
 	served := func(p status.Page) bool { return len(p.Slots) == 1 && p.Slots[0].State == status.SlotServing }
@@ -50,6 +76,7 @@ func TestEveryAgentTellsTheSamePast(t *testing.T) {
 		return a
 	}
 	before := agree("at first")
+	f.public("b")
 	f.stop("a")
 	if _, err := os.Stat(filepath.Join(f.dir, "a", "data", archive.Name)); err != nil {
 		t.Error(err)

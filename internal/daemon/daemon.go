@@ -161,8 +161,8 @@ type Daemon struct {
 
 // Addresses are where the agent really listens, port 0 resolved.
 type Addresses struct {
-	Gossip, Link, HTTP, Debug, Gateway netip.AddrPort
-	Socket                             string
+	Gossip, Link, HTTP, Debug, Gateway, Public netip.AddrPort
+	Socket                                     string
 }
 
 // maxDeeds bounds the checks, actions and submissions under way at once.

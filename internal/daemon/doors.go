@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"moonwatch/status"
 )
 
 // doors are where people and their tools come in: page and API, the socket of
@@ -24,6 +26,7 @@ type doors struct {
 	listeners []net.Listener
 	http      netip.AddrPort
 	debug     netip.AddrPort
+	public    netip.AddrPort
 	socket    string
 }
 
@@ -57,6 +60,13 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 			return x, err
 		}
 		x.debug = addrPort(addr)
+	}
+	if p := a.Public; p.Listen != "" {
+		addr, err := add("public", "tcp", p.Listen, d.web.Public(status.PublicPolicy{Title: p.Title, URL: p.URL, Pools: p.Pools, Slots: p.Show == "slots"}))
+		if err != nil {
+			return x, err
+		}
+		x.public = addrPort(addr)
 	}
 	if a.Socket != "" {
 		if err := freeSocket(ctx, a.Socket); err != nil {
@@ -212,7 +222,7 @@ func (d *Daemon) isReady() error {
 
 // Addresses are where the agent listens.
 func (d *Daemon) Addresses() Addresses {
-	a := Addresses{Gossip: d.gossip.Addr(), Link: addrPort(d.link.Addr()), HTTP: d.doors.http, Debug: d.doors.debug, Socket: d.doors.socket}
+	a := Addresses{Gossip: d.gossip.Addr(), Link: addrPort(d.link.Addr()), HTTP: d.doors.http, Debug: d.doors.debug, Public: d.doors.public, Socket: d.doors.socket}
 	if d.gateway != nil {
 		a.Gateway = addrPort(d.gateway.Addr())
 	}

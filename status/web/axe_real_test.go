@@ -3,6 +3,7 @@
 package web
 
 import (
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -46,12 +47,21 @@ func TestNoPageHasAnAxeFinding(t *testing.T) {
 	smallURL, _ := serve(t, withPast(t, lostPage(), 9))
 	largeURL, _ := serve(t, withPast(t, stormPage(), 200))
 	calmURL, _ := serve(t, withPast(t, orderedPage(), 9))
+	each := shop
+	each.Slots = true
+	outside := httptest.NewServer(publicPage(t, 11, shop))
+	t.Cleanup(outside.Close)
+	large := httptest.NewServer(publicPage(t, 240, each))
+	t.Cleanup(large.Close)
 	for _, page := range []struct{ name, url string }{
 		{"lost", smallURL + "/"},
 		{"storm", largeURL + "/"},
 		{"ordered", calmURL + "/"},
 		{"explain", smallURL + "/explain/C-412"},
 		{"explain-unknown", smallURL + "/explain/nobody"},
+		{"public-en", outside.URL + "/?lang=en"},
+		{"public-ja", outside.URL + "/?lang=ja"},
+		{"public-slots-en", large.URL + "/?lang=en"},
 		{"history-en", smallURL + "/history?lang=en"},
 		{"history-ja", smallURL + "/history?lang=ja"},
 		{"history-hours-en", smallURL + "/history?lang=en&span=48h"},
@@ -63,7 +73,7 @@ func TestNoPageHasAnAxeFinding(t *testing.T) {
 			b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(page.url))
 			b.until(`//main`)
 			axe(b, page.name+" "+scheme)
-			if strings.HasPrefix(page.name, "history") {
+			if strings.HasPrefix(page.name, "history") || strings.HasPrefix(page.name, "public") {
 				b.keep(page.name + "-" + scheme)
 			}
 		}

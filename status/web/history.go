@@ -282,7 +282,7 @@ func (m historyModel) Ending(o status.Outage) string {
 	took := m.L.Span(o.Took(m.Now))
 	switch {
 	case o.Open():
-		return m.L.Say("not yet, for %s", took)
+		return m.L.Say("goes on, for %s", took)
 	case o.Removed:
 		return m.L.Say("the slot left the fleet after %s", took)
 	default:
@@ -291,12 +291,12 @@ func (m historyModel) Ending(o status.Outage) string {
 }
 
 // Forms is the key to the bars.
-func (m historyModel) Forms() []barMark {
+func (f frame) Forms() []barMark {
 	var out []barMark
 	for _, x := range []struct{ tone, words string }{
 		{"good", "served"}, {"mind", "not served, at most 10 min"}, {"bad", "longer"}, {"busy", "taken away by people"}, {"none", "not known"},
 	} {
-		out = append(out, barMark{x.tone, barPath(x.tone, []int{0}), m.L.Say(x.words)})
+		out = append(out, barMark{x.tone, barPath(x.tone, []int{0}), f.L.Say(x.words)})
 	}
 	return out
 }

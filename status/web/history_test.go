@@ -79,7 +79,7 @@ func withPast(t *testing.T, page status.Page, n int) *Server {
 func TestThePastIsShownInEachSpanAndLanguage(t *testing.T) {
 	s := withPast(t, fleetPage(7), 9)
 	for path, want := range map[string][]string{
-		"/history":                  {`lang="en"`, "Below 99.99 %", "web-3", "C-412", "not yet, for 14 min", `aria-current="true">90 days`},
+		"/history":                  {`lang="en"`, "Below 99.99 %", "web-3", "C-412", "goes on, for 14 min", `aria-current="true">90 days`},
 		"/history?span=48h":         {`aria-current="true">48 hours`},
 		"/history?span=60m":         {`aria-current="true">60 minutes`},
 		"/history?span=nonsense":    {`aria-current="true">90 days`},
@@ -129,7 +129,7 @@ func TestAPastOfNothingRenders(t *testing.T) {
 }
 
 // transferred is what a browser loads for a page, compressed.
-func transferred(t *testing.T, s *Server, path string) (total int, body string) {
+func transferred(t *testing.T, s http.Handler, path string) (total int, body string) {
 	t.Helper()
 	html := get(s, path, "Accept-Encoding", "gzip")
 	plain, err := gzip.NewReader(bytes.NewReader(html.Body.Bytes()))
@@ -204,6 +204,16 @@ func TestEverythingIsSaidInJapanese(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := 0
+	check := func(where, key string) {
+		keys++
+		w, ok := wordsInJapanese[key]
+		if !ok {
+			t.Errorf("%s: %q has no Japanese", where, key)
+		}
+		if strings.Count(w, "%") != strings.Count(key, "%") {
+			t.Errorf("%q has other verbs than %q", w, key)
+		}
+	}
 	for _, file := range append(files, code...) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
@@ -213,16 +223,20 @@ func TestEverythingIsSaidInJapanese(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range said.FindAllStringSubmatch(string(b), -1) {
-			key := m[1] + m[2]
-			keys++
-			w, ok := wordsInJapanese[key]
-			if !ok {
-				t.Errorf("%s: %q has no Japanese", file, key)
-			}
-			if strings.Count(w, "%") != strings.Count(key, "%") {
-				t.Errorf("%q has other verbs than %q", w, key)
-			}
+			check(file, m[1]+m[2])
 		}
+	}
+	for _, x := range conditions {
+		check("conditions", x.words)
+	}
+	for _, x := range impacts {
+		check("impacts", x.words)
+	}
+	for _, x := range spans {
+		check("spans", x.Words)
+	}
+	for _, x := range frameOf(english, "", "", "", "").Forms() {
+		check("forms", x.Words)
 	}
 	if keys < 40 {
 		t.Errorf("only %d texts were found", keys)
