@@ -247,6 +247,42 @@ func TestAnAnswerIsValidForOneSecond(t *testing.T) {
 	}
 }
 
+// An observer that answers a roll call with its losses probes on, and takes the answer
+// back when it was chance. A repeat of the older statement says nothing new.
+func TestAnAnswerThatIsTakenBackCountsNoMore(t *testing.T) {
+	a := newAssembly(t, 2, 1, 1)
+	a.all("a1", agent.Down, "a2")
+	a.run(150 * time.Millisecond)
+	a.tally.cfg.RollAgain = time.Hour // no second call
+	id := a.calls[0].Call.ID
+	count := func() string {
+		c := a.tally.count(a.now, a.tally.memory.subject("a1"), agent.OfAgent, nil)
+		return fmt.Sprintf("%d down, %d up", c.Downs, c.Ups)
+	}
+	expect := func(after, want string) {
+		t.Helper()
+		if got := count(); got != want {
+			t.Errorf("after %s: %s, want %s", after, got, want)
+		}
+	}
+	before := a.tally.memory.entries[a.tally.memory.place("c1")].voice.seq
+	said := agent.Statement{Observer: "c1", Incarnation: a.tally.memory.entries[a.tally.memory.place("c1")].voice.incarnation, Life: 3 * time.Second}
+	say := func(seq uint64, stance agent.Stance) {
+		st := said
+		st.Seq, st.Votes = before+seq, []agent.Vote{a.vote("a1", agent.OfAgent, stance, id)}
+		a.step(Heard{Statement: st})
+	}
+	expect("the accusation", "1 down, 0 up")
+	say(1, agent.Down)
+	expect("an answer", "2 down, 0 up")
+	say(2, agent.Up)
+	expect("the answer that takes it back", "1 down, 1 up")
+	say(1, agent.Down)
+	expect("a repeat of the first one", "1 down, 1 up")
+	a.now = a.now.Add(time.Second)
+	expect("a second since the first answer", "1 down, 0 up")
+}
+
 func TestOneLiarWithAHugeIncarnationVoidsNobodysVotes(t *testing.T) {
 	a := newAssembly(t, 3, 2, 2)
 	a.about["a1"] = 5

@@ -47,6 +47,7 @@ type cast struct {
 	observer int                // its place in the roster
 	life     member.Incarnation // of the observer, as its statement said
 	seq      uint64             // of the statement; a new life counts from 1
+	answered uint64             // the same, of the newest answer to the roll call
 	standing castVote
 	fresh    castVote
 }
@@ -95,14 +96,19 @@ func (s *subject) book(now time.Time, t *Tally, observer int, st agent.Statement
 	}
 	c := s.cast(v.Kind, observer)
 	if st.Incarnation != c.life {
-		c.life, c.seq = st.Incarnation, 0 // voice.newer has refused earlier lives
+		c.life, c.seq, c.answered = st.Incarnation, 0, 0 // voice.newer has refused earlier lives
 	}
 	before, _ := c.stance(now)
 	switch {
 	case !v.Roll.IsZero():
-		if v.Roll != c.fresh.vote.Roll { // repeats do not prolong an answer
+		switch again := v.Roll == c.fresh.vote.Roll; {
+		case !again:
 			c.fresh = castVote{vote: v, at: now, until: now.Add(t.cfg.RollValid)}
+			c.answered = st.Seq
 			return true
+		case st.Seq > c.answered && v.Stance != c.fresh.vote.Stance: // it has looked on, and takes it back
+			c.fresh.vote, c.fresh.at = v, now // repeats do not prolong an answer
+			c.answered = st.Seq
 		}
 	case st.Seq < c.seq:
 	case v.Stance == agent.Down:
