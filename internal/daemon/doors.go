@@ -132,13 +132,12 @@ func (x *doors) close(ctx context.Context) {
 // pageHandler serves the page. The console of a demo, whose fleet is on this
 // machine and nobody else's, hands out its ledger as well.
 func (d *Daemon) pageHandler() http.Handler {
-	if !d.cfg.Console {
-		return d.web
-	}
 	mux := http.NewServeMux()
 	mux.Handle("/", d.web)
-	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
 	mux.HandleFunc("GET /api/v1/shield", d.serveShield)
+	if d.cfg.Console {
+		mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
+	}
 	return mux
 }
 

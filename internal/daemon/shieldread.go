@@ -24,6 +24,19 @@ func (d *Daemon) serveShield(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, doc)
 }
 
+// shieldSeen is what this agent knows of the shield: what its door sees and does, or
+// without one, what the ledger says.
+func (d *Daemon) shieldSeen() status.ShieldDocument {
+	if now := d.shielding.document.Load(); now != nil {
+		return *now
+	}
+	doc := status.ShieldDocument{Schema: status.Schema, Now: time.Now().UTC(), Throttles: []status.ShieldThrottle{}}
+	if r := d.shielding.ruling.Load(); r != nil {
+		doc.AllDoors, doc.Throttles = r.doors, status.ThrottledBy(r.stands, doc.Now)
+	}
+	return doc
+}
+
 // explainHost says under what a host is counted, and what is done about that.
 func (d *Daemon) explainHost(host string) status.ShieldHost {
 	key, name, ok := d.shielding.keyOf(host)

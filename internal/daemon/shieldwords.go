@@ -157,14 +157,18 @@ type shieldRuling struct {
 	stands shield.Standing // what the facts say of subdomains; never changed
 }
 
-// noteShield tells the door what the ledger says now. It runs in the agent's loop.
+// noteShield tells the door, and the page of an agent without one, what the ledger says
+// now. It runs in the agent's loop.
 func (d *Daemon) noteShield() {
-	if d.door == nil || d.mind == nil {
+	if d.mind == nil {
 		return
 	}
-	led, l := d.mind.Leading(), d.mind.Ledger()
+	led, l, old := d.mind.Leading(), d.mind.Ledger(), d.shielding.ruling.Load()
+	if d.door == nil && old != nil && old.head == l.Head() {
+		return // who leads is the doors' concern
+	}
 	r := &shieldRuling{leader: led.Leader, quorum: led.Quorum, head: l.Head()}
-	if old := d.shielding.ruling.Load(); old != nil && old.head == r.head {
+	if old != nil && old.head == r.head {
 		r.stands = old.stands
 	} else {
 		r.stands = d.mind.Throttles().Standing().Clone()

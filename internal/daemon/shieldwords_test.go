@@ -203,3 +203,20 @@ func TestDoorsOfAFleetHoldTogetherWhatNoneWouldAlone(t *testing.T) {
 		return true
 	})
 }
+
+func TestAnAgentWithoutADoorShowsWhatTheLedgerSays(t *testing.T) {
+	d := &Daemon{}
+	if doc := d.shieldSeen(); doc.Door != "" || doc.Throttles == nil || len(doc.Throttles) > 0 {
+		t.Errorf("before a ledger: %+v", doc)
+	}
+	now := time.Now()
+	stands := shield.Standing{By: map[string]shield.Throttle{
+		"a.example.com": {Host: "a.example.com", Rung: shield.Stop, Doors: []member.ID{"a", "b"}, Until: now.Add(time.Hour), Why: "a flood"},
+		"b.example.com": {Host: "b.example.com", Rung: shield.Stop, Doors: []member.ID{"a", "b"}, Until: now.Add(-time.Hour)},
+	}}
+	d.shielding.ruling.Store(&shieldRuling{doors: []member.ID{"a", "b", "c"}, stands: stands})
+	doc := d.shieldSeen()
+	if len(doc.Throttles) != 1 || doc.Throttles[0].Host != "a.example.com" || doc.Throttles[0].Rung != "stop" || len(doc.AllDoors) != 3 {
+		t.Errorf("%+v, want what stands of a.example.com, and the doors", doc)
+	}
+}

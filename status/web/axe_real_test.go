@@ -53,6 +53,7 @@ func TestNoPageHasAnAxeFinding(t *testing.T) {
 	t.Cleanup(outside.Close)
 	large := httptest.NewServer(publicPage(t, 240, each))
 	t.Cleanup(large.Close)
+	floodedURL, _ := serve(t, shielded(t, floodedDoor))
 	for _, page := range []struct{ name, url string }{
 		{"lost", smallURL + "/"},
 		{"storm", largeURL + "/"},
@@ -65,6 +66,9 @@ func TestNoPageHasAnAxeFinding(t *testing.T) {
 		{"history-en", smallURL + "/history?lang=en"},
 		{"history-ja", smallURL + "/history?lang=ja"},
 		{"history-hours-en", smallURL + "/history?lang=en&span=48h"},
+		{"shield-en", floodedURL + "/shield?lang=en"},
+		{"shield-ja", floodedURL + "/shield?lang=ja"},
+		{"shield-without-a-door", smallURL + "/shield"},
 		{"history-200-ja", largeURL + "/history?lang=ja"},
 		{"history-200-en", largeURL + "/history?lang=en"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,4 +196,38 @@ func TestThePageIsWholeWithoutScripts(t *testing.T) {
 	b.do(chromedp.Navigate(url))
 	b.until(`//article[@id="C-412"]`)
 	b.keep("without-scripts")
+}
+
+func TestTheShieldIsSeenWithoutReloadAndWithoutScripts(t *testing.T) {
+	b := browse(t, "")
+	var held atomic.Bool
+	url, _ := serve(t, shielded(t, func() status.ShieldDocument {
+		d := floodedDoor()
+		if !held.Load() {
+			d.Held, d.Pressure = nil, 0.3
+		}
+		return d
+	}))
+	b.do(chromedp.Navigate(url + "/shield?lang=en"))
+	b.until(`//h1[contains(., "Nobody is held")]`)
+	ask[int](b, `window.loadedOnce = 1`)
+	held.Store(true)
+	b.until(`//h1[contains(., "Subdomains held: 2")]`)
+	if ask[int](b, `window.loadedOnce || 0`) != 1 {
+		t.Error("the page was reloaded")
+	}
+	b.keep("shield")
+	b.do(chromedp.EmulateViewport(390, 844))
+	if ask[bool](b, `document.documentElement.scrollWidth > 390`) {
+		t.Error("it is wider than a telephone")
+	}
+	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	held.Store(false)
+	b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(url+"/shield?lang=ja"))
+	b.until(`//h1[contains(., "制限中のサブドメインはありません")]`)
+	held.Store(true)
+	b.until(`//h1[contains(., "制限中のサブドメイン：2")]`) // the browser asks again by itself
+	b.keep("shield-without-scripts")
 }

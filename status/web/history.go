@@ -26,6 +26,7 @@ type frame struct {
 	Keep  string // of its query, without the language
 	Other []*tongue
 	Of    string // the cluster
+	Again bool   // it is looked at again and again, for it changes
 }
 
 // To leads to a page in the language of this one.

@@ -11,6 +11,7 @@ import (
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/shield"
 	"moonwatch/status"
 )
 
@@ -26,6 +27,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"dict": dict,
 	"took": took,
 	"pips": pips,
+
+	"rungtone": rungTone,
 }).ParseFS(templateFiles, "templates/*.html"))
 
 // render fills a template; an error is a mistake in it, and a test renders all
@@ -158,4 +161,17 @@ func pips(t status.Tally) []pip {
 		out = append(out, pip{"up"})
 	}
 	return out
+}
+
+// rungTone is how hard a subdomain is held.
+func rungTone(name string, shadow bool) string {
+	rung, ok := shield.RungOf(name)
+	switch {
+	case !ok, rung == shield.Observe, shadow:
+		return "calm"
+	case rung >= shield.Stop:
+		return "bad"
+	default:
+		return "mind"
+	}
 }

@@ -20,6 +20,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/{$}", s.shown(func(v *view) content { return v.html() }))
 	mux.HandleFunc("/explain/{id...}", s.explainPage)
 	mux.HandleFunc("/history", s.historyPage)
+	mux.HandleFunc("/shield", s.shieldPage)
 	mux.HandleFunc("/events", s.stream)
 	for _, part := range []string{"page", "members", "slots", "verdicts", "failovers", "facts"} {
 		mux.HandleFunc("/api/v1/"+part, s.shown(func(v *view) content { return v.json[part]() }))

@@ -42,6 +42,9 @@ type Config struct {
 
 	// Explain answers "why?". By default the last page does.
 	Explain func(id string) (status.Explanation, error)
+	// Shield is what this agent knows of the shield. By default it has no door, and its
+	// ledger says nothing.
+	Shield func() status.ShieldDocument
 	// Healthy and Ready answer /-/healthy and /-/ready; by default an agent is
 	// healthy, and ready as soon as it has a page.
 	Healthy func() error
