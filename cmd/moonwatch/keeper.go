@@ -20,6 +20,7 @@ import (
 	"moonwatch/internal/keeper/unit"
 	"moonwatch/internal/keeper/watchdog"
 	"moonwatch/internal/program"
+	"moonwatch/internal/sdnotify"
 	"moonwatch/member"
 )
 
@@ -70,7 +71,7 @@ no exclusive slot. See docs/adr/014-keeper.md.`,
 			defer out.Close() //nolint:errcheck // it cannot fail
 			log := newLog(out, config.Log{Level: level, Format: format})
 			cfg := unit.Config{Socket: socket, Dir: dir, Cgroup: cgroup, Gate: hold, Log: log, Sitter: []string{exe, "keeper", "sit"}}
-			cfg.Notify, cfg.Alive = unit.Systemd(os.Getenv)
+			cfg.Notify, cfg.Alive = sdnotify.From(os.Getenv)
 			if device != "" {
 				if cfg.Watchdog, err = watchdog.Open(device); err != nil {
 					return err

@@ -12,6 +12,7 @@ import (
 	"moonwatch/internal/config"
 	"moonwatch/internal/daemon"
 	"moonwatch/internal/demo"
+	"moonwatch/internal/sdnotify"
 	"moonwatch/member"
 	"moonwatch/sim/campaign"
 )
@@ -39,6 +40,7 @@ func runAgent(ctx context.Context, cfg *config.Agent, log *zap.Logger) error {
 		return fmt.Errorf("agent %s: %w", cfg.Name, err)
 	}
 	c := daemon.Config{Agent: cfg, Log: log}
+	c.Notify, c.NotifyEvery = sdnotify.From(os.Getenv)
 	if gate != nil { // a nil gate in an interface would not be nil
 		defer gate.Close() //nolint:errcheck // the process ends
 		c.Gate, c.ActionsOfSelf = gate, true

@@ -76,6 +76,11 @@ type Config struct {
 	// GatewayDebug names slot and occupant in the gateway's answers.
 	GatewayDebug bool
 
+	// Notify tells the init system how the agent is; nil: nobody asks. NotifyEvery is how
+	// often it has to hear that the agent decides; 0: never.
+	Notify      func(state string)
+	NotifyEvery time.Duration
+
 	Gate   Gate                 // nil: open
 	Facts  func(consensus.Fact) // each fact as it is applied, in order; must not block
 	Pages  func(status.Page)    // each new page; must not block
@@ -225,6 +230,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	actor("history", d.chronicling.writeAll)
 	actor("agent", d.live)
 	actor("notify", d.tellPeople)
+	if d.cfg.Notify != nil {
+		actor("init", d.tellInit)
+	}
 	if d.gateway != nil {
 		actor("evidence", d.evidence)
 	}

@@ -25,6 +25,7 @@ import (
 	"moonwatch/internal/keeper"
 	"moonwatch/internal/keeper/door"
 	"moonwatch/internal/keeper/unit"
+	"moonwatch/internal/sdnotify"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -68,7 +69,9 @@ func as(what string, args []string) error {
 		if os.Getenv("MOONWATCH_TEST_LOG") != "" {
 			log = zap.Must(zap.NewDevelopment()).Named(string(cfg.Name))
 		}
-		d, err := New(Config{Agent: cfg, Log: log, ActionsOfSelf: true, Enter: self("enter"), Addresses: strings.Join(args[1:], "")})
+		c := Config{Agent: cfg, Log: log, ActionsOfSelf: true, Enter: self("enter"), Addresses: strings.Join(args[1:], "")}
+		c.Notify, c.NotifyEvery = sdnotify.From(os.Getenv)
+		d, err := New(c)
 		if err != nil {
 			return err
 		}

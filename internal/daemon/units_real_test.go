@@ -76,7 +76,7 @@ func newBooted(t *testing.T) *booted {
 			}
 		}
 		m.Unit("moonwatch-agent.service", strings.NewReplacer(starts, program+" as agent "+path, configured, "ConditionPathExists="+path).Replace(string(sample)))
-		m.Unit("moonwatch-agent.service.d/test.conf", "[Unit]\nDefaultDependencies=no\n")
+		m.Unit("moonwatch-agent.service.d/test.conf", "[Unit]\nDefaultDependencies=no\n[Service]\nWatchdogSec=15s\n") // half of the sample's: the test waits for it
 		m.Unit("web@.service", fmt.Sprintf("[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s as web :8080 %s\n", program, n))
 		m.Run("systemctl", "start", "--no-block", "moonwatch-agent.service")
 	}
@@ -182,6 +182,21 @@ func TestUnitsOfWholeMachinesAreRunByAgentsThatSystemdRuns(t *testing.T) {
 	if now := invocation("m4", "web@web-0.service"); now != before {
 		t.Errorf("invocation %s, want %s", now, before)
 	}
+
+	t.Log("the agent hangs: systemd ends it and starts it anew, and not the service")
+	agent = invocation("m4", "moonwatch-agent.service")
+	x.machines["m4"].Wait("the agent's word to systemd", func() bool {
+		return strings.HasPrefix(x.machines["m4"].Show("moonwatch-agent.service", "StatusText"), "Mode ")
+	})
+	x.machines["m4"].Run("systemctl", "kill", "--kill-who=main", "--signal=STOP", "moonwatch-agent.service")
+	x.machines["m4"].Wait("another agent of m4", func() bool {
+		return invocation("m4", "moonwatch-agent.service") != agent && x.machines["m4"].Show("moonwatch-agent.service", "SubState") == "running"
+	})
+	x.await("m4", "it knows the fleet", func(p status.Page) bool { return p.Knowledge.Current && len(p.Slots) == 2 })
+	if now := invocation("m4", "web@web-0.service"); now != before {
+		t.Errorf("its service is invocation %s, want %s", now, before)
+	}
+	x.calm("m1")
 
 	t.Log("the service crashes, and is restarted in place")
 	since := head()

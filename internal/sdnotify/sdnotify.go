@@ -1,4 +1,5 @@
-package unit
+// Package sdnotify tells the init system how a service of ours is.
+package sdnotify
 
 import (
 	"net"
@@ -7,10 +8,10 @@ import (
 	"time"
 )
 
-// Systemd tells how to notify the init system that started this process, and how
+// From tells how to notify the init system that started this process, and how
 // often it wants to hear that the process is alive: half of what it allows. Both
 // are nothing where nobody asks.
-func Systemd(getenv func(string) string) (notify func(state string), alive time.Duration) {
+func From(getenv func(string) string) (notify func(state string), alive time.Duration) {
 	path := getenv("NOTIFY_SOCKET")
 	if path == "" {
 		return nil, 0
