@@ -26,6 +26,7 @@ type Chronicle struct {
 	rolls   map[Grain]map[time.Time]*Roll
 	outages []*Outage // in the order in which they were noticed
 	open    map[member.SlotID]*Outage
+	sights  []Verdict // a published one is never changed
 	changed map[string]bool
 	taken   map[string]bool // handed out, and not known to be kept
 }
@@ -109,6 +110,7 @@ func (c *Chronicle) Applied(f consensus.Fact, l *consensus.Ledger, st *failover.
 		c.c.Begun, c.c.At = now, now
 	}
 	c.book(now)
+	c.see(f)
 	c.look(f.Index, now, l, st)
 }
 
@@ -156,6 +158,10 @@ func (c *Chronicle) book(now time.Time) {
 			o.Cascade += s.Cascade
 			c.changed[o.key()] = true
 		}
+	}
+	if now.Truncate(time.Hour).After(c.c.At) {
+		c.c.At = now
+		c.unsee()
 	}
 	c.c.At = now
 	c.forget()

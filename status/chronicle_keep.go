@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -30,6 +31,10 @@ func (c *Chronicle) Take() Records {
 	c.taken, c.changed = c.changed, map[string]bool{}
 	out := Records{}
 	byKey := map[string]*Outage{}
+	seen := map[string]Verdict{}
+	for _, v := range c.sights {
+		seen[sightKey(v.Index)] = v
+	}
 	for _, o := range c.outages {
 		byKey[o.key()] = o
 	}
@@ -41,6 +46,10 @@ func (c *Chronicle) Take() Records {
 		case strings.HasPrefix(key, outagePrefix):
 			if o := byKey[key]; o != nil {
 				out[key] = record(o)
+			}
+		case strings.HasPrefix(key, sightPrefix):
+			if v, ok := seen[key]; ok {
+				out[key] = record(v)
 			}
 		default:
 			g, begin, err := rollOf(key)
@@ -88,6 +97,7 @@ func RecallChronicle(records Records) (*Chronicle, error) {
 		return nil, fmt.Errorf("record %s is missing", cursorKey)
 	}
 	slices.SortFunc(c.outages, func(a, b *Outage) int { return strings.Compare(a.key(), b.key()) })
+	slices.SortFunc(c.sights, func(a, b Verdict) int { return cmp.Compare(a.Index, b.Index) })
 	for _, o := range c.outages {
 		if o.Open() {
 			c.open[o.Slot] = o
@@ -115,6 +125,18 @@ func (c *Chronicle) recall(key string, b []byte) error {
 		o := &Outage{}
 		c.outages = append(c.outages, o)
 		return json.Unmarshal(b, o)
+	case strings.HasPrefix(key, sightPrefix):
+		var v Verdict
+		if err := json.Unmarshal(b, &v); err != nil {
+			return err
+		}
+		for _, x := range v.Findings {
+			if len(x.Tallies) == 0 {
+				return fmt.Errorf("finding on %s has no tally", x.Subject)
+			}
+		}
+		c.sights = append(c.sights, v)
+		return nil
 	default:
 		g, begin, err := rollOf(key)
 		if err != nil {

@@ -73,6 +73,7 @@ func (c *chronicling) show(d *Daemon, now time.Time, p status.Page) {
 		return
 	}
 	c.shown, c.head = now, p.Knowledge.Head
+	d.web.SetSights(c.known.Sights(p.Knowledge.AsOf))
 	for _, g := range status.Grains() {
 		d.web.SetPast(c.known.Past(p.Cluster, now, p.Knowledge.AsOf, g, pastShown[g]))
 	}

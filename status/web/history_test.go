@@ -235,6 +235,12 @@ func TestEverythingIsSaidInJapanese(t *testing.T) {
 	for _, x := range spans {
 		check("spans", x.Words)
 	}
+	for _, x := range ago {
+		check("moments", x.words)
+	}
+	for _, x := range (observersModel{frame: frameOf(english, "", "", "", "")}).CellForms() {
+		check("cells", x.Words)
+	}
 	for _, x := range frameOf(english, "", "", "", "").Forms() {
 		check("forms", x.Words)
 	}

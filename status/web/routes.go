@@ -20,6 +20,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/{$}", s.shown(func(v *view) content { return v.html() }))
 	mux.HandleFunc("/explain/{id...}", s.explainPage)
 	mux.HandleFunc("/history", s.historyPage)
+	mux.HandleFunc("/observers", s.observersPage)
 	mux.HandleFunc("/shield", s.shieldPage)
 	mux.HandleFunc("/events", s.stream)
 	for _, part := range []string{"page", "members", "slots", "verdicts", "failovers", "facts"} {
@@ -27,8 +28,9 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc("/api/v1/explain/{id...}", s.explainJSON)
 	mux.HandleFunc("/api/v1/history/{grain}", s.historyJSON)
+	mux.HandleFunc("/api/v1/observers", s.observersJSON)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		problem(w, http.StatusNotFound, "no such path: there are /api/v1/page, members, slots, verdicts, failovers, facts, history/day, and explain/ID")
+		problem(w, http.StatusNotFound, "no such path: there are /api/v1/page, members, slots, verdicts, failovers, facts, history/day, observers, and explain/ID")
 	})
 	mux.HandleFunc("/assets/{stamp}/{name}", serveAsset)
 	mux.HandleFunc("/-/healthy", hook(s.cfg.Healthy))
