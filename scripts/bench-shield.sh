@@ -8,7 +8,7 @@
 #
 # Then the gateway beside a plain httputil.ReverseProxy and a relay that reads nothing
 # (docs/adr/033), and a HAProxy that counts, looks each host up in the map and is asked by the door,
-# beside one that does nothing of it, by turns under wrk: HAPROXY_ROUNDS (6).
+# beside one that does nothing of it, by turns under wrk, and so an nginx: HAPROXY_ROUNDS (6).
 set -euo pipefail
 wrong=0
 cd "$(dirname "$0")/.."
@@ -43,7 +43,7 @@ if ! command -v haproxy >/dev/null || ! command -v wrk >/dev/null; then
 	echo "HAProxy and gateway: not measured: want haproxy and wrk (scripts/test-deps.sh installs them)"
 	exit $wrong
 fi
-MOONWATCH_BENCH_ROUNDS=${HAPROXY_ROUNDS:-6} go test -tags real -p 1 -count=1 -v -run '^TestUnderLoad' ./shield/gateway ./shield/haproxy |
+MOONWATCH_BENCH_ROUNDS=${HAPROXY_ROUNDS:-6} go test -tags real -p 1 -count=1 -v -run '^TestUnderLoad' ./shield/gateway ./shield/haproxy ./shield/remote |
 	awk '
 		/^BENCH gateway/ {
 			for (i = 3; i < NF; i += 2) had[$i] = $(i + 1)
@@ -56,6 +56,11 @@ MOONWATCH_BENCH_ROUNDS=${HAPROXY_ROUNDS:-6} go test -tags real -p 1 -count=1 -v 
 			printf "%-16s %6d requests/s plain, %d as a door: %.3f of it, wanted 0.93\n", "HAProxy", got["plain"], got["door"], got["ratio"]
 			printf "%-16s %6.2f us of a processor a request plain, %.2f as a door: %.3f\n", "", got["cpu-plain-us"], got["cpu-door-us"], got["cpu-ratio"]
 			if (got["ratio"] < 0.93 && got["cpu-ratio"] < 0.93) { print "HAProxy as a door is too slow"; wrong = 1 }
+		}
+		/^BENCH nginx/ {
+			for (i = 3; i < NF; i += 2) nx[$i] = $(i + 1)
+			printf "%-16s %6d requests/s plain, %d as a door: %.3f of it\n", "nginx", nx["plain"], nx["door"], nx["ratio"]
+			printf "%-16s %6.2f us of a processor a request plain, %.2f as a door: %.3f\n", "", nx["cpu-plain-us"], nx["cpu-door-us"], nx["cpu-ratio"]
 		}
 		/^--- FAIL|^FAIL|_test.go:/ { print; wrong = 1 }
 		END { if (!("ratio" in got) || !("ratio" in had)) wrong = 1; exit wrong }' || wrong=1

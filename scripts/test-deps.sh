@@ -8,11 +8,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# program    Debian package   wanted by a real test that says
+# program or file, Debian package, wanted by a real test that says
 wants='
 chromium     chromium         chromedp
 haproxy      haproxy          "haproxy"
 nginx        nginx-light      "nginx"
+/usr/lib/nginx/modules/ngx_http_lua_module.so libnginx-mod-http-lua "nginx"
 wrk          wrk              "wrk"
 named        bind9            "named"
 ip           iproute2         "ip"
@@ -33,7 +34,7 @@ programs=() packages=()
 while read -r program package text; do
 	[[ -n $program ]] || continue
 	grep -qF -- "$text" "${tests[@]}" || continue
-	command -v "$program" >/dev/null && continue
+	if command -v "$program" >/dev/null || [[ -e $program ]]; then continue; fi
 	programs+=("$program")
 	packages+=("$package")
 done <<<"$wants"
