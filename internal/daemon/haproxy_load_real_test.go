@@ -68,10 +68,10 @@ func replacedUnderLoad(t *testing.T, rate int) (x underLoad) {
 	var fronts []string
 	for _, lb := range []member.ID{"lb-1", "lb-2"} {
 		p := newProxy(t)
-		fronts = append(fronts, p.front)
+		fronts = append(fronts, p.Front)
 		fl.Members[len(fl.Members)-len(fronts)].Pool = ""
 		fl.Pools[0].Drivers = append(fl.Pools[0].Drivers, member.Driver{Kind: "haproxy", Name: string(lb), On: []member.ID{lb}, HAProxy: &member.HAProxyDriver{
-			Backend: "web", Map: p.path("slots.map"), Socket: p.path("admin.sock"), StateFile: p.path("slots.state"),
+			Backend: "web", Map: p.Path("slots.map"), Socket: p.Path("admin.sock"), StateFile: p.Path("slots.state"),
 		}})
 	}
 	f.apply(fl)

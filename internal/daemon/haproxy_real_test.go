@@ -3,13 +3,8 @@
 package daemon
 
 import (
-	"bytes"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,115 +12,33 @@ import (
 	"time"
 
 	"moonwatch/failover"
+	"moonwatch/internal/testbed"
 	"moonwatch/member"
 	"moonwatch/status"
 )
 
 // proxy is a HAProxy that runs configs/haproxy/slots.cfg in a folder of its own.
-type proxy struct {
-	t     *testing.T
-	dir   string
-	front string // where clients ask
-	cmd   *exec.Cmd
-	log   bytes.Buffer
-}
+type proxy struct{ *testbed.HAProxy }
 
 func newProxy(t *testing.T) *proxy {
 	t.Helper()
-	if _, err := exec.LookPath("haproxy"); err != nil {
-		t.Skip("haproxy is not installed")
-	}
-	dir, err := os.MkdirTemp("", "hap") //nolint:usetesting // t.TempDir is too long a path for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{t: t, dir: dir, front: l.Addr().String()}
-	l.Close()
-	text, err := os.ReadFile("../../configs/haproxy/slots.cfg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.write("slots.cfg", strings.NewReplacer("/run/haproxy/", dir+"/", "/var/lib/haproxy/", dir+"/", "bind :80", "bind "+p.front).Replace(string(text)))
+	p := &proxy{testbed.NewHAProxy(t, "../../configs/haproxy/slots.cfg")}
 	p.forget()
-	p.start()
+	p.Start()
 	return p
-}
-
-func (p *proxy) path(name string) string { return filepath.Join(p.dir, name) }
-
-func (p *proxy) write(name, text string) {
-	p.t.Helper()
-	if err := os.WriteFile(p.path(name), []byte(text), 0o600); err != nil {
-		p.t.Fatal(err)
-	}
 }
 
 // forget empties the files from which a new start takes what was set.
 func (p *proxy) forget() {
-	p.write("slots.state", "")
-	p.write("slots.map", "")
-}
-
-// start runs HAProxy as a service manager does: a master and its worker.
-func (p *proxy) start() {
-	p.t.Helper()
-	p.cmd = exec.Command("haproxy", "-Ws", "-f", p.path("slots.cfg"))
-	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	cmd := p.cmd
-	p.t.Cleanup(func() {
-		if p.cmd == cmd {
-			p.kill()
-		}
-		if p.t.Failed() {
-			p.t.Logf("haproxy said:\n%s", p.log.String())
-		}
-	})
-	for end := time.Now().Add(15 * time.Second); p.raw("show info") == ""; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatal("haproxy does not come")
-		}
-	}
-}
-
-func (p *proxy) kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	_ = p.cmd.Wait()
-	p.cmd = nil
-}
-
-func (p *proxy) reload() {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func (p *proxy) raw(command string) string {
-	conn, err := net.Dial("unix", p.path("admin.sock"))
-	if err != nil {
-		return ""
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-	_, _ = io.WriteString(conn, command+"\n")
-	answer, _ := io.ReadAll(conn)
-	return string(answer)
+	p.Write("slots.state", "")
+	p.Write("slots.map", "")
 }
 
 // answers are who answers clients, each once, and what of their requests failed.
 func (p *proxy) answers(requests int) (who []string, failed int) {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for range requests {
-		r, err := client.Get("http://" + p.front + "/")
+		r, err := client.Get("http://" + p.Front + "/")
 		if err != nil {
 			failed++
 			continue
@@ -154,7 +67,7 @@ func proxied(t *testing.T) (*fleet, *proxy) {
 	last := len(fl.Members) - 1
 	fl.Members[last].Pool = ""
 	fl.Pools[0].Drivers = []member.Driver{{Kind: "haproxy", On: []member.ID{"lb-1"}, HAProxy: &member.HAProxyDriver{
-		Backend: "web", Map: p.path("slots.map"), Socket: p.path("admin.sock"), StateFile: p.path("slots.state"),
+		Backend: "web", Map: p.Path("slots.map"), Socket: p.Path("admin.sock"), StateFile: p.Path("slots.state"),
 	}}}
 	f.apply(fl)
 	f.until("web-2", "haproxy has its slots", 60*time.Second, allTold)
@@ -172,8 +85,8 @@ func allTold(page status.Page) bool {
 func TestHAProxyMovesToTheSpareOfAKilledMember(t *testing.T) {
 	for name, disturb := range map[string]func(*proxy){
 		"undisturbed": func(*proxy) {},
-		"reloaded":    (*proxy).reload,
-		"restarted":   func(p *proxy) { p.kill(); p.start() },
+		"reloaded":    func(p *proxy) { p.Signal(syscall.SIGUSR2) },
+		"restarted":   func(p *proxy) { p.Kill(); p.Start() },
 	} {
 		t.Run(name, func(t *testing.T) { moves(t, disturb, name == "undisturbed") })
 	}
@@ -209,9 +122,9 @@ func moves(t *testing.T, disturb func(*proxy), quiet bool) {
 // its teller: it looks.
 func TestAHAProxyThatForgotIsToldAgain(t *testing.T) {
 	f, p := proxied(t)
-	p.kill()
+	p.Kill()
 	p.forget()
-	p.start()
+	p.Start()
 	if who, _ := p.answers(5); len(who) > 0 {
 		t.Fatalf("it has not forgotten: %v answer", who)
 	}

@@ -51,7 +51,7 @@ type answer struct {
 // ask asks over plain HTTP as a client that says what it accepts.
 func ask(t *testing.T, p *proxy, accept, tongue string) answer {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://"+p.front+"/", nil)
+	req, err := http.NewRequest(http.MethodGet, "http://"+p.Front+"/", nil)
 	must(t, err)
 	req.Host, req.Close = flooded, true
 	req.Header.Set("Accept", accept)
@@ -77,11 +77,11 @@ func TestAMapThatSomebodyElseEditedIsPutRightAndSaid(t *testing.T) {
 			const value = "shape:300:70"
 			eventually(t, "the map holds the host", func() bool { return p.held(flooded) == value })
 			eventually(t, "it is edited", func() bool {
-				p.raw(strings.ReplaceAll(edit, "MAP", p.marks()))
+				p.Ask(strings.ReplaceAll(edit, "MAP", p.marks()))
 				return logs.Len() > 0
 			})
 			eventually(t, "the map is put right", func() bool {
-				holds, twice, err := parseMap(p.raw("show map " + p.marks()))
+				holds, twice, err := parseMap(p.Ask("show map " + p.marks()))
 				return err == nil && len(twice) == 0 && len(holds) == 1 && holds[flooded] == value
 			})
 			if said := logs.All()[0].Message; !strings.Contains(said, "somebody else edited") {
@@ -96,7 +96,7 @@ func TestAReloadForgetsNothing(t *testing.T) {
 	d := p.door(nil)
 	d.Enforce(measures())
 	eventually(t, "the map holds the host", func() bool { return p.held(flooded) != "" })
-	p.reload()
+	p.Reload()
 	eventually(t, "the new process holds the host", func() bool { return p.held(flooded) != "" })
 	eventually(t, "no problem is left", func() bool { return d.Problem() == "" })
 	d.Close()
@@ -107,7 +107,7 @@ func TestAReloadForgetsNothing(t *testing.T) {
 
 func TestASocketThatComesAndGoesIsSaid(t *testing.T) {
 	p := newProxy(t)
-	w := newWire(t, p.socket())
+	w := newWire(t, p.Socket())
 	d := p.door(func(c *Config) { c.Socket, c.AnswerWithin = w.path, 300*time.Millisecond })
 	d.Enforce(measures(func(m *shield.Measure) { m.Rung = shield.Stop }))
 	for _, mode := range []string{cut, hang} {

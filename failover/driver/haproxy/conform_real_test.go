@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestHAProxyTakesTheSampleConfiguration(t *testing.T) {
 	p := unstarted(t)
-	if said, err := exec.Command("haproxy", "-c", "-f", p.config).CombinedOutput(); err != nil {
+	if said, err := exec.Command("haproxy", "-c", "-f", p.Config()).CombinedOutput(); err != nil {
 		t.Errorf("%v:\n%s", err, said)
 	}
 }
@@ -32,7 +32,7 @@ func TestHAProxyConforms(t *testing.T) {
 		Fresh: func(t *testing.T) *conform.Target {
 			slot := member.SlotID(fmt.Sprintf("web-%d", next))
 			next++
-			wire := conform.NewWire(t, "unix", p.socket())
+			wire := conform.NewWire(t, "unix", p.Socket())
 			return &conform.Target{
 				Slot: slot,
 				Open: func() driver.Driver {
@@ -44,10 +44,10 @@ func TestHAProxyConforms(t *testing.T) {
 		},
 		Steps: conform.DoorSteps(map[member.ID]string{"spare-1": fmt.Sprintf("port %d", at["spare-1"].Port())}),
 		Nonsense: []string{
-			strings.TrimSuffix(p.raw("show servers state web"), "\n"),      // cut short
-			p.raw("show servers state web"),                                // without the map, as if no slot had a mark
-			p.raw("show servers state web") + "0x1 web-0 57/spare-1 x\n\n", // a map of something else
-			p.raw("help"),
+			strings.TrimSuffix(p.Ask("show servers state web"), "\n"),      // cut short
+			p.Ask("show servers state web"),                                // without the map, as if no slot had a mark
+			p.Ask("show servers state web") + "0x1 web-0 57/spare-1 x\n\n", // a map of something else
+			p.Ask("help"),
 		},
 	})
 }

@@ -3,37 +3,28 @@
 package haproxy
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"moonwatch/failover/driver"
+	"moonwatch/internal/testbed"
 	"moonwatch/member"
 )
 
 const sample = "../../../configs/haproxy/slots.cfg"
 
-// proxy is a HAProxy that runs the sample configuration in a folder of its own.
+// proxy is a HAProxy that runs the sample configuration.
 type proxy struct {
-	t      *testing.T
-	dir    string
-	front  string // where clients ask
-	cmd    *exec.Cmd
-	log    bytes.Buffer
-	config string
+	*testbed.HAProxy
+	t *testing.T
 }
 
 // newProxy starts HAProxy with the sample's text, changed as said by pairs of
@@ -41,35 +32,24 @@ type proxy struct {
 func newProxy(t *testing.T, changes ...string) *proxy {
 	t.Helper()
 	p := unstarted(t, changes...)
-	p.start()
+	p.Start()
 	return p
 }
 
 func unstarted(t *testing.T, changes ...string) *proxy {
 	t.Helper()
-	if _, err := exec.LookPath("haproxy"); err != nil {
-		t.Skip("haproxy is not installed")
-	}
-	dir, err := os.MkdirTemp("", "hap") //nolint:usetesting // t.TempDir is too long a path for a socket
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	text, err := os.ReadFile(sample)
-	must(t, err)
-	p := &proxy{t: t, dir: dir, front: freeAddress(t), config: filepath.Join(dir, "slots.cfg")}
-	changes = append(changes, "/run/haproxy/", dir+"/", "/var/lib/haproxy/", dir+"/", "bind :80", "bind "+p.front)
-	must(t, os.WriteFile(p.config, []byte(strings.NewReplacer(changes...).Replace(string(text))), 0o600))
+	p := &proxy{testbed.NewHAProxy(t, sample, changes...), t}
 	for _, empty := range []string{p.state(), p.marks()} {
 		must(t, os.WriteFile(empty, nil, 0o600))
 	}
 	return p
 }
 
-func (p *proxy) socket() string { return filepath.Join(p.dir, "admin.sock") }
-func (p *proxy) state() string  { return filepath.Join(p.dir, "slots.state") }
+func (p *proxy) state() string { return p.Path("slots.state") }
 
 // marks is the map's file, which the configuration may have elsewhere.
 func (p *proxy) marks() string {
-	text, err := os.ReadFile(p.config)
+	text, err := os.ReadFile(p.Config())
 	must(p.t, err)
 	_, after, _ := strings.Cut(string(text), "srv_name,map(")
 	path, _, _ := strings.Cut(after, ",")
@@ -77,89 +57,18 @@ func (p *proxy) marks() string {
 }
 
 func (p *proxy) instance(name string) Instance {
-	return Instance{Name: name, Socket: p.socket(), StateFile: p.state()}
-}
-
-// start runs HAProxy as a service manager does: a master and its worker.
-func (p *proxy) start() {
-	p.t.Helper()
-	p.cmd = exec.Command("haproxy", "-Ws", "-f", p.config)
-	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	must(p.t, p.cmd.Start())
-	cmd := p.cmd
-	p.t.Cleanup(func() {
-		if p.cmd == cmd {
-			p.kill()
-		}
-		if p.t.Failed() {
-			said := p.log.String()
-			p.t.Logf("haproxy said at last:\n%s", said[max(0, len(said)-2000):])
-		}
-	})
-	p.wait(func() bool { return p.raw("show info") != "" })
-}
-
-// kill ends master and worker at once.
-func (p *proxy) kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	_ = p.cmd.Wait()
-	p.cmd = nil
-}
-
-// reload lets a new worker take over, and waits for it. A worker answers before its
-// master has come back from executing itself anew, and a signal in between is lost:
-// then it is sent again.
-func (p *proxy) reload() {
-	p.t.Helper()
-	before, sent := p.pid(), time.Time{}
-	p.wait(func() bool {
-		if time.Since(sent) > 3*time.Second {
-			sent = time.Now()
-			must(p.t, p.cmd.Process.Signal(syscall.SIGUSR2))
-		}
-		now := p.pid()
-		return now != "" && now != before
-	})
-}
-
-func (p *proxy) pid() string {
-	_, after, _ := strings.Cut(p.raw("show info"), "\nPid: ")
-	pid, _, _ := strings.Cut(after, "\n")
-	return pid
-}
-
-func (p *proxy) wait(until func() bool) {
-	p.t.Helper()
-	for end := time.Now().Add(time.Minute); !until(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatalf("haproxy does not come:\n%s", p.log.String())
-		}
-	}
-}
-
-// raw asks without the driver; an instance that is gone says nothing.
-func (p *proxy) raw(command string) string {
-	conn, err := net.Dial("unix", p.socket())
-	if err != nil {
-		return ""
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-	_, _ = io.WriteString(conn, command+"\n")
-	answer, _ := io.ReadAll(conn)
-	return string(answer)
+	return Instance{Name: name, Socket: p.Socket(), StateFile: p.state()}
 }
 
 // slotState is how HAProxy treats a slot, without its name.
 func (p *proxy) slotState(id member.SlotID) string {
 	var says string
-	for line := range strings.Lines(p.raw("show servers state web")) {
+	for line := range strings.Lines(p.Ask("show servers state web")) {
 		if f := strings.Fields(line); len(f) > 18 && f[3] == string(id) {
 			says = fmt.Sprintf("addr %s port %s admin %s ", f[4], f[18], f[6])
 		}
 	}
-	for line := range strings.Lines(p.raw("show map " + p.marks())) {
+	for line := range strings.Lines(p.Ask("show map " + p.marks())) {
 		if f := strings.Fields(line); len(f) == 3 && f[1] == string(id) {
 			says += "mark " + f[2]
 		}
@@ -232,14 +141,6 @@ func wants(t *testing.T, got driver.Result, want driver.Outcome, says ...string)
 			t.Errorf("%v is explained by %q, want %q in it", got.Outcome, got.Detail, text)
 		}
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func must(t *testing.T, err error) {

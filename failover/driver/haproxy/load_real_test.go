@@ -27,14 +27,14 @@ func TestACrashedSlotIsReplacedUnderLoad(t *testing.T) {
 		services[id] = newOccupant(t)
 		at[id] = services[id].addrPort()
 	}
-	d := drives(t, a, at, a.instance("haproxy-a"), Instance{Name: "haproxy-b", Socket: b.socket()})
+	d := drives(t, a, at, a.instance("haproxy-a"), Instance{Name: "haproxy-b", Socket: b.Socket()})
 	for i, slot := range []member.SlotID{"web-0", "web-1", "web-2"} {
 		req := request(driver.StepCutover, member.ID([]string{"web-1", "web-2", "web-3"}[i]), 42)
 		req.Slot = slot
 		does(t, d, req)
 	}
 
-	l := newLoad(a.front, b.front)
+	l := newLoad(a.Front, b.Front)
 	go l.run(rate)
 	time.Sleep(time.Second)
 	services["web-2"].crash()

@@ -26,14 +26,14 @@ func TestWhatWasSetSurvivesReloadAndRestart(t *testing.T) {
 	p, at := held(t)
 	d := drives(t, p, at, p.instance("haproxy-1"))
 	drained := request(driver.StepDrain, "web-1", 42)
-	p.reload()
+	p.Reload()
 	wants(t, d.Observe(t.Context(), drained), driver.Done)
 	does(t, d, request(driver.StepCutover, "spare-1", 57))
 	want := p.slotState("web-0")
-	p.reload()
+	p.Reload()
 	wants(t, d.Observe(t.Context(), request(driver.StepCutover, "spare-1", 57)), driver.Done)
-	p.kill()
-	p.start()
+	p.Kill()
+	p.Start()
 	wants(t, d.Observe(t.Context(), request(driver.StepCutover, "spare-1", 57)), driver.Done)
 	wants(t, d.Apply(t.Context(), drained), driver.Refused)
 	if got := p.slotState("web-0"); got != want {
@@ -45,12 +45,12 @@ func TestWhatWasSetSurvivesReloadAndRestart(t *testing.T) {
 // or killed and started anew. What it forgot was only half a step.
 func TestAHAProxyThatStartsAnewInTheMiddleOfAStepIsFoundOut(t *testing.T) {
 	for name, begin := range map[string]func(*proxy){
-		"reload":  (*proxy).reload,
-		"restart": func(p *proxy) { p.kill(); p.start() },
+		"reload":  (*proxy).Reload,
+		"restart": func(p *proxy) { p.Kill(); p.Start() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, at := held(t)
-			wire := conform.NewWire(t, "unix", p.socket())
+			wire := conform.NewWire(t, "unix", p.Socket())
 			in := p.instance("haproxy-1")
 			in.Socket = wire.Address()
 			req := request(driver.StepCutover, "spare-1", 57)
@@ -112,7 +112,7 @@ func TestWhatPeopleChangedByHandIsNoticedAndMended(t *testing.T) {
 	p, at := held(t)
 	d := drives(t, p, at, p.instance("haproxy-1"))
 	req := request(driver.StepDrain, "web-1", 42)
-	p.raw("set server web/web-0 state ready")
+	p.Ask("set server web/web-0 state ready")
 	wants(t, d.Observe(t.Context(), req), driver.Unknown, "half-way")
 	does(t, d, req)
 	wants(t, d.Observe(t.Context(), req), driver.Done)

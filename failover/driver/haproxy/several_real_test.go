@@ -19,7 +19,7 @@ func twins(t *testing.T) (a, b *proxy, wire *conform.Wire, at addresses, d *Driv
 	a = newProxy(t)
 	b = newProxy(t, "/var/lib/haproxy/slots.map", a.marks())
 	at = addresses{"web-1": newOccupant(t).addrPort(), "spare-1": newOccupant(t).addrPort()}
-	wire = conform.NewWire(t, "unix", b.socket())
+	wire = conform.NewWire(t, "unix", b.Socket())
 	d = drives(t, a, at, a.instance("haproxy-a"), Instance{Name: "haproxy-b", Socket: wire.Address()})
 	does(t, d, request(driver.StepCutover, "web-1", 42))
 	if differ := d.Divergence(t.Context(), "web-0"); differ != "" {
@@ -60,7 +60,7 @@ func TestAnInstanceThatCannotBeAskedHoldsUpNoOtherAndTheStepIsHalfWay(t *testing
 
 func TestIfOneInstanceKnowsANewerSlotEpochNoneIsChanged(t *testing.T) {
 	a, b, _, at, d := twins(t)
-	does(t, drives(t, a, at, Instance{Name: "haproxy-b", Socket: b.socket()}), request(driver.StepCutover, "spare-1", 57))
+	does(t, drives(t, a, at, Instance{Name: "haproxy-b", Socket: b.Socket()}), request(driver.StepCutover, "spare-1", 57))
 	before := a.slotState("web-0")
 	wants(t, d.Apply(t.Context(), request(driver.StepDrain, "web-1", 42)), driver.Refused, "spare-1 at slot epoch 57")
 	if got := a.slotState("web-0"); got != before {
