@@ -27,6 +27,7 @@ type Observer struct {
 	weather  weather
 	doubt    doubt
 	post     post
+	measured Measured
 }
 
 // NewObserver makes the observer of self in this life. It observes nobody until
@@ -38,11 +39,15 @@ func NewObserver(cfg Config, self member.ID, life member.Incarnation, now time.T
 		// spread over the interval.
 		nextBeat: now.Add(member.Phase(string(self), cfg.ProbeInterval)),
 		post:     post{said: unsaid},
+		measured: Measured{Since: now},
 	}
 }
 
 // Step takes one event and says what is to be done.
 func (o *Observer) Step(now time.Time, ev Event) []Effect {
+	if !o.due.IsZero() && !now.Before(o.due) {
+		o.measured.Stalls.Add(now.Sub(o.due))
+	}
 	slipped := o.doubt.slip(now, o.due, &o.cfg)
 	if slipped {
 		o.forgetFlights()
@@ -141,6 +146,7 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 		return out
 	}
 	f, inTime := e.land(a.Seq)
+	o.measured.Trips.Add(a.RTT)
 	e.endOutage(&o.cfg)
 	if inTime {
 		o.trips.add(a.RTT)
@@ -186,6 +192,7 @@ func (o *Observer) expire(now time.Time) {
 		for n < len(e.flying) && !e.flying[n].sent.After(given) {
 			f := e.flying[n]
 			n++
+			o.measured.Lost++
 			e.lostRun++
 			e.goodRun = 0
 			if f.regular {
@@ -327,6 +334,7 @@ func (o *Observer) probe(now time.Time, out []Effect) []Effect {
 		}
 		o.seq++
 		e.flying = append(e.flying, flight{seq: o.seq, sent: now, regular: beat})
+		o.measured.Sent++
 		if probes == nil && beat {
 			probes = make([]Probe, 0, len(o.edges))
 		}

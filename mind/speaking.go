@@ -29,6 +29,9 @@ func (m *Mind) observe(ev agent.Event) {
 	}
 }
 
+// Measured is what this agent has seen of its ways and of its own machine.
+func (m *Mind) Measured() agent.Measured { return m.observer.Measured() }
+
 // publish sends a statement, and hears it at once if this agent sits in the
 // council itself.
 func (m *Mind) publish(p agent.Publish) {

@@ -139,9 +139,10 @@ type Daemon struct {
 	page        atomic.Pointer[status.Page]
 	looked      atomic.Pointer[status.Looked]  // the same, for who tells people
 	telling     atomic.Pointer[status.Telling] // how that goes
-	trying      sync.Mutex                     // held while receivers are tried
-	rotating    sync.Mutex                     // held while the gossip key is rotated
-	tags        map[string]string              // what it carries in gossip from its start on
+	measured    atomic.Pointer[status.MeasuredDocument]
+	trying      sync.Mutex        // held while receivers are tried
+	rotating    sync.Mutex        // held while the gossip key is rotated
+	tags        map[string]string // what it carries in gossip from its start on
 	table       gateway.Table
 	shielding   shielding
 	ready       chan struct{}

@@ -154,6 +154,7 @@ func (d *Daemon) socketHandler() http.Handler {
 	mux.HandleFunc("GET /api/v1/shield", d.serveShield)
 	mux.HandleFunc("GET /api/v1/ledger", d.serveLedger)
 	mux.HandleFunc("GET /api/v1/council", d.serveCouncil)
+	mux.HandleFunc("GET /api/v1/measured", d.serveMeasured)
 	mux.HandleFunc("POST /api/v1/gossip/key/rotate", d.serveRotation)
 	mux.HandleFunc("GET /api/v1/notify", d.serveNotify)
 	mux.HandleFunc("POST /api/v1/notify/test", d.serveNotifyTest)

@@ -71,6 +71,7 @@ func (d *Daemon) show(now time.Time) {
 	}
 	d.page.Store(&p)
 	d.chronicling.show(d, now, p)
+	d.noteMeasured(now)
 	d.look(p)
 	d.web.SetPage(p)
 	d.m.observe(d, mode, p)
