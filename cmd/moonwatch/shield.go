@@ -24,7 +24,8 @@ In mode shadow everything is decided and nothing done: whoever is listed would b
   moonwatch shield list
   moonwatch shield explain www.example.com
   moonwatch shield pin www.example.com stop --for 1h --reason 'asked for by the tenant'
-  moonwatch shield release www.example.com --reason 'it is their sale'`,
+  moonwatch shield release www.example.com --reason 'it is their sale'
+  moonwatch shield replay access.log --capacity 500`,
 	}
 	c.AddCommand(
 		a.shieldRead("top", "List the subdomains that are asked for most", "", printShieldTop),
@@ -33,6 +34,7 @@ In mode shadow everything is decided and nothing done: whoever is listed would b
 		a.shieldPinCommand(),
 		a.shieldReleaseCommand(),
 		a.shieldUnpinCommand(),
+		a.shieldReplayCommand(),
 	)
 	return group(c)
 }

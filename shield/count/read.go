@@ -100,6 +100,9 @@ func (c *Counter) Total() (t Total) {
 	return t
 }
 
+// KeyOf is under which key a name in its normal form is counted alone.
+func (c *Counter) KeyOf(name []byte) shield.Key { return shield.KeyOf(c.salt, name) }
+
 // Known is how many hosts and buckets are counted alone.
 func (c *Counter) Known() int { return int(c.known.Load()) }
 

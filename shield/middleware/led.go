@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"moonwatch/shield"
+	"moonwatch/shield/admit"
 	"moonwatch/shield/count"
 	"moonwatch/shield/orders"
 )
@@ -36,6 +37,7 @@ const (
 
 // listen makes the socket at which the agent asks and says what to do.
 func (g *Guard) listen() error {
+	g.gate, g.strain = admit.New(admit.Config{Counter: g.counter, Client: g.cfg.Client}), new(admit.Strain)
 	l, err := listenAt(g.cfg.Socket)
 	if err != nil {
 		return err

@@ -83,7 +83,7 @@ type Guard struct {
 	counter *count.Counter
 	salt    uint64
 	gate    *admit.Gate
-	strain  admit.Strain
+	strain  *admit.Strain
 
 	leading sync.Mutex // what the agent says, one order at a time
 	holds   holds
@@ -111,7 +111,6 @@ func New(cfg Config) (*Guard, error) {
 	if g.counter, err = count.New(count.Config{Hosts: cfg.Hosts, Salt: g.salt, Learn: cfg.Hosts}); err != nil {
 		return nil, fmt.Errorf("new guard: %w", err)
 	}
-	g.gate = admit.New(admit.Config{Counter: g.counter, Client: cfg.Client})
 	var ctx context.Context
 	ctx, g.stop = context.WithCancel(context.Background())
 	if cfg.Socket != "" {
