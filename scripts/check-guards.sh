@@ -14,7 +14,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 ours=(member agent agent/gossip agent/probe consensus consensus/disk consensus/link
-	failover failover/driver failover/driver/dns failover/driver/haproxy shield shield/count shield/gateway shield/nginx status status/archive status/web access mind sim sim/bubble
+	failover failover/driver failover/driver/dns failover/driver/haproxy shield shield/count shield/admit shield/orders shield/gateway shield/remote status status/archive status/web access mind sim sim/bubble
 	sim/scenario internal/config internal/daemon internal/strict)
 others=(go.uber.org/zap golang.org/x/sys/unix golang.org/x/sync/errgroup go.etcd.io/raft/v3
 	go.etcd.io/bbolt google.golang.org/grpc google.golang.org/protobuf/proto
@@ -128,7 +128,7 @@ imports sim/scenario/joined.go moonwatch/internal/config depguard
 imports agent/gossip/sibling.go moonwatch/agent/probe depguard
 imports consensus/disk/cousin.go moonwatch/agent/gossip depguard
 imports shield/gateway/cousin.go moonwatch/failover/driver depguard
-imports shield/gateway/sibling.go moonwatch/shield/nginx depguard
+imports shield/gateway/sibling.go moonwatch/shield/remote depguard
 imports shield/count/sibling.go moonwatch/shield/gateway depguard
 imports shield/count/beyond.go moonwatch/member depguard
 imports consensus/link/joined.go moonwatch/internal/daemon depguard
@@ -162,6 +162,8 @@ imports sim/a.go moonwatch/mind
 imports sim/c.go moonwatch/shield/count
 imports shield/gateway/a.go moonwatch/shield/count
 imports shield/gateway/b.go moonwatch/shield
+imports shield/gateway/c.go moonwatch/shield/admit
+imports shield/remote/a.go moonwatch/shield/orders
 imports shield/count/a.go moonwatch/shield
 imports shield/count/b.go sync/atomic
 imports sim/b.go crypto/rand
