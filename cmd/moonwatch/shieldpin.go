@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"moonwatch/consensus"
+	"moonwatch/member"
 	"moonwatch/shield"
 )
 
@@ -17,7 +18,8 @@ const pinHelp = `
 
 HOST is a subdomain, or *.PARENT for all unknown names below PARENT. An operator's key
 has to sign it; it stands in the ledger, and every door obeys it until its end, whatever
-the doors vote. Stop and drop refuse a subdomain that never_stop names.
+the doors vote, where shield.mode is enforce. Stop and drop refuse a subdomain that
+never_stop names.
 
 Exit codes: 0 it stands, 1 error, 4 no council quorum, 5 refused.`
 
@@ -120,5 +122,21 @@ func (x *order) ofShield(ctx context.Context, kind consensus.FactKind, payload a
 	if err != nil {
 		return err
 	}
-	return x.tell(o, fmt.Sprintf("%s (fact %d).", text, o.Fact))
+	text = fmt.Sprintf("%s (fact %d).", text, o.Fact)
+	if f, err := agent.Fleet(ctx); err == nil && kind == consensus.KindPin {
+		text += idleShield(f.Fleet)
+	}
+	return x.tell(o, text)
+}
+
+// idleShield warns of a shield that does nothing about a pin.
+func idleShield(f *member.Fleet) string {
+	mode := member.ShieldPolicy{}.Doing()
+	if f != nil {
+		mode = f.Shield.Doing()
+	}
+	if mode == member.ShieldEnforce {
+		return ""
+	}
+	return fmt.Sprintf("\nBut shield.mode in fleet.yaml is %s: until it is %s, no door does anything about it.", mode, member.ShieldEnforce)
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"moonwatch/consensus"
+	"moonwatch/member"
 	"moonwatch/shield"
 )
 
@@ -56,5 +58,17 @@ func TestPinsThatAreMistakes(t *testing.T) {
 		{exitRefused, "never stopped", []string{"pin", "www.example.com", "stop", "--reason", "r"}},
 	} {
 		call(t, append(append([]string{"shield"}, c.args...), "--agent", agent)...).wants(t, c.code, c.say)
+	}
+}
+
+func TestAPinThatNoDoorObeysSaysSo(t *testing.T) {
+	pin := []string{"shield", "pin", "www.example.com", "stop", "--reason", "they asked", "--agent"}
+	for mode, want := range map[string]bool{"": true, member.ShieldShadow: true, member.ShieldOff: true, member.ShieldEnforce: false} {
+		fleet := demoFleet(func(f *member.Fleet) { f.Shield.Mode = mode })
+		r := call(t, append(pin, ordering(t, &council{outcome: accepted, live: &fleet}))...)
+		r.wants(t, exitOK, "is pinned to stop")
+		if said := strings.Contains(r.out, "no door does anything about it"); said != want {
+			t.Errorf("mode %q: %s", mode, r.out)
+		}
 	}
 }
