@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"testing"
@@ -348,5 +349,32 @@ func TestRecordsThatAreNotOursAreRefused(t *testing.T) {
 		if _, err := RecallChronicle(r); err == nil {
 			t.Errorf("%s: taken", name)
 		}
+	}
+}
+
+// BenchmarkPast is what the loop pays for what people see of the past: 200 slots, of which
+// 40 were lost each day.
+func BenchmarkPast(b *testing.B) {
+	c := NewChronicle()
+	c.c.Begun, c.c.At, c.c.Head = noon, noon, 1
+	for i := range 200 {
+		c.c.Slots[member.SlotID(fmt.Sprint("slot-", i))] = &life{Pool: "web", Born: noon, Is: isServed, Since: noon}
+	}
+	for day := range 90 {
+		for i := range 40 {
+			x := c.c.Slots[member.SlotID(fmt.Sprint("slot-", (i+day)%200))]
+			x.Is = isLost
+			c.book(c.c.At.Add(4 * time.Second))
+			x.Is = isServed
+			c.book(c.c.At.Add(36*time.Minute - 4*time.Second))
+		}
+	}
+	for _, g := range Grains() {
+		count := map[Grain]int{Minute: 60, Hour: 48, Day: 90}[g]
+		b.Run(string(g), func(b *testing.B) {
+			for b.Loop() {
+				c.Past("demo", c.c.At, c.c.At, g, count)
+			}
+		})
 	}
 }

@@ -99,7 +99,7 @@ func (c *Chronicle) Past(cluster string, now, asOf time.Time, g Grain, count int
 	for i := range count {
 		p.Cells = append(p.Cells, Cell{Begin: last.Add(time.Duration(i-count+1) * g.Length())})
 	}
-	v := viewer{c: c, p: &p, marks: map[member.SlotID]map[int]*Share{}}
+	v := viewer{c: c, p: &p, marks: map[member.SlotID][]Share{}}
 	for i := range p.Cells {
 		v.recorded(i)
 	}
@@ -122,15 +122,12 @@ func latest(a, b time.Time) time.Time {
 type viewer struct {
 	c     *Chronicle
 	p     *Past
-	marks map[member.SlotID]map[int]*Share
+	marks map[member.SlotID][]Share // by cell, of slots that have any
 }
 
 func (v viewer) mark(id member.SlotID, cell int, s Share) {
 	if v.marks[id] == nil {
-		v.marks[id] = map[int]*Share{}
-	}
-	if v.marks[id][cell] == nil {
-		v.marks[id][cell] = &Share{}
+		v.marks[id] = make([]Share, len(v.p.Cells))
 	}
 	v.marks[id][cell].add(s)
 	v.p.Cells[cell].Lost += s.Lost
@@ -174,11 +171,13 @@ func (v viewer) since(from, to time.Time) {
 func (v viewer) slots() {
 	for id, l := range v.c.c.Slots {
 		s := PastSlot{ID: id, Pool: l.Pool, Is: string(l.Is), From: l.Born.UTC(), Gone: l.Gone.UTC()}
-		for i, x := range v.p.Cells {
+		for _, x := range v.p.Cells {
 			s.There += min(x.Known, v.stay(l, x.Begin))
-			if m := v.marks[id][i]; m != nil {
-				s.Marks = append(s.Marks, Mark{Cell: i, Share: *m})
-				s.Sum.add(*m)
+		}
+		for i, m := range v.marks[id] {
+			if m != (Share{}) {
+				s.Marks = append(s.Marks, Mark{Cell: i, Share: m})
+				s.Sum.add(m)
 			}
 		}
 		if !l.Gone.IsZero() && s.There == 0 {

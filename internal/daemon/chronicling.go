@@ -15,7 +15,7 @@ import (
 const (
 	chronicleKept  = 30 * time.Second
 	chronicleShown = 15 * time.Second // when nothing happens: the present day goes on
-	chronicleNews  = 2 * time.Second
+	chronicleNews  = 3 * time.Second
 )
 
 // pastShown is how many roll-ups of each grain people see.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"moonwatch/member"
@@ -261,9 +262,37 @@ func (s *Server) observersPage(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, errNoPage.Error())
 		return
 	}
-	at, chosen := momentOf(r.URL.Query().Get("at"), *sights)
-	m := observersOf(tongueOf(r), v.page, *sights, at, chosen)
-	answerIn(w, r, newContent("text/html; charset=utf-8", squeeze(render("observers", m))))
+	at, chosen := momentOf(r.URL.Query().Get("at"), sights.Sights)
+	t := tongueOf(r)
+	answerIn(w, r, sights.page(t.Code+" "+chosen, func() []byte {
+		return render("observers", observersOf(t, v.page, sights.Sights, at, chosen))
+	}))
+}
+
+// sights are what is told of observers, with the pages of it that were asked for.
+type sights struct {
+	status.Sights
+	mu    sync.Mutex
+	pages map[string]content
+}
+
+// keptPages bounds them: people ask for now and a few moments.
+const keptPages = 32
+
+func (s *sights) page(name string, write func() []byte) content {
+	s.mu.Lock()
+	c, ok := s.pages[name]
+	s.mu.Unlock()
+	if ok {
+		return c
+	}
+	c = newContent("text/html; charset=utf-8", squeeze(write()))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pages) < keptPages {
+		s.pages[name] = c
+	}
+	return c
 }
 
 // momentOf reads which moment is asked for: so long ago, or a time. What is neither, or
@@ -306,7 +335,7 @@ func (s *Server) observersJSON(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, errNoPage.Error())
 		return
 	}
-	at, _ := momentOf(r.URL.Query().Get("at"), *sights)
+	at, _ := momentOf(r.URL.Query().Get("at"), sights.Sights)
 	list := sights.At(at)
 	if list == nil {
 		list = []status.Regarded{}
@@ -320,5 +349,5 @@ func (s *Server) observersJSON(w http.ResponseWriter, r *http.Request) {
 func (s *Server) SetSights(x status.Sights) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sights = &x
+	s.sights = &sights{Sights: x, pages: map[string]content{}}
 }

@@ -116,5 +116,14 @@ func (t *tongue) Moment(x time.Time) stamp {
 	return stamp{Machine: x.Format(time.RFC3339), Human: x.Format(t.Say("Jan 2, 15:04"))}
 }
 
+// Instant is a moment to the second.
+func (t *tongue) Instant(x time.Time) stamp {
+	s := t.Moment(x)
+	if s.Machine != "" {
+		s.Human += x.UTC().Format(":05")
+	}
+	return s
+}
+
 // Day is the day of a moment.
 func (t *tongue) Day(x time.Time) string { return x.UTC().Format(t.Say("Jan 2")) }

@@ -91,7 +91,7 @@ type Server struct {
 	streams int
 	view    *view // what is shown, nil before the first page
 	pasts   map[status.Grain]*past
-	sights  *status.Sights
+	sights  *sights
 	pending *status.Page // what came since
 	pages   uint64
 	news    chan struct{}
