@@ -212,8 +212,10 @@ fed. When all disks are lost:
      their agents stopped: moonwatch ledger restore shop.backup
   2. A restored ledger is a new disk that sits in no council. Two operators found one:
      moonwatch council recover --help
-  3. Start all agents. What was decided after the backup is not known any more: look
-     at every slot ('moonwatch slots') before you arm pools again.`,
+  3. What was decided after the backup is not known any more: who occupies a slot may
+     be another one than the backup says, and slot epochs that were given since are
+     given again. So stop the services of exclusive slots on all members now.
+  4. Start all agents, and look at every slot ('moonwatch slots').`,
 		Example: `  moonwatch ledger restore shop.backup
   moonwatch ledger restore shop.backup --config /etc/moonwatch/agent.yaml`,
 		Args: exactly("FILE"),
