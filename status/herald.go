@@ -306,22 +306,35 @@ func (h *Herald) send(now time.Time) []HeraldEffect {
 		if now.Before(w.next) || w.busy != "" && now.Before(w.until) {
 			continue
 		}
-		for _, x := range h.m.Matters {
-			says := x.due(now, r)
-			if says == "" {
-				continue
-			}
-			m := h.message(x, says)
-			if heard, has := x.Heard[r.Name]; has {
-				m.Told = cmp.Or(heard.Severity, x.Notice.Severity)
-			}
-			w.busy, w.until = m.ID, now.Add(2*sendFor)
-			w.about, w.will = x, Heard{Stage: x.Notice.Stage, Severity: x.Notice.Severity, Ended: says == SaysEnded}
-			out = append(out, SendMessage{Receiver: r, Message: m, Deadline: now.Add(sendFor)})
-			break
+		x, says := h.next(now, r)
+		if x == nil {
+			continue
 		}
+		m := h.message(x, says)
+		if heard, has := x.Heard[r.Name]; has {
+			m.Told = cmp.Or(heard.Severity, x.Notice.Severity)
+		}
+		w.busy, w.until = m.ID, now.Add(2*sendFor)
+		w.about, w.will = x, Heard{Stage: x.Notice.Stage, Severity: x.Notice.Severity, Ended: says == SaysEnded}
+		out = append(out, SendMessage{Receiver: r, Message: m, Deadline: now.Add(sendFor)})
 	}
 	return out
+}
+
+// next is what a receiver is told now: news, the oldest matter first, before anything
+// that it has to be told again, what it heard longest ago first. A receiver that is slow
+// would never come to the end of its renewals.
+func (h *Herald) next(now time.Time, r member.Receiver) (next *Matter, says HeraldSays) {
+	for _, x := range h.m.Matters {
+		heard, has := x.Heard[r.Name]
+		if says := x.news(now, heard, has); says != "" {
+			return x, says
+		}
+		if x.due(now, r) != "" && (next == nil || heard.At.Before(next.Heard[r.Name].At)) {
+			next, says = x, SaysBegun
+		}
+	}
+	return next, says
 }
 
 func (h *Herald) message(x *Matter, says HeraldSays) Message {

@@ -353,3 +353,48 @@ func TestWhoseLedgerIsBlockedIsNotOnDuty(t *testing.T) {
 		t.Errorf("by its own page %s is on duty, want who can tell", got)
 	}
 }
+
+// TestARenewalDoesNotKeepNewsWaiting: a receiver that takes eight seconds for a message
+// hears of what is new although it has more to hear again than a minute has time for.
+func TestARenewalDoesNotKeepNewsWaiting(t *testing.T) {
+	h := NewHerald("a", Matters{})
+	policy := member.NotifyPolicy{Receivers: []member.Receiver{{Name: "am", Kind: "alertmanager"}}}
+	p := Page{Cluster: "demo", Self: Self{Name: "a"}, Knowledge: Knowledge{Current: true}, Mode: Mode{Name: failover.Normal}}
+	p.Members = []Member{{ID: "a", InView: true}}
+	for i := range 20 {
+		p.Members = append(p.Members, Member{ID: member.ID(fmt.Sprint("m", i)), Verdict: consensus.VerdictDown, VerdictID: fmt.Sprint("V-", i), Since: noon})
+	}
+	var busy *SendMessage
+	var done time.Time
+	heard := map[string]time.Time{}
+	least := map[string]int{}
+	for now := noon; now.Before(noon.Add(15 * time.Minute)); now = now.Add(time.Second) {
+		if now.Equal(noon.Add(10 * time.Minute)) {
+			p.Members = append(p.Members, Member{ID: "new", Verdict: consensus.VerdictDown, VerdictID: "V-99", Since: now})
+		}
+		p.Now = now
+		effects := h.Step(now, Looked{Page: p, Policy: policy})
+		if busy != nil && !now.Before(done) {
+			id := busy.Message.Notice.ID
+			if heard[id].IsZero() {
+				heard[id] = now
+			}
+			least[id]++
+			effects = append(effects, h.Step(now, Answered{Receiver: "am", Message: busy.Message.ID})...)
+			busy = nil
+		}
+		for _, e := range effects {
+			if e, ok := e.(SendMessage); ok {
+				busy, done = &e, now.Add(8*time.Second)
+			}
+		}
+	}
+	if at := heard["verdict/V-99"]; at.IsZero() || at.After(noon.Add(10*time.Minute+30*time.Second)) {
+		t.Errorf("what is new was told at %v, want within seconds", at)
+	}
+	for id, n := range least {
+		if n < 2 {
+			t.Errorf("%s was told %d times in 15 minutes: others were renewed in its place", id, n)
+		}
+	}
+}

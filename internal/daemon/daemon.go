@@ -141,6 +141,7 @@ type Daemon struct {
 	telling     atomic.Pointer[status.Telling] // how that goes
 	measured    atomic.Pointer[status.MeasuredDocument]
 	trying      sync.Mutex        // held while receivers are tried
+	opening     chan struct{}     // one place for each receiver whose files are being read
 	rotating    sync.Mutex        // held while the gossip key is rotated
 	tags        map[string]string // what it carries in gossip from its start on
 	table       gateway.Table
@@ -192,6 +193,7 @@ func New(cfg Config) (*Daemon, error) {
 		cfg: cfg, self: cfg.Agent.Name, started: time.Now(), log: cfg.Log, reg: cfg.Registerer,
 		history: status.NewHistory(), events: make(chan mind.Event, eventQueue), writes: make(chan write, 1024),
 		slots: make(chan struct{}, maxDeeds), ready: make(chan struct{}), fatal: make(chan error, 4),
+		opening: make(chan struct{}, 2*member.MaxReceivers),
 	}
 	d.m = newMetrics(d.reg, d)
 	if err := d.open(); err != nil {

@@ -39,9 +39,10 @@ type notifying struct {
 	path   string
 	notes  *notebook
 
-	answers chan status.Answered
+	answers chan attempt
 	sends   sync.WaitGroup
 	failed  map[string]bool // receivers whose failing stands in the log
+	partly  map[string]bool // likewise, of those that took a message not everywhere
 	mute    bool            // what the others were told last of this agent
 	saying  atomic.Bool     // they are being told
 }
@@ -50,7 +51,7 @@ type notifying struct {
 func (d *Daemon) tellPeople(ctx context.Context) error {
 	l := &notifying{
 		d: d, path: filepath.Join(d.cfg.Agent.DataDir, mattersFile),
-		answers: make(chan status.Answered, 4*member.MaxReceivers), failed: map[string]bool{},
+		answers: make(chan attempt, 4*member.MaxReceivers), failed: map[string]bool{}, partly: map[string]bool{},
 	}
 	l.herald = status.NewHerald(d.self, l.kept())
 	l.notes = newNotebook(func(b []byte) error { return writeFile(l.path, b) })
@@ -73,7 +74,7 @@ func (d *Daemon) tellPeople(ctx context.Context) error {
 			ev = *looked
 		case answer := <-l.answers:
 			l.log(answer)
-			ev = answer
+			ev = answer.Answered
 		}
 		now := time.Now()
 		for _, e := range l.herald.Step(now, ev) {
@@ -135,10 +136,10 @@ func (l *notifying) carryOut(ctx context.Context, e status.HeraldEffect) {
 		l.sends.Go(func() {
 			ctx, cancel := context.WithDeadline(ctx, e.Deadline)
 			defer cancel()
-			answer := status.Answered{Receiver: e.Receiver.Name, Message: e.Message.ID}
+			answer := attempt{Answered: status.Answered{Receiver: e.Receiver.Name, Message: e.Message.ID}}
+			answer.again = e.Message.Told != "" && e.Message.Says == status.SaysBegun
 			err := l.d.sendTo(ctx, e.Receiver, e.Message)
-			if partly := (*notify.Partly)(nil); errors.As(err, &partly) {
-				l.d.log.Warn("people told, but not everywhere", zap.String("receiver", e.Receiver.Name), zap.String("message", e.Message.ID), zap.Error(err))
+			if errors.As(err, &answer.partly) {
 				err = nil
 			}
 			if err != nil {
@@ -150,27 +151,46 @@ func (l *notifying) carryOut(ctx context.Context, e status.HeraldEffect) {
 	}
 }
 
-// log says once that a receiver fails, and once that it is back.
-func (l *notifying) log(a status.Answered) {
-	switch failed := a.Err != ""; {
+// attempt is how a message ended.
+type attempt struct {
+	status.Answered
+	partly *notify.Partly // told, but not everywhere
+	again  bool           // it was a renewal
+}
+
+// log says once that a receiver fails, or is not told everywhere, and once that it is
+// well again.
+func (l *notifying) log(a attempt) {
+	fields := []zap.Field{zap.String("receiver", a.Receiver), zap.String("message", a.Message)}
+	failed, partly := a.Err != "", a.partly != nil
+	switch {
 	case failed && !l.failed[a.Receiver]:
-		l.d.log.Warn("people not told", zap.String("receiver", a.Receiver), zap.String("message", a.Message), zap.String("error", a.Err))
-	case !failed:
-		l.d.log.Info("people told", zap.String("receiver", a.Receiver), zap.String("message", a.Message))
+		l.d.log.Warn("people not told", append(fields, zap.String("error", a.Err))...)
+	case partly && !l.partly[a.Receiver]:
+		l.d.log.Warn("people told, but not everywhere", append(fields, zap.Error(a.partly))...)
+	case !failed && !partly && (!a.again || l.failed[a.Receiver] || l.partly[a.Receiver]):
+		l.d.log.Info("people told", fields...)
 	}
-	l.failed[a.Receiver] = a.Err != ""
+	l.failed[a.Receiver], l.partly[a.Receiver] = failed, partly
 }
 
 // sendTo sends a message once. What the receiver's files on this machine say is read
 // each time, so a secret that was rotated counts from the next message on; who calls
-// waits no longer than ctx, whatever their disk does.
+// waits no longer than ctx, whatever their disk does, and while it does nothing only a
+// few of them wait for it.
 func (d *Daemon) sendTo(ctx context.Context, r member.Receiver, m status.Message) error {
 	type opened struct {
 		to  notify.Receiver
 		err error
 	}
+	select {
+	case d.opening <- struct{}{}:
+	default:
+		return fmt.Errorf("receiver %s: the files of %d others are still being read: does the disk hang?", r.Name, cap(d.opening))
+	}
 	ready := make(chan opened, 1)
 	go func() {
+		defer func() { <-d.opening }()
 		to, err := d.openReceiver(r)
 		ready <- opened{to, err}
 	}()
