@@ -121,8 +121,8 @@ type Tally struct {
 	since    time.Time // when this leadership began
 	memory   memory
 	quiet    time.Time // nobody may be cut before
-	pending  bool      // somebody passes the high watermark and waits for quiet
-	lookAt   time.Time // when the service of one of them has had its time to answer
+	pending  bool      // somebody waits: for quiet, or for an answer
+	lookAt   time.Time // when the service or the agent of one of them has had its time to answer
 	cascade  bool
 	anew     member.FailureDomain // whose members are voted on anew; empty: none
 	calmCall time.Time            // the last roll call in cascade

@@ -94,7 +94,7 @@ func (t *Tally) callIfAccused(now time.Time, s *subject, out []TallyEffect) []Ta
 	}
 	again := t.cfg.RollAgain
 	switch {
-	case s.cut:
+	case s.cut, t.waitsForAgent(s):
 		// It is decided by what this call has brought, as soon as it is quiet and its
 		// service has had its time: another call would begin that time anew.
 		again = t.cfg.RollValid
@@ -262,9 +262,7 @@ func (t *Tally) aside(now time.Time, s *subject, out []TallyEffect) []TallyEffec
 	f := Finding{Subject: s.id, Incarnation: s.incarnation(), Agent: ac, Service: sc}
 	switch {
 	case !stands && t.checked(s.id) && sc.down() && !ac.smeared() && !now.Before(t.quiet):
-		if ac.Ups == 0 && now.Sub(s.calledAt) < t.cfg.ServiceWait {
-			// Nobody has said that the agent answers, and who finds it silent needs
-			// longer to say so than for a port that is closed: it may be the machine.
+		if t.waitsForAgent(s) && now.Sub(s.calledAt) < t.cfg.ServiceWait {
 			t.lookWhenAnswered(now, s)
 			return out
 		}
@@ -277,6 +275,13 @@ func (t *Tally) aside(now time.Time, s *subject, out []TallyEffect) []TallyEffec
 		return out
 	}
 	return t.decide(now, s, f, out)
+}
+
+// waitsForAgent reports that a service is down and nobody has said that its agent
+// answers. Who finds that silent needs longer to say so than for a port that is closed: it
+// may be the machine.
+func (t *Tally) waitsForAgent(s *subject) bool {
+	return t.checked(s.id) && s.counts[agent.OfService].down() && s.counts[agent.OfAgent].Ups == 0
 }
 
 // mixed is true when down votes are too many to be noise, and for so long too

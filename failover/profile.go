@@ -11,7 +11,7 @@ import (
 type Timing struct {
 	ReplaceAfter  time.Duration // a shorter silence is drained and undrained, never replaced
 	LookAhead     time.Duration // the second roll call begins so long before ReplaceAfter ends
-	LookAgain     time.Duration // an undecided one is repeated then
+	LookAgain     time.Duration // an undecided one is repeated then: not before the tally has said that it is (its RollValid)
 	LookFresh     time.Duration // so long a roll call's word about a member is taken for the present
 	Activate      time.Duration // deadline of one activation
 	Restart       time.Duration // deadline of one restart in place
@@ -57,11 +57,11 @@ func TimingOf(profile string) Timing {
 		t.ReplaceAfter, t.LookAhead = 1250*time.Millisecond, 300*time.Millisecond
 	case "cloud":
 		t.ReplaceAfter, t.LookAhead = 8*time.Second, 1200*time.Millisecond
-		t.LookAgain, t.LookFresh = 2*time.Second, 4*time.Second
+		t.LookAgain, t.LookFresh = 2500*time.Millisecond, 5*time.Second
 		t.VerifyAgain = 800 * time.Millisecond
 	case "wan":
 		t.ReplaceAfter, t.LookAhead = 30*time.Second, 4*time.Second
-		t.LookAgain, t.LookFresh = 5*time.Second, 10*time.Second
+		t.LookAgain, t.LookFresh = 7*time.Second, 14*time.Second
 		t.Verify, t.Settle = time.Minute, 30*time.Second
 		t.FeedLag, t.VerifyAgain = 400*time.Millisecond, 2500*time.Millisecond
 	}

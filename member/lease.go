@@ -77,7 +77,9 @@ func (f *Fleet) Leases() LeaseTerms {
 	return f.Lease
 }
 
-// LeaseName is the name of the terms that go with the fleet's profile.
+// LeaseName is the name of the terms that go with the fleet's profile. A fleet.yaml that
+// names none gets them written out: a build that does not know the profile grants, and
+// waits, by the same.
 func (f *Fleet) LeaseName() string {
 	switch f.Profile {
 	case ProfileCloud:

@@ -14,6 +14,9 @@ import (
 func (r *fleetReader) lease(top object) {
 	v, ok := top.Get("lease", "profile and, where they differ, its times")
 	if !ok {
+		if name := r.fleet.LeaseName(); name != "lan" && r.fleet.Exclusive() {
+			r.fleet.Lease, _ = member.LeaseProfile(name)
+		}
 		return
 	}
 	o := r.object("lease", v, "profile", "length", "renew", "stop", "within", "watchdog", "round_trip")
@@ -32,7 +35,7 @@ func (r *fleetReader) lease(top object) {
 	} {
 		*x.to = o.Duration(x.key, *x.to, 20*time.Millisecond, 10*time.Minute, *x.to)
 	}
-	if d, _ := member.LeaseProfile(usual); t != d {
+	if usual != "lan" || t != member.LeaseLan() {
 		r.fleet.Lease = t // the default stays the default of the build
 	}
 }
