@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 # program or file, Debian package, wanted by a real test that says
 wants='
 chromium     chromium         chromedp
+/usr/share/fonts/opentype/ipafont-gothic/ipag.ttf fonts-ipafont-gothic chromedp
 haproxy      haproxy          "haproxy"
 nginx        nginx-light      "nginx"
 /usr/lib/nginx/modules/ngx_http_lua_module.so libnginx-mod-http-lua "nginx"
