@@ -58,9 +58,10 @@ const (
 
 // propose hands in every rung that enough doors vote for and that does not stand yet,
 // or that ends soon; and the end of what too few vote for. What a gate of the ledger
-// would refuse is not handed in, and said.
+// would refuse is not handed in, and said. Who is none of the doors proposes nothing,
+// also if there is no other: every ledger refuses it.
 func (s *Shield) propose(now time.Time) []Effect {
-	if s.cfg.Shadow || s.apart && len(s.doors) > 1 || !s.fleet.Majority() {
+	if s.cfg.Shadow || s.apart || !s.fleet.Majority() {
 		return nil
 	}
 	var out []Effect
@@ -128,18 +129,19 @@ func (s *Shield) agreed(now time.Time, k Key) (Throttle, bool) {
 				doors = append(doors, b.Door)
 			}
 		}
+		slices.Sort(doors)
+		doors = slices.Compact(doors) // a door that votes twice is one
 		if len(doors) < len(s.doors)/2+1 {
 			continue
 		}
-		slices.Sort(doors)
 		usual := 0.0
 		if sum := s.usuals.Sum(); sum > 0 {
-			usual = s.usuals.Of(k) / sum
+			usual = min(s.usuals.Of(k)/sum, 1)
 		}
 		return Throttle{
 			Key: k, Host: host, Rung: rung, Doors: doors, All: s.doors, Until: now.Add(s.cfg.Throttle.For),
 			Why:        fmt.Sprintf("%s; %d of %d doors voted", s.flooding(k), len(doors), len(s.doors)),
-			Subdomains: s.fleet.Subdomains, Usual: usual,
+			Subdomains: max(s.fleet.Subdomains, 1), Usual: usual,
 		}, true
 	}
 	return Throttle{}, false

@@ -155,11 +155,13 @@ func DecodeReport(b []byte) (Report, error) {
 		return Report{}, fmt.Errorf("%w: its head", ErrReport)
 	}
 	r.Window, r.Subdomains = time.Duration(ms)*time.Millisecond, int(subdomains)
+	voted := make(map[Key]bool, MaxVotes)
 	for range votes {
 		v := Vote{Key: Key(d.fixed()), Rung: Rung(d.byte()), Host: d.text(maxHost)}
-		if d.bad || v.Key == 0 || !v.Rung.Voted() {
-			return Report{}, fmt.Errorf("%w: a vote", ErrReport)
+		if d.bad || v.Key == 0 || !v.Rung.Voted() || voted[v.Key] {
+			return Report{}, fmt.Errorf("%w: vote %d", ErrReport, len(r.Votes)+1)
 		}
+		voted[v.Key] = true
 		r.Votes = append(r.Votes, v)
 	}
 	seen := make(map[Key]bool, MaxLines)

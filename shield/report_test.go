@@ -112,6 +112,20 @@ func FuzzDecodeReport(f *testing.F) {
 	})
 }
 
+func TestTwoVotesForOneSubdomainAreRefused(t *testing.T) {
+	r := Report{Door: "a", Life: 1, Seq: 1, Window: time.Second, Votes: []Vote{{2, Stop, "a.example.com"}, {3, Stop, "b.example.com"}}}
+	for _, k := range []Key{3, 2} {
+		r.Votes[1].Key = k
+		b, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = DecodeReport(b); (k == 2) != errors.Is(err, ErrReport) {
+			t.Errorf("votes for 2 and %d: %v", k, err)
+		}
+	}
+}
+
 func TestMergeDependsNeitherOnOrderNorOnRepeats(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var all []Report

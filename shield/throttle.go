@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -259,8 +260,8 @@ func (s *Standing) few(rules ThrottleRules, at time.Time, t Throttle) error {
 		return nil
 	}
 	n, usual := 1, t.Usual
-	for host, x := range s.By {
-		if host != t.Host && x.Rung >= Stop && x.Until.After(at) {
+	for _, x := range s.At(at) { // in order: what floats add up to depends on it, and every ledger has to decide the same
+		if x.Host != t.Host && x.Rung >= Stop {
 			n++
 			usual += x.Usual
 		}
@@ -293,6 +294,10 @@ func (rules ThrottleRules) voted(t Throttle) error {
 		}
 	}
 	switch all := len(t.All); {
+	case math.IsNaN(t.Usual) || t.Usual < 0 || t.Usual > 1:
+		return fmt.Errorf("its part of the normal traffic is %v, want 0 to 1", t.Usual)
+	case t.Subdomains < 1:
+		return fmt.Errorf("it is one of %d subdomains, want at least 1", t.Subdomains)
 	case all == 0:
 		return errors.New("there is no door")
 	case all == 1 && !rules.TrustSingleDoor:

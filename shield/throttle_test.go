@@ -3,6 +3,7 @@ package shield
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -45,6 +46,10 @@ func TestThrottlesPassTheGatesInEveryLedger(t *testing.T) {
 		"an operator at one door":  {change: func(t *Throttle) { t.Doors, t.All, t.By = nil, t.All[:1], "ann" }},
 		"shaping is not voted":     {change: func(t *Throttle) { t.Rung = ShapeFleet }, want: "want a rung from challenge up"},
 		"over already":             {change: func(t *Throttle) { t.Until = at }, want: "it ended"},
+		"no part of the traffic":   {change: func(t *Throttle) { t.Usual = math.NaN() }, want: "NaN, want 0 to 1"},
+		"less than none of it":     {change: func(t *Throttle) { t.Usual = -0.4 }, want: "-0.4, want 0 to 1"},
+		"more than all of it":      {change: func(t *Throttle) { t.Usual = 1.1 }, want: "1.1, want 0 to 1"},
+		"of no subdomains":         {change: func(t *Throttle) { t.Subdomains = 0 }, want: "one of 0 subdomains"},
 		"never stopped":            {change: func(t *Throttle) { t.Host = "pay.example.com" }, want: "never stopped"},
 		"never stopped by people":  {change: func(t *Throttle) { t.Host, t.By = "pay.example.com", "ann" }, want: "never stopped"},
 		"a bucket of such a one":   {change: func(t *Throttle) { t.Host, t.By = "*.example.com", "ann" }, want: "pay.example.com, which is never stopped"},
@@ -88,6 +93,28 @@ func TestThrottlesPassTheGatesInEveryLedger(t *testing.T) {
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// TestWhatIsUsualAddsUpInOneOrder: three parts whose sum is at most the half in some
+// orders and above it in others. Every ledger has to decide the same, each time.
+func TestWhatIsUsualAddsUpInOneOrder(t *testing.T) {
+	at, rules := time.Unix(1000, 0), DefaultThrottleRules()
+	rules.MostUsual = 0.6
+	verdicts := map[bool]int{}
+	for range 200 {
+		s := &Standing{}
+		for host, usual := range map[string]float64{"x.example.com": 0.1, "y.example.com": 0.2, "z.example.com": 0.3} {
+			x := stop(host)
+			x.Subdomains, x.Usual = 400, usual
+			s.Apply(rules, at, x)
+		}
+		x := stop("www.example.com")
+		x.Subdomains, x.Usual = 400, 0
+		verdicts[s.Check(rules, at, x) == nil]++
+	}
+	if len(verdicts) != 1 {
+		t.Errorf("one throttle, one ledger, and it may stand %d times of %d", verdicts[true], verdicts[true]+verdicts[false])
 	}
 }
 

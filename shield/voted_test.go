@@ -188,6 +188,39 @@ func TestWhatAGateForbidsIsSaidAndNotProposed(t *testing.T) {
 	}
 }
 
+// TestADoorThatVotesTwiceIsOne: it neither makes a majority, nor a proposal that every
+// ledger refuses in place of the majority that there is.
+func TestADoorThatVotesTwiceIsOne(t *testing.T) {
+	r := newRuling(t, "a", "b", "c")
+	s := r.doors["a"]
+	k, _ := KeyOfHost(7, attacked)
+	ballot := func(d member.ID, rung Rung) Ballot {
+		return Ballot{Door: d, Vote: Vote{Key: k, Rung: rung, Host: attacked}}
+	}
+	s.fleet.Votes = map[Key][]Ballot{k: {ballot("a", Challenge), ballot("b", Stop), ballot("b", Stop)}}
+	x, ok := s.agreed(r.now, k)
+	if !ok || x.Rung != Challenge || fmt.Sprint(x.Doors) != "[a b]" {
+		t.Errorf("%v %+v, want the challenge of a and b", ok, x)
+	}
+}
+
+// TestTheOnlyDoorUnderAVerdictProposesNothing: no ledger takes it from who is no door,
+// though it is trusted alone.
+func TestTheOnlyDoorUnderAVerdictProposesNothing(t *testing.T) {
+	r := newRuling(t, "a")
+	r.rules.TrustSingleDoor, r.doors["a"].cfg.Throttle.TrustSingleDoor = true, true
+	r.doors["a"].Step(r.now, Doors{})
+	r.run(100, 5*time.Second)
+	r.run(12_000, 20*time.Second)
+	if len(r.facts) > 0 {
+		t.Errorf("%d facts, the first of them %+v", len(r.facts), r.facts[0])
+	}
+	r.doors["a"].Step(r.now, Doors{Doors: r.names}) // acquitted
+	if r.run(12_000, 5*time.Second); len(r.facts) == 0 {
+		t.Error("it is the only door again, and trusted, and proposes nothing")
+	}
+}
+
 func TestAPinBindsEveryDoor(t *testing.T) {
 	r := newRuling(t, "a", "b", "c")
 	r.run(100, 5*time.Second)
@@ -217,7 +250,7 @@ func TestAPinBindsEveryDoor(t *testing.T) {
 func ExampleStanding() {
 	var s Standing
 	rules, at := DefaultThrottleRules(), time.Unix(1000, 0)
-	x := Throttle{Host: "a.example.com", Rung: Challenge, Doors: []member.ID{"d1"}, All: []member.ID{"d1", "d2", "d3"}, Until: at.Add(30 * time.Second)}
+	x := Throttle{Host: "a.example.com", Rung: Challenge, Doors: []member.ID{"d1"}, All: []member.ID{"d1", "d2", "d3"}, Until: at.Add(30 * time.Second), Subdomains: 40}
 	fmt.Println(s.Check(rules, at, x))
 	x.Doors = []member.ID{"d1", "d3"}
 	fmt.Println(s.Check(rules, at, x))
