@@ -36,7 +36,9 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 		return out
 	}
 	look, looked := c.looks[x.Subject]
-	fresh := looked && !look.Called.Before(since.Add(t.ReplaceAfter-t.LookAhead)) && now.Sub(look.Called) < t.LookFresh
+	// What the look says of the last sign of life may be a way later than what the
+	// verdict said, by which it was called.
+	fresh := looked && !look.Called.Before(since.Add(t.ReplaceAfter-t.LookAhead-t.FeedLag)) && now.Sub(look.Called) < t.LookFresh
 	if !fresh {
 		if asked := c.asked[x.Subject]; now.Sub(asked) < t.LookAgain {
 			return out
