@@ -25,7 +25,11 @@ func names(t *testing.T, dir string) []string {
 // died leaves what a writer of path that dies before its end leaves.
 func died(t *testing.T, path string) {
 	t.Helper()
-	if _, err := write(path, []byte("a key, perhaps"), 0o600, (*os.File).Sync); err != nil {
+	f, err := write(path, []byte("a key, perhaps"), 0o600, (*os.File).Sync)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil { // as the kernel does
 		t.Fatal(err)
 	}
 }
@@ -94,5 +98,20 @@ func TestAFileIsCreatedOnceAndWhole(t *testing.T) {
 	}
 	if got := names(t, filepath.Dir(path)); len(got) != 1 {
 		t.Errorf("left: %v", got)
+	}
+}
+
+// TestWhatIsCreatedStandsWithoutError: a clearer beside it, and a second name that cannot
+// be removed (it is gone), take nothing from a file that has its name.
+func TestWhatIsCreatedStandsWithoutError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	err := create(path, []byte("x"), 0o600, func(from, to string) error {
+		if cleared, err := ClearFolder(filepath.Dir(to)); err != nil || len(cleared) > 0 {
+			t.Errorf("cleared away before the link: %v, %v", cleared, err)
+		}
+		return errors.Join(os.Link(from, to), os.Remove(from))
+	})
+	if text, _ := content(t, path); err != nil || text != "x" {
+		t.Errorf("%q, %v", text, err)
 	}
 }
