@@ -13,6 +13,10 @@ import (
 // be forgotten.
 type Records map[string][]byte
 
+// chronicleSchema is the version of the records. It grows when a field changes its meaning
+// or goes, whatever the API's does: records of another one are not read.
+const chronicleSchema = 1
+
 const (
 	cursorKey    = "cursor"
 	outagePrefix = "outage/"
@@ -112,8 +116,8 @@ func (c *Chronicle) recall(key string, b []byte) error {
 		if err := json.Unmarshal(b, &c.c); err != nil {
 			return err
 		}
-		if c.c.Schema != Schema || c.c.Slots == nil {
-			return fmt.Errorf("schema is %d, want %d, and slots", c.c.Schema, Schema)
+		if c.c.Schema != chronicleSchema || c.c.Slots == nil {
+			return fmt.Errorf("schema is %d, want %d, and slots", c.c.Schema, chronicleSchema)
 		}
 		for id, x := range c.c.Slots {
 			if x == nil {

@@ -7,7 +7,8 @@
 //
 // The past is worth nothing that the present could pay for. So a file that is damaged, of
 // another cluster or not readable is put aside under another name, and the agent begins a
-// new one and says so; and a file that is cut or rotten under a running agent is an error
+// new one and says so; a file that cannot be opened for another reason, such as a full disk
+// or too few descriptors, stays as it is, and the agent goes on without one; and a file that is cut or rotten under a running agent is an error
 // of Write, and no end of the process.
 package archive
 
@@ -15,7 +16,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -31,7 +31,9 @@ import (
 const Name = "history.db"
 
 const (
-	damagedEnd  = ".damaged" // a file that was put aside; the last one is kept
+	damagedEnd  = ".damaged" // a file that was put aside, and when
+	damagedForm = "-20060102T150405.000Z"
+	damagedKept = 2 // files that were put aside, the newest
 	bucketName  = "history"
 	clusterKey  = "cluster"
 	lockTimeout = time.Second
@@ -44,6 +46,19 @@ var ErrInUse = errors.New("in use by another process")
 // the file.
 var errFault = errors.New("the file changed or cannot be read")
 
+// errUnreadable says that a record is not what this program writes for this cluster.
+var errUnreadable = errors.New("unreadable")
+
+// damaged reports that an error is of what is in the file, and not of opening it.
+func damaged(err error) bool {
+	for _, is := range []error{berrors.ErrInvalid, berrors.ErrChecksum, berrors.ErrVersionMismatch, errFault, errUnreadable} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
+}
+
 // Archive is an open file. One goroutine at a time may use it.
 type Archive struct {
 	path string
@@ -52,19 +67,39 @@ type Archive struct {
 }
 
 // Open opens the file of a data folder, or makes it, and hands over what it knows. If
-// the file that was there could not be used, aside says why: it lies beside the new one.
+// what is in the file that was there could not be used, aside says why: it lies beside the
+// new one. After any other error there is no archive, and the file is as it was.
 func Open(dir, cluster string) (a *Archive, known *status.Chronicle, aside, err error) {
 	a = &Archive{path: filepath.Join(dir, Name)}
 	known, err = a.open(cluster)
-	if err == nil || errors.Is(err, ErrInUse) {
-		return a, known, nil, a.about("open", err)
+	if damaged(err) {
+		aside = a.about("open", err)
+		if err := a.putAside(time.Now()); err != nil {
+			return nil, nil, aside, a.about("put aside", err)
+		}
+		known, err = a.open(cluster)
 	}
-	aside = a.about("open", err)
-	if err := os.Rename(a.path, a.path+damagedEnd); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, aside, a.about("put aside", err)
+	if err != nil {
+		return nil, nil, aside, a.about("open", err)
 	}
-	known, err = a.open(cluster)
-	return a, known, aside, a.about("open", err)
+	return a, known, aside, nil
+}
+
+// putAside gives the file another name, and keeps the newest ones that have such a name.
+func (a *Archive) putAside(now time.Time) error {
+	if err := os.Rename(a.path, a.path+damagedEnd+now.UTC().Format(damagedForm)); err != nil {
+		return err
+	}
+	all, err := filepath.Glob(a.path + damagedEnd + "*") // sorted, and so the oldest first
+	if err != nil {
+		return err
+	}
+	for _, old := range all[:max(0, len(all)-damagedKept)] {
+		if err := os.Remove(old); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open leaves the file open only if it can be used.
@@ -80,8 +115,10 @@ func (a *Archive) open(cluster string) (known *status.Chronicle, err error) {
 		if err != nil {
 			return err
 		}
-		known, err = status.RecallChronicle(records)
-		return err
+		if known, err = status.RecallChronicle(records); err != nil {
+			return fmt.Errorf("%w: %w", errUnreadable, err)
+		}
+		return nil
 	})
 	if err == nil {
 		return known, nil
@@ -112,10 +149,10 @@ func claim(tx *bolt.Tx, cluster string) error {
 	default:
 		var was string
 		if err := json.Unmarshal(got, &was); err != nil {
-			return fmt.Errorf("record %s: %w", clusterKey, err)
+			return fmt.Errorf("%w: record %s: %w", errUnreadable, clusterKey, err)
 		}
 		if was != cluster {
-			return fmt.Errorf("it is of cluster %s, want %s", was, cluster)
+			return fmt.Errorf("%w: it is of cluster %s, want %s", errUnreadable, was, cluster)
 		}
 		return nil
 	}

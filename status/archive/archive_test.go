@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"moonwatch/status"
 )
@@ -89,12 +91,85 @@ func TestAFileThatCannotBeUsedIsPutAside(t *testing.T) {
 			if !known.AsOf().IsZero() {
 				t.Error("the new one knows something")
 			}
-			if _, err := os.Stat(filepath.Join(dir, Name+damagedEnd)); err != nil {
-				t.Error(err)
+			if n := len(asides(t, dir)); n != 1 {
+				t.Errorf("%d files are put aside", n)
 			}
 			no(t, a.Write(some()))
 		})
 	}
+}
+
+func asides(t *testing.T, dir string) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(dir, Name+damagedEnd+"*"))
+	no(t, err)
+	return all
+}
+
+// TestTheNewestFilesThatWerePutAsideAreKept: one that is put aside takes no other's place.
+func TestTheNewestFilesThatWerePutAsideAreKept(t *testing.T) {
+	dir := t.TempDir()
+	no(t, os.WriteFile(filepath.Join(dir, Name+damagedEnd), []byte("of a former build"), 0o600))
+	for i, want := range []int{2, 2, 2} {
+		no(t, os.WriteFile(filepath.Join(dir, Name), bytes.Repeat([]byte{'a' + byte(i)}, 9000), 0o600))
+		a, _, aside := open(t, dir)
+		if aside == nil {
+			t.Fatal("nothing is said")
+		}
+		no(t, a.Close())
+		if n := len(asides(t, dir)); n != want {
+			t.Errorf("%d files after %d", n, i+1)
+		}
+		time.Sleep(2 * time.Millisecond) // their names tell milliseconds
+	}
+	for i, path := range asides(t, dir) {
+		if text, err := os.ReadFile(path); err != nil || text[0] != 'b'+byte(i) {
+			t.Errorf("%s is %q, %v", path, text[0], err)
+		}
+	}
+}
+
+// TestAFileThatCannotBeOpenedStays: it may be whole, and the reason may go away.
+func TestAFileThatCannotBeOpenedStays(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"a folder":             func(path string) error { return os.Mkdir(path, 0o700) },
+		"a mount that is gone": func(path string) error { return os.Symlink(filepath.Join(path, "gone", Name), path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			no(t, spoil(filepath.Join(dir, Name)))
+			a, _, aside, err := Open(dir, "demo")
+			if err == nil || aside != nil || a != nil {
+				t.Fatalf("%v, put aside: %v", err, aside)
+			}
+			if _, err := os.Lstat(filepath.Join(dir, Name)); err != nil || len(asides(t, dir)) != 0 {
+				t.Errorf("%v, put aside: %v", err, asides(t, dir))
+			}
+		})
+	}
+}
+
+// TestTooFewDescriptorsDamageNothing: the file is whole, and is there when they suffice.
+func TestTooFewDescriptorsDamageNothing(t *testing.T) {
+	dir := t.TempDir()
+	a, _, _ := open(t, dir)
+	no(t, a.Write(some()))
+	no(t, a.Close())
+	var was syscall.Rlimit
+	no(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was))
+	few := was
+	few.Cur = 1
+	no(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	_, _, aside, err := Open(dir, "demo")
+	no(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &was))
+	if !errors.Is(err, syscall.EMFILE) || aside != nil {
+		t.Fatalf("%v, put aside: %v", err, aside)
+	}
+	a, known, aside := open(t, dir)
+	if aside != nil || known.AsOf().IsZero() {
+		t.Errorf("it knows of %v, put aside: %v", known.AsOf(), aside)
+	}
+	no(t, a.Close())
 }
 
 func TestAFileThatIsCutUnderARunningAgentIsAnError(t *testing.T) {
