@@ -203,7 +203,9 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Make a member's ledger from a backup, when all disks are lost",
 		Long: `Make the ledger of the member that agent.yaml names, in its data folder, from a backup.
-It refuses where a ledger is, and a backup of another cluster.
+It refuses where a ledger is, and a backup of another cluster. A ledger without any fact
+or vote, of an agent that was started on an empty disk, gives way. The agent has to be
+stopped.
 
 While anybody has the ledger, there is nothing to restore: start the agent, and it is
 fed. When all disks are lost:

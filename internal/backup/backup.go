@@ -35,6 +35,9 @@ const schema = 1
 // maxFile bounds a file that is read: the ledger of the largest fleet is a few MiB.
 const maxFile = 1 << 30
 
+// madeIn is where a ledger is made, in the data folder that it is for.
+const madeIn = "ledger.restoring"
+
 // ErrDamaged is of a file that is not what was written.
 var ErrDamaged = errors.New("damaged")
 
@@ -157,33 +160,70 @@ func read(path string) (*Backup, error) {
 
 // Restore makes the ledger of a member whose disk is lost, in its data folder. The file
 // is there whole or not at all. It refuses where a ledger is: its disk has promised
-// votes, which a ledger in its place would forget.
-func (b *Backup) Restore(dir, cluster string, self member.ID) (err error) {
+// votes, which a ledger in its place would forget. An empty one, of an agent that was
+// started on an empty disk, has promised nothing, and gives way.
+func (b *Backup) Restore(dir, cluster string, self member.ID) error {
+	var err error
 	switch {
 	case b.Cluster != cluster:
-		return fmt.Errorf("restore: the backup is of cluster %s, this agent is of %s", b.Cluster, cluster)
+		err = fmt.Errorf("the backup is of cluster %s, this agent is of %s", b.Cluster, cluster)
 	case b.folded.Roster().Index(self) < 0:
-		return fmt.Errorf("restore: %s is no member of the fleet in this backup", self)
+		err = fmt.Errorf("%s is no member of the fleet in this backup", self)
+	default:
+		err = b.restore(dir, self)
 	}
-	path := filepath.Join(dir, disk.FileName)
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("restore: there is a ledger in %s: while it is good it knows more than a backup; if it is not, move it away first", dir)
-	}
-	made := filepath.Clean(dir) + ".restoring"
-	if err := os.RemoveAll(made); err != nil { // of a try that a crash ended
+	if err != nil {
 		return fmt.Errorf("restore: %w", err)
+	}
+	return nil
+}
+
+// restore builds the file inside of the folder, which may be a mount of its own.
+func (b *Backup) restore(dir string, self member.ID) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	path, put := filepath.Join(dir, disk.FileName), os.Link // unlike a rename it overwrites nothing
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		empty, err := b.hold(dir, self)
+		if err != nil {
+			return err
+		}
+		// It is held until another one is in its place, and no agent begins with it.
+		defer func() { err = errors.Join(err, empty.Close()) }()
+		put = os.Rename
+	}
+	made := filepath.Join(dir, madeIn)
+	if err := os.RemoveAll(made); err != nil { // of a try that a crash ended
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
 	if err := b.fill(made, self); err != nil {
-		return fmt.Errorf("restore: %w", err)
+		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	if err := os.Link(filepath.Join(made, disk.FileName), path); err != nil { // unlike a rename it overwrites nothing
-		return fmt.Errorf("restore: %w", err)
+	if err := put(filepath.Join(made, disk.FileName), path); err != nil {
+		return err
 	}
 	return syncFolder(dir)
+}
+
+// hold takes an empty ledger, so that no agent uses it. Any other one is an error.
+func (b *Backup) hold(dir string, self member.ID) (*disk.Store, error) {
+	there, err := disk.Open(disk.Config{Dir: dir, Cluster: b.Cluster, Member: self})
+	if err != nil {
+		return nil, fmt.Errorf("there is a ledger in %s, and it is not known to be empty (if it is of no use, move it away first): %w", dir, err)
+	}
+	boot, err := there.Load()
+	switch raft := boot.Raft; {
+	case err != nil:
+	case !boot.Fresh:
+		err = fmt.Errorf("there is a ledger in %s: while it is good it knows more than a backup; if it is not, move it away first", dir)
+	case raft.Hard != nil || raft.Snapshot != nil || len(raft.Entries) > 0 || raft.Seat != 0:
+		err = fmt.Errorf("there is a ledger in %s that has no fact, but a promise to a council that is being founded: start its agent; if that council is lost, move the ledger away first", dir)
+	default:
+		return there, nil
+	}
+	return nil, errors.Join(err, there.Close())
 }
 
 // fill makes a store that holds the ledger, as a follower keeps one that it was fed with.
@@ -202,8 +242,11 @@ func (b *Backup) fill(dir string, self member.ID) (err error) {
 
 func syncFolder(dir string) error {
 	f, err := os.Open(dir)
-	if err != nil {
-		return err
+	if err == nil {
+		err = errors.Join(f.Sync(), f.Close())
 	}
-	return errors.Join(f.Sync(), f.Close())
+	if err != nil {
+		return fmt.Errorf("the ledger is in %s, but a power cut may take it: %w", dir, err)
+	}
+	return nil
 }

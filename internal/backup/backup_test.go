@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
+
 	"moonwatch/consensus"
 	"moonwatch/consensus/disk"
 	"moonwatch/internal/pki"
@@ -167,7 +169,7 @@ func TestARestoredLedgerIsANewDiskWithTheSameFacts(t *testing.T) {
 	if err := got.Restore(dir, "shop", "b"); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := filepath.Glob(dir + ".*"); err != nil || left != nil {
+	if left, err := filepath.Glob(filepath.Join(dir, "*.restoring*")); err != nil || left != nil {
 		t.Errorf("%v %v are left beside it", left, err)
 	}
 	s, err := refound.Survey(dir)
@@ -190,6 +192,76 @@ func TestARestoredLedgerIsANewDiskWithTheSameFacts(t *testing.T) {
 	}
 	if err := store.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnEmptyLedgerGivesWay as an agent leaves it that was started on an empty disk; one
+// that has promised a vote does not, nor one that an agent has open.
+func TestAnEmptyLedgerGivesWay(t *testing.T) {
+	b, path := written(t)
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := func(dir string) *disk.Store {
+		t.Helper()
+		s, err := disk.Open(disk.Config{Dir: dir, Cluster: "shop", Member: "b", LockTimeout: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	dir := t.TempDir()
+	s := begin(dir)
+	if err := got.Restore(dir, "shop", "b"); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("%v, want that an agent has it", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := got.Restore(dir, "shop", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if x, err := refound.Survey(dir); err != nil || x.Seat != 0 || hex.EncodeToString(x.Agreed.Hash) != b.Hash {
+		t.Errorf("%v: %+v, want all facts and no seat", err, x)
+	}
+	if err := got.Restore(dir, "shop", "b"); err == nil || !strings.Contains(err.Error(), "it knows more than a backup") {
+		t.Errorf("%v, want that it is kept", err)
+	}
+
+	promised := t.TempDir()
+	s = begin(promised)
+	term, vote := uint64(3), uint64(1)
+	err = s.Persist(consensus.Persist{Hard: &raftpb.HardState{Term: &term, Vote: &vote}, Sync: true})
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := got.Restore(promised, "shop", "b"); err == nil || !strings.Contains(err.Error(), "a promise") {
+		t.Errorf("%v, want that the vote is kept", err)
+	}
+}
+
+// TestADataFolderMayLieOnAnotherDisk than the folder that it is in.
+func TestADataFolderMayLieOnAnotherDisk(t *testing.T) {
+	_, path := written(t)
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := os.MkdirTemp("/dev/shm", "restore") //nolint:usetesting // another file system than t.TempDir is on
+	if err != nil {
+		t.Skipf("no second file system to restore to: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(far) })
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.Symlink(far, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := got.Restore(dir, "shop", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if x, err := refound.Survey(dir); err != nil || x.Agreed.Index != 2 {
+		t.Errorf("%v: %+v", err, x)
 	}
 }
 
