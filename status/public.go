@@ -29,6 +29,9 @@ const (
 	UnderMaintenance Condition = "under_maintenance"
 	PartialOutage    Condition = "partial_outage"
 	MajorOutage      Condition = "major_outage"
+	// UnknownCondition is that of a pool of which the ledger knows no slot. Statuspage
+	// has no word for it, so its forms leave such a component out.
+	UnknownCondition Condition = "unknown"
 )
 
 // Impact is how much of it all is hit.
@@ -40,6 +43,9 @@ const (
 	MinorImpact    Impact = "minor"
 	MajorImpact    Impact = "major"
 	CriticalImpact Impact = "critical"
+	// UnknownImpact is that of pools of which nobody can say that all is served, while
+	// nothing is known to be lost. Statuspage has no word for it either.
+	UnknownImpact Impact = "unknown"
 )
 
 // Public is what people outside see. A plain value, made from a Page and a Past.
@@ -174,13 +180,16 @@ func componentsOf(p Page, past Past, pool string) (whole Component, slots []Comp
 		whole.Condition = PartialOutage
 	case away > 0:
 		whole.Condition = UnderMaintenance
+	case whole.Slots == 0:
+		whole.Condition = UnknownCondition
 	}
 	return whole, slots
 }
 
-// impactOf weighs all pools: critical where none serves any more.
+// impactOf weighs all pools: critical where none serves any more. It is never said that
+// all is served while a pool is not known.
 func impactOf(components []Component) Impact {
-	hit, gone, pools := 0, 0, 0
+	hit, gone, unknown, pools := 0, 0, 0, 0
 	for _, c := range components {
 		if c.Pool != "" {
 			continue
@@ -192,10 +201,14 @@ func impactOf(components []Component) Impact {
 			gone++
 		case PartialOutage:
 			hit++
+		case UnknownCondition:
+			unknown++
 		default:
 		}
 	}
 	switch {
+	case hit == 0 && (unknown > 0 || pools == 0):
+		return UnknownImpact
 	case hit == 0:
 		return NoImpact
 	case gone == pools:
@@ -253,7 +266,8 @@ func incidentOf(outages []Outage, size map[string]int, now time.Time) Incident {
 	whole := false
 	for pool, lost := range slots {
 		x.Lost += len(lost)
-		whole = whole || len(lost) >= size[pool]
+		// How large a pool was that is no more is not known: its past stays as it was told.
+		whole = whole || size[pool] > 0 && len(lost) >= size[pool]
 	}
 	switch long := x.Took(now) > RecoveryGoal; {
 	case whole && long:

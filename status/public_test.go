@@ -86,3 +86,23 @@ func TestLossesThatOverlapAreOneIncident(t *testing.T) {
 		}
 	}
 }
+
+func TestAPoolWithoutSlotsIsNotKnownToBeServed(t *testing.T) {
+	s := publicStory(t)
+	p := s.public(PublicPolicy{Pools: []string{"web", "wbe"}})
+	if p.Components[0].Condition != Operational || p.Components[1].Condition != UnknownCondition || p.Impact != UnknownImpact {
+		t.Errorf("calm: %s, %+v", p.Impact, p.Components)
+	}
+	s.opened()
+	s.after(time.Minute)
+	if p := s.public(PublicPolicy{Pools: []string{"web", "wbe"}}); p.Impact != MinorImpact {
+		t.Errorf("a slot of web is lost: %s", p.Impact)
+	}
+}
+
+func TestThePastOfARemovedPoolIsNotCritical(t *testing.T) {
+	short := []Outage{{Slot: "a", Pool: "old", From: noon, To: noon.Add(20 * time.Second)}}
+	if x := incidentsOf(short, map[string]int{"old": 0}, noon.Add(time.Hour)); x[0].Impact != MinorImpact {
+		t.Errorf("%+v", x)
+	}
+}

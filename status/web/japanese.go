@@ -12,6 +12,7 @@ var wordsInJapanese = map[string]string{
 	"partly not served":                  "一部停止",
 	"not served":                         "停止",
 	"Everything is served":               "すべて稼働しています",
+	"Not known what is served":           "稼働状況は不明です",
 	"Partly not served":                  "一部が停止しています",
 	"A part is not served":               "停止しているサービスがあります",
 	"Nothing is served":                  "すべて停止しています",

@@ -38,7 +38,7 @@ func (s *Server) Public(policy status.PublicPolicy) http.Handler {
 	var last *public
 	now := func() *public {
 		v, p := s.current(), s.past(status.Day)
-		if v == nil || p == nil {
+		if v == nil || p == nil || v.page.Knowledge.AsOf.IsZero() { // an agent without a fact knows nothing
 			return nil
 		}
 		mu.Lock()
@@ -109,11 +109,13 @@ type publicIncident struct {
 var conditions = map[status.Condition]struct{ tone, words string }{
 	status.Operational: {"good", "served"}, status.UnderMaintenance: {"busy", "under maintenance"},
 	status.PartialOutage: {"mind", "partly not served"}, status.MajorOutage: {"bad", "not served"},
+	status.UnknownCondition: {"calm", "not known"},
 }
 
 var impacts = map[status.Impact]struct{ tone, words string }{
 	status.NoImpact: {"good", "Everything is served"}, status.MinorImpact: {"mind", "Partly not served"},
 	status.MajorImpact: {"bad", "A part is not served"}, status.CriticalImpact: {"bad", "Nothing is served"},
+	status.UnknownImpact: {"calm", "Not known what is served"},
 }
 
 func publicOf(t *tongue, p status.Public) publicModel {

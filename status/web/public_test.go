@@ -181,3 +181,30 @@ func TestThePublicPageIsAtMost30KB(t *testing.T) {
 		}
 	}
 }
+
+func TestAPoolThatIsNotKnownIsNotServed(t *testing.T) {
+	typo := shop
+	typo.Pools = []string{"wbe"}
+	h := publicPage(t, 11, typo)
+	for path, want := range map[string]string{"/": "Not known what is served", "/?lang=ja": "稼働状況は不明です"} {
+		if body := get(h, path).Body.String(); !strings.Contains(body, want) || strings.Contains(body, "Everything is served") {
+			t.Errorf("%s lacks %q", path, want)
+		}
+	}
+	body := get(h, "/api/v2/summary.json").Body.String()
+	if strings.Contains(body, "operational") || !strings.Contains(body, `"components":[]`) || !strings.Contains(body, `"indicator":"unknown"`) {
+		t.Error(body)
+	}
+}
+
+func TestWithoutAFactThereIsNoPublicPage(t *testing.T) {
+	page := fleetPage(7)
+	page.Knowledge.Current, page.Knowledge.AsOf = false, time.Time{}
+	s := open(t, page)
+	s.SetPast(pastOf(status.Day, 90, 6))
+	for _, path := range []string{"/", "/api/v2/status.json"} {
+		if w := get(s.Public(shop), path); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}

@@ -69,6 +69,7 @@ type (
 var described = map[status.Impact]string{
 	status.NoImpact: "All Systems Operational", status.MinorImpact: "Minor Service Outage",
 	status.MajorImpact: "Partial System Outage", status.CriticalImpact: "Major Service Outage",
+	status.UnknownImpact: "Not Known",
 }
 
 func statuspage(p status.Public) map[string]any {
@@ -102,6 +103,9 @@ func spComponents(p status.Public) []spComponent {
 	out := []spComponent{}
 	groups := map[string]string{}
 	for i, c := range p.Components {
+		if c.Condition == status.UnknownCondition {
+			continue
+		}
 		x := spComponent{
 			ID: c.ID, Name: c.Name, Status: c.Condition, Position: i + 1, Showcase: true, PageID: p.ID,
 			CreatedAt: moment(c.Begun), UpdatedAt: moment(c.Updated),
