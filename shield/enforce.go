@@ -9,18 +9,22 @@ import (
 
 // measure turns what is held, and what the council has written down, into what
 // this door does.
-func (s *Shield) measure() *Measures {
+func (s *Shield) measure(now time.Time) *Measures {
 	var out []Measure
 	for _, h := range s.held {
 		if t := s.standingOf(h.Key); t != nil && t.Rung == Observe {
 			continue // people want it left alone
 		}
-		out = append(out, s.measureOf(h))
+		out = append(out, s.measureOf(now, h))
 	}
 	return NewMeasures(out)
 }
 
-func (s *Shield) measureOf(h Held) Measure {
+// votedFor is how long a door goes on with a voted or pinned rung when its shield does
+// not say so again, which it does with every tick.
+const votedFor = 2 * time.Second
+
+func (s *Shield) measureOf(now time.Time, h Held) Measure {
 	m := Measure{
 		Key: h.Key, Host: s.names[h.Key], Rung: h.Rung, Shadow: s.cfg.Shadow, Admit: permille(h.Admit),
 		Until: h.Until, Since: h.Since, Demand: h.Demand, Limit: h.Limit,
@@ -38,6 +42,9 @@ func (s *Shield) measureOf(h Held) Measure {
 	m.Why = s.why(h, m)
 	if t := s.standingOf(h.Key); t != nil && t.Rung == h.Rung {
 		m.Until, m.Host, m.By, m.Why = t.Until, t.Host, t.By, t.Why
+		if renewed := now.Add(votedFor); renewed.Before(m.Until) {
+			m.Until = renewed
+		}
 		m.Doors = nil
 		for _, d := range t.Doors {
 			m.Doors = append(m.Doors, string(d))

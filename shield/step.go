@@ -2,6 +2,7 @@ package shield
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,8 +36,9 @@ type Shield struct {
 	trouble    bool
 	handshakes bool
 	doors      []member.ID
-	ruled      Standing   // as the ledger has it
-	standing   []Throttle // of that, what stands now, with this door's keys
+	ruled      Standing            // as the ledger has it
+	seen       map[string]sighting // of that, by host
+	standing   []Throttle          // of that, what stands now, with this door's keys
 	votes      []Vote
 	proposed   map[string]time.Time // by host
 	unvoted    map[string]time.Time // since when what stands has not enough votes any more
@@ -57,7 +59,7 @@ func New(cfg Config) (*Shield, error) {
 	s := &Shield{
 		cfg: cfg, merge: NewMerge(cfg.Merge), capacity: NewCapacity(cfg.Capacity),
 		usuals: NewUsuals(cfg.UsualOver), ladder: NewLadder(cfg.Ladder), recent: newRecent(cfg.Window),
-		proposed: map[string]time.Time{}, unvoted: map[string]time.Time{}, suppressed: map[string]time.Time{}, names: map[Key]string{}, measures: NewMeasures(nil),
+		proposed: map[string]time.Time{}, seen: map[string]sighting{}, unvoted: map[string]time.Time{}, suppressed: map[string]time.Time{}, names: map[Key]string{}, measures: NewMeasures(nil),
 	}
 	s.doors = []member.ID{cfg.Door}
 	s.merge.Expect(s.doors)
@@ -98,6 +100,7 @@ func (s *Shield) Step(now time.Time, ev Event) []Effect {
 		return nil
 	case Ruled:
 		s.ruled = ev.Standing.Clone()
+		maps.DeleteFunc(s.seen, func(host string, _ sighting) bool { _, stands := s.ruled.By[host]; return !stands })
 		return nil
 	default:
 		panic(fmt.Sprintf("shield: unknown event %T", ev))
@@ -187,13 +190,19 @@ func (s *Shield) counted(now time.Time, ev Counted) []Effect {
 // stand works out what of the ledger's throttles stands now. Those that the doors have
 // voted for bind no door that hears no majority of them: it cannot hear that they are
 // released, and a minority does no more than shape alone. A door that has just begun has
-// heard nobody yet, and is no minority for that. What people pinned binds all.
+// heard nobody yet, and is no minority for that. What people pinned binds all. Both
+// stand no higher than the rules of now allow, whatever they were when the fact was
+// written down, and no longer by this door's clock than they may last.
 func (s *Shield) stand(now time.Time) {
 	minority := !s.fleet.Majority() && now.Sub(s.began) > s.cfg.Merge.LiveFor
 	s.standing = s.standing[:0]
 	for _, t := range s.ruled.At(now) {
 		key, ok := KeyOfHost(s.cfg.Salt, t.Host)
-		if !ok || t.By == "" && minority {
+		t.Until = s.endOf(now, t)
+		if !ok || t.By == "" && minority || !t.Until.After(now) {
+			continue
+		}
+		if t, ok = s.cfg.Throttle.capped(t); !ok {
 			continue
 		}
 		t.Key = key
@@ -202,6 +211,34 @@ func (s *Shield) stand(now time.Time) {
 			s.names[key] = t.Host
 		}
 	}
+}
+
+// sighting is when this door first saw a throttle as it stands.
+type sighting struct {
+	rung  Rung
+	by    string
+	until time.Time
+	at    time.Time
+}
+
+// endOf is when a throttle ends here. Its end is a time of the ledger, and this door's
+// clock may be an hour behind: with no council there to release it or to let it end, it
+// would stand for that hour. So it also ends when it has been seen here, unrenewed, for as
+// long as it may last.
+func (s *Shield) endOf(now time.Time, t Throttle) time.Time {
+	x := s.seen[t.Host]
+	if x.rung != t.Rung || x.by != t.By || !x.until.Equal(t.Until) {
+		x = sighting{rung: t.Rung, by: t.By, until: t.Until, at: now}
+		s.seen[t.Host] = x
+	}
+	lasts := s.cfg.Throttle.For
+	if t.By != "" {
+		lasts = t.Until.Sub(t.Since)
+	}
+	if here := x.at.Add(lasts); here.Before(t.Until) {
+		return here
+	}
+	return t.Until
 }
 
 // report is what this door would say now. What changes in it has a new sequence.
@@ -296,7 +333,7 @@ func (s *Shield) decide(now time.Time, l Load) []Effect {
 	}
 	s.held = s.ladder.Step(now, s.sight(l))
 	s.votes = s.standingVotes()
-	measures := s.measure()
+	measures := s.measure(now)
 	out = append(out, s.differences(s.measures, measures)...)
 	if !same(s.measures, measures) {
 		s.measures = measures

@@ -253,6 +253,21 @@ func (rules ThrottleRules) mayStop(host string) error {
 	return nil
 }
 
+// capped is a throttle as far as the rules allow it now: they may be younger than the
+// fact. False if they allow nothing of it.
+func (rules ThrottleRules) capped(t Throttle) (Throttle, bool) {
+	if t.Rung == Observe {
+		return t, true
+	}
+	if t.By == "" { // people may go higher than votes
+		t.Rung = min(t.Rung, rules.Highest)
+	}
+	if t.Rung >= Stop && rules.mayStop(t.Host) != nil {
+		t.Rung = Challenge
+	}
+	return t, t.Rung.Voted()
+}
+
 // few keeps stops to a few subdomains with not too much of the normal traffic. People
 // may stop one more: they have looked.
 func (s *Standing) few(rules ThrottleRules, at time.Time, t Throttle) error {

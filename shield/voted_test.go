@@ -221,6 +221,88 @@ func TestTheOnlyDoorUnderAVerdictProposesNothing(t *testing.T) {
 	}
 }
 
+// TestAYoungerPolicyCapsWhatStands: what was written down under another one stands no
+// higher than the present one allows.
+func TestAYoungerPolicyCapsWhatStands(t *testing.T) {
+	for name, c := range map[string]struct {
+		host, by, never string
+		highest, want   Rung
+	}{
+		"voted, as it is allowed":             {attacked, "", "", Stop, Stop},
+		"voted, and the highest is challenge": {attacked, "", "", Challenge, Challenge},
+		"voted, and the highest is shaping":   {attacked, "", "", ShapeFleet, Observe},
+		"voted, and never stopped by now":     {attacked, "", attacked, Drop, Challenge},
+		"pinned, as it is allowed":            {attacked, "ann", "", ShapeFleet, Stop},
+		"pinned, and never stopped by now":    {attacked, "ann", attacked, Drop, Challenge},
+		"a pinned bucket of one that is":      {"*.example.com", "ann", attacked, Drop, Challenge},
+	} {
+		r := newRuling(t, "a", "b")
+		for _, s := range r.doors {
+			s.cfg.Throttle.Highest = c.highest
+			if c.never != "" {
+				s.cfg.Throttle.NeverStop = []string{c.never}
+			}
+		}
+		x := stop(c.host)
+		x.By, x.Until = c.by, r.now.Add(20*time.Second)
+		r.ledger.Apply(r.rules, r.now, x)
+		r.ruled()
+		r.run(100, time.Second)
+		k, _ := KeyOfHost(7, c.host)
+		if got := rungOf(r.doors["a"].Measures().Find(k)); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestASlowClockStopsNobodyForLonger: the ledger's time is an hour ahead of the doors', and
+// nothing is released or renewed, for the council is lost.
+func TestASlowClockStopsNobodyForLonger(t *testing.T) {
+	for by, lasts := range map[string]time.Duration{"": DefaultThrottleRules().For, "ann": time.Minute} {
+		r := newRuling(t, "a", "b")
+		r.doors["a"].Step(r.now, Leads{})
+		ahead := r.now.Add(time.Hour)
+		x := stop(attacked)
+		x.By, x.Until = by, ahead.Add(lasts)
+		r.ledger.Apply(r.rules, ahead, x)
+		r.ruled()
+		r.run(100, lasts-time.Second)
+		r.wants("a", Stop)
+		r.ruled() // the ledger moved, and this did not
+		r.run(100, 2*time.Second)
+		if m := r.doors["a"].Measures().Find(key7(attacked)); rungOf(m).Voted() {
+			t.Errorf("pinned by %q: %v, %v after it was seen first, until %v", by, m.Rung, lasts+time.Second, m.Until)
+		}
+		x.Until = x.Until.Add(time.Second) // renewed after all
+		r.ledger.Apply(r.rules, ahead.Add(time.Second), x)
+		r.ruled()
+		r.run(100, time.Second)
+		r.wants("a", Stop)
+	}
+}
+
+// TestAVotedMeasureEndsWithItsShield: a door goes on for two seconds with what nobody
+// renews, whatever the ledger says, and each tick renews it.
+func TestAVotedMeasureEndsWithItsShield(t *testing.T) {
+	r := newRuling(t, "a", "b")
+	x := stop(attacked)
+	x.By, x.Until = "ann", r.now.Add(time.Hour)
+	r.ledger.Apply(r.rules, r.now, x)
+	r.ruled()
+	for range 200 {
+		r.run(100, 50*time.Millisecond)
+		m := r.wants("a", Stop)
+		if left := m.Until.Sub(r.now); left < 500*time.Millisecond || left > 2*time.Second {
+			t.Fatalf("it goes on for %v without its shield, want about 2 s at most", left)
+		}
+	}
+}
+
+func key7(host string) Key {
+	k, _ := KeyOfHost(7, host)
+	return k
+}
+
 func TestAPinBindsEveryDoor(t *testing.T) {
 	r := newRuling(t, "a", "b", "c")
 	r.run(100, 5*time.Second)

@@ -118,8 +118,9 @@ type shieldLoop struct {
 	d      *Daemon
 	fleet  *member.Fleet // whose policy the shield has
 	mode   string
-	shield *shield.Shield // nil: off, or not begun
-	base   count.Total    // when the shield began
+	life   member.Incarnation // of the shield; this agent's lives begin a millisecond apart
+	shield *shield.Shield     // nil: off, or not begun
+	base   count.Total        // when the shield began
 	began  time.Time
 	every  time.Duration // from one tick to the next, if nothing is late
 	last   time.Time     // tick
@@ -237,7 +238,10 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 		return nil
 	}
 	cfg := shield.DefaultConfig(d.self)
-	cfg.Life, cfg.Shadow, cfg.Salt = d.life, l.mode == member.ShieldShadow, d.shielding.salt
+	// Each shield counts its reports and its requests from none on. To a door that has heard
+	// this one's last shield, that is another life, or it is refused as replayed.
+	l.life = max(l.life+1, d.life)
+	cfg.Life, cfg.Shadow, cfg.Salt = l.life, l.mode == member.ShieldShadow, d.shielding.salt
 	cfg.Window = shieldWindow
 	cfg.Capacity.Configured = float64(p.Capacity)
 	cfg.Throttle = shield.RulesFor(p, neverStop(fleet))

@@ -144,6 +144,38 @@ func TestAFloodedSubdomainIsHeldAndReleased(t *testing.T) {
 	}
 }
 
+// TestAPolicyThatChangesSilencesNoDoor: the others may have an old report of this door when
+// its new shield, which counts from none on, makes its first ones.
+func TestAPolicyThatChangesSilencesNoDoor(t *testing.T) {
+	x := newDoor(t, enforcing("door", "other"))
+	x.doors("door", "other")
+	other := shield.NewMerge(shield.DefaultMergeRules())
+	other.Expect([]member.ID{"door"})
+	hears := func(when string, asked uint64) {
+		t.Helper()
+		for _, e := range x.loop.shield.Step(x.now, shield.Counted{Tick: shieldTick, Asked: asked}) {
+			if say, ok := e.(shield.Say); ok {
+				if err := other.Accept(x.now, say.Report); err != nil {
+					t.Errorf("%s: %v", when, err)
+				}
+				return
+			}
+		}
+		t.Errorf("%s: no report", when)
+	}
+	x.run(10*time.Second, 0)
+	x.now = x.now.Add(time.Second)
+	hears("before", 10_000)
+	for _, capacity := range []int{400, 500} {
+		p := enforcing("door", "other")
+		p.Capacity = capacity
+		x.policy(p)
+		x.run(2*shieldTick, 0)
+		x.now = x.now.Add(time.Second)
+		hears(fmt.Sprintf("after its capacity became %d", capacity), 1000)
+	}
+}
+
 func TestANewShieldOnlySaysWhatItWouldDo(t *testing.T) {
 	x := newDoor(t, member.ShieldPolicy{Capacity: 320})
 	x.run(2*time.Second, 0)
