@@ -36,6 +36,18 @@ var canaries = []struct {
 		h.refused = 1
 		g.story.refusals(h, d)
 	}},
+	{"S9", "a-vote-that-nobody-cast", "by the vote of web-1, which has not voted so", func(w *World) {
+		s := &guardedNow(w).story
+		x := shield.Throttle{Host: "t-01.example.com", Rung: shield.Stop, Doors: []member.ID{"web-0", "web-1"}}
+		for _, rung := range []shield.Rung{shield.Drop, shield.Challenge} { // the first is one to stop as well
+			s.book.says(w.now, shield.Report{Door: "web-1", Votes: []shield.Vote{{Rung: rung, Host: x.Host}}})
+			s.proposed("web-0", x)
+			if w.Broken() != nil && rung == shield.Drop {
+				panic(w.Broken())
+			}
+			clear(s.book.said)
+		}
+	}},
 	{"S9", "a-cap-that-leaks", "let 100 requests", func(w *World) {
 		g := guardedNow(w)
 		d := g.doors[0]

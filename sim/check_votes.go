@@ -12,6 +12,7 @@ import (
 // about subdomains, and which doors see most of the others.
 type voteBook struct {
 	stood  map[stance]time.Duration // when it was last true
+	said   map[ballot]time.Duration // when a door last said it
 	parted map[int]time.Duration    // since when a door is severed from most doors, by its number
 }
 
@@ -21,15 +22,53 @@ type stance struct {
 	rung shield.Rung
 }
 
+// ballot is a door's vote for a subdomain, with the highest rung that it is one for.
+type ballot struct {
+	door member.ID
+	stance
+}
+
 // Doors learn of a fact a moment after it is agreed on, and of a partition when reports
 // have been missing for a second.
 const (
 	stanceLag = 2 * time.Second
 	partedLag = 3 * time.Second
+	// A report counts for a second after it came, and may have been on its way for longer.
+	ballotLag = 5 * time.Second
 )
 
 func newVoteBook() voteBook {
-	return voteBook{stood: map[stance]time.Duration{}, parted: map[int]time.Duration{}}
+	return voteBook{stood: map[stance]time.Duration{}, said: map[ballot]time.Duration{}, parted: map[int]time.Duration{}}
+}
+
+// says books what a door tells the others.
+func (b *voteBook) says(now time.Duration, r shield.Report) {
+	for _, v := range r.Votes {
+		b.said[ballot{r.Door, stance{v.Host, v.Rung}}] = now
+	}
+}
+
+// voted reports that a door has said lately that it votes for a rung, or a higher one.
+func (b *voteBook) voted(now time.Duration, door member.ID, host string, rung shield.Rung) bool {
+	for ; rung <= shield.Drop; rung++ {
+		if at, ok := b.said[ballot{door, stance{host, rung}}]; ok && now-at <= ballotLag {
+			return true
+		}
+	}
+	return false
+}
+
+// proposed checks that every door voted whose vote is in a proposal: by what that door
+// said itself, not by what the proposer says of it. The proposer knows its own vote before
+// it says it.
+func (s *shieldStory) proposed(by member.ID, t shield.Throttle) {
+	w := s.g.w
+	w.checker.look(ruleShield)
+	for _, door := range t.Doors {
+		if door != by && !s.book.voted(w.now, door, t.Host, t.Rung) {
+			w.checker.fail(ruleShield, "%s proposes %s to %v by the vote of %s, which has not voted so within %v", by, t.Host, t.Rung, door, ballotLag)
+		}
+	}
 }
 
 // letInWithin is how long it takes until who was stopped is let in as a whole.

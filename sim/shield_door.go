@@ -132,6 +132,7 @@ func (d *shieldDoor) carryOut(effects []shield.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case shield.Say:
+			d.g.story.book.says(w.now, e.Report)
 			b, err := e.Report.Encode()
 			if err != nil {
 				w.checker.fail(ruleShield, "%s cannot say what it counted: %v", d.m.id, err)
@@ -162,6 +163,7 @@ func (d *shieldDoor) carryOut(effects []shield.Effect) {
 // propose hands a throttle in at the door's own agent.
 func (d *shieldDoor) propose(t shield.Throttle) {
 	d.proposed++
+	d.g.story.proposed(d.m.id, t)
 	c, err := consensus.NewCommand(consensus.KindThrottle, fmt.Sprintf("throttle/%s/%d/%d", d.m.id, d.m.born, d.proposed), d.m.id, d.m.time(), t)
 	if err == nil {
 		var b []byte

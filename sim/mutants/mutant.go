@@ -56,7 +56,7 @@ func (m Mutant) Mutated(root string) (map[string][]byte, error) {
 // All lists the mutants, package by package.
 func All() []Mutant {
 	var all []Mutant
-	for _, list := range [][]Mutant{ofAgent, ofConsensus, ofLedger, ofFailover, ofLease, ofMind} {
+	for _, list := range [][]Mutant{ofAgent, ofConsensus, ofLedger, ofFailover, ofLease, ofMind, ofShield} {
 		all = append(all, list...)
 	}
 	return all

@@ -371,6 +371,13 @@ var stories = map[string]story{
 			{sim.Fault{At: 30 * s, Do: sim.Sicken, Whom: ids("web-4"), For: 165 * s}, 5 * s},
 		},
 	},
+	"flooded": {
+		about: "a subdomain is flooded until the doors have stopped it",
+		fleet: voting, storm: 140 * s,
+		faults: []fault{
+			{sim.Fault{At: 60 * s, Do: sim.Flood, Host: "t-07.example.com", Share: 160, For: 60 * s}, 5 * s},
+		},
+	},
 	"minority": {
 		about: "a councillor and a spare are cut off, each alone",
 		fleet: demo, storm: 80 * s,
@@ -462,6 +469,13 @@ func upTo(n int) []member.ID {
 func demo() sim.Config {
 	cfg := sim.Demo()
 	cfg.Fleet.Profile = "demo"
+	return cfg
+}
+
+// voting is the demo's fleet with three doors that may vote to stop.
+func voting() sim.Config {
+	cfg := demo()
+	cfg.Shield = &sim.Shield{Pool: "web", Doors: 3, Bears: 200, Subdomains: 20, RPS: 600, Skew: 0.5, Highest: "stop"}
 	return cfg
 }
 
