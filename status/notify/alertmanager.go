@@ -37,6 +37,9 @@ const (
 	alertNews = 5 * time.Minute
 	// alertTest is for how long a test stands.
 	alertTest = time.Minute
+	// alertGrace is how long the others have once one end has a message: an end that
+	// hangs must not hold up what is to be told next.
+	alertGrace = time.Second
 )
 
 // NewAlertmanager makes the receiver of a config.
@@ -75,6 +78,8 @@ func (a *Alertmanager) Send(ctx context.Context, m status.Message) error {
 			(&http.Request{Header: h}).SetBasicAuth(a.config.User, string(a.config.Password))
 		}
 	}
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	ends := make(chan error, len(a.posts))
 	for _, p := range a.posts { // at once: one that hangs takes no time from the others
 		go func() { ends <- p.send(ctx, body, head) }()
@@ -83,6 +88,8 @@ func (a *Alertmanager) Send(ctx context.Context, m status.Message) error {
 	for range a.posts {
 		if err := <-ends; err != nil {
 			failed = append(failed, err)
+		} else {
+			time.AfterFunc(alertGrace, giveUp)
 		}
 	}
 	return told(len(a.posts), failed)

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -71,5 +72,24 @@ func TestOneAlertmanagerOfTwoIsEnough(t *testing.T) {
 	}
 	if err := send(down.URL); err == nil || errors.As(err, &partly) {
 		t.Errorf("%v, want that nobody was told", err)
+	}
+}
+
+func TestAnAlertmanagerThatHangsHoldsNothingUpOnceOneHasIt(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer up.Close()
+	over := make(chan struct{})
+	hangs := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	defer hangs.Close()
+	defer close(over)
+	a, err := NewAlertmanager(AlertmanagerConfig{URLs: []string{hangs.URL, up.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var partly *Partly
+	if err := a.Send(ctx, fall(status.SaysBegun)); !errors.As(err, &partly) || ctx.Err() != nil {
+		t.Errorf("%v, and the message's own time: %v", err, ctx.Err())
 	}
 }
