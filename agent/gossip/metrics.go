@@ -34,6 +34,7 @@ type metrics struct {
 	joins                        *prometheus.CounterVec
 	conflicts                    prometheus.Counter
 	alive                        prometheus.Gauge
+	unkept                       prometheus.Gauge
 }
 
 // newMetrics registers the package's metrics with reg, or with a private
@@ -68,7 +69,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		Namespace: "moonwatch", Subsystem: "gossip", Name: "alive_members",
 		Help: "Members that this agent's view shows alive, itself included.",
 	})
-	m.collectors = append(m.collectors, m.conflicts, m.alive)
+	m.unkept = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "moonwatch", Subsystem: "gossip", Name: "keys_unkept",
+		Help: "1 while the key file could not be written after a rotation: a restart would not find the cluster.",
+	})
+	m.collectors = append(m.collectors, m.conflicts, m.alive, m.unkept)
 
 	var failed []error
 	for _, c := range m.collectors {

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"moonwatch/member"
 )
@@ -97,7 +102,7 @@ func TestARotationThatWasLeftHalfWayIsFinishedByTheNext(t *testing.T) {
 	if err := agents[1].InstallKey(t.Context(), otherKey); err != nil {
 		t.Fatal(err)
 	}
-	if err := agents[0].Rotate(t.Context()); err != nil {
+	if err := agents[0].rotate(t.Context(), alone); err != nil {
 		t.Fatal(err)
 	}
 	now := agents[0].seal.current().keys
@@ -107,6 +112,110 @@ func TestARotationThatWasLeftHalfWayIsFinishedByTheNext(t *testing.T) {
 			t.Errorf("%s has %d keys, want the new one alone", g.name, len(keys))
 		}
 	}
+}
+
+// alone is the word of a caller that nobody else may rotate.
+func alone() error { return nil }
+
+// cutOff fails the test if somebody seals with a key that another one cannot open.
+func cutOff(t *testing.T, agents []*Gossip) {
+	t.Helper()
+	for _, from := range agents {
+		for _, to := range agents {
+			first := from.seal.current().keys[0]
+			if !slices.ContainsFunc(to.seal.current().keys, func(k []byte) bool { return bytes.Equal(k, first) }) {
+				t.Errorf("%s cannot open what %s seals", to.name, from.name)
+			}
+		}
+	}
+}
+
+// finish rotates once more, until all answered in time.
+func finish(t *testing.T, agents []*Gossip) {
+	t.Helper()
+	until(t, agents[0], "a rotation ends well", func() bool {
+		err := agents[0].rotate(t.Context(), alone)
+		if err != nil {
+			t.Log(err)
+		}
+		return err == nil
+	})
+	cutOff(t, agents)
+	for _, g := range agents {
+		if n := len(g.seal.current().keys); n != 1 {
+			t.Errorf("%s has %d keys, want the new one alone", g.name, n)
+		}
+	}
+}
+
+// TestTwoRotationsAtOnceCutNobodyOff although nobody keeps them apart.
+func TestTwoRotationsAtOnceCutNobodyOff(t *testing.T) {
+	agents := fleet(t, 3)
+	for range 3 {
+		var both sync.WaitGroup
+		for _, g := range agents[:2] {
+			both.Go(func() {
+				if err := g.rotate(t.Context(), alone); err != nil {
+					t.Log(err)
+				}
+			})
+		}
+		both.Wait()
+		cutOff(t, agents)
+	}
+	finish(t, agents)
+}
+
+// TestAnotherRotationStopsThisOne at each of the steps before which it may come.
+func TestAnotherRotationStopsThisOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		step int // before which one, from 1
+		do   func(t *testing.T, other *Gossip) error
+		want string
+	}{
+		"a new key before use":    {2, func(t *testing.T, g *Gossip) error { return g.InstallKey(t.Context(), otherKey) }, "use gossip key: a member has a key"},
+		"a new key before remove": {3, func(t *testing.T, g *Gossip) error { return g.InstallKey(t.Context(), otherKey) }, "remove gossip key: a member has a key"},
+		"another key is used": {
+			3, func(t *testing.T, g *Gossip) error { return g.UseKey(t.Context(), testKey) },
+			"remove gossip key: 0 of 3 members seal with the new key",
+		},
+		"somebody else may rotate now": {3, func(*testing.T, *Gossip) error { return errors.New("b leads") }, "remove gossip key: b leads"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			agents := fleet(t, 3)
+			step := 0
+			err := agents[0].rotate(t.Context(), func() error {
+				if step++; step == c.step {
+					return c.do(t, agents[1])
+				}
+				return nil
+			})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want %q", err, c.want)
+			}
+			cutOff(t, agents)
+			for _, g := range agents {
+				if !slices.ContainsFunc(g.seal.current().keys, func(k []byte) bool { return bytes.Equal(k, testKey) }) {
+					t.Errorf("%s has lost the former key", g.name)
+				}
+			}
+			finish(t, agents)
+		})
+	}
+}
+
+// TestAKeyFileThatCannotBeWrittenIsSeen while the ring lasts as long as the process.
+func TestAKeyFileThatCannotBeWrittenIsSeen(t *testing.T) {
+	c := config("a")
+	c.KeyFile = filepath.Join(t.TempDir(), "gone", "key")
+	g := start(t, c)
+	if err := g.rotate(t.Context(), alone); err != nil {
+		t.Fatal(err)
+	}
+	until(t, g, "the gauge says so", func() bool {
+		g.seal.current() // no packet comes, of which the ring would be asked
+		return testutil.ToFloat64(g.metrics.unkept) == 1
+	})
 }
 
 func TestAKeyThatNobodyHasIsNotUsed(t *testing.T) {

@@ -35,7 +35,15 @@ func (a *app) rotateCommand() *cobra.Command {
 		Short: "Give all members a new gossip key, and take the former ones away",
 		Long: `Have all members seal what they say with a new key: it is installed on all, used by
 all, and then the former ones are removed, each step only after every member confirmed
-the one before. Nothing is lost meanwhile. Each agent writes its own key file.
+the one before. Nothing is lost meanwhile.
+
+Rotate at one agent at a time: a rotation that meets another one stops before it takes a
+key away.
+
+Each agent writes its own key file afterwards, and no other one hears whether it could. One
+that could not goes on until it is started anew, and then finds nobody: it tries every 30 s,
+logs "rotated gossip keys not kept", and its metric moonwatch_gossip_keys_unkept is 1. Look
+at it on every member, or compare the key files, before an agent is started anew.
 
 A member that is not there has only the former key, and would not find the others
 again: the agent refuses while it misses one. With --without-missing it goes on; copy a
@@ -67,7 +75,8 @@ somebody who has seen the key leaves, and every few weeks in a large fleet.`,
 }
 
 func printRotation(p *printer, d status.KeyRotation) {
-	p.line("%d members have the new key, and it alone.", len(d.Members))
+	p.line("%d members seal with the new key, and it alone opens: %s.", len(d.Members), clean(join(d.Members)))
+	p.line("Each of them writes its key file by itself. Before one is started anew, see that its metric moonwatch_gossip_keys_unkept is 0: else its log says what is wrong with the file.")
 	if len(d.Without) > 0 {
 		p.line("Copy a key file (gossip_key_file of agent.yaml) to %s before they are started: they have the former key.", clean(join(d.Without)))
 	}
