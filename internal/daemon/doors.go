@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 
 	"moonwatch/status"
 )
@@ -67,6 +68,8 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 			return x, err
 		}
 		x.public = addrPort(addr)
+		last := len(x.servers) - 1
+		x.listeners[last] = strangers(x.listeners[last], x.servers[last])
 	}
 	if a.Socket != "" {
 		if err := freeSocket(ctx, a.Socket); err != nil {
@@ -80,6 +83,18 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 		}
 	}
 	return x, nil
+}
+
+// strangersMost is how many connections people outside may hold to a process that
+// votes: their page fits into one packet or two, and stands behind a proxy where many ask.
+const strangersMost = 512
+
+// strangers bounds what people outside can take from a server: connections, their life,
+// and what they say. Nothing that it serves is a stream.
+func strangers(l net.Listener, s *http.Server) net.Listener {
+	s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = 10*time.Second, 30*time.Second, 15*time.Second
+	s.MaxHeaderBytes = 8 << 10
+	return netutil.LimitListener(l, strangersMost)
 }
 
 // freeSocket removes what a killed agent left, and refuses to take a socket at
