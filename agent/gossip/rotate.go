@@ -25,14 +25,11 @@ var errOtherRotation = errors.New("a member has a key that this rotation did not
 // confirmed; the next rotation finishes what this one began.
 //
 // Two rotations at once could take away the key that the other one has members seal with,
-// and no step undoes that. So no key is used or taken away while anybody has one that this rotation does not know, or
+// and no step undoes that. So only one member of a fleet may rotate, which the caller sees
+// to: it is asked by mine before each step, and an error of it ends the rotation. And no
+// key is used or taken away while anybody has one that this rotation does not know, or
 // taken away while anybody seals with another one than the new one.
-func (g *Gossip) Rotate(ctx context.Context) error {
-	return g.rotate(ctx, func() error { return nil })
-}
-
-// rotate asks mine before each step whether it may go on.
-func (g *Gossip) rotate(ctx context.Context, mine func() error) error {
+func (g *Gossip) Rotate(ctx context.Context, mine func() error) error {
 	had, err := g.listKeys(ctx)
 	if err != nil {
 		return err

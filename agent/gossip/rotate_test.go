@@ -102,7 +102,7 @@ func TestARotationThatWasLeftHalfWayIsFinishedByTheNext(t *testing.T) {
 	if err := agents[1].InstallKey(t.Context(), otherKey); err != nil {
 		t.Fatal(err)
 	}
-	if err := agents[0].rotate(t.Context(), alone); err != nil {
+	if err := agents[0].Rotate(t.Context(), alone); err != nil {
 		t.Fatal(err)
 	}
 	now := agents[0].seal.current().keys
@@ -134,7 +134,7 @@ func cutOff(t *testing.T, agents []*Gossip) {
 func finish(t *testing.T, agents []*Gossip) {
 	t.Helper()
 	until(t, agents[0], "a rotation ends well", func() bool {
-		err := agents[0].rotate(t.Context(), alone)
+		err := agents[0].Rotate(t.Context(), alone)
 		if err != nil {
 			t.Log(err)
 		}
@@ -155,7 +155,7 @@ func TestTwoRotationsAtOnceCutNobodyOff(t *testing.T) {
 		var both sync.WaitGroup
 		for _, g := range agents[:2] {
 			both.Go(func() {
-				if err := g.rotate(t.Context(), alone); err != nil {
+				if err := g.Rotate(t.Context(), alone); err != nil {
 					t.Log(err)
 				}
 			})
@@ -184,7 +184,7 @@ func TestAnotherRotationStopsThisOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			agents := fleet(t, 3)
 			step := 0
-			err := agents[0].rotate(t.Context(), func() error {
+			err := agents[0].Rotate(t.Context(), func() error {
 				if step++; step == c.step {
 					return c.do(t, agents[1])
 				}
@@ -209,7 +209,7 @@ func TestAKeyFileThatCannotBeWrittenIsSeen(t *testing.T) {
 	c := config("a")
 	c.KeyFile = filepath.Join(t.TempDir(), "gone", "key")
 	g := start(t, c)
-	if err := g.rotate(t.Context(), alone); err != nil {
+	if err := g.Rotate(t.Context(), alone); err != nil {
 		t.Fatal(err)
 	}
 	until(t, g, "the gauge says so", func() bool {

@@ -37,8 +37,8 @@ func (a *app) rotateCommand() *cobra.Command {
 all, and then the former ones are removed, each step only after every member confirmed
 the one before. Nothing is lost meanwhile.
 
-Rotate at one agent at a time: a rotation that meets another one stops before it takes a
-key away.
+Only the agent of the council's leader does it ('moonwatch council'), so that there are
+never two rotations at once: the other agents name it. Without a leader no key is rotated.
 
 Each agent writes its own key file afterwards, and no other one hears whether it could. One
 that could not goes on until it is started anew, and then finds nobody: it tries every 30 s,
@@ -49,7 +49,7 @@ A member that is not there has only the former key, and would not find the other
 again: the agent refuses while it misses one. With --without-missing it goes on; copy a
 key file of another member to those by hand before they are started.
 
-Root asks, or the user that the agent runs as, at the agent's socket. Rotate when
+Root asks, or the user that the agent runs as, at the leader's agent's socket. Rotate when
 somebody who has seen the key leaves, and every few weeks in a large fleet.`,
 		Example: `  moonwatch gossip key rotate
   moonwatch gossip key rotate --without-missing -o json`,

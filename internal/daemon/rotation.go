@@ -53,6 +53,10 @@ func (d *Daemon) serveRotation(w http.ResponseWriter, r *http.Request) {
 			"rotate gossip key: this agent does not see %s: without the new key they cannot come back. Start them, or leave them out and copy a key file to them by hand", strict.Words(out.Without, "and")))
 		return
 	}
+	if err := d.mayRotate(); err != nil {
+		refuse(w, http.StatusConflict, fmt.Errorf("rotate gossip key: %w", err))
+		return
+	}
 	if !d.rotating.TryLock() {
 		refuse(w, http.StatusConflict, errors.New("rotate gossip key: another rotation is under way"))
 		return
@@ -62,13 +66,32 @@ func (d *Daemon) serveRotation(w http.ResponseWriter, r *http.Request) {
 	// Whoever asked may go away: a rotation is not left half way for that.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), rotateFor)
 	defer cancel()
-	if err := d.gossip.Rotate(ctx); err != nil {
+	if err := d.gossip.Rotate(ctx, d.mayRotate); err != nil {
 		d.log.Warn("gossip key not rotated to the end", zap.String("by", by), zap.Error(err))
-		refuse(w, http.StatusConflict, fmt.Errorf("%w: nobody is cut off, for all keys open; rotate once more when all answer", err))
+		refuse(w, http.StatusConflict, fmt.Errorf("%w: no key was taken away that a member still sealed with; rotate once more, when all answer", err))
 		return
 	}
 	d.log.Info("gossip key rotated", zap.String("by", by), zap.Int("members", len(out.Members)), zap.Strings("without", texts(out.Without)))
 	reply(w, http.StatusOK, out)
+}
+
+// mayRotate says whether this agent is the one of the fleet that rotates, which is the
+// council leader's: two rotations at once could take each other's keys away.
+func (d *Daemon) mayRotate() error {
+	page := d.page.Load()
+	if page == nil {
+		return errors.New("this agent does not know who leads the council yet")
+	}
+	switch leader := page.Council.Leader; {
+	case leader == "":
+		return errors.New("this agent knows of no council leader, and only that one's agent rotates: ask again when there is one ('moonwatch council')")
+	case leader != page.Self.Name:
+		return fmt.Errorf("only the council leader's agent rotates, so that there are never two at once: ask on %s", leader)
+	case !page.Council.Quorum:
+		return errors.New("this agent leads a council that does not follow it, and another one may lead: ask again when it does ('moonwatch council')")
+	default:
+		return nil
+	}
 }
 
 func texts(ids []member.ID) []string {
