@@ -90,7 +90,7 @@ const keptOutages = 2000
 // NewChronicle makes one that knows nothing.
 func NewChronicle() *Chronicle {
 	c := &Chronicle{rolls: map[Grain]map[time.Time]*Roll{}, open: map[member.SlotID]*Outage{}, changed: map[string]bool{}}
-	c.c = cursor{Schema: Schema, Mode: failover.Normal, Slots: map[member.SlotID]*life{}}
+	c.c = cursor{Schema: chronicleSchema, Mode: failover.Normal, Slots: map[member.SlotID]*life{}}
 	for _, g := range Grains() {
 		c.rolls[g] = map[time.Time]*Roll{}
 	}
@@ -204,6 +204,10 @@ func (c *Chronicle) visit(g Grain, anew bool, do func(*Roll, Millis)) func(time.
 			c.rolls[g][begin] = r
 		}
 		if r != nil {
+			if r.frozen {
+				r = r.clone()
+				c.rolls[g][begin] = r
+			}
 			do(r, d)
 			c.changed[rollKey(g, begin)] = true
 		}

@@ -90,14 +90,10 @@ func (p Past) Recovered() []Outage {
 // Past makes what is shown of the last count roll-ups of a grain. What stands is taken to
 // stand until asOf: the next fact will say so, or tell otherwise.
 func (c *Chronicle) Past(cluster string, now, asOf time.Time, g Grain, count int) Past {
-	asOf = latest(whole(asOf), c.c.At)
-	if c.c.Begun.IsZero() {
-		asOf = time.Time{}
-	}
+	asOf = c.upTo(asOf)
 	p := Past{Schema: Schema, Cluster: cluster, Now: now.UTC(), AsOf: asOf, Begun: c.c.Begun.UTC(), Grain: g, Slots: []PastSlot{}, Outages: []Outage{}}
-	last := latest(asOf, now.UTC()).Truncate(g.Length())
-	for i := range count {
-		p.Cells = append(p.Cells, Cell{Begin: last.Add(time.Duration(i-count+1) * g.Length())})
+	for _, begin := range c.begins(now, asOf, g, count) {
+		p.Cells = append(p.Cells, Cell{Begin: begin})
 	}
 	v := viewer{c: c, p: &p, marks: map[member.SlotID][]Share{}}
 	for i := range p.Cells {
@@ -109,6 +105,24 @@ func (c *Chronicle) Past(cluster string, now, asOf time.Time, g Grain, count int
 	v.slots()
 	v.outages()
 	return p
+}
+
+// upTo is the moment after which nothing is known.
+func (c *Chronicle) upTo(asOf time.Time) time.Time {
+	if c.c.Begun.IsZero() {
+		return time.Time{}
+	}
+	return latest(whole(asOf), c.c.At)
+}
+
+// begins are those of the last count roll-ups, the oldest first.
+func (c *Chronicle) begins(now, asOf time.Time, g Grain, count int) []time.Time {
+	last := latest(asOf, now.UTC()).Truncate(g.Length())
+	out := make([]time.Time, count)
+	for i := range out {
+		out[i] = last.Add(time.Duration(i-count+1) * g.Length())
+	}
+	return out
 }
 
 func latest(a, b time.Time) time.Time {

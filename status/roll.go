@@ -86,6 +86,18 @@ type Roll struct {
 	Guarded Millis                   `json:"guarded,omitempty"`
 	Cascade Millis                   `json:"cascade,omitempty"`
 	Slots   map[member.SlotID]*Share `json:"slots,omitempty"`
+
+	frozen bool // others read it: what changes is a clone of it
+}
+
+func (r *Roll) clone() *Roll {
+	out := &Roll{Known: r.Known, Guarded: r.Guarded, Cascade: r.Cascade, Slots: make(map[member.SlotID]*Share, len(r.Slots))}
+	shares := make([]Share, 0, len(r.Slots))
+	for id, s := range r.Slots {
+		shares = append(shares, *s)
+		out.Slots[id] = &shares[len(shares)-1]
+	}
+	return out
 }
 
 func (r *Roll) share(id member.SlotID) *Share {

@@ -28,6 +28,7 @@ type chronicling struct {
 	archive *archive.Archive // nil: it could not be opened, and the past ends with this process
 	log     *zap.Logger
 
+	shows  chan status.Frozen // to be shown: the loop alone sends
 	writes chan status.Records
 	wrote  chan error
 	busy   bool // the records that were taken last are being written
@@ -41,6 +42,7 @@ type chronicling struct {
 // it counts from now on.
 func (c *chronicling) open(d *Daemon) {
 	c.log = d.log.Named("history")
+	c.shows = make(chan status.Frozen, 1)
 	c.writes, c.wrote = make(chan status.Records, 1), make(chan error, 1)
 	a, known, aside, err := archive.Open(d.cfg.Agent.DataDir, d.cluster)
 	if aside != nil {
@@ -65,18 +67,33 @@ func (c *chronicling) writeAll(ctx context.Context) error {
 	}
 }
 
-// show keeps what has changed and shows the past, each in its own time. The loop calls
-// it, and it never waits.
-func (c *chronicling) show(d *Daemon, now time.Time, p status.Page) {
+// showAll shows what the loop hands over: to make it takes longer than the loop may wait.
+func (c *chronicling) showAll(ctx context.Context, d *Daemon) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case x := <-c.shows:
+			d.web.SetSights(x.Sights())
+			for _, g := range status.Grains() {
+				d.web.SetPast(x.Past(d.cluster, g))
+			}
+		}
+	}
+}
+
+// show keeps what has changed and has the past shown, each in its own time. The loop
+// calls it, and it never waits.
+func (c *chronicling) show(now time.Time, p status.Page) {
 	c.keep(now)
 	if since := now.Sub(c.shown); since < chronicleNews || since < chronicleShown && c.head == p.Knowledge.Head {
 		return
 	}
-	c.shown, c.head = now, p.Knowledge.Head
-	d.web.SetSights(c.known.Sights(p.Knowledge.AsOf))
-	for _, g := range status.Grains() {
-		d.web.SetPast(c.known.Past(p.Cluster, now, p.Knowledge.AsOf, g, pastShown[g]))
+	if len(c.shows) == cap(c.shows) {
+		return // the one before is still being made
 	}
+	c.shown, c.head = now, p.Knowledge.Head
+	c.shows <- c.known.Freeze(now, p.Knowledge.AsOf, pastShown)
 }
 
 func (c *chronicling) keep(now time.Time) {

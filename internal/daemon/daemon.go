@@ -231,6 +231,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	actor("clock", d.watchClock)
 	actor("disk", d.writeAll)
 	actor("history", d.chronicling.writeAll)
+	actor("past", func(ctx context.Context) error { return d.chronicling.showAll(ctx, d) })
 	actor("agent", d.live)
 	actor("notify", d.tellPeople)
 	if d.cfg.Notify != nil {

@@ -70,7 +70,7 @@ func (d *Daemon) show(now time.Time) {
 		p.Telling = *t
 	}
 	d.page.Store(&p)
-	d.chronicling.show(d, now, p)
+	d.chronicling.show(now, p)
 	d.noteMeasured(now)
 	d.look(p)
 	d.web.SetPage(p)
