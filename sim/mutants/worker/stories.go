@@ -181,13 +181,13 @@ var stories = map[string]story{
 		},
 	},
 	"borrowing": {
-		about: "a pool without spares borrows until the lender keeps the rest; one that was lent is not made use of",
+		about: "two machines of a pool without spares stand still until they may be lent one, and two die; the lender keeps the rest",
 		fleet: borrowing, storm: 230 * s,
 		faults: []fault{
-			{sim.Fault{At: 25 * s, Do: sim.Crash, Whom: ids("m-004"), For: 200 * s}, 2 * s},
-			{sim.Fault{At: 55 * s, Do: sim.Crash, Whom: ids("m-005"), For: 170 * s}, 2 * s},
-			{sim.Fault{At: 130 * s, Do: sim.Crash, Whom: ids("m-006"), For: 60 * s}, 2 * s},
-			{sim.Fault{At: 137 * s, Do: sim.Crash, Whom: ids("m-007"), For: 60 * s}, 2 * s},
+			{sim.Fault{At: 25 * s, Do: sim.Pause, Whom: ids("m-004"), For: 2900 * ms}, 500 * ms},
+			{sim.Fault{At: 50 * s, Do: sim.Pause, Whom: ids("m-005"), For: 3 * s}, 500 * ms},
+			{sim.Fault{At: 75 * s, Do: sim.Crash, Whom: ids("m-006"), For: 140 * s}, 2 * s},
+			{sim.Fault{At: 120 * s, Do: sim.Crash, Whom: ids("m-007"), For: 60 * s}, 2 * s},
 		},
 	},
 	"reserve-kept": {
@@ -528,13 +528,14 @@ func reserving() sim.Config {
 	return cfg
 }
 
-// borrowing has two pools: web without a spare, and batch, which lends it three of four.
+// borrowing has two pools: web without a spare, and batch, which lends it one of four:
+// a second one is within the budget, and below what batch keeps.
 func borrowing() sim.Config {
 	cfg := fleetOfFifteen()
 	web := &cfg.Fleet.Pools[0]
 	batch := *web
 	web.Slots, web.Spares.BorrowFrom = web.Slots[:8:8], []string{"batch"}
-	batch.Name, batch.Hosts, batch.Slots, batch.Spares.Floor = "batch", nil, []member.SlotID{"batch-0", "batch-1", "batch-2"}, 1
+	batch.Name, batch.Hosts, batch.Slots, batch.Spares.Floor = "batch", nil, []member.SlotID{"batch-0", "batch-1", "batch-2"}, 3
 	batch.Actions = member.Actions{Activate: "batch-start", Stop: "batch-stop", Restart: "batch-restart"}
 	for i := range cfg.Fleet.Members[8:] {
 		cfg.Fleet.Members[8+i].Pool = "batch"
