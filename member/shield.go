@@ -3,6 +3,7 @@ package member
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -22,7 +23,18 @@ type ShieldPolicy struct {
 	Highest string `json:"highest,omitempty"`
 	// TrustSingle lets the only door there is climb by its own vote.
 	TrustSingle bool `json:"trust_single,omitempty"`
+	// Weights of subdomains, by host or *.PARENT: under pressure one of weight 2 gets
+	// twice as much beyond its floor as one that is not named here, which has 1.
+	Weights map[string]float64 `json:"weights,omitempty"`
 }
+
+// MaxWeights bounds the subdomains that have a weight of their own; LeastWeight and
+// MostWeight bound it.
+const (
+	MaxWeights  = 256
+	LeastWeight = 0.01
+	MostWeight  = 100
+)
 
 // MaxDoors bounds the doors of a fleet: each of them sends what it counted to every
 // other one.
@@ -39,7 +51,8 @@ func (p ShieldPolicy) Equal(o ShieldPolicy) bool {
 // Same reports that two policies differ in their doors at most: nobody who is held
 // has to be let go for that.
 func (p ShieldPolicy) Same(o ShieldPolicy) bool {
-	return p.Doing() == o.Doing() && p.Capacity == o.Capacity && p.Highest == o.Highest && p.TrustSingle == o.TrustSingle
+	return p.Doing() == o.Doing() && p.Capacity == o.Capacity && p.Highest == o.Highest && p.TrustSingle == o.TrustSingle &&
+		maps.Equal(p.Weights, o.Weights)
 }
 
 // The modes of the shield.
@@ -75,6 +88,14 @@ func (p ShieldPolicy) check(members []Member) error {
 	}
 	if p.Highest != "" && !slices.Contains(ShieldRungs(), p.Highest) {
 		bad("shield.highest is %q, want one of %v, or none", p.Highest, ShieldRungs())
+	}
+	if len(p.Weights) > MaxWeights {
+		bad("shield.weights are %d, want at most %d", len(p.Weights), MaxWeights)
+	}
+	for _, host := range slices.Sorted(maps.Keys(p.Weights)) {
+		if w := p.Weights[host]; host == "" || w < LeastWeight || w > MostWeight {
+			bad("shield.weights: %q has %v, want a host's name and %v to %v", host, w, LeastWeight, float64(MostWeight))
+		}
 	}
 	if len(p.Doors) > MaxDoors {
 		bad("shield.doors are %d, want at most %d", len(p.Doors), MaxDoors)

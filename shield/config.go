@@ -95,3 +95,15 @@ func (c Config) Validate() error {
 	want(c.Throttle.Budget >= 1, "throttle.budget is %d, want at least 1", c.Throttle.Budget)
 	return errors.Join(errs...)
 }
+
+// WeightsFor are the weights of a fleet's policy, by the keys of a salt. What is no name
+// has none.
+func WeightsFor(p member.ShieldPolicy, salt uint64) map[Key]float64 {
+	out := make(map[Key]float64, len(p.Weights))
+	for host, weight := range p.Weights {
+		if key, ok := KeyOfHost(salt, host); ok {
+			out[key] = weight
+		}
+	}
+	return out
+}

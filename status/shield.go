@@ -101,6 +101,7 @@ type ShieldNote struct {
 type ShieldHost struct {
 	Host    string      `json:"host"`    // in its normal form; empty: it is no name
 	Counted string      `json:"counted"` // under which name: its own, the bucket of unknown names, or none
+	Weight  float64     `json:"weight"`  // of that in sharing out the capacity, 1 if fleet.yaml names none
 	Held    *ShieldHeld `json:"held,omitempty"`
 	// Throttle is what the ledger says of it, also where this door does not do it.
 	Throttle *ShieldThrottle `json:"throttle,omitempty"`

@@ -126,6 +126,7 @@ func items(f *member.Fleet) []item {
 		{"shield.doors", join(f.Shield.Doors)},
 		{"shield.highest", cmp.Or(f.Shield.Highest, "shape")},
 		{"shield.single_door", map[bool]string{true: "trust"}[f.Shield.TrustSingle]},
+		{"shield.weights", strings.Join(config.WeightTexts(f.Shield), ", ")},
 	}})
 }
 

@@ -159,6 +159,9 @@ func printShieldHost(p *printer, d status.ShieldDocument) {
 	default:
 		p.line("%s is counted by itself.", clean(h.Host))
 	}
+	if h.Weight > 0 && h.Weight != 1 { // an agent of before says none
+		p.line("In sharing out the capacity it weighs %v times as much as others (shield.weights).", h.Weight)
+	}
 	switch x := h.Held; {
 	case x == nil:
 		p.line("It is not held: all of its requests are let in.")

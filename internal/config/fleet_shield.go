@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"moonwatch/internal/strict"
@@ -15,7 +17,7 @@ func (r *fleetReader) shield(top object) {
 	if !ok {
 		return
 	}
-	o := r.object("shield", v, "mode", "capacity", "doors", "highest", "single_door")
+	o := r.object("shield", v, "mode", "capacity", "doors", "highest", "single_door", "weights")
 	r.fleet.Shield.Mode = o.Text("mode", "", "off, shadow or enforce", oneOf(member.ShieldOff, member.ShieldShadow, member.ShieldEnforce))
 	if r.fleet.Shield.Mode == member.ShieldShadow {
 		r.fleet.Shield.Mode = "" // the default stays the default of the build
@@ -27,6 +29,38 @@ func (r *fleetReader) shield(top object) {
 	}
 	r.fleet.Shield.TrustSingle = o.Text("single_door", "", "trust", oneOf("trust")) == "trust"
 	r.doors(o)
+	r.weights(o)
+}
+
+// weights are numbers by host.
+func (r *fleetReader) weights(o object) {
+	const want = "a mapping of DNS names to weights, such as shop.example.com: 4"
+	v, ok := o.Get("weights", want)
+	if !ok {
+		return
+	}
+	if v.Shape != strict.Mapping {
+		o.Bad("weights", v, want)
+		return
+	}
+	if len(v.Pairs) > member.MaxWeights {
+		r.Wrong(o.Where("weights"), "%s: %d of them, want at most %d", o.Join("weights"), len(v.Pairs), member.MaxWeights)
+	}
+	for _, p := range v.Pairs {
+		path := o.Join("weights") + "." + p.Key
+		w, err := strconv.ParseFloat(p.Value.Text, 64)
+		switch {
+		case !isHost(p.Key):
+			r.Wrong(p.At, "%s: want a DNS name in lower case, or *.PARENT for the unknown names below it", path)
+		case p.Value.Shape != strict.Number || err != nil || w < member.LeastWeight || w > member.MostWeight:
+			r.Wrong(p.Value.At, "%s is %s, want a number from %v to %v", path, p.Value.Found(), member.LeastWeight, member.MostWeight)
+		default:
+			if r.fleet.Shield.Weights == nil {
+				r.fleet.Shield.Weights = map[string]float64{}
+			}
+			r.fleet.Shield.Weights[p.Key] = w
+		}
+	}
 }
 
 // doors are members, each of them once.
@@ -63,5 +97,17 @@ func shieldText(p member.ShieldPolicy) string {
 	if p.TrustSingle {
 		parts = append(parts, "single_door: trust")
 	}
+	if len(p.Weights) > 0 {
+		parts = append(parts, "weights: {"+strings.Join(WeightTexts(p), ", ")+"}")
+	}
 	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+// WeightTexts writes the weights of subdomains as in fleet.yaml, by host.
+func WeightTexts(p member.ShieldPolicy) []string {
+	var out []string
+	for _, host := range slices.Sorted(maps.Keys(p.Weights)) {
+		out = append(out, scalar(host)+": "+strconv.FormatFloat(p.Weights[host], 'f', -1, 64))
+	}
+	return out
 }

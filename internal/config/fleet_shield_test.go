@@ -19,11 +19,14 @@ pools:
 
 func TestAShieldIsReadAndWrittenBack(t *testing.T) {
 	f, _, err := ParseFleet("fleet.yaml", []byte(shieldedFleet+
-		"shield: {mode: enforce, capacity: 1200, doors: [web-2, web-1], highest: stop, single_door: trust}\n"))
+		"shield: {mode: enforce, capacity: 1200, doors: [web-2, web-1], highest: stop, single_door: trust, weights: {shop.example.com: 4, \"*.example.com\": 0.5}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := member.ShieldPolicy{Mode: "enforce", Capacity: 1200, Doors: []member.ID{"web-1", "web-2"}, Highest: "stop", TrustSingle: true}
+	want := member.ShieldPolicy{
+		Mode: "enforce", Capacity: 1200, Doors: []member.ID{"web-1", "web-2"}, Highest: "stop", TrustSingle: true,
+		Weights: map[string]float64{"shop.example.com": 4, "*.example.com": 0.5},
+	}
 	if !reflect.DeepEqual(f.Shield, want) {
 		t.Errorf("got %+v, want %+v", f.Shield, want)
 	}
@@ -42,13 +45,20 @@ func TestAShieldsMistakesAreNamed(t *testing.T) {
 		"doors: [web-9]":        "web-9 is no member",
 		"highest: shape-local":  "want shape, challenge, stop or drop",
 		"single_door: maybe":    "want trust",
+		"weights: [a]":          "want a mapping of DNS names to weights",
+		"weights: {Shop: 2}":    "want a DNS name in lower case",
+		"weights: {a.b: 0}":     "a.b is the number 0, want a number from 0.01 to 100",
+		"weights: {a.b: 101}":   "want a number from 0.01 to 100",
+		"weights: {a.b: much}":  "want a number from 0.01 to 100",
+		"weights: {a.b: .nan}":  "want a number from 0.01 to 100",
 	} {
 		if _, _, err := ParseFleet("fleet.yaml", []byte(shieldedFleet+"shield: {"+text+"}\n")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
-	f := member.Fleet{Version: 1, Shield: member.ShieldPolicy{Doors: []member.ID{"b", "a"}, Highest: "all"}}
-	if err := f.Validate(); err == nil || !strings.Contains(err.Error(), "sorted") || !strings.Contains(err.Error(), "b is no member") || !strings.Contains(err.Error(), `highest is "all"`) {
+	f := member.Fleet{Version: 1, Shield: member.ShieldPolicy{Doors: []member.ID{"b", "a"}, Highest: "all", Weights: map[string]float64{"c": -1}}}
+	if err := f.Validate(); err == nil || !strings.Contains(err.Error(), "sorted") || !strings.Contains(err.Error(), "b is no member") || !strings.Contains(err.Error(), `highest is "all"`) ||
+		!strings.Contains(err.Error(), `"c" has -1`) {
 		t.Errorf("the ledger's own look says %v", err)
 	}
 }

@@ -246,6 +246,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	cfg.Capacity.Configured = float64(p.Capacity)
 	cfg.Throttle = shield.RulesFor(p, neverStop(fleet))
 	cfg.Ladder.Highest = cfg.Throttle.Highest
+	cfg.Weights = shield.WeightsFor(p, d.shielding.salt)
 	cfg.NeverStop = map[shield.Key]bool{}
 	if fleet != nil {
 		for _, host := range fleet.NeverStop {

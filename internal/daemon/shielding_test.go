@@ -217,3 +217,37 @@ func TestAPolicyChangesWhileTheDoorRuns(t *testing.T) {
 		t.Error("the shield began anew for a fleet with the same policy")
 	}
 }
+
+// Two who ask for much too much share what the others leave, by their weights.
+func TestWhoWeighsMoreIsGivenMore(t *testing.T) {
+	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Capacity: 320, Weights: map[string]float64{string(tenant(0)): 3}})
+	x.run(5*time.Second, 0)
+	for tick := range 40 {
+		for i := range tenants {
+			if (tick+i)%2 == 0 {
+				x.d.shielding.counter.Add(tenant(i))
+			}
+			for range 10 * max(0, 2-i) { // the first two ask for 200 a second more each
+				x.d.shielding.counter.Add(tenant(i))
+			}
+		}
+		x.now = x.now.Add(shieldTick)
+		if err := x.loop.tick(x.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limits := map[string]float64{}
+	for _, m := range x.d.gateway.Measures().List() {
+		limits[m.Host] = m.Limit
+	}
+	heavy, light := limits[string(tenant(0))], limits[string(tenant(1))]
+	if heavy <= light || light <= 0 {
+		t.Errorf("of weight 3 it is given %.1f, of weight 1 %.1f: %v", heavy, light, limits)
+	}
+	if w := x.document("?host=" + string(tenant(0))).Host.Weight; w != 3 {
+		t.Errorf("it is explained with weight %v", w)
+	}
+	if w := x.document("?host=" + string(tenant(1))).Host.Weight; w != 1 {
+		t.Errorf("one that fleet.yaml does not name is explained with weight %v", w)
+	}
+}

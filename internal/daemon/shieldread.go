@@ -53,6 +53,10 @@ func (d *Daemon) explainHost(host string) status.ShieldHost {
 			x.Counted, _ = shield.Bucket(name)
 		}
 	}
+	x.Weight = 1
+	if w, own := policyOf(d.shielding.fleet.Load()).Weights[x.Counted]; own {
+		x.Weight = w
+	}
 	if r := d.shielding.ruling.Load(); r != nil {
 		for _, t := range status.ThrottledBy(r.stands, time.Now()) {
 			if t.Host == x.Counted || t.Host == x.Host {
