@@ -71,6 +71,7 @@ type Outage struct {
 	Held    Millis        `json:"held,omitempty"`    // how long its case was held
 	Cascade Millis        `json:"cascade,omitempty"` // how long the fleet was in cascade
 	Removed bool          `json:"removed,omitempty"` // it ended because the slot left the fleet
+	Fact    uint64        `json:"fact,omitempty"`    // with which it was noticed; 0: by a build that did not say
 }
 
 // Open reports that it goes on.
@@ -323,7 +324,7 @@ func standingOf(l *consensus.Ledger, s *failover.Slot) standing {
 // begin notes a new outage. It began when the occupant was last heard of, which is
 // before the verdict: what was booked as served since then is booked anew.
 func (c *Chronicle) begin(now time.Time, l *consensus.Ledger, s *failover.Slot, x *life) {
-	o := &Outage{Slot: s.ID, Pool: s.Pool, From: now, Subject: s.Occupant}
+	o := &Outage{Slot: s.ID, Pool: s.Pool, From: now, Subject: s.Occupant, Fact: l.Head()}
 	if v, stands := l.Standing(s.Occupant); stands && x.Is == isServed && !v.SilentSince.IsZero() {
 		o.From = whole(v.SilentSince)
 		if o.From.Before(x.Since) {

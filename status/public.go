@@ -222,17 +222,9 @@ func impactOf(components []Component) Impact {
 
 // incidentsOf puts outages together that people would call one.
 func incidentsOf(outages []Outage, size map[string]int, now time.Time) []Incident {
-	all := slices.Clone(outages)
-	slices.SortStableFunc(all, func(a, b Outage) int { return a.From.Compare(b.From) })
 	var out []Incident
-	for len(all) > 0 {
-		n, end := 1, until(all[0], now)
-		for n < len(all) && !all[n].From.After(end.Add(oneIncident)) {
-			end = latest(end, until(all[n], now))
-			n++
-		}
-		out = append(out, incidentOf(all[:n], size, now))
-		all = all[n:]
+	for _, group := range together(outages, now) {
+		out = append(out, incidentOf(group, size, now))
 	}
 	slices.Reverse(out)
 	return out[:min(len(out), keptIncidents)]

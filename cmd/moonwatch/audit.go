@@ -57,7 +57,7 @@ somebody remembers another head.`,
 			return nil
 		},
 	}
-	r := a.reading(c)
+	r := a.readingOnce(c)
 	c.Flags().StringArrayVar(&witnesses, "witness", nil, "a file that remembers heads: another agent's data folder or heads, a ledger.db, an export (may be repeated)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		v := auditor{reading: r}

@@ -82,7 +82,11 @@ func (a *app) failoversCommand() *cobra.Command {
 }
 
 func printFailovers(p *printer, page status.Page) {
-	table(p, "There are no cases.", page.Cases, []column[status.Case]{
+	table(p, "There are no cases.", page.Cases, caseColumns(page))
+}
+
+func caseColumns(page status.Page) []column[status.Case] {
+	return []column[status.Case]{
 		{title: "CASE", of: func(c status.Case) cell { return word(c.ID) }},
 		{title: "STATE", of: caseState},
 		{title: "SLOT", of: func(c status.Case) cell { return word(c.Slot) }},
@@ -114,7 +118,7 @@ func printFailovers(p *printer, page status.Page) {
 				return word(c.Next)
 			}
 		}},
-	})
+	}
 }
 
 // caseKind is the verdict behind a case, or that people ordered it.

@@ -34,7 +34,7 @@ An agent shows the latest 500 facts: for all that it keeps, 'moonwatch audit exp
   moonwatch facts --follow -o json | jq -r 'select(.accepted | not) | .line'`,
 		Args: exactly(),
 	}
-	r := a.reading(c)
+	r := a.readingOnce(c)
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is new")
 	c.Flags().IntVar(&last, "last", 20, "how many to begin with")
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -55,7 +55,7 @@ somebody who has seen the key leaves, and every few weeks in a large fleet.`,
   moonwatch gossip key rotate --without-missing -o json`,
 		Args: exactly(),
 	}
-	r := a.reading(c)
+	r := a.readingOnce(c)
 	c.Flags().BoolVar(&without, "without-missing", false, "go on although members are not there: they need the key by hand")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		agent, err := r.ask()

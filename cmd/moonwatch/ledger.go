@@ -123,7 +123,7 @@ another head.`,
   moonwatch ledger verify shop.backup --agent unix:/run/moonwatch/agent.sock -o json`,
 		Args: exactly("FILE"),
 	}
-	r := a.reading(c)
+	r := a.readingOnce(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		b, err := backup.Read(args[0])
 		if err != nil {

@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "sim" { // the simulator's workers are children of this very program
+	if os.Getenv(asProgram) != "" || len(os.Args) > 1 && os.Args[1] == "sim" { // the simulator's workers are children of this very program
 		main()
 	}
 	goleak.VerifyTestMain(m)

@@ -26,7 +26,14 @@ func (a *app) membersCommand() *cobra.Command {
 }
 
 func printMembers(p *printer, page status.Page) {
-	table(p, "There is no roster yet: 'moonwatch apply fleet.yaml' brings it.", page.Members, []column[status.Member]{
+	table(p, noRoster, page.Members, memberColumns(page))
+	printUnlisted(p, page)
+}
+
+const noRoster = "There is no roster yet: 'moonwatch apply fleet.yaml' brings it."
+
+func memberColumns(page status.Page) []column[status.Member] {
+	return []column[status.Member]{
 		{title: "MEMBER", of: func(m status.Member) cell { return word(m.ID) }},
 		{title: "STATE", of: stateOf},
 		{title: "DUTY", of: func(m status.Member) cell { return word(m.Duty) }},
@@ -42,7 +49,10 @@ func printMembers(p *printer, page status.Page) {
 		{title: "FALLS", wide: true, of: func(m status.Member) cell { return count(m.Falls) }},
 		{title: "STRIKES", wide: true, of: func(m status.Member) cell { return count(m.Strikes) }},
 		{title: "TO STOP", wide: true, of: func(m status.Member) cell { return word(join(m.Leftover)) }},
-	})
+	}
+}
+
+func printUnlisted(p *printer, page status.Page) {
 	if len(page.Unlisted) == 0 {
 		return
 	}
@@ -129,7 +139,11 @@ func slotState(s status.Slot) cell {
 }
 
 func printPools(p *printer, page status.Page) {
-	table(p, "There are no pools: fleet.yaml declares them.", page.Pools, []column[status.Pool]{
+	table(p, "There are no pools: fleet.yaml declares them.", page.Pools, poolColumns())
+}
+
+func poolColumns() []column[status.Pool] {
+	return []column[status.Pool]{
 		{title: "POOL", of: func(x status.Pool) cell { return word(x.Name) }},
 		{title: "ARMED", of: func(x status.Pool) cell {
 			if x.Armed {
@@ -153,7 +167,7 @@ func printPools(p *printer, page status.Page) {
 		{title: "CONDEMNED", wide: true, of: func(x status.Pool) cell { return count(x.Condemned) }},
 		{title: "QUARANTINED", wide: true, of: func(x status.Pool) cell { return count(x.Quarantined) }},
 		{title: "BURN-IN", wide: true, of: func(x status.Pool) cell { return count(x.BurnIn) }},
-	})
+	}
 }
 
 // modeTone colours a mode.

@@ -107,7 +107,7 @@ Exit codes: 0 all took it, 1 error, 3 at least one did not, or not everywhere.`,
   moonwatch notify test --agent unix:/run/moonwatch/agent.sock -o json`,
 		Args: cobra.ArbitraryArgs,
 	}
-	r := a.reading(c)
+	r := a.readingOnce(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		agent, err := r.ask()
 		if err != nil {

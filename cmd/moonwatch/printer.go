@@ -60,20 +60,22 @@ func table[T any](p *printer, none string, rows []T, columns []column[T]) {
 		p.line("%s", none)
 		return
 	}
-	var shown []column[T]
-	for _, c := range columns {
-		if !c.wide || p.wide {
-			shown = append(shown, c)
-		}
-	}
+	p.grid(gridOf(rows, columns, p.wide))
+}
+
+// gridOf fills the cells of a table, the titles first.
+func gridOf[T any](rows []T, columns []column[T], wide bool) [][]cell {
 	grid := make([][]cell, len(rows)+1)
-	for _, c := range shown {
+	for _, c := range columns {
+		if c.wide && !wide {
+			continue
+		}
 		grid[0] = append(grid[0], cell{c.title, head})
 		for i, row := range rows {
 			grid[i+1] = append(grid[i+1], c.of(row).orNone())
 		}
 	}
-	p.grid(grid)
+	return grid
 }
 
 func (c cell) orNone() cell {

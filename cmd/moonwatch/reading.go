@@ -30,7 +30,14 @@ type reading struct {
 	noColor bool
 }
 
+// reading is for commands that show what stands, and may be asked to go on with it.
 func (a *app) reading(c *cobra.Command) *reading {
+	a.addWatchTo(c)
+	return a.readingOnce(c)
+}
+
+// readingOnce is for those whose answer is of that moment, or that go on in their own way.
+func (a *app) readingOnce(c *cobra.Command) *reading {
 	r := &reading{app: a, format: oneOf{value: "table", words: []string{"table", "wide", "json", "yaml"}}}
 	r.addAgentTo(c)
 	c.Flags().VarP(&r.format, "output", "o", "how to print the answer")
@@ -170,5 +177,5 @@ func (r *reading) noteAge(p status.Page) {
 }
 
 func (r *reading) colored() bool {
-	return !r.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(r.app.out)
+	return !r.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(r.app.shownOn())
 }

@@ -25,7 +25,7 @@ last 200 are in it.`,
 		Example: "  moonwatch report\n  moonwatch report --for 24h -o json | jq .would",
 		Args:    exactly(),
 	}
-	r := a.reading(c)
+	r := a.readingOnce(c)
 	last := c.Flags().Duration("for", 7*24*time.Hour, "how far it looks back")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *last <= 0 {

@@ -19,6 +19,16 @@ type app struct {
 	parts     parts
 
 	interactive func() bool // somebody can be asked
+	watched     []*cobra.Command
+	terminal    io.Writer // where what is written to out ends up, if not there
+}
+
+// shownOn is where people see what is written to out.
+func (a *app) shownOn() io.Writer {
+	if a.terminal != nil {
+		return a.terminal
+	}
+	return a.out
 }
 
 // run is the whole program but for its process: it reads args, does what they
@@ -50,6 +60,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 }
 
 func (a *app) root() *cobra.Command {
+	a.watched = nil
 	root := &cobra.Command{
 		Use:   "moonwatch",
 		Short: "A self-healing cluster monitor",
@@ -78,7 +89,7 @@ council quorum, 5 refused by policy; sim has more, see 'moonwatch sim --help'.`,
 		}
 	}
 	in("run", a.agentCommand(), a.keeperCommand(), a.demoCommand(), a.simCommand())
-	in("look", a.statusCommand(), a.membersCommand(), a.slotsCommand(), a.sparesCommand(), a.verdictsCommand(), a.failoversCommand(), a.factsCommand(), a.holdsCommand(), a.approvalsCommand(), a.reportCommand(), a.explainCommand(), a.councilCommand(), a.shieldCommand(), a.notifyCommand(), a.auditCommand(), a.tuneCommand())
+	in("look", a.statusCommand(), a.topCommand(), a.membersCommand(), a.slotsCommand(), a.sparesCommand(), a.verdictsCommand(), a.failoversCommand(), a.incidentsCommand(), a.factsCommand(), a.holdsCommand(), a.approvalsCommand(), a.reportCommand(), a.explainCommand(), a.councilCommand(), a.shieldCommand(), a.notifyCommand(), a.auditCommand(), a.tuneCommand())
 	in("change", a.initCommand(), a.certCommand(), a.gossipCommand(), a.ledgerCommand(), a.operatorCommand(), a.configCommand(), a.applyCommand(), a.resumeCommand())
 	in("change", append(a.moveCommands(), a.drillCommand())...)
 	in("change", a.holdCommands()...)
@@ -87,6 +98,9 @@ council quorum, 5 refused by policy; sim has more, see 'moonwatch sim --help'.`,
 	root.SetHelpCommand(helpCommand())
 	root.SetFlagErrorFunc(flagError)
 	group(root)
+	for _, c := range a.watched {
+		a.letWatch(c)
+	}
 	return root
 }
 
@@ -148,6 +162,16 @@ func exactly(names ...string) cobra.PositionalArgs {
 		default:
 			return nil
 		}
+	}
+}
+
+// atMost wants no more arguments than these.
+func atMost(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > len(names) {
+			return usage("unexpected argument %q", args[len(names)])
+		}
+		return nil
 	}
 }
 

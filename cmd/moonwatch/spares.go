@@ -124,7 +124,7 @@ Repairing faster is cheaper than buying spares: from 72 h to 4 h, nine become tw
   moonwatch spares advise fleet.yaml --mtbf 8760h --risk 0.0001 -o json`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	r := a.reading(c)
+	r := a.readingOnce(c)
 	c.Flags().DurationVar(&s.MTBF, "mtbf", s.MTBF, "how long a member runs between two failures, on average")
 	c.Flags().DurationVar(&s.Repair, "repair", s.Repair, "from a failure until the member is a spare again, burn-in included")
 	c.Flags().Float64Var(&s.Risk, "risk", s.Risk, "the share of the time in which spares may be too few")

@@ -52,7 +52,7 @@ together from files, each of which one of them wrote with -o json. It changes no
   moonwatch tune web-1.json web-2.json web-3.json`,
 		Args: cobra.ArbitraryArgs,
 	}
-	r := a.reading(c)
+	r := a.readingOnce(c)
 	c.RunE = func(c *cobra.Command, files []string) error {
 		seen, err := r.measured(c.Context(), files)
 		if err != nil {
