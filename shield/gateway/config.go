@@ -63,6 +63,12 @@ type Config struct {
 	// average and after BodyTimeout: one that trickles it holds up an occupant. 1 KiB by
 	// default, slower than any line that an upload ends on.
 	BodyRate int
+	// TakeRate is how many bytes a second a client has to take of an answer, on average
+	// and after TakeTimeout: one that reads slowly holds up an occupant, too. Only the time
+	// counts in which the gateway waits for the client. 1 KiB and 30 s by default, as for
+	// what clients send.
+	TakeRate    int
+	TakeTimeout time.Duration
 	// AnswerTimeout ends the wait for an answer that cannot be asked for
 	// elsewhere. 60 s by default, as in common proxies: shorter ones break slow
 	// reports that work today.
@@ -139,6 +145,8 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.MaxConnsEach, max(c.MaxConns/2, 1))
 	orDefault(&c.HeadTimeout, 10*time.Second)
 	orDefault(&c.BodyRate, 1<<10)
+	orDefault(&c.TakeRate, 1<<10)
+	orDefault(&c.TakeTimeout, 30*time.Second)
 	orDefault(&c.MaxBody, 64<<10)
 	orDefault(&c.BodyTimeout, 30*time.Second)
 	orDefault(&c.AnswerTimeout, time.Minute)
@@ -182,6 +190,8 @@ func (c Config) Validate() error {
 	want(c.MaxConnsEach > 0 && c.MaxConnsEach <= max(c.MaxConns, 1), "max_conns_each is %d, want 1 to max_conns (%d)", c.MaxConnsEach, c.MaxConns)
 	want(c.HeadTimeout > 0, "head_timeout is %v, want more than 0", c.HeadTimeout)
 	want(c.BodyRate > 0, "body_rate is %d bytes a second, want at least 1", c.BodyRate)
+	want(c.TakeRate > 0, "take_rate is %d bytes a second, want at least 1", c.TakeRate)
+	want(c.TakeTimeout > 0, "take_timeout is %v, want more than 0", c.TakeTimeout)
 	want(c.MaxBody > 0, "max_body is %d bytes, want at least 1", c.MaxBody)
 	want(c.BodyTimeout > 0, "body_timeout is %v, want more than 0", c.BodyTimeout)
 	want(r.ConnectTimeout > 0, "connect_timeout is %v, want more than 0", r.ConnectTimeout)

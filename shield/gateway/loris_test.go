@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // slow opens a connection from an address of its own and says a part of a request.
@@ -130,5 +132,97 @@ func TestALongBodyThatComesInTimeArrives(t *testing.T) {
 	defer res.Body.Close()
 	if b, _ := io.ReadAll(res.Body); string(b) != "POST "+long {
 		t.Errorf("%d bytes came back", len(b))
+	}
+}
+
+// long answers with n bytes, and then says how it went.
+func long(n int) (http.HandlerFunc, chan error) {
+	ended := make(chan error, 100)
+	return func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.Copy(w, io.LimitReader(endless{}, int64(n)))
+		ended <- err
+	}, ended
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// A client that takes none of a long answer, or next to nothing, holds its place at an
+// occupant for as long as the rate allows, and not longer.
+func TestAnAnswerThatIsNotTakenIsCutOff(t *testing.T) {
+	for name, take := range map[string]func(net.Conn){
+		"nothing":    func(net.Conn) {},
+		"bit by bit": func(c net.Conn) { trickle(c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := services(t, 1)
+			answer, ended := long(1 << 30) // more than any socket keeps
+			list[0].become(answer)
+			g := open(t, Config{TakeTimeout: 200 * time.Millisecond, TakeRate: 1 << 30}, tableOf(list))
+			c := slow(t, g, 1, "GET / HTTP/1.1\r\nHost: x.example\r\n\r\n")
+			go take(c)
+			select {
+			case err := <-ended:
+				if err == nil {
+					t.Error("all of it was taken")
+				}
+			case <-time.After(30 * time.Second):
+				t.Fatal("the occupant still writes")
+			}
+			wait(t, "its place to be free", func() bool { return g.Stats().InFlight == 0 })
+			if n := testutil.ToFloat64(g.metrics.requests.WithLabelValues(string(resultSlow))); n != 1 {
+				t.Errorf("%v answers were taken too slowly, want one", n)
+			}
+		})
+	}
+}
+
+// trickle reads a byte now and then, until the other side ends.
+func trickle(c net.Conn) {
+	for b := make([]byte, 1); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := c.Read(b); err != nil {
+			return
+		}
+	}
+}
+
+// What the occupant takes for its answer is none of the client's doing: an answer may come
+// bit by bit for longer than the client may take, and the connection serves on.
+func TestAnAnswerThatComesSlowlyIsNotCutOff(t *testing.T) {
+	list := services(t, 1)
+	const bits = 3
+	list[0].become(func(w http.ResponseWriter, _ *http.Request) {
+		for range bits {
+			time.Sleep(600 * time.Millisecond)
+			fmt.Fprintln(w, "bit")
+			_ = http.NewResponseController(w).Flush()
+		}
+		time.Sleep(1200 * time.Millisecond)
+	})
+	g := open(t, Config{TakeTimeout: time.Second, TakeRate: 1 << 30}, tableOf(list))
+	c := client(t)
+	if status, text, _ := ask(t, c, g, "GET", "x.example", ""); status != http.StatusOK || text != strings.Repeat("bit\n", bits) {
+		t.Errorf("got %d %q", status, text)
+	}
+	time.Sleep(1200 * time.Millisecond)
+	list[0].become(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "short") })
+	if status, text, _ := ask(t, c, g, "GET", "x.example", ""); status != http.StatusOK || text != "short" {
+		t.Errorf("afterwards, on the same connection: %d %q", status, text)
+	}
+}
+
+// A client that takes a long answer as fast as it comes gets all of it.
+func TestALongAnswerThatIsTakenArrives(t *testing.T) {
+	list := services(t, 1)
+	const size = 20 << 20
+	answer, _ := long(size)
+	list[0].become(answer)
+	g := open(t, Config{}, tableOf(list))
+	if status, text, _ := ask(t, client(t), g, "GET", "x.example", ""); status != http.StatusOK || len(text) != size {
+		t.Errorf("got %d and %d bytes", status, len(text))
 	}
 }

@@ -20,6 +20,7 @@ const (
 	resultBad        result = "bad_request" // 400, 405
 	resultShed       result = "shed"        // 429, 503: its subdomain is held
 	resultGone       result = "client_gone"
+	resultSlow       result = "client_slow" // it took its answer too slowly
 )
 
 // Why a request was sent to another occupant.
@@ -58,7 +59,7 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
 	m := &metrics{
 		requests: counters("requests_total", "Requests of clients, by how they ended.", "result",
 			string(resultServed), string(resultTruncated), string(resultFailed), string(resultTimeout), string(resultNoOccupant),
-			string(resultFull), string(resultNoPool), string(resultBad), string(resultShed), string(resultGone)),
+			string(resultFull), string(resultNoPool), string(resultBad), string(resultShed), string(resultGone), string(resultSlow)),
 		retries: counters("retries_total", "Sendings to another occupant, by reason.", "reason",
 			retryUnsent, retryBroken, retryLate),
 		denied: counter("retries_denied_total", "Late requests that were not sent again because the share was used up."),

@@ -51,8 +51,10 @@ func (roundTripper) RoundTrip(out *http.Request) (*http.Response, error) {
 }
 
 // serve takes one request from a client.
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) serve(writer http.ResponseWriter, r *http.Request) {
 	defer g.leave()
+	w := g.take(writer)
+	defer w.end()
 	if !g.enter() {
 		g.strain.full.Add(1)
 		g.refuse(w, resultFull, http.StatusServiceUnavailable, "too many requests at once")
@@ -87,6 +89,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	defer func() { // also when ReverseProxy aborts the connection by a panic
 		x.end()
 		body.end()
+		if w.slow {
+			x.result = resultSlow
+		}
 		g.gate.Answered(x.ref, r.Host, x.status, x.took)
 		g.metrics.requests.WithLabelValues(string(x.result)).Inc()
 	}()

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"time"
+)
+
+// taking is a client that takes its answer. It holds its occupant's connection until it
+// has taken all of it, so it has to do so at TakeRate on average, after TakeTimeout. Only
+// the time for which the gateway waits for it counts: an answer may take as long as its
+// occupant likes, and an event stream may be silent for hours.
+type taking struct {
+	http.ResponseWriter
+	g        *Gateway
+	deadline *http.ResponseController
+	bytes    int64         // that were written
+	waited   time.Duration // for the client to take them
+	slow     bool          // it was given up
+}
+
+// take begins an answer. The deadlines are the kernel's, on a real clock; a writer
+// without any (in a test) leaves the client its time.
+func (g *Gateway) take(w http.ResponseWriter) *taking {
+	t := &taking{ResponseWriter: w, g: g, deadline: http.NewResponseController(w)}
+	_ = t.deadline.SetWriteDeadline(time.Time{}) // of the request before on this connection
+	return t
+}
+
+// Unwrap lets the library find what else the writer can do, as hijack.
+func (t *taking) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+func (t *taking) Write(p []byte) (n int, err error) {
+	t.within(int64(len(p)), func() error {
+		n, err = t.ResponseWriter.Write(p)
+		return err
+	})
+	t.bytes += int64(n)
+	return n, err
+}
+
+// FlushError is what the library calls for answers that come bit by bit.
+func (t *taking) FlushError() (err error) {
+	t.within(0, func() error {
+		err = t.deadline.Flush()
+		return err
+	})
+	return err
+}
+
+// within lets something be written for as long as the client still may take.
+func (t *taking) within(more int64, write func() error) {
+	begun := time.Now()
+	_ = t.deadline.SetWriteDeadline(begun.Add(t.allowed(more)))
+	err := write()
+	t.waited += time.Since(begun)
+	t.slow = t.slow || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// allowed is how long the gateway waits for the client from now on.
+func (t *taking) allowed(more int64) time.Duration {
+	cfg := &t.g.cfg
+	return cfg.TakeTimeout + time.Duration(float64(t.bytes+more)/float64(cfg.TakeRate)*float64(time.Second)) - t.waited
+}
+
+// end bounds what the library still has to write when the handler has ended.
+func (t *taking) end() {
+	_ = t.deadline.SetWriteDeadline(time.Now().Add(max(t.allowed(0), time.Second)))
+}
