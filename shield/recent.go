@@ -13,6 +13,7 @@ type recent struct {
 	ticks []tick // the oldest first
 	asked map[Key]total
 	all   Counted // the newest
+	told  Traffic // the most that was said of the whole life: it never falls
 }
 
 type tick struct {
@@ -165,7 +166,8 @@ func (r *recent) traffic(wanted []Key) (Traffic, []Line) {
 }
 
 // consistent makes the totals at least what the lines add up to: a counter that
-// is read while it counts may be a request behind.
+// is read while it counts may be a request behind, and a door in another program by
+// many. What was said of the whole life is not taken back, or nobody would believe it.
 func (r *recent) consistent(all Traffic, lines []Line) (Traffic, []Line) {
 	var sum Traffic
 	for _, l := range lines {
@@ -175,6 +177,8 @@ func (r *recent) consistent(all Traffic, lines []Line) (Traffic, []Line) {
 	}
 	all.Lately, all.Cost = max(all.Lately, sum.Lately), max(all.Cost, sum.Cost)
 	all.Admitted = min(max(all.Admitted, sum.Admitted), all.Lately)
-	all.Asked = max(all.Asked, all.Lately)
+	all.Asked = max(all.Asked, all.Lately, r.told.Asked)
+	all.Refused = max(all.Refused, r.told.Refused)
+	r.told = all
 	return all, lines
 }

@@ -24,3 +24,26 @@ func TestAHostThatIsReadTwiceIsCountedOnce(t *testing.T) {
 		t.Errorf("lately %d, want 500", n)
 	}
 }
+
+// A door in another program reads hosts and totals one after another, and what a host was
+// asked for before it was first seen is in the one and not in the other. Its report says
+// more than there was; the next ones must be believed nevertheless, by itself and by others.
+func TestWhatWasSaidOnceIsNotTakenBack(t *testing.T) {
+	s, err := New(DefaultConfig("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 60 {
+		c := Counted{Tick: 50 * time.Millisecond, Asked: uint64(i), Subdomains: 1}
+		if i == 3 {
+			c.Counts = []Count{{Key: 7, Asked: 500, Total: 500}}
+		}
+		now = now.Add(c.Tick)
+		for _, e := range s.Step(now, c) {
+			if n, ok := e.(Note); ok && n.What == Refused {
+				t.Fatalf("tick %d: %s", i, n.Text)
+			}
+		}
+	}
+}
