@@ -269,15 +269,20 @@ func (d *Daemon) renewed(p *pki.Pair, err error) {
 
 func (d *Daemon) root() []byte { return d.keys.Pair().Root() }
 
+// livesOfShield is how many lives are kept free after the one of a start: each policy of
+// the shield begins one (shieldLoop.take), which the next start has to be above. As many
+// as milliseconds in a second: nobody is started anew so soon that lives run ahead of time.
+const livesOfShield = 1000
+
 // nextLife is the incarnation of this start: the time, and always higher than
-// the last one's, also when the clock was set back.
+// the last one's and those of its shields, also when the clock was set back.
 func nextLife(dir string) (member.Incarnation, error) {
 	path := filepath.Join(dir, "incarnation")
 	last := uint64(0)
 	if b, err := os.ReadFile(path); err == nil {
 		last, _ = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64) // half-written: the time will do
 	}
-	life := max(uint64(time.Now().UnixMilli()), last+1)
+	life := max(uint64(time.Now().UnixMilli()), last+livesOfShield)
 	return member.Incarnation(life), writeFile(path, []byte(strconv.FormatUint(life, 10)))
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -173,6 +175,38 @@ func TestAPolicyThatChangesSilencesNoDoor(t *testing.T) {
 		x.run(2*shieldTick, 0)
 		x.now = x.now.Add(time.Second)
 		hears(fmt.Sprintf("after its capacity became %d", capacity), 1000)
+	}
+}
+
+// TestAStartWithAClockThatIsBehindSilencesNoDoor: the policy changed a few times, and each
+// shield was a life. The agent is started anew, and its clock is an hour behind by now.
+func TestAStartWithAClockThatIsBehindSilencesNoDoor(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "incarnation"), fmt.Append(nil, time.Now().Add(time.Hour).UnixMilli()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := shield.NewMerge(shield.DefaultMergeRules())
+	other.Expect([]member.ID{"door"})
+	for start, changes := range []int{10, 1} {
+		x := newDoor(t, enforcing("door", "other"))
+		x.doors("door", "other")
+		var err error
+		if x.d.life, err = nextLife(dir); err != nil {
+			t.Fatal(err)
+		}
+		for change := range changes {
+			p := enforcing("door", "other")
+			p.Capacity = 300 + change
+			x.policy(p)
+			x.run(time.Second, 0)
+		}
+		for _, e := range x.loop.shield.Step(x.now.Add(time.Second), shield.Counted{Tick: shieldTick, Asked: 1000}) {
+			if say, ok := e.(shield.Say); ok {
+				if err := other.Accept(x.now, say.Report); err != nil {
+					t.Errorf("start %d: %v", start, err)
+				}
+			}
+		}
 	}
 }
 
