@@ -168,6 +168,9 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 	if c.stepped.IsZero() || passed < 0 {
 		passed = 0
 	}
+	if !c.stepped.IsZero() && (passed > blind || now.Before(c.stepped)) {
+		c.forgetSince(now)
+	}
 	c.stepped = now
 	c.pressed++
 	if !over {
@@ -216,6 +219,21 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 	c.admit = max(c.admit, s.fraction(c.limit, demand), 1.0/Whole) * math.Pow(rules.Slow, min(passed.Seconds(), 1))
 	if c.admit >= 1 {
 		c.held, c.left, c.vote, c.fleet = false, now, Observe, false
+	}
+}
+
+// blind is how long a door may look away without forgetting for how long something has
+// gone on: of more time than twenty ticks it has seen nothing.
+const blind = time.Second
+
+// forgetSince is for a door that stood still, or whose clock jumped: what it sees now has
+// gone on since now. What it votes for already stands, until that is over.
+func (c *climber) forgetSince(now time.Time) {
+	c.flooding, c.deep, c.quiet, c.calmed = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	for _, t := range []*time.Time{&c.since, &c.risen, &c.left} {
+		if t.After(now) {
+			*t = now
+		}
 	}
 }
 

@@ -291,3 +291,42 @@ func TestWhoWasStoppedIsLetInWhereThereIsRoom(t *testing.T) {
 		t.Errorf("after a minute with room for everybody: %+v", c.held[0])
 	}
 }
+
+// A door that stood still for a minute, or whose clock was set forward, saw the flood before
+// and after: that is no minute of flooding.
+func TestWhatNobodyLookedAtHasNotLasted(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(20, 2*time.Second)
+	c.now = c.now.Add(time.Minute)
+	c.flood(20, time.Second)
+	if v := c.held[0].Vote; v != Observe {
+		t.Errorf("it votes for %v after three seconds of flood", v)
+	}
+	c.flood(20, DefaultLadderRules().ClimbAfter)
+	if v := c.held[0].Vote; v != Challenge {
+		t.Errorf("it votes for %v after the flood went on", v)
+	}
+	c.now = c.now.Add(time.Minute)
+	c.flood(20, 100*time.Millisecond)
+	if v := c.held[0].Vote; v != Challenge {
+		t.Errorf("standing still took back a vote: %v", v)
+	}
+}
+
+// A clock that is set back lengthens nothing: a flood is voted about and who is calm again
+// leaves as usual.
+func TestAClockThatIsSetBackHoldsNobodyForLonger(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(20, 2*time.Second)
+	c.now = c.now.Add(-time.Hour)
+	c.flood(20, DefaultLadderRules().ClimbAfter+time.Second)
+	if v := c.held[0].Vote; v != Challenge {
+		t.Errorf("it votes for %v in a flood", v)
+	}
+	c.flood(0.1, time.Second)
+	c.now = c.now.Add(-time.Hour)
+	c.flood(0.1, DefaultLadderRules().Hold+10*time.Second)
+	if len(c.held) != 0 {
+		t.Errorf("held long after the flood: %+v", c.held[0])
+	}
+}
