@@ -340,3 +340,31 @@ func ExampleStanding() {
 	// throttle a.example.com to challenge: 1 of 3 doors voted, want 2
 	// <nil>
 }
+
+// TestANeverStopListOfEverybodyEndsTheLadder: nobody can be stopped any more, so a flood is
+// challenged and stays so, and nothing else ceases.
+func TestANeverStopListOfEverybodyEndsTheLadder(t *testing.T) {
+	r := newRuling(t, "a", "b", "c")
+	all := []string{attacked, "b.example.com", "*.example.com"}
+	r.rules.NeverStop = all
+	for _, n := range r.names {
+		cfg := &r.doors[n].cfg
+		cfg.Throttle.NeverStop, cfg.NeverStop = all, map[Key]bool{}
+		for _, host := range all {
+			cfg.NeverStop[key7(host)] = true
+		}
+	}
+	r.run(100, 5*time.Second)
+	r.run(12_000, time.Minute)
+	m := r.wants("a", Challenge)
+	if m != nil && m.Admit == 0 {
+		t.Errorf("nobody is let in: %+v", m)
+	}
+	r.run(100, time.Minute)
+	r.wants("a", Observe)
+	for _, f := range r.facts {
+		if f.Rung >= Stop {
+			t.Errorf("proposed: %+v", f)
+		}
+	}
+}

@@ -43,6 +43,7 @@ func TestAShieldsMistakesAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"doors: [web-1, web-1]": "which stands in the list already",
 		"doors: [web-9]":        "web-9 is no member",
+		"capacity: 0":           "want a whole number from 1",
 		"highest: shape-local":  "want shape, challenge, stop or drop",
 		"single_door: maybe":    "want trust",
 		"weights: [a]":          "want a mapping of DNS names to weights",

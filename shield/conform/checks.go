@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"moonwatch/shield"
@@ -16,6 +17,32 @@ func stopping(x *trial) {
 	x.until("the first refusal", func() bool { return x.ask(1, flooded) == http.StatusServiceUnavailable })
 	if let := x.askAll(300); let > 0 {
 		x.Errorf("%d of 300 clients were let in though none should be", let)
+	}
+}
+
+// naming: who is stopped does not come in by another way to write its name. A Host that is
+// none, or none that anybody would write, is answered somehow and is nobody who is held, and
+// whoever comes next is served.
+func naming(x *trial) {
+	x.meet(flooded, neighbour)
+	x.hold(stop)
+	x.until("the first refusal", func() bool { return refusal(x.ask(1, flooded)) })
+	for _, host := range []string{"FLOODED.Tenants.Example", flooded + ".", flooded + ":443", flooded + ":99999", "Flooded.tenants.EXAMPLE.:80"} {
+		if status := x.ask(1, host); !refusal(status) {
+			x.Errorf("Host %q was answered with %d", host, status)
+		}
+	}
+	for _, host := range []string{
+		"", ".", "..", ":", ":80", "-", "[]", "[::1]", "[::1]:8080", "[2001:DB8::0:1]:443", "127.0.0.1:80", "a..b", "a b.example", "*.tenants.example",
+		flooded + ".evil.example", "evil." + flooded, "xn--.example", "b\xc3\xbccher.example", "\xff\xfe.example",
+		strings.Repeat("a", 254), strings.Repeat("a.", 1000) + "example",
+	} {
+		if status := x.ask(1, host); refusal(status) {
+			x.Errorf("Host %.60q was answered with %d", host, status)
+		}
+		if status := x.ask(1, neighbour); status != http.StatusOK {
+			x.Fatalf("after Host %.60q somebody else was answered with %d", host, status)
+		}
 	}
 }
 

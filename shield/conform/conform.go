@@ -60,6 +60,7 @@ func Run(t *testing.T, s Subject) {
 		not   string
 	}{
 		{"who is stopped is refused, and nobody else", stopping, ""},
+		{"a name is one name however it is written, and no Host harms anybody else", naming, ""},
 		{"a release lets in again", releasing, ""},
 		{"the admitted fraction is right", admitting, ""},
 		{"a client keeps its decision", sticking, ""},
