@@ -138,7 +138,8 @@ type Fleet struct {
 	Shortest   time.Duration // of the windows over which the doors measured
 	Seqs       []uint64      // of the reports, in the order of Live
 	Votes      map[Key][]Ballot
-	Behind     uint64 // the oldest version of floors that a live door has
+	Behind     uint64        // the oldest version of floors that a live door has
+	Oldest     time.Duration // how long ago the live door was heard that was heard longest ago
 }
 
 // Ballot is a door's standing vote.
@@ -175,6 +176,7 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 	for d := range m.doors {
 		if h, ok := m.heard[d]; ok && now.Sub(h.at) <= m.rules.LiveFor {
 			f.Live = append(f.Live, d)
+			f.Oldest = max(f.Oldest, now.Sub(h.at))
 		}
 	}
 	slices.Sort(f.Live)

@@ -75,5 +75,8 @@ func (r *Rung) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// Rungs are those on which something is done, in order.
+func Rungs() []Rung { return []Rung{ShapeLocal, ShapeFleet, Challenge, Stop, Drop} }
+
 // Voted reports that the rung needs votes of the doors and a fact in the ledger.
 func (r Rung) Voted() bool { return r >= Challenge && r < rungs }

@@ -434,5 +434,8 @@ func (s *Shield) Floors() *Floors { return s.floors }
 // then sheds the newest requests beyond what it bears, whoever they are for.
 func (s *Shield) Overloaded() bool { return s.overloaded }
 
+// Votes are this door's standing ones.
+func (s *Shield) Votes() []Vote { return s.votes }
+
 // Measures that are in force here.
 func (s *Shield) Measures() *Measures { return s.measures }

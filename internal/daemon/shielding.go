@@ -134,8 +134,9 @@ type shieldLoop struct {
 	published shield.FloorsInParts
 	refusals  map[shield.Refusal]time.Time // when each was said last
 
-	idle  time.Time // until then no tick is closed: one was late
-	notes []status.ShieldNote
+	idle    time.Time // until then no tick is closed: one was late
+	pressed time.Time // when the pressure began under which nobody is held yet; zero: there is none
+	notes   []status.ShieldNote
 	// problem says why the door does not do as it is told; empty: it does.
 	problem string
 }
@@ -321,6 +322,7 @@ func (l *shieldLoop) doubt(now time.Time, problem string) {
 }
 
 func (l *shieldLoop) note(now time.Time, n shield.Note) {
+	l.measure(now, n.What)
 	if n.What == shield.Refused {
 		l.refuse(now, n.Why, "", n.Text)
 		return
@@ -331,6 +333,25 @@ func (l *shieldLoop) note(now time.Time, n shield.Note) {
 	}
 	l.d.log.Info("shield", zap.String("what", n.What.String()), zap.String("host", host), zap.String("text", n.Text))
 	l.keep(now, n.What, host, n.Text)
+}
+
+// measure keeps the metrics of what is said.
+func (l *shieldLoop) measure(now time.Time, what shield.What) {
+	m := l.d.shielding.metrics
+	switch what {
+	case shield.PressureBegan:
+		l.pressed = now
+	case shield.PressureEnded, shield.OverloadBegan:
+		l.pressed = time.Time{}
+	case shield.Came:
+		if !l.pressed.IsZero() {
+			m.decided.Observe((now.Sub(l.pressed) + l.every).Seconds()) // the tick under pressure is over when it is seen
+		}
+		l.pressed = time.Time{}
+	case shield.Suppressed:
+		m.suppressed.Inc()
+	case shield.OverloadEnded, shield.Climbed, shield.Left, shield.Refused: // shown as a state, or counted where it is refused
+	}
 }
 
 // keep writes a note down for people.

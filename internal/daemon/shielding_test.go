@@ -134,9 +134,19 @@ func TestAFloodedSubdomainIsHeldAndReleased(t *testing.T) {
 	if h := x.document("?host=never-heard-of.example.com").Host; h.Counted != "*.example.com" || h.Held != nil {
 		t.Errorf("an unknown host is explained as %+v", h)
 	}
+	m := x.d.shielding.metrics
+	if n := testutil.ToFloat64(m.rungs.WithLabelValues("shape-local")); n != 1 {
+		t.Errorf("%v subdomains are on its rung, want one", n)
+	}
+	if n, took := x.decided(); n != 1 || took < shieldTick.Seconds() || took > 1 {
+		t.Errorf("%d decisions took %v s", n, took)
+	}
 	x.run(15*time.Second, 0)
 	if n := len(x.d.gateway.Measures().List()); n != 0 {
 		t.Errorf("%d are held 15 s after the flood", n)
+	}
+	if n := testutil.ToFloat64(m.rungs.WithLabelValues("shape-local")); n != 0 {
+		t.Errorf("%v are still on a rung", n)
 	}
 	if n := len(x.document("").Notes); n < 2 {
 		t.Errorf("%d notes, want at least that it came and left", n)
@@ -144,6 +154,22 @@ func TestAFloodedSubdomainIsHeldAndReleased(t *testing.T) {
 	if bad, err := testutil.GatherAndLint(x.d.reg); err != nil || len(bad) > 0 {
 		t.Error(bad, err)
 	}
+}
+
+// decided is how many decisions were measured, and how long they took together.
+func (x *counted) decided() (n uint64, took float64) {
+	x.t.Helper()
+	all, err := x.d.reg.Gather()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, f := range all {
+		if f.GetName() == "moonwatch_shield_decision_seconds" {
+			h := f.GetMetric()[0].GetHistogram()
+			n, took = h.GetSampleCount(), h.GetSampleSum()
+		}
+	}
+	return n, took
 }
 
 // TestAPolicyThatChangesSilencesNoDoor: the others may have an old report of this door when
