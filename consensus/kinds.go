@@ -26,6 +26,7 @@ var laterKinds = []FactKind{
 	"spare-fits", "spare-borrowed",
 	"address-told", "failover-forced", "case-held-back", "case-taken-back", "loan-ended",
 	KindThrottle, KindPin, KindUnpin,
+	KindRevoked,
 }
 
 // LaterKinds are those of the later kinds that this ledger knows: what its agent tells
@@ -37,7 +38,7 @@ func (l *Ledger) LaterKinds() []FactKind {
 // knows reports whether this build can apply facts of a kind.
 func (l *Ledger) knows(kind FactKind) bool {
 	switch kind {
-	case KindGenesis, KindFleet, KindVerdict, KindDisk, KindCouncil, KindRefound:
+	case KindGenesis, KindFleet, KindVerdict, KindDisk, KindCouncil, KindRefound, KindRevoked:
 		return true
 	default: // a folder's
 		return slices.ContainsFunc(l.folders, func(p Folder) bool { return p.Knows(kind) })

@@ -90,6 +90,7 @@ type state struct {
 	Refounding  *Refounding `json:"refounding,omitempty"` // the last one, never changed in place
 	RefoundedAs uint64      `json:"refounded_as,omitempty"`
 	Spoken      []FactKind  `json:"spoken,omitempty"` // later kinds of which a fact stands
+	Revoked     []Revoked   `json:"revoked,omitempty"`
 }
 
 // rememberedCommands is how many command ids a ledger remembers: a command is
@@ -225,6 +226,10 @@ func (l *Ledger) check(f Fact) error {
 		if err := l.checkRefound(f); err != nil {
 			return err
 		}
+	case KindRevoked:
+		if err := l.checkRevoke(f); err != nil {
+			return err
+		}
 	default: // a folder's
 	}
 	for _, p := range l.folders {
@@ -303,6 +308,8 @@ func (l *Ledger) applyOwn(f Fact) {
 		l.noteDisk(f.Command.Proposer, Disk{ID: d.ID, Since: f.Time})
 	case KindRefound:
 		l.applyRefound(f)
+	case KindRevoked:
+		l.applyRevoke(f)
 	default: // a folder's
 	}
 }

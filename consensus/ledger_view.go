@@ -86,9 +86,12 @@ func (l *Ledger) FromOperator(c Command) error {
 		return fmt.Errorf("%s %s: no cluster yet", c.Kind, c.ID)
 	case l.s.Genesis.Unsigned:
 		return nil
-	default:
-		return checkWarrant(l.s.Genesis.Cluster, l.s.Genesis.Root, c)
+	case c.Warrant != nil:
+		if r, is := l.Refuses(c.Warrant.Key); is {
+			return fmt.Errorf("%s %s: %w: the key of %s was withdrawn in fact %d: %s", c.Kind, c.ID, ErrNoWarrant, r.Whose(), r.Fact, r.Reason)
+		}
 	}
+	return checkWarrant(l.s.Genesis.Cluster, l.s.Genesis.Root, c)
 }
 
 // Standing is the verdict under which a member stands; false if it is up.

@@ -82,6 +82,11 @@ func (l *Ledger) Verify(r Refounding) (RefoundPlan, error) {
 	case g.Unsigned:
 		return p, nil
 	}
+	for _, w := range r.Warrants {
+		if x, is := l.Refuses(w.Key); is {
+			return p, fmt.Errorf("refounding: %w: the key of %s was withdrawn in fact %d: %s", ErrNoWarrant, x.Whose(), x.Fact, x.Reason)
+		}
+	}
 	return p, verifyRefounding(g.Cluster, g.Root, r)
 }
 

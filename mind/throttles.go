@@ -179,5 +179,5 @@ func (m *Mind) Throttles() *Throttles { return m.throttles }
 
 // OfPeople reports that only people give commands of this kind.
 func OfPeople(k consensus.FactKind) bool {
-	return failover.OfPeople(k) || k == consensus.KindPin || k == consensus.KindUnpin
+	return failover.OfPeople(k) || k == consensus.KindPin || k == consensus.KindUnpin || k == consensus.KindRevoked
 }

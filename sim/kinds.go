@@ -164,6 +164,7 @@ var kinds = []KindRule{
 	{OrderSwitchover, "people move the slots of these occupants to spares", fields(FieldWhom), nil, false, Range{}},
 	{OrderRefound, "two operators found a new council from what these have on their disks, with their agents stopped", fields(FieldWhom), nil, false, Range{}},
 	{OrderDrill, "people have these spares do a drill; of several the first one does", fields(FieldWhom), nil, false, Range{}},
+	{OrderRevoke, "an operator withdraws the certificates of these; mended, they have new ones, with new keys, and their agents start again", fields(FieldWhom), nil, true, Range{}},
 	{OrderClear, "people clear the strikes of these members", fields(FieldWhom), nil, false, Range{}},
 
 	{OrderOverride, "an operator asks to let the cases of these go on in spite of the brake: of the fleet, a failure domain or a pool if whom is exactly that, else each one, and then in spite of the budget too", fields(FieldWhom), nil, false, Range{}},

@@ -168,7 +168,10 @@ func (l *links) calm(a, b int) bool { return l.struck[a]|l.struck[b] == 0 }
 
 // severed reports whether nothing gets from a to b at this moment.
 func (w *World) severed(a, b int) bool {
-	if w.links.calm(a, b) {
+	switch {
+	case w.strangers(a, b):
+		return true
+	case w.links.calm(a, b):
 		return false
 	}
 	return slices.ContainsFunc(w.links.faults, func(l *linkFault) bool { return l.covers(a, b) && l.severs(w, a, b) })
@@ -177,7 +180,10 @@ func (w *World) severed(a, b int) bool {
 // interrupted is severed for whoever looks back: a link that flaps or is swizzled
 // was gone a moment ago.
 func (w *World) interrupted(a, b int) bool {
-	if w.links.calm(a, b) {
+	switch {
+	case w.strangers(a, b):
+		return true
+	case w.links.calm(a, b):
 		return false
 	}
 	return slices.ContainsFunc(w.links.faults, func(l *linkFault) bool {
@@ -187,7 +193,10 @@ func (w *World) interrupted(a, b int) bool {
 
 // parted is severed, and not by what lets something through now and then.
 func (w *World) parted(a, b int) bool {
-	if w.links.calm(a, b) {
+	switch {
+	case w.strangers(a, b):
+		return true
+	case w.links.calm(a, b):
 		return false
 	}
 	return slices.ContainsFunc(w.links.faults, func(l *linkFault) bool {

@@ -46,11 +46,12 @@ type machine struct {
 	sentMessages, sentBytes uint64
 	sentNews                uint64 // of sentBytes, facts that a follower had not had
 
-	ailed   time.Duration // when something last happened to it, for the checkers
-	heard   time.Duration // when a word of the council last came
-	emptied time.Duration // when its disk was last lost
-	lossyAt time.Duration // when its links were last made or ended being lossy
-	stoodAt time.Duration // when it last went on after standing still
+	ailed     time.Duration // when something last happened to it, for the checkers
+	heard     time.Duration // when a word of the council last came
+	emptied   time.Duration // when its disk was last lost
+	lossyAt   time.Duration // when its links were last made or ended being lossy
+	certified int           // how often it was given a certificate with another key
+	stoodAt   time.Duration // when it last went on after standing still
 }
 
 // service is one slot's service process on a machine.

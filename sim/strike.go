@@ -98,6 +98,8 @@ func (w *World) begin(f Fault) {
 		w.orderDrill(f)
 	case OrderClear:
 		w.orderClear(f)
+	case OrderRevoke:
+		w.orderRevoke(f)
 	default:
 		for _, m := range w.those(f.Whom) {
 			m.struck(f, length)
@@ -187,6 +189,8 @@ func (w *World) end(f Fault) {
 		w.orderLift(f)
 	case OrderDrain:
 		w.orderDrain(f, true)
+	case OrderRevoke:
+		w.certifyAnew(f.Whom)
 	default:
 		for _, m := range w.those(f.Whom) {
 			m.mended(f)

@@ -61,7 +61,8 @@ type World struct {
 	machines    []*machine
 	index       map[member.ID]int
 	links       links
-	linkFaults  int // so many faults of links there have been
+	revokes     bool // a certificate was withdrawn
+	linkFaults  int  // so many faults of links there have been
 	trace       hash.Hash64
 	letters     letters
 	leases      posted

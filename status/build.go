@@ -46,7 +46,9 @@ type Seen struct {
 	Name  member.ID
 	Addr  string
 	Alive bool
-	Mute  bool // its agent says that it has nothing to tell people: its ledger is blocked
+	Key   []byte    // of its certificate; empty: this agent has not met it
+	Ends  time.Time // of its certificate
+	Mute  bool      // its agent says that it has nothing to tell people: its ledger is blocked
 }
 
 // Build makes the page of this moment. The same input gives the same page.
@@ -73,6 +75,7 @@ func Build(in Input) Page {
 		Cases:     casesOf(in),
 		Verdicts:  in.History.verdicts,
 		Facts:     in.History.lines,
+		Withdrawn: withdrawn(l),
 		Stats:     slices.Clone(in.Stats),
 	}
 	p.Pools = poolsOf(in, p)
@@ -187,7 +190,9 @@ func membersOf(in Input) []Member {
 			Falls: l.Record(m.ID).Downs, Strikes: in.State.Strikes(in.Now, m.ID),
 			Leftover:  slices.Sorted(maps.Keys(u.Leftover)),
 			Observers: l.Overlay().ObserversOf(m.ID),
+			Cert:      certOf(l, seen[m.ID]),
 		}
+		x.Expelled = expulsion(l, m.ID, x.Cert)
 		if u.Lent != nil {
 			x.Home = m.Pool
 		}
@@ -217,7 +222,7 @@ func gravity(m Member) int {
 	switch {
 	case m.Verdict != "":
 		return 0
-	case m.Accused:
+	case m.Accused, m.Expelled != "":
 		return 1
 	case !m.InView:
 		return 2

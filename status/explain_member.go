@@ -16,6 +16,9 @@ func (p Page) explainMember(m Member) Explanation {
 	var t lines
 	t.say(0, "%s is in failure domain %s%s.", m.ID, m.Domain, m.role())
 	t.say(0, "Duty: %s.", m.duty())
+	if m.Expelled != "" {
+		t.say(0, "Nothing is taken from it: %s. It is observed as if it were silent, and comes back with a certificate that has another key.", m.Expelled)
+	}
 	if m.Verdict == "" {
 		t.say(0, "It stands under no verdict.")
 	} else {

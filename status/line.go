@@ -160,6 +160,14 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p shield.Unpin) string {
 			return fmt.Sprintf("subdomain %s is given back to the doors' votes by %s", p.Host, proposer(f))
 		})
+	case consensus.KindRevoked:
+		return worded(f, func(r consensus.Revoke) string {
+			whose := "the certificate of member " + string(r.Member)
+			if r.Operator != "" {
+				whose = "the key of operator " + r.Operator
+			}
+			return fmt.Sprintf("%s is withdrawn by %s: %s", whose, proposer(f), r.Reason)
+		})
 	case consensus.KindDisk:
 		return fmt.Sprintf("%s may sit in the council", f.Command.Proposer), nil
 	case consensus.KindCouncil:

@@ -44,11 +44,12 @@ type Page struct {
 	Drill     *failover.Drill `json:"drill,omitempty"` // the one under way
 	Members   []Member        `json:"members"`         // those in trouble first, then by failure domain and name
 	Unlisted  []Unlisted      `json:"unlisted,omitempty"`
-	Verdicts  []Verdict       `json:"verdicts"`         // newest first, at most 100
-	Cases     []Case          `json:"cases"`            // open ones first, then newest first
-	Scores    []Scored        `json:"scores,omitempty"` // what was done or would have been, and what turned out; newest first, at most 200
-	Facts     []FactLine      `json:"facts"`            // newest first, at most 500
-	Telling   Telling         `json:"telling,omitzero"` // how people are told; set by who runs the herald
+	Verdicts  []Verdict       `json:"verdicts"`            // newest first, at most 100
+	Cases     []Case          `json:"cases"`               // open ones first, then newest first
+	Scores    []Scored        `json:"scores,omitempty"`    // what was done or would have been, and what turned out; newest first, at most 200
+	Facts     []FactLine      `json:"facts"`               // newest first, at most 500
+	Telling   Telling         `json:"telling,omitzero"`    // how people are told; set by who runs the herald
+	Withdrawn []Withdrawn     `json:"withdrawn,omitempty"` // keys of members and operators, the last one first
 	Stats     []Stat          `json:"stats,omitempty"`
 }
 
@@ -245,10 +246,12 @@ type Member struct {
 	Drilled    *failover.Drilled     `json:"drilled,omitempty"`  // how its last drill ended
 	Leftover   []member.SlotID       `json:"leftover,omitempty"` // what may still run here and must be seen stopped
 	Observers  []member.ID           `json:"observers,omitempty"`
+	Cert       *Cert                 `json:"cert,omitempty"`     // nil: this agent has not met it since it was started
+	Expelled   string                `json:"expelled,omitempty"` // why nothing is taken from it: its certificate was withdrawn
 }
 
 // Trouble reports that somebody should look at the member.
-func (m Member) Trouble() bool { return m.Verdict != "" || m.Accused || !m.InView }
+func (m Member) Trouble() bool { return m.Verdict != "" || m.Accused || !m.InView || m.Expelled != "" }
 
 // Unlisted is an agent that gossip knows and the roster does not: it probes
 // nothing and votes nowhere.

@@ -82,7 +82,7 @@ func (x *application) run(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := x.confirm(ctx); err != nil {
+	if err := x.app.confirm(ctx, "Apply this?", x.yes, "not applied"); err != nil {
 		return err
 	}
 	command, err := signFleet(page, wanted, key, time.Now())
@@ -163,18 +163,19 @@ func (x *application) operatorKey(file string) (*pki.OperatorKey, error) {
 	return key, err
 }
 
-// confirm asks whoever sits at the terminal.
-func (x *application) confirm(ctx context.Context) error {
-	if x.yes {
+// confirm asks whoever sits at the terminal, unless they have said yes; otherwise says
+// what has not happened then.
+func (a *app) confirm(ctx context.Context, question string, yes bool, otherwise string) error {
+	if yes {
 		return nil
 	}
-	if !x.app.interactive() {
+	if !a.interactive() {
 		return usage("nobody to ask, for standard input is no terminal: want --yes")
 	}
-	fmt.Fprint(x.app.errw, "Apply this? [y/N] ")
+	fmt.Fprintf(a.errw, "%s [y/N] ", question)
 	answered := make(chan string, 1)
 	go func() { // a read from a terminal has no end of its own; the process does
-		line, _ := bufio.NewReader(x.app.in).ReadString('\n')
+		line, _ := bufio.NewReader(a.in).ReadString('\n')
 		answered <- line
 	}()
 	select {
@@ -184,9 +185,9 @@ func (x *application) confirm(ctx context.Context) error {
 			return nil
 		}
 	case <-ctx.Done():
-		fmt.Fprintln(x.app.errw)
+		fmt.Fprintln(a.errw)
 	}
-	return errors.New("not applied")
+	return errors.New(otherwise)
 }
 
 // signFleet puts a fleet into a command of this cluster that an operator

@@ -184,7 +184,7 @@ func TestCtrlCWhileAskedAppliesNothing(t *testing.T) {
 	x.app.in = read
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := x.confirm(ctx); err == nil || c.taken.Load() != nil {
+	if err := x.app.confirm(ctx, "Apply this?", false, "not applied"); err == nil || c.taken.Load() != nil {
 		t.Errorf("confirm: %v", err)
 	}
 }

@@ -16,10 +16,10 @@ import (
 func (a *app) certCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "cert",
-		Short:   "Issue and renew the certificates of members",
-		Example: "  moonwatch cert issue web-2 --address 10.0.0.2\n  moonwatch cert renew /etc/moonwatch/web-1.crt --ca-key /media/key/ca.key",
+		Short:   "Issue, renew, list and withdraw the certificates of members",
+		Example: "  moonwatch cert issue web-2 --address 10.0.0.2\n  moonwatch cert renew /etc/moonwatch/web-1.crt --ca-key /media/key/ca.key\n  moonwatch cert list\n  moonwatch cert revoke web-3 --reason 'its disk was stolen'",
 	}
-	c.AddCommand(a.certIssueCommand(), a.certRenewCommand())
+	c.AddCommand(a.certIssueCommand(), a.certRenewCommand(), a.certListCommand(), a.certRevokeCommand())
 	return group(c)
 }
 

@@ -48,6 +48,12 @@ func memberColumns(page status.Page) []column[status.Member] {
 		{title: "OBSERVERS", wide: true, of: func(m status.Member) cell { return text("%d", len(m.Observers)) }},
 		{title: "FALLS", wide: true, of: func(m status.Member) cell { return count(m.Falls) }},
 		{title: "STRIKES", wide: true, of: func(m status.Member) cell { return count(m.Strikes) }},
+		{title: "CERTIFICATE", wide: true, of: func(m status.Member) cell {
+			if m.Cert == nil && m.Expelled == "" {
+				return cell{}
+			}
+			return certCell(m.Cert, m.Expelled, page.Now)
+		}},
 		{title: "TO STOP", wide: true, of: func(m status.Member) cell { return word(join(m.Leftover)) }},
 	}
 }
@@ -77,6 +83,8 @@ func stateOf(m status.Member) cell {
 		return cell{string(m.Verdict), warn}
 	case m.Verdict != "":
 		return cell{string(m.Verdict), bad}
+	case m.Expelled != "":
+		return cell{"expelled", bad}
 	case m.Accused:
 		return cell{"suspect", warn}
 	case !m.InView:

@@ -30,7 +30,7 @@ func (a *app) operatorGrantCommand() *cobra.Command {
 grant, and NAME.key.pub. What two people have to stand behind takes two operators,
 each with a key of their own. Files that are there are kept.
 
-A granted key cannot be withdrawn yet: only a new CA ends it.`,
+A granted key is good until it is withdrawn: 'moonwatch cert revoke --operator'.`,
 		Example: `  moonwatch operator grant bob
   moonwatch operator grant bob --ca-key /media/key/ca.key --out /media/bob`,
 		Args: exactly("NAME"),

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -94,7 +95,8 @@ func (cs *conns) close() {
 // wait waits for the server's goroutines, after close.
 func (cs *conns) wait() { cs.served.Wait() }
 
-func (cs *conns) closeAll(want func(*conn) bool) {
+// closeAll closes those connections, and says how many there were.
+func (cs *conns) closeAll(want func(*conn) bool) int {
 	cs.mu.Lock()
 	var doomed []*conn
 	for c := range cs.open {
@@ -106,13 +108,15 @@ func (cs *conns) closeAll(want func(*conn) bool) {
 	for _, c := range doomed {
 		c.cut()
 	}
+	return len(doomed)
 }
 
 // conn is a TCP connection below TLS.
 type conn struct {
 	net.Conn
 	conns *conns
-	ahead []byte // read by settle, not yet handed on; touched by the reading side only
+	peer  atomic.Pointer[tls.ConnectionState] // who is at the other end, once that is known
+	ahead []byte                              // read by settle, not yet handed on; touched by the reading side only
 	gone  atomic.Bool
 }
 

@@ -90,6 +90,8 @@ func (l *Link) dial(ctx context.Context, addr string) (*tls.Conn, error) {
 		c.cut()
 		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
+	state := tlsConn.ConnectionState()
+	c.peer.Store(&state)
 	return tlsConn, nil
 }
 

@@ -79,6 +79,7 @@ func (l *Link) ask(ctx context.Context, addr string) (Hello, ed25519.PublicKey, 
 	case hello.ClusterID != l.cfg.ClusterID:
 		return Hello{}, nil, fmt.Errorf("it says that it is of cluster %s, this is %s", hello.ClusterID, l.cfg.ClusterID)
 	}
+	hello.Ends = resp.TLS.PeerCertificates[0].NotAfter
 	return hello, key, nil
 }
 

@@ -50,7 +50,8 @@ type Config struct {
 	Listen    string // "address:port"; port 0 lets the system choose, see Addr
 
 	// Server and Client verify the other side's certificate within the
-	// handshake; PeerOf then reads the name in it.
+	// handshake; PeerOf then reads the name in it. It is asked for every request, and
+	// its error refuses the other side: see [Link.Recheck].
 	Server, Client *tls.Config
 	PeerOf         func(tls.ConnectionState) (member.ID, error)
 
@@ -151,6 +152,19 @@ func Open(cfg Config) (*Link, error) {
 		l.work.Go(l.watchGate)
 	}
 	return l, nil
+}
+
+// Recheck cuts the connections whose other side PeerOf refuses by now, and says how many
+// they were.
+func (l *Link) Recheck() int {
+	return l.conns.closeAll(func(c *conn) bool {
+		s := c.peer.Load()
+		if s == nil {
+			return false
+		}
+		_, err := l.cfg.PeerOf(*s)
+		return err != nil
+	})
 }
 
 // Addr is where the link listens, with the port that was chosen.

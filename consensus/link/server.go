@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log"
 	"net"
@@ -93,6 +94,7 @@ func (l *Link) newServer() *http.Server {
 			WriteByteTimeout: l.timing.Write,
 		},
 		BaseContext: func(net.Listener) context.Context { return l.life },
+		ConnContext: withConn,
 		ConnState:   l.connState,
 		ErrorLog:    log.New(newServerLog(l.log, l.metrics), "", 0),
 	}
@@ -130,6 +132,9 @@ func (l *Link) handle(f func(w http.ResponseWriter, r *http.Request, from member
 			http.Error(w, "want HTTP/2 over TLS", http.StatusHTTPVersionNotSupported)
 			return
 		}
+		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+			c.peer.Store(r.TLS) // before PeerOf is asked: Recheck finds it, or PeerOf refuses
+		}
 		from, err := l.cfg.PeerOf(*r.TLS)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusForbidden)
@@ -137,6 +142,18 @@ func (l *Link) handle(f func(w http.ResponseWriter, r *http.Request, from member
 		}
 		f(w, r, from)
 	})
+}
+
+// connKey is where a request's context has its connection.
+type connKey struct{}
+
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(*tls.Conn); ok {
+		if below, ok := t.NetConn().(*conn); ok {
+			return context.WithValue(ctx, connKey{}, below)
+		}
+	}
+	return ctx
 }
 
 // begin books one piece of work that Close waits for. It reports false when

@@ -106,7 +106,7 @@ func TestAskTellsWhoIsThereAndWithWhichKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := b.hello
-	want.Name, want.ClusterID = "web-2", "moon"
+	want.Name, want.ClusterID, want.Ends = "web-2", "moon", b.source.Pair().Expires()
 	if !reflect.DeepEqual(hello, want) {
 		t.Errorf("hello %+v, want %+v", hello, want)
 	}

@@ -77,6 +77,9 @@ type Hello struct {
 	Head        uint64             `json:"head"`
 	Version     string             `json:"version"`
 
+	// Ends is when the sender's certificate does: read there, and not its word.
+	Ends time.Time `json:"-"`
+
 	// Now is the sender's clock when it answered.
 	Now time.Time `json:"now,omitzero"`
 

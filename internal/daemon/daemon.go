@@ -164,6 +164,7 @@ type Daemon struct {
 	clockAhead  atomic.Int64                         // ns, of this clock before the councillors' median
 	ownReport   atomic.Uint32                        // agent.Report of the own check
 	diskFull    atomic.Pointer[time.Time]            // since when, nil: it writes
+	revoked     atomic.Pointer[revoked]              // withdrawn keys, nil: none
 }
 
 // Addresses are where the agent really listens, port 0 resolved.

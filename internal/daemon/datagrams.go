@@ -37,6 +37,10 @@ func (d *Daemon) packet(p gossip.Packet) {
 		d.m.bad.Inc()
 		return
 	}
+	if d.expelled(msg.Sender()) {
+		d.m.unverified.Inc()
+		return
+	}
 	switch msg := msg.(type) {
 	case wire.Probe:
 		d.answerProbe(p, msg)
@@ -122,7 +126,7 @@ func (d *Daemon) statement(s wire.Statement, forwarded bool) {
 
 // verified checks a signature. Who is not known yet is met soon and repeats.
 func (d *Daemon) verified(m wire.Signed) bool {
-	err := wire.Verify(d.cluster, d.peers.key, m)
+	err := wire.Verify(d.cluster, d.keyOf, m)
 	if err != nil {
 		d.m.unverified.Inc()
 		d.log.Debug("datagram not verified", zap.String("from", string(m.Sender())), zap.Error(err))

@@ -114,6 +114,7 @@ func (d *Daemon) applied(e mind.Applied) {
 	}
 	d.noteDuty()
 	d.noteSeats()
+	d.noteRevoked()
 	d.route()
 }
 
@@ -161,6 +162,11 @@ func (d *Daemon) runCheck(ctx context.Context, e mind.RunCheck) {
 		d.tell(ctx, mind.Observed{Event: c})
 	}
 	addr, known := d.peers.address(e.Subject)
+	if d.expelled(e.Subject) {
+		// What runs on a machine in bad hands is no service, whatever it answers.
+		d.deed(func() { end(agent.Checked{Silent: true, Detail: "certificate withdrawn"}) }, func() { end(agent.Checked{Unasked: true}) })
+		return
+	}
 	d.deed(func() {
 		if !known {
 			end(agent.Checked{Silent: true, Detail: "address not known"})

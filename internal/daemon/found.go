@@ -56,6 +56,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	d.progress.Store(int64(time.Since(d.started)))
 	d.noteDuty()
 	d.noteSeats()
+	d.noteRevoked()
 	d.deeds.Go(func() { d.presence(ctx) })
 	d.deeds.Go(func() { d.tellAllKinds(ctx) })
 	d.deeds.Go(func() { d.watchOwn(ctx) })

@@ -58,12 +58,13 @@ func (d *Daemon) show(now time.Time) {
 	d.route()
 	d.leaveAddresses(now)
 	d.noteWarmth()
+	d.noteRevoked() // a whole ledger may have come in place of facts
 	mode, since := d.mind.Mode()
 	led := d.mind.Leading()
 	p := status.Build(status.Input{
 		Now: now, Self: d.self, Console: d.cfg.Console, Version: Version, Ledger: d.mind.Ledger(), State: d.mind.State(), History: d.history,
 		Mode: mode, ModeSince: since, Leader: led.Leader, Term: led.Term, Quorum: led.Quorum,
-		CouncilWaits: d.mind.CouncilWaits(), Accused: d.mind.Accused(), Unconfirmed: d.mind.Unconfirmed(), View: d.peers.seen(), Stats: d.stats(),
+		CouncilWaits: d.mind.CouncilWaits(), Accused: d.mind.Accused(), Unconfirmed: d.mind.Unconfirmed(), View: d.seen(), Stats: d.stats(),
 	})
 	p.Knowledge = d.knowledge(p.Knowledge, d.mind.Councillor())
 	if t := d.telling.Load(); t != nil {
@@ -78,6 +79,18 @@ func (d *Daemon) show(now time.Time) {
 	if d.cfg.Pages != nil {
 		d.cfg.Pages(p)
 	}
+}
+
+// seen is the view for the page, with this agent's own certificate.
+func (d *Daemon) seen() []status.Seen {
+	view := d.peers.seen()
+	own := d.keys.Pair()
+	for i, s := range view {
+		if s.Name == d.self {
+			view[i].Key, view[i].Ends = own.PublicKey(), own.Expires()
+		}
+	}
+	return view
 }
 
 // look hands the page to who tells people, with whom fleet.yaml names for that.

@@ -72,7 +72,7 @@ func newMetrics(reg prometheus.Registerer, d *Daemon) *metrics {
 var knownKinds = []consensus.FactKind{
 	consensus.KindGenesis, consensus.KindFleet, consensus.KindVerdict,
 	failover.KindCaseOpened, failover.KindCaseStep, failover.KindReport, failover.KindBrake, failover.KindReturned, failover.KindEnforcer, failover.KindFencer, failover.KindFenceOrder,
-	failover.KindTold, failover.KindCarried, consensus.KindThrottle, consensus.KindPin, consensus.KindUnpin,
+	failover.KindTold, failover.KindCarried, consensus.KindThrottle, consensus.KindPin, consensus.KindUnpin, consensus.KindRevoked,
 }
 
 var modes = []failover.Mode{failover.Normal, failover.Guarded, failover.Cascade, failover.Isolated}

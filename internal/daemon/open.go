@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -46,6 +45,7 @@ func (d *Daemon) open() error {
 	if d.keys, err = pki.OpenSource(files, d.renewed); err != nil {
 		return err
 	}
+	d.keys.Refuse(d.refusedKey)
 	pair := d.keys.Pair()
 	if pair.Name != d.self {
 		return fmt.Errorf("tls.cert: %s is the certificate of %s, want %s", a.TLS.Cert, pair.Name, d.self)
@@ -90,7 +90,7 @@ func (d *Daemon) openNetwork() error {
 	d.link, err = link.Open(link.Config{
 		Self: d.self, ClusterID: d.cluster, Listen: a.Link,
 		Server: d.keys.Server(), Client: d.keys.Client(),
-		PeerOf:  func(s tls.ConnectionState) (member.ID, error) { return pki.PeerName(s) },
+		PeerOf:  d.peerOf,
 		Resolve: d.peers.linkAddress, Handler: handler{d}, Gate: d.gateOf(), Log: d.log.Named("link"), Registerer: d.reg,
 	})
 	if err != nil {

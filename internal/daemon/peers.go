@@ -108,7 +108,10 @@ func (p *peers) seen() []status.Seen {
 	var out []status.Seen
 	for _, id := range slices.Sorted(maps.Keys(p.view)) {
 		if x := p.view[id]; x.Tags[tagConsole] == "" {
-			out = append(out, status.Seen{Name: id, Addr: x.Addr.String(), Alive: x.Alive, Mute: x.Tags[tagMute] != ""})
+			out = append(out, status.Seen{
+				Name: id, Addr: x.Addr.String(), Alive: x.Alive, Mute: x.Tags[tagMute] != "",
+				Key: p.keys[id], Ends: p.hello[id].Ends,
+			})
 		}
 	}
 	return out

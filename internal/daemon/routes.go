@@ -74,7 +74,7 @@ func (d *Daemon) evidence(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case e := <-d.gateway.Evidence():
-			if e.OK {
+			if e.OK && !d.expelled(e.Member) {
 				d.offer(mind.DoorHeard{Subject: e.Member})
 			}
 		}

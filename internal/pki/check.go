@@ -118,3 +118,14 @@ func loadLeaf(path string) (*x509.Certificate, Identity, error) {
 	}
 	return certs[0], id, nil
 }
+
+// CertificateKey reads whose a member's certificate is, and its key. It says nothing
+// about whether it is good.
+func CertificateKey(path string) (Identity, ed25519.PublicKey, error) {
+	leaf, id, err := loadLeaf(path)
+	if err != nil {
+		return Identity{}, nil, err
+	}
+	key, err := PublicKey(leaf)
+	return id, key, err
+}

@@ -86,6 +86,9 @@ func loadTrust(path string) (trust, error) {
 	return t, nil
 }
 
+// PublicKey is the public half of the key.
+func (p *Pair) PublicKey() ed25519.PublicKey { return publicHalf(p.key) }
+
 // SigningKey signs what this member says in its own name, its votes above all.
 func (p *Pair) SigningKey() ed25519.PrivateKey { return p.key }
 

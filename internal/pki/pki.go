@@ -10,10 +10,11 @@
 // [Source.Client] speak TLS 1.3, hold a certificate that this CA signed, are of
 // this cluster and are within their validity, by the clock of the side that
 // checks. What is wrong is said in an error that [errors.Is] can tell apart; an
-// expired certificate is such an error and nothing worse.
+// expired certificate is such an error and nothing worse. Whose key was withdrawn is
+// not known here: [Source.Refuse] asks whoever knows, in every handshake.
 //
 // What it does not do: a connection that stands is not cut when a certificate
-// expires in the meantime, and nothing is revoked here.
+// expires in the meantime.
 package pki
 
 import (
@@ -46,4 +47,5 @@ var (
 	ErrNoCertificate = errors.New("no certificate")
 	ErrKeyMismatch   = errors.New("key does not belong to the certificate")
 	ErrUnsafeMode    = errors.New("key file open to others")
+	ErrRevoked       = errors.New("certificate withdrawn")
 )

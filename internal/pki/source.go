@@ -1,11 +1,13 @@
 package pki
 
 import (
+	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -19,6 +21,8 @@ type Source struct {
 	files Files
 	now   func() time.Time
 	told  func(*Pair, error)
+
+	refuse atomic.Pointer[func(ed25519.PublicKey) error]
 
 	mu      sync.Mutex
 	pair    *Pair
@@ -112,13 +116,29 @@ func (s *Source) Client() *tls.Config {
 	}
 }
 
+// Refuse has every handshake ask why the holder of a key, whose certificate is good, is
+// not to be talked with; nil: there is nothing against it. It is called from many
+// goroutines and has to return at once.
+func (s *Source) Refuse(ask func(ed25519.PublicKey) error) { s.refuse.Store(&ask) }
+
 func (s *Source) verifyPeer(use x509.ExtKeyUsage) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) == 0 {
 			return fmt.Errorf("peer: %w was shown", ErrNoCertificate)
 		}
-		_, err := s.Pair().trust.verify(state.PeerCertificates[0], use, s.now())
-		return err
+		id, err := s.Pair().trust.verify(state.PeerCertificates[0], use, s.now())
+		ask := s.refuse.Load()
+		if err != nil || ask == nil {
+			return err
+		}
+		key, err := PublicKey(state.PeerCertificates[0])
+		if err == nil {
+			err = (*ask)(key)
+		}
+		if err != nil {
+			return fmt.Errorf("certificate of %s: %w", id.Name, err)
+		}
+		return nil
 	}
 }
 

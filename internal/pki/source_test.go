@@ -1,8 +1,10 @@
 package pki
 
 import (
+	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"net/url"
 	"sync"
@@ -203,5 +205,27 @@ func TestTwoNamesInOneCertificateAreNone(t *testing.T) {
 	for _, cert := range []*x509.Certificate{{}, {URIs: []*url.URL{a, b}}, {URIs: []*url.URL{odd}}} {
 		_, err := IdentityOf(cert)
 		wantError(t, err, ErrNoIdentity)
+	}
+}
+
+// TestARefusedKeyGetsThroughNoHandshake from either side, until somebody has another key.
+func TestARefusedKeyGetsThroughNoHandshake(t *testing.T) {
+	ca := newCA(t, "moon")
+	ours, _ := source(t, enrol(t, ca, "web-1"), nil)
+	stolen, _ := source(t, enrol(t, ca, "web-2"), nil)
+	fresh, _ := source(t, enrol(t, ca, "web-2"), nil)
+	ours.Refuse(func(key ed25519.PublicKey) error {
+		if key.Equal(stolen.Pair().PublicKey()) {
+			return fmt.Errorf("%w in fact 7", ErrRevoked)
+		}
+		return nil
+	})
+	_, _, clientErr := shake(t, stolen.Server(), ours.Client())
+	wantError(t, clientErr, ErrRevoked, "certificate of web-2", "in fact 7")
+	_, serverErr, clientErr := shake(t, ours.Server(), stolen.Client())
+	wantError(t, serverErr, ErrRevoked, "certificate of web-2")
+	wantError(t, clientErr, nil, "bad certificate")
+	if _, serverErr, clientErr := shake(t, ours.Server(), fresh.Client()); serverErr != nil || clientErr != nil {
+		t.Errorf("the same member with another key: %v, %v", serverErr, clientErr)
 	}
 }

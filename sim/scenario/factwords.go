@@ -33,7 +33,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 		t.tell(e)
 	case f.Command.Kind == consensus.KindVerdict:
 		t.verdict(f.Index, payload[consensus.Verdict](f))
-	case f.Command.Kind == consensus.KindDisk, f.Command.Kind == consensus.KindCouncil, f.Command.Kind == consensus.KindRefound:
+	case f.Command.Kind == consensus.KindDisk, f.Command.Kind == consensus.KindCouncil, f.Command.Kind == consensus.KindRefound, f.Command.Kind == consensus.KindRevoked:
 		e.Lane, e.Text = LaneCouncil, status.Line(*f)
 		t.tell(e)
 	case f.Command.Kind == failover.KindCaseOpened:
@@ -162,7 +162,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 // ofPeople are the commands of which people are told that they were refused.
 func ofPeople(k consensus.FactKind) bool {
 	switch k {
-	case failover.KindDrain, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer, failover.KindDrill, failover.KindCleared:
+	case failover.KindDrain, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer, failover.KindDrill, failover.KindCleared, consensus.KindRevoked:
 		return true
 	default:
 		return false

@@ -77,6 +77,7 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.OrderApproveOwn:  {"alice approves what she asked for about {whom}", ""},
 	sim.OrderReject:      {"bob rejects what was asked for about {whom}", ""},
 	sim.OrderDrill:       {"people want a drill of {whom}", ""},
+	sim.OrderRevoke:      {"people withdraw the certificate of {whom}", "{whom}: a new certificate, and the agent starts again"},
 	sim.OrderClear:       {"people have looked at {whom}", ""},
 	sim.OrderDryRun:      {"people want only to know what would be done with {whom}", "the dry run of {whom} ends"},
 
