@@ -140,6 +140,10 @@ bench-sim: ## Time worlds of 1,000 members for 10 virtual minutes and of 10,000 
 bench-demo: build ## Time the demo on real processes: FAULTS="kill" RUNS=30 PROFILES="demo fast".
 	@scripts/bench-demo.sh
 
+.PHONY: bench-cli
+bench-cli: build ## Time `status` of 200 members and `explain` of any fact of 30 days: RUNS=100 FACTS=200000.
+	@scripts/bench-cli.sh
+
 .PHONY: bench-haproxy
 bench-haproxy: ## Replace a crashed slot behind two real HAProxies at 1,000 requests a second: RUNS=5.
 	@MOONWATCH_RUNS=$(or $(RUNS),5) go test -count=1 -timeout 20m -tags real -v \

@@ -147,11 +147,16 @@ func caseState(c status.Case) cell {
 func (a *app) explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain ID",
-		Short: "Tell why: a verdict (V-12), a case (C-12), a request (R-12), a member or a slot",
+		Short: "Tell why: a verdict (V-12), a case (C-12), a request (R-12), any fact (12), a member or a slot",
 		Long: `Tell why things stand as they do: what was decided, what came of it, and who
-said so. The ids stand in 'moonwatch verdicts' and 'moonwatch failovers'.`,
+said so. The ids stand in 'moonwatch verdicts', 'moonwatch failovers' and, as numbers,
+in 'moonwatch facts'. What is too old for these is told from the facts on the agent's
+disk, which keeps 30 days of them, or 256 MiB.
+
+Exit codes: 0 it is told, 1 error, also an id of which nothing is known.`,
 		Example: `  moonwatch explain V-12
   moonwatch explain C-13
+  moonwatch explain 4711
   moonwatch explain web-3`,
 		Args: exactly("ID"),
 	}

@@ -69,7 +69,7 @@ var fixtures embed.FS
 
 // fixture is a page as an agent of schema 1 sent it. It stays as it is: what
 // the package status makes today may have more in it, and not less.
-func fixture(t *testing.T, name string) status.Page {
+func fixture(t testing.TB, name string) status.Page {
 	t.Helper()
 	b, err := fixtures.ReadFile("testdata/" + name)
 	if err != nil {

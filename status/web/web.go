@@ -202,6 +202,9 @@ func (s *Server) current() *view {
 
 var errNoPage = errors.New("the agent is starting: there is no page yet")
 
+// NoPage is what Explain says as long as there is nothing to explain from.
+func NoPage() error { return errNoPage }
+
 // Close ends all streams and waits for them. Pages and JSON are answered on.
 func (s *Server) Close() {
 	s.stopped.Do(func() {

@@ -1,0 +1,52 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"moonwatch/consensus"
+	"moonwatch/status"
+	"moonwatch/status/web"
+)
+
+// How much is read for what followed from an old fact, in bytes of commands: some thousand
+// facts, which is hours of a bad day.
+const followedBytes = 4 << 20
+
+// explain answers "why?" from the page, and of what is older than the page from the facts
+// on disk.
+func (d *Daemon) explain(id string) (status.Explanation, error) {
+	p := d.page.Load()
+	if p == nil {
+		return status.Explanation{}, web.NoPage()
+	}
+	e, err := p.Explain(id)
+	_, index, ok := status.FactOf(id)
+	if !errors.Is(err, status.ErrUnknown) || !ok || index > d.feed.head() {
+		return e, err
+	}
+	if first := d.store.First(); index < first {
+		return e, fmt.Errorf("explain %q: this agent keeps facts from %d on; exports go further back, where somebody made one: %w", id, first, status.ErrUnknown)
+	}
+	raw, ok := d.feed.Facts(index, followedBytes)
+	if !ok || len(raw) == 0 {
+		return e, err
+	}
+	f, bad := consensus.DecodeFact(raw[0])
+	if bad != nil {
+		return e, fmt.Errorf("explain %q: fact %d on disk: %w", id, index, bad)
+	}
+	number, command := []byte(strconv.FormatUint(index, 10)), []byte(f.Command.ID)
+	var after []consensus.Fact
+	for _, b := range raw[1:] {
+		if !bytes.Contains(b, number) && !bytes.Contains(b, command) {
+			continue // to decode each of thousands would take a second
+		}
+		if x, err := consensus.DecodeFact(b); err == nil {
+			after = append(after, x)
+		}
+	}
+	return p.ExplainFact(id, f, after)
+}
