@@ -300,7 +300,7 @@ two fit together by the hash in the title.`,
 	c.Flags().StringVar(&to, "to", "", "the file to write; it must not exist (default: standard output)")
 	c.Flags().Uint64Var(&from, "from", 1, "the first fact")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
-		out, done := a.out, func(error) error { return nil }
+		out, done := a.out, func(err error) error { return err }
 		if to != "" {
 			if out, done, err = newFile(to); err != nil {
 				return err

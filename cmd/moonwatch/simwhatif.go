@@ -134,8 +134,6 @@ func (x *simWhatif) subject(ctx context.Context, q *whatif.Question) error {
 	defer cancel()
 	l, err := agent.Ledger(ctx)
 	switch {
-	case errors.Is(err, client.ErrNotOffered):
-		return fmt.Errorf("%w\nthe ledger is handed out at the agent's socket: run this on a member, or name its socket with --agent unix:PATH", err)
 	case errors.Is(err, client.ErrUnreachable):
 		return fmt.Errorf("%w\nor ask about the fleet of a file: --fleet fleet.yaml", err)
 	case err != nil:

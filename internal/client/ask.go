@@ -103,18 +103,27 @@ func (c *Client) refused(path string, a answer) error {
 	said, ours := problem(a)
 	switch {
 	case !ours && a.code == http.StatusNotFound, !ours && a.code == http.StatusMethodNotAllowed:
-		return fmt.Errorf("ask the agent at %s: %s: %w", c.address, path, ErrNotOffered)
+		return c.notOffered(path)
 	case !ours:
 		return c.stranger(a)
 	case a.code == http.StatusServiceUnavailable:
 		return fmt.Errorf("ask the agent at %s: %w: %s: ask again in a moment", c.address, ErrStarting, said)
 	case a.code == http.StatusNotFound && strings.HasPrefix(said, "no such path"):
-		return fmt.Errorf("ask the agent at %s: %s: %w", c.address, path, ErrNotOffered)
+		return c.notOffered(path)
 	case a.code == http.StatusNotFound:
 		return &Unknown{Said: said}
 	default:
 		return fmt.Errorf("ask the agent at %s: it answers %d: %s", c.address, a.code, said)
 	}
+}
+
+// notOffered says where else to ask.
+func (c *Client) notOffered(path string) error {
+	next := "its program may be older than this one ('moonwatch version')"
+	if !c.Local() {
+		next = "ask at its socket (--agent unix:PATH), or its program is older than this one"
+	}
+	return fmt.Errorf("ask the agent at %s: %s: %w: %s", c.address, path, ErrNotOffered, next)
 }
 
 // Unknown is an agent's answer that it does not know what was asked for, in

@@ -52,7 +52,7 @@ func (c *Client) Submit(ctx context.Context, command consensus.Command) error {
 	}
 	err = c.refused(path, a)
 	if errors.Is(err, ErrNotOffered) {
-		return fmt.Errorf("%w: commands go through the agent's unix socket, named with --agent unix:PATH", err)
+		return fmt.Errorf("ask the agent at %s: %w: commands go through the agent's unix socket, named with --agent unix:PATH", c.address, ErrNotOffered)
 	}
 	return fmt.Errorf("submit %s: %w", command.ID, err)
 }
@@ -113,7 +113,7 @@ func (c *Client) Hold(ctx context.Context, h failover.HoldGiven) (id string, err
 	}
 	if a.code != http.StatusAccepted {
 		if err = c.refused(path, a); errors.Is(err, ErrNotOffered) {
-			return "", fmt.Errorf("%w: a hold goes through the agent's unix socket, named with --agent unix:PATH", err)
+			return "", fmt.Errorf("ask the agent at %s: %w: a hold goes through the agent's unix socket, named with --agent unix:PATH", c.address, ErrNotOffered)
 		}
 		return "", err
 	}
@@ -139,10 +139,7 @@ func (c *Client) Rehearse(ctx context.Context, what string, order any) (failover
 		return failover.Rehearsal{}, err
 	}
 	if a.code != http.StatusOK {
-		if err = c.refused(path, a); errors.Is(err, ErrNotOffered) {
-			return failover.Rehearsal{}, fmt.Errorf("%w: it is asked at the agent's unix socket, named with --agent unix:PATH", err)
-		}
-		return failover.Rehearsal{}, err
+		return failover.Rehearsal{}, c.refused(path, a)
 	}
 	var r failover.Rehearsal
 	if err := json.Unmarshal(a.body, &r); err != nil {

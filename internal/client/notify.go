@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"moonwatch/status"
@@ -15,7 +14,7 @@ func (c *Client) Notify(ctx context.Context) (status.NotifyDocument, json.RawMes
 	var d status.NotifyDocument
 	raw, err := c.read(ctx, "/api/v1/notify")
 	if err != nil {
-		return d, nil, atSocket(err)
+		return d, nil, err
 	}
 	if err := json.Unmarshal(raw, &d); err != nil {
 		return d, nil, fmt.Errorf("ask the agent at %s for its receivers: %w: %w", c.address, ErrNotAgent, err)
@@ -39,12 +38,4 @@ func (c *Client) NotifyTest(ctx context.Context, receivers []string) (status.Not
 		return d, nil, fmt.Errorf("ask the agent at %s to try its receivers: %w: %w", c.address, ErrNotAgent, err)
 	}
 	return d, raw, nil
-}
-
-// atSocket says what to do about an agent that does not offer this at its page's address.
-func atSocket(err error) error {
-	if errors.Is(err, ErrNotOffered) {
-		return fmt.Errorf("%w: ask one of this build at its socket (--agent unix:PATH)", err)
-	}
-	return err
 }

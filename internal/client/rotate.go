@@ -35,7 +35,7 @@ func (c *Client) post(ctx context.Context, path string, body []byte) ([]byte, er
 	case err != nil:
 		return nil, err
 	case a.code != http.StatusOK:
-		return nil, atSocket(c.refused(path, a))
+		return nil, c.refused(path, a)
 	case a.kind != "application/json":
 		return nil, c.stranger(a)
 	}
