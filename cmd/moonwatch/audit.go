@@ -44,6 +44,9 @@ held against that of up to 16 other members. With a data folder, a ledger.db or
 an export, that file is verified: alone, with the heads beside it, with those of
 --witness, and, with --agent, with those of running agents.
 
+A data folder that 'moonwatch ledger restore' has made holds a whole ledger and no
+facts: it is good when somebody remembers the head that it ends with.
+
 Exit codes: 0 the chain holds, 1 it could not be verified, 3 it is broken or
 somebody remembers another head.`,
 		Example: `  moonwatch audit verify
@@ -99,8 +102,12 @@ func (v *auditor) verify(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if v.agent != nil && len(s.Links) > 0 {
-		asked, err := v.remote(ctx, s.Links[0].Index, s.Links[len(s.Links)-1].Index)
+	first, last := s.Whole.Index, s.Whole.Index
+	if len(s.Links) > 0 {
+		first, last = s.Links[0].Index, s.Links[len(s.Links)-1].Index
+	}
+	if v.agent != nil && last > 0 {
+		asked, err := v.remote(ctx, first, last)
 		if err != nil {
 			return err
 		}
@@ -120,10 +127,14 @@ func (v *auditor) verify(ctx context.Context, args []string) error {
 	if err := v.print(raw, func(p *printer) { printAudit(p, s, report) }); err != nil {
 		return err
 	}
-	if !report.OK {
+	switch {
+	case report.OK:
+		return nil
+	case report.Whole != nil && len(report.Breaks) == 0:
+		return &exit{code: exitError} // nobody could say anything
+	default:
 		return &exit{code: exitDegraded}
 	}
-	return nil
 }
 
 // download reads the agent's ledger through its socket, page by page.
@@ -210,9 +221,13 @@ func printAudit(p *printer, s audit.Source, r audit.Report) {
 		of = fmt.Sprintf(" of %s, cluster %s", s.Member, s.Cluster)
 	}
 	p.line("%s%s", s.Name, of)
-	if r.Facts == 0 {
+	switch {
+	case r.Whole != nil:
+		p.line("A whole ledger as of fact %d, head %s, without the facts before:", r.Head, r.Hash)
+		p.line("restored from a backup, or fed at one stroke, and nothing was agreed on since.")
+	case r.Facts == 0:
 		p.line("It holds no fact: there is nothing to verify.")
-	} else {
+	default:
 		p.line("Facts %d to %d, head %s.", r.First, r.Head, r.Hash)
 	}
 	for _, b := range r.Breaks {
@@ -264,9 +279,16 @@ func printAudit(p *printer, s audit.Source, r audit.Report) {
 		}},
 	})
 	p.line("")
-	if r.OK {
+	switch {
+	case r.OK && r.Whole != nil:
+		p.line("It ends where it was agreed to end.")
+	case r.OK:
 		p.line("The chain holds.")
-	} else {
+	case r.Whole != nil && len(r.Breaks) == 0:
+		p.line("Nothing speaks against it, and nobody who was asked remembers its head: name agents or files that may, with --agent or --witness.")
+	case r.Facts == 0 && len(r.Breaks) == 0:
+		p.line("Nothing was verified.")
+	default:
 		p.line("The chain does not hold.")
 	}
 }

@@ -57,6 +57,12 @@ func TestALedgerIsBackedUpVerifiedAndRestored(t *testing.T) {
 	call(t, "init", "--dir", "m", "--cluster", b.Cluster, "--name", "web-1", "--address", "10.0.0.1").wants(t, exitOK)
 	call(t, "ledger", "restore", "sim.backup", "--config", "m/agent.yaml").wants(t, exitOK, "for web-1", "council recover")
 	call(t, "ledger", "restore", "sim.backup", "--config", "m/agent.yaml").wants(t, exitError, "there is a ledger in")
+	// What was restored is no broken chain: it has none, and who remembers its head says whether it is right.
+	const restored = "restored from a backup"
+	call(t, "audit", "verify", "m/data").wants(t, exitError, restored, "nobody who was asked remembers its head")
+	call(t, "audit", "verify", "m/data", "--agent", agent).wants(t, exitDegraded, restored, "REWRITTEN", "web-3")
+	heads = heads[:1]
+	call(t, "audit", "verify", "m/data", "--agent", agent).wants(t, exitOK, restored, "It ends where it was agreed to end")
 	call(t, "council", "recover", "survey", "--config", "m/agent.yaml", "--to", "web-1.survivor").wants(t, exitOK, "the ledger of web-1")
 
 	call(t, "init", "--dir", "n", "--cluster", "bank", "--name", "web-1", "--address", "10.0.0.1").wants(t, exitOK)

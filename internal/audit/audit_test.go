@@ -137,6 +137,23 @@ func put(t *testing.T, dir string, f consensus.Fact) {
 }
 
 // TestARewrittenTailIsNamedByThoseWhoRememberTheOtherOne although it holds together.
+// A whole ledger that is not what the first fact after it follows is found, also by
+// nobody else's word.
+func TestFactsFollowTheWholeLedgerBeforeThem(t *testing.T) {
+	facts := chain(t, 9, 0)
+	s, err := Open(folder(t, facts, facts))
+	no(t, err)
+	s.Links, s.Own = s.Links[5:], nil
+	s.Whole = Head{5, Hash(facts[4].Hash)}
+	if r := s.Check(); !r.OK {
+		t.Errorf("%+v", r.Breaks)
+	}
+	s.Whole.Hash[0] ^= 1
+	if r := s.Check(); r.OK || len(r.Breaks) != 1 || r.Breaks[0].Fact != 5 {
+		t.Errorf("ok %v: %+v", r.OK, r.Breaks)
+	}
+}
+
 func TestARewrittenTailIsNamedByThoseWhoRememberTheOtherOne(t *testing.T) {
 	facts, lies := chain(t, 40, 0), chain(t, 40, 17)
 	dir := folder(t, lies, lies)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"moonwatch/consensus"
 	"moonwatch/consensus/disk"
@@ -23,6 +24,9 @@ type Source struct {
 	Damage  []string  // of the file itself
 	Whole   Head      // of the whole ledger in it, index 0: none
 }
+
+// wholeWitness is what a file's own whole ledger is called as a witness.
+const wholeWitness = "the whole ledger in this file"
 
 // Open reads a data folder, a ledger's file, or an export.
 func Open(path string) (Source, error) {
@@ -43,7 +47,7 @@ func Open(path string) (Source, error) {
 	}
 	if len(found.Hash) == len(Hash{}) {
 		s.Whole = Head{found.Head, Hash(found.Hash)}
-		s.Own = append(s.Own, Remembered{"the whole ledger in this file", []Head{s.Whole}})
+		s.Own = append(s.Own, Remembered{wholeWitness, []Head{s.Whole}})
 	}
 	heads, err := ReadMemory(filepath.Join(filepath.Dir(found.Path), MemoryName))
 	switch {
@@ -131,9 +135,53 @@ func WitnessOf(path string) (Witness, error) {
 // Check verifies a source against itself, what lies beside it, and other witnesses.
 func (s Source) Check(witnesses ...Witness) Report {
 	r := Verify(s.Links, append(append([]Witness(nil), s.Own...), witnesses...))
+	switch {
+	case s.Whole.Index == 0:
+	case len(s.Links) == 0:
+		r = s.checkWhole(witnesses)
+	case s.Whole.Index+1 == s.Links[0].Index && s.Links[0].damage == "" && s.Links[0].Prev != s.Whole.Hash:
+		r.OK = false
+		r.Breaks = append([]Break{{
+			Fact: s.Whole.Index, What: "rewritten", Found: s.Whole.Hash.String(), Expected: s.Links[0].Prev.String(),
+			Says:   []string{fmt.Sprintf("fact %d", s.Links[0].Index)},
+			Detail: "the whole ledger before the first fact ends otherwise",
+		}}, r.Breaks...)
+	}
 	for _, d := range s.Damage {
 		r.Breaks = append(r.Breaks, Break{What: "damaged", Detail: d})
 	}
 	r.OK = r.OK && len(s.Damage) == 0
+	return r
+}
+
+// checkWhole verifies a whole ledger without the facts before it, as a restored backup
+// is, and one that was fed at one stroke. It has no chain that could hold or not: only
+// who remembers its head can say whether it is the one that was agreed. So it is good
+// when somebody does, and nobody remembers another one.
+func (s Source) checkWhole(witnesses []Witness) Report {
+	at := s.Whole
+	r := Report{Head: at.Index, Hash: at.Hash, Whole: &at}
+	own := slices.DeleteFunc(slices.Clone(s.Own), func(w Witness) bool { return w.Name() == wholeWitness })
+	agree := false
+	for _, w := range append(own, witnesses...) {
+		t := Testimony{Member: w.Name(), Agrees: true}
+		heads, err := w.Heads(at.Index, at.Index)
+		switch {
+		case err != nil:
+			t.Agrees, t.Unheard = false, err.Error()
+		case len(heads) == 0:
+		case heads[0].Hash == at.Hash:
+			t.Head, t.AgreesTo = at.Index, at.Index
+			agree = true
+		default:
+			t.Head, t.Agrees, t.Differs, t.Expected = at.Index, false, at.Index, heads[0].Hash.String()
+			r.Breaks = append(r.Breaks, Break{
+				Fact: at.Index, What: "rewritten", Found: at.Hash.String(), Expected: t.Expected, Says: []string{t.Member},
+				Detail: "the whole ledger is not the one that was agreed",
+			})
+		}
+		r.Witnesses = append(r.Witnesses, t)
+	}
+	r.OK = agree && len(r.Breaks) == 0
 	return r
 }

@@ -42,6 +42,7 @@ type Report struct {
 	Head      uint64      `json:"head"`
 	Hash      Hash        `json:"hash"` // of the head, computed
 	Facts     int         `json:"facts"`
+	Whole     *Head       `json:"whole,omitempty"` // of a whole ledger that stands without the facts before
 	Breaks    []Break     `json:"breaks,omitempty"`
 	Witnesses []Testimony `json:"witnesses,omitempty"`
 }
