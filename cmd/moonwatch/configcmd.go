@@ -33,7 +33,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 and what was wanted. What has members or pools in it is a fleet.yaml, anything
 else an agent.yaml; without arguments, the two in this folder are checked. Named
 together they are checked together: a member that may run exclusive slots needs a
-keeper.`,
+keeper, and the public page is of pools that the fleet has.`,
 		Example: `  moonwatch config check
   moonwatch config check /etc/moonwatch/agent.yaml fleet.yaml`,
 		RunE: func(_ *cobra.Command, files []string) error {
@@ -55,6 +55,9 @@ keeper.`,
 					continue
 				}
 				fmt.Fprintf(a.out, "%s is good\n", f)
+			}
+			for _, w := range found.surprises() {
+				fmt.Fprintf(a.errw, "warning: %s\n", clean(w))
 			}
 			return errors.Join(failed, found.together())
 		},
@@ -79,6 +82,18 @@ type checked struct {
 	agents []*config.Agent
 	fleets []*member.Fleet
 	paths  map[*config.Agent]string
+}
+
+// surprises are what works and may not be meant.
+func (k *checked) surprises() (out []string) {
+	for _, a := range k.agents {
+		for _, f := range k.fleets {
+			for _, w := range config.UnknownPublicPools(a, f) {
+				out = append(out, k.paths[a]+": "+w)
+			}
+		}
+	}
+	return out
 }
 
 // together refuses an agent that could not enforce what its fleet gives it.

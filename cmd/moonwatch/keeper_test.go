@@ -19,6 +19,19 @@ func TestWithoutAKeeperItsCommandsSaySo(t *testing.T) {
 	call(t, "keeper", "--gate", "nft", "--cgroup", "none", "--dir", t.TempDir(), "--socket", none).wants(t, exitError, "a gate needs slots in a cgroup of version 2")
 }
 
+func TestAPublicPoolThatNoFleetHasIsAWarning(t *testing.T) {
+	sample, err := os.ReadFile("../../configs/agent.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "agent.yaml")
+	text := strings.NewReplacer("public:\n  listen: \"\"", "public:\n  listen: \":8090\"", "  pools: []\n", "  pools: [wep]\n").Replace(string(sample))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	call(t, "config", "check", path, "../../configs/fleet.yaml").wants(t, exitOK, `public.pools names "wep"`, "did you mean web?")
+}
+
 func TestAMemberOfAnExclusivePoolNeedsAKeeper(t *testing.T) {
 	sample, err := os.ReadFile("../../configs/agent.yaml")
 	if err != nil {

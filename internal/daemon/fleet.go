@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"moonwatch/consensus"
+	"moonwatch/internal/config"
 	"moonwatch/member"
 )
 
@@ -28,6 +29,14 @@ func (d *Daemon) noteFleet(f consensus.Fact) {
 		return // the ledger has accepted it, so it is readable
 	}
 	d.fleet.Store(&fleetInForce{Fact: f.Index, At: f.Time, Fleet: &fl})
+	d.compareFleet(&fl)
+}
+
+// compareFleet warns where this agent's own file and the fleet do not go together.
+func (d *Daemon) compareFleet(fl *member.Fleet) {
+	for _, w := range config.UnknownPublicPools(d.cfg.Agent, fl) {
+		d.log.Warn("agent.yaml and fleet.yaml differ in their pools", zap.String("what", w))
+	}
 	if mine, theirs := d.cfg.Agent.Profile, cmp.Or(fl.Profile, member.ProfileLAN); mine != theirs {
 		d.log.Warn("agent.yaml and fleet.yaml differ in their profile: this agent observes by the one and replaces by the other",
 			zap.String("agent", mine), zap.String("fleet", theirs))

@@ -51,6 +51,7 @@ func (d *Daemon) begin(ctx context.Context) error {
 	d.restoreFeed(m)
 	if fl := m.Ledger().Fleet(); fl != nil {
 		d.fleet.Store(&fleetInForce{Fact: m.Ledger().FleetIndex(), Fleet: fl})
+		d.compareFleet(fl)
 	}
 	d.mind = m
 	d.progress.Store(int64(time.Since(d.started)))
