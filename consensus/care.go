@@ -33,6 +33,9 @@ func (l *Ledger) Care(now time.Time, w Warmth, hold func(member.ID) string) (*Re
 	if s.Joint() {
 		return &Reform{Do: Settle, Why: "the new council has taken over"}, ""
 	}
+	if l.Fleet() == nil {
+		return nil, "" // nobody has said yet who may sit there: the founders do
+	}
 	for _, x := range s.Learners {
 		if why, since := l.Lost(x); why != "" && now.Sub(since) >= swapAfter {
 			return &Reform{Do: Dismiss, Out: x.ID, Member: x.Member, Why: why}, ""

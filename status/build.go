@@ -251,14 +251,20 @@ func unlistedOf(in Input) []Unlisted {
 	retired := map[member.ID]bool{}
 	if f := in.Ledger.Fleet(); f != nil {
 		for _, m := range f.Members {
-			retired[m.ID] = m.Retired
+			if m.Retired {
+				retired[m.ID] = true
+			}
 		}
 	}
 	var out []Unlisted
 	for _, s := range in.View {
 		if s.Alive && in.Ledger.Roster().Index(s.Name) < 0 {
 			out = append(out, Unlisted{ID: s.Name, Addr: s.Addr, Retired: retired[s.Name]})
+			delete(retired, s.Name)
 		}
+	}
+	for id := range retired {
+		out = append(out, Unlisted{ID: id, Retired: true})
 	}
 	slices.SortFunc(out, func(a, b Unlisted) int { return cmp.Compare(a.ID, b.ID) })
 	return out

@@ -254,10 +254,11 @@ type Member struct {
 func (m Member) Trouble() bool { return m.Verdict != "" || m.Accused || !m.InView || m.Expelled != "" }
 
 // Unlisted is an agent that gossip knows and the roster does not: it probes
-// nothing and votes nowhere.
+// nothing and votes nowhere. Retired members stand here too when their agent is gone,
+// until they are forgotten.
 type Unlisted struct {
 	ID      member.ID `json:"id"`
-	Addr    string    `json:"addr,omitempty"`
+	Addr    string    `json:"addr,omitempty"` // empty: gossip sees no such agent
 	Retired bool      `json:"retired,omitempty"`
 }
 

@@ -51,13 +51,17 @@ Exit codes: 0 accepted, or nothing to change; 1 error; 4 no council quorum;
 			return x.run(c.Context(), args[0])
 		},
 	}
+	x.flags(c)
+	return c
+}
+
+func (x *application) flags(c *cobra.Command) {
 	x.addAgentTo(c)
 	f := c.Flags()
 	f.StringVar(&x.key, "operator-key", "", "file of the operator's key")
 	f.BoolVarP(&x.yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&x.dryRun, "dry-run", false, "show what would change, and end")
 	f.DurationVar(&x.timeout, "timeout", 30*time.Second, "how long to wait for the council")
-	return c
 }
 
 func (x *application) run(ctx context.Context, file string) error {
@@ -70,26 +74,34 @@ func (x *application) run(ctx context.Context, file string) error {
 		return err
 	}
 	defer agent.Close()
+	_, err = x.hand(ctx, agent, wanted, filepath.Dir(file))
+	return err
+}
+
+// hand shows what a fleet would change, asks, and hands it in; folder is where the
+// operator's key may be. It says whether the council has taken anything.
+func (x *application) hand(ctx context.Context, agent *client.Client, wanted *member.Fleet, folder string) (changed bool, err error) {
 	page, err := x.compare(ctx, agent, wanted)
 	if err != nil || x.dryRun || page == nil {
-		return err
+		return false, err
 	}
 	if page.Cluster == "" || !page.Council.Quorum {
-		return withCode(exitNoQuorum, errors.New("the agent hears of no council quorum, so nothing can be committed: "+
+		return false, withCode(exitNoQuorum, errors.New("the agent hears of no council quorum, so nothing can be committed: "+
 			"'moonwatch status' shows who is missing"))
 	}
-	key, err := x.operatorKey(file)
+	key, err := x.operatorKey(folder)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := x.app.confirm(ctx, "Apply this?", x.yes, "not applied"); err != nil {
-		return err
+		return false, err
 	}
 	command, err := signFleet(page, wanted, key, time.Now())
 	if err != nil {
-		return err
+		return false, err
 	}
-	return x.commit(ctx, agent, command)
+	err = x.commit(ctx, agent, command)
+	return err == nil, err
 }
 
 // check reads the file; what may surprise is said on standard error.
@@ -155,8 +167,8 @@ func (x *application) show(p plan) {
 }
 
 // operatorKey finds and reads the key.
-func (x *application) operatorKey(file string) (*pki.OperatorKey, error) {
-	key, err := loadOperatorKey(x.key, filepath.Dir(file))
+func (x *application) operatorKey(folder string) (*pki.OperatorKey, error) {
+	key, err := loadOperatorKey(x.key, folder)
 	if err == nil && key == nil {
 		return nil, errNoKey
 	}

@@ -107,7 +107,11 @@ func items(f *member.Fleet) []item {
 		if m.Council {
 			council = "allowed"
 		}
-		all = append(all, item{"member " + string(m.ID), [][2]string{{"failure_domain", string(m.Domain)}, {"pool", m.Pool}, {"council", council}}})
+		attrs := [][2]string{{"failure_domain", string(m.Domain)}, {"pool", m.Pool}, {"council", council}}
+		if m.Retired {
+			attrs = append(attrs, [2]string{"retired", "true"})
+		}
+		all = append(all, item{"member " + string(m.ID), attrs})
 	}
 	for _, p := range f.Pools {
 		all = append(all, poolItem(p))

@@ -12,16 +12,19 @@ import (
 func (a *app) membersCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "members",
-		Short: "List the members: state, duty and verdict",
-		Long:  "List the members of the roster, those in trouble first, and agents that are in no roster.",
+		Short: "List the members: state, duty and verdict; retire and forget them",
+		Long: `List the members of the roster, those in trouble first, and who is not in it: agents
+that gossip knows and fleet.yaml does not, and retired members.`,
 		Example: `  moonwatch members
-  moonwatch members -o wide --agent 10.0.0.1:7980`,
+  moonwatch members -o wide --agent 10.0.0.1:7980
+  moonwatch members retire web-3`,
 		Args: exactly(),
 	}
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return r.show(c.Context(), client.MembersDocument, printMembers)
 	}
+	c.AddCommand(a.retireCommand(), a.forgetCommand())
 	return c
 }
 
@@ -67,12 +70,21 @@ func printUnlisted(p *printer, page status.Page) {
 		{title: "UNLISTED", of: func(u status.Unlisted) cell { return cell{string(u.ID), warn} }},
 		{title: "ADDRESS", of: func(u status.Unlisted) cell { return word(u.Addr) }},
 		{title: "WHY", of: func(u status.Unlisted) cell {
-			if u.Retired {
-				return text("retired")
-			}
-			return text("not in fleet.yaml: it watches nobody and votes nowhere")
+			return text("%s", whyUnlisted(u))
 		}},
 	})
+}
+
+// whyUnlisted says what makes an agent nobody's, and what ends that.
+func whyUnlisted(u status.Unlisted) string {
+	switch {
+	case u.Retired && u.Addr == "":
+		return "retired, and its agent is gone: 'moonwatch members forget " + string(u.ID) + "'"
+	case u.Retired:
+		return "retired: it watches nobody and votes nowhere; stop its agent"
+	default:
+		return "not in fleet.yaml: it watches nobody and votes nowhere; apply a fleet with it, or stop its agent"
+	}
 }
 
 // stateOf puts a member's condition into one word: the verdict that stands, or

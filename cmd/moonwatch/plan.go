@@ -100,7 +100,9 @@ func (p *plan) judge(page status.Page, s status.Slot, declared map[member.SlotID
 	lent := slices.ContainsFunc(page.Members, func(m status.Member) bool {
 		return m.ID == s.Occupant && m.Home != "" && i >= 0 && m.Home == wanted.Members[i].Pool
 	})
-	if i < 0 || wanted.Members[i].Pool != s.Pool && !lent {
+	if i >= 0 && wanted.Members[i].Retired {
+		p.trouble = append(p.trouble, fmt.Sprintf("member %s holds slot %s: 'moonwatch switchover %s' moves that to a spare", s.Occupant, s.ID, s.Occupant))
+	} else if i < 0 || wanted.Members[i].Pool != s.Pool && !lent {
 		p.trouble = append(p.trouble, fmt.Sprintf("member %s holds slot %s and would leave pool %s", s.Occupant, s.ID, s.Pool))
 	}
 }
@@ -115,7 +117,7 @@ func freeMembers(page status.Page, wanted *member.Fleet) []member.Member {
 	var free []member.Member
 	for _, m := range wanted.Members {
 		now, old := known[m.ID]
-		if m.Pool != "" && (!old || now.Verdict == "" && (now.Duty == failover.Spare || now.Duty == "")) {
+		if m.Pool != "" && !m.Retired && (!old || now.Verdict == "" && (now.Duty == failover.Spare || now.Duty == "")) {
 			free = append(free, m)
 		}
 	}

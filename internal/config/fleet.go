@@ -156,7 +156,7 @@ func (r *fleetReader) members(top object) {
 			r.Wrong(p.At, "members: more than %d", maxSlots)
 			return
 		}
-		o := r.object("members."+p.Key, p.Value, "failure_domain", "pool", "council")
+		o := r.object("members."+p.Key, p.Value, "failure_domain", "pool", "council", "retired")
 		o.At = p.At
 		m := member.Member{ID: member.ID(p.Key)}
 		const domain = "the name of what fails together with it: a rack, a zone"
@@ -166,6 +166,7 @@ func (r *fleetReader) members(top object) {
 		}
 		m.Pool = o.Text("pool", "", "the name of a pool", isName)
 		m.Council = o.Text("council", "", "allowed, or no such key", oneOf("allowed")) == "allowed"
+		m.Retired = o.Truth("retired")
 		r.fleet.Members = append(r.fleet.Members, m)
 		r.lines[m.ID] = o.Where("pool")
 	}

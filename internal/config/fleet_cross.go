@@ -29,7 +29,9 @@ func (r *fleetReader) checkMembersOfPools() {
 		known[i] = p.Name
 	}
 	for _, m := range r.fleet.Members {
-		in[m.Pool]++
+		if !m.Retired {
+			in[m.Pool]++
+		}
 		if m.Pool == "" || slices.Contains(known, m.Pool) {
 			continue
 		}
@@ -108,16 +110,17 @@ func (r *fleetReader) checkLoans() {
 }
 
 func (r *fleetReader) warnOfFleet() {
+	active := slices.DeleteFunc(slices.Clone(r.fleet.Members), func(m member.Member) bool { return m.Retired })
 	if len(r.fleet.Members) == 0 {
 		return
 	}
 	top := r.roster
-	if n := len(r.fleet.Members); n <= 2 {
+	if n := len(active); n <= 2 {
 		r.warn(top, "%s in all: a failure is unprovable, so nothing is ever decided; add a witness", plural(n, "member"))
 	}
 	var domains []string
 	council := 0
-	for _, m := range r.fleet.Members {
+	for _, m := range active {
 		if d := string(m.Domain); !slices.Contains(domains, d) {
 			domains = append(domains, d)
 		}

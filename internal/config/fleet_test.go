@@ -267,3 +267,32 @@ func FuzzParseFleet(f *testing.F) {
 		}
 	})
 }
+
+func TestARetiredMemberIsKeptAndHoldsNoSlot(t *testing.T) {
+	text := func(retired string) string {
+		return `version: 1
+members:
+  web-1: {failure_domain: a, pool: web, council: allowed}
+  web-2: {failure_domain: b, pool: web, council: allowed}
+  web-3: {failure_domain: c, pool: web, council: allowed` + retired + `}
+  witness: {failure_domain: d, council: allowed}
+pools:
+  web: {slots: {web: 3}, spares: {warm: 0, floor: 0}, checks: {http: {port: 80, path: /}}, actions: {activate: web-start, stop: web-stop}, armed: true}
+`
+	}
+	if _, _, err := ParseFleet("fleet.yaml", []byte(text(""))); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := ParseFleet("fleet.yaml", []byte(text(", retired: true")))
+	if err == nil || !strings.Contains(err.Error(), "pools.web has 3 slots and 2 members") {
+		t.Errorf("%v, want that a retired member holds no slot", err)
+	}
+	f, _, err := ParseFleet("fleet.yaml", []byte(strings.Replace(text(", retired: true"), "web: 3", "web: 2", 1)))
+	if err != nil || !f.Members[2].Retired || f.Members[1].Retired {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	again, _, err := ParseFleet("fleet.yaml", RenderFleet(*f))
+	if err != nil || !reflect.DeepEqual(f, again) {
+		t.Errorf("%+v, %v: want what was rendered", again, err)
+	}
+}

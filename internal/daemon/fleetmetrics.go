@@ -130,7 +130,7 @@ func (m fleetMetrics) observe(p status.Page, clockAhead time.Duration) {
 }
 
 func (m fleetMetrics) observeMembers(p status.Page) {
-	m.unlisted.Set(float64(len(p.Unlisted)))
+	m.unlisted.Set(howMany(p.Unlisted, func(u status.Unlisted) bool { return u.Addr != "" }))
 	m.accused.Set(howMany(p.Members, func(x status.Member) bool { return x.Accused && x.Verdict == "" }))
 	for _, v := range standing {
 		m.members.WithLabelValues(v).Set(howMany(p.Members, func(x status.Member) bool {

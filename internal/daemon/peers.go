@@ -152,7 +152,12 @@ func (d *Daemon) join(ctx context.Context) error {
 				return err
 			}
 		case <-wait.C:
-			addrs := append(slices.Clone(d.cfg.Agent.Join), known...)
+			addrs := slices.Clone(d.cfg.Agent.Join)
+			for _, a := range known {
+				if !slices.Contains(addrs, a) {
+					addrs = append(addrs, a)
+				}
+			}
 			n, err := d.gossip.Join(ctx, addrs)
 			d.joining.Store(&err)
 			d.peers.adopt(d.gossip.View())

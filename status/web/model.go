@@ -192,6 +192,9 @@ func alerts(p status.Page) []string {
 		say("%s.", x)
 	}
 	for _, u := range p.Unlisted {
+		if u.Addr == "" {
+			continue // retired, and its agent does not run
+		}
 		what := "is not in the roster"
 		if u.Retired {
 			what = "is retired"
