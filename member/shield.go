@@ -12,8 +12,12 @@ type ShieldPolicy struct {
 	// Mode is what comes of the shield's decisions; empty is shadow: a new policy
 	// is looked at before it acts.
 	Mode string `json:"mode,omitempty"`
-	// Capacity is how many requests a second the pools serve together, well; 0:
-	// it is learned at the first trouble, and nobody is held before.
+	// Unit is what the capacity counts: requests a second (empty), or the time that
+	// occupants work on them, in requests at once (ShieldTime). 200 slow searches a second
+	// then weigh more than 5,000 hits of a cache.
+	Unit string `json:"unit,omitempty"`
+	// Capacity is how many of these the pools serve together, well; 0: it is learned at
+	// the first trouble, and nobody is held before.
 	Capacity int `json:"capacity,omitempty"`
 	// Doors are the members whose gateways tell each other what they count, sorted;
 	// none: each gateway takes itself for the only one.
@@ -51,7 +55,7 @@ func (p ShieldPolicy) Equal(o ShieldPolicy) bool {
 // Same reports that two policies differ in their doors at most: nobody who is held
 // has to be let go for that.
 func (p ShieldPolicy) Same(o ShieldPolicy) bool {
-	return p.Doing() == o.Doing() && p.Capacity == o.Capacity && p.Highest == o.Highest && p.TrustSingle == o.TrustSingle &&
+	return p.Doing() == o.Doing() && p.Unit == o.Unit && p.Capacity == o.Capacity && p.Highest == o.Highest && p.TrustSingle == o.TrustSingle &&
 		maps.Equal(p.Weights, o.Weights)
 }
 
@@ -61,6 +65,9 @@ const (
 	ShieldShadow  = "shadow"  // everything is decided and shown, and nothing done
 	ShieldEnforce = "enforce" // a subdomain above its share is held
 )
+
+// ShieldTime is the unit that counts what requests cost.
+const ShieldTime = "time"
 
 // MaxCapacity bounds a capacity in requests a second. More is a mistake in
 // writing.
@@ -84,7 +91,10 @@ func (p ShieldPolicy) check(members []Member) error {
 		bad("shield.mode is %q, want %s, %s or %s", p.Mode, ShieldOff, ShieldShadow, ShieldEnforce)
 	}
 	if p.Capacity < 0 || p.Capacity > MaxCapacity {
-		bad("shield.capacity is %d, want 1 to %d requests a second, or none", p.Capacity, MaxCapacity)
+		bad("shield.capacity is %d, want 1 to %d, or none", p.Capacity, MaxCapacity)
+	}
+	if p.Unit != "" && p.Unit != ShieldTime {
+		bad("shield.unit is %q, want %s, or none", p.Unit, ShieldTime)
 	}
 	if p.Highest != "" && !slices.Contains(ShieldRungs(), p.Highest) {
 		bad("shield.highest is %q, want one of %v, or none", p.Highest, ShieldRungs())

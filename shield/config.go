@@ -96,6 +96,29 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// WorkUnits are in a second of an occupant's time: costs are counted in tenths of
+// milliseconds (admit.Gate.Answered).
+const WorkUnits = 10_000
+
+// CapacityFor are the rules for the capacity of a fleet's policy.
+func CapacityFor(p member.ShieldPolicy) CapacityRules {
+	r := DefaultCapacityRules()
+	r.Configured, r.ByCost = float64(p.Capacity), p.Unit == member.ShieldTime
+	if r.ByCost {
+		r.Configured *= WorkUnits
+	}
+	return r
+}
+
+// InUnit gives what a shield says of demand and capacity in the unit of fleet.yaml: requests
+// a second, or requests at once.
+func (r CapacityRules) InUnit(x float64) float64 {
+	if r.ByCost {
+		return x / WorkUnits
+	}
+	return x
+}
+
 // WeightsFor are the weights of a fleet's policy, by the keys of a salt. What is no name
 // has none.
 func WeightsFor(p member.ShieldPolicy, salt uint64) map[Key]float64 {

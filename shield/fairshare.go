@@ -13,6 +13,7 @@ type Demand struct {
 	Rate   float64 // what it asks for now, refused requests included
 	Usual  float64 // what it asked for in calm
 	Floor  float64 // what it is given before anything is shared out; 0: none
+	Each   float64 // what one of its requests is of the unit; 0: as the others'
 	Weight float64 // how much of the rest it gets beside others; 0 means 1
 }
 
@@ -29,6 +30,7 @@ type Load struct {
 	Demands  []Demand // those that could matter, each key once
 	Rest     float64  // what all others ask for together; never held
 	Usual    float64  // what these others asked for in calm
+	Each     float64  // of the unit, what a request is where the demand is
 	Chance   float64  // by how much the whole demand may be too high by chance alone
 }
 
@@ -45,7 +47,11 @@ func (l Load) Sum() float64 {
 // may be chance of the whole.
 func (l *Load) chance(d Demand) float64 {
 	if sum := l.Sum(); sum > 0 {
-		return l.Chance * math.Sqrt(d.Rate/sum)
+		part := d.Rate / sum
+		if l.Each > 0 && d.Each > 0 { // few dear ones vary by more than many cheap ones
+			part *= d.Each / l.Each
+		}
+		return l.Chance * math.Sqrt(part)
 	}
 	return 0
 }
@@ -242,11 +248,11 @@ func (rules ShareRules) top(n int) int {
 
 // sane sorts the demands and makes nothing of what is absurd.
 func (l Load) sane() Load {
-	l.Capacity, l.Rest, l.Usual, l.Chance = sane(l.Capacity), sane(l.Rest), sane(l.Usual), sane(l.Chance)
+	l.Capacity, l.Rest, l.Usual, l.Chance, l.Each = sane(l.Capacity), sane(l.Rest), sane(l.Usual), sane(l.Chance), sane(l.Each)
 	l.Demands = slices.Clone(l.Demands)
 	for i := range l.Demands {
 		d := &l.Demands[i]
-		d.Rate, d.Usual, d.Floor, d.Weight = sane(d.Rate), sane(d.Usual), sane(d.Floor), sane(d.Weight)
+		d.Rate, d.Usual, d.Floor, d.Weight, d.Each = sane(d.Rate), sane(d.Usual), sane(d.Floor), sane(d.Weight), sane(d.Each)
 	}
 	slices.SortFunc(l.Demands, func(a, b Demand) int { return cmp.Compare(a.Key, b.Key) })
 	return l

@@ -76,6 +76,10 @@ func FloorsFor(capacity, each float64, subdomains int, usual []Demand, rules Flo
 	out := make([]Floor, 0, len(usual))
 	sum := 0.0
 	for _, d := range usual {
+		each := each
+		if own := sane(d.Each); own > 0 {
+			each = own
+		}
 		u := sane(d.Usual) / each
 		if d.Key == 0 || u == 0 {
 			continue

@@ -56,6 +56,7 @@ type Sight struct {
 	Evidence   map[Key][]member.ID // doors that have a part in it
 	Window     time.Duration       // over which the demand was measured
 	Each       float64             // what a request is of the unit; 0: one
+	Costs      map[Key]float64     // what a request of each is; who is not here is as Each
 	Majority   bool                // most doors are heard
 	Handshakes bool                // connections alone are trouble here
 	Standing   map[Key]Rung        // rungs that the council has written down
@@ -125,6 +126,10 @@ func (l *Ladder) Step(now time.Time, s Sight) []Held {
 	var out []Held
 	for _, k := range sortedKeys(l.on) {
 		c := l.on[k]
+		s := s
+		if own := s.Costs[k]; own > 0 {
+			s.Each = own
+		}
 		limit, over := limits[k]
 		standing := s.Standing[k]
 		c.move(now, l.rules, s, limit, over, s.Demand[k], standing)

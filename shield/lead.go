@@ -39,7 +39,7 @@ func (s *Shield) newFloors() *Floors {
 	}
 	var usual []Demand
 	for _, k := range s.usuals.Keys() {
-		usual = append(usual, Demand{Key: k, Usual: s.usuals.Of(k), Weight: s.cfg.Weights[k]})
+		usual = append(usual, Demand{Key: k, Usual: s.usuals.Of(k), Each: s.ownOf(k), Weight: s.cfg.Weights[k]})
 	}
 	f.List = FloorsFor(f.Capacity, s.each(), s.fleet.Subdomains, usual, s.cfg.Floors)
 	return f

@@ -19,6 +19,8 @@ type MergeRules struct {
 	// MostRate is the most that a door is believed to be asked for, in units a
 	// second. More is absurd.
 	MostRate float64
+	// ByCost: what requests cost counts, and not how many there are.
+	ByCost bool
 }
 
 // DefaultMergeRules believes ten million requests a second.
@@ -131,6 +133,7 @@ type Fleet struct {
 	Admitted   float64       // requests a second
 	Served     float64       // requests a second that were answered well
 	Cost       float64       // of what was answered, a second
+	Costed     float64       // requests a second that were let in where their costs are known
 	Trouble    bool          // at doors that admit most of the requests
 	Capacity   float64       // the middle of what the doors hold it to be; 0: none knows
 	Subdomains int           // that the door knows that knows most
@@ -138,7 +141,8 @@ type Fleet struct {
 	Shortest   time.Duration // of the windows over which the doors measured
 	Seqs       []uint64      // of the reports, in the order of Live
 	Votes      map[Key][]Ballot
-	Behind     uint64        // the oldest version of floors that a live door has
+	Behind     uint64 // the oldest version of floors that a live door has
+	byCost     bool
 	Oldest     time.Duration // how long ago the live door was heard that was heard longest ago
 }
 
@@ -154,6 +158,7 @@ type Seen struct {
 	Asked    float64 // requests a second
 	Admitted float64
 	Cost     float64
+	Costed   float64     // as Admitted, at doors that know costs
 	Doors    []member.ID // that have a part in it worth speaking of, sorted
 }
 
@@ -172,7 +177,7 @@ func evidence(doors int) float64 { return min(evidencePart, 0.5/float64(max(door
 // Fleet sums up what the doors said that are heard. It depends on the reports
 // held and on which of them are young enough, and on nothing else.
 func (m *Merge) Fleet(now time.Time) Fleet {
-	f := Fleet{Doors: len(m.doors), Votes: map[Key][]Ballot{}, Shortest: time.Minute, Behind: math.MaxUint64}
+	f := Fleet{byCost: m.rules.ByCost, Doors: len(m.doors), Votes: map[Key][]Ballot{}, Shortest: time.Minute, Behind: math.MaxUint64}
 	for d := range m.doors {
 		if h, ok := m.heard[d]; ok && now.Sub(h.at) <= m.rules.LiveFor {
 			f.Live = append(f.Live, d)
@@ -188,13 +193,17 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 	var capacities []float64
 	troubled := 0.0
 	for _, d := range f.Live {
-		r := m.heard[d].report
+		r, costs := m.heard[d].report, 0.0
+		if r.Total.Cost > 0 { // the door knows what its requests cost
+			costs = 1
+		}
 		per := 1 / r.Window.Seconds()
 		f.Seqs = append(f.Seqs, r.Seq)
 		f.Asked += float64(r.Total.Lately) * per
 		f.Admitted += float64(r.Total.Admitted) * per
 		f.Served += float64(r.Served) * per
 		f.Cost += float64(r.Total.Cost) * per
+		f.Costed += float64(r.Total.Admitted) * per * costs
 		f.Shortest = min(f.Shortest, r.Window)
 		f.Behind = min(f.Behind, r.Floors)
 		f.Subdomains = max(f.Subdomains, r.Subdomains)
@@ -214,6 +223,7 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 			s.Asked += asked
 			s.Admitted += float64(l.Admitted) * per
 			s.Cost += float64(l.Cost) * per
+			s.Costed += float64(l.Admitted) * per * costs
 			parts[l.Key] = append(parts[l.Key], part{d, asked})
 		}
 		for _, v := range r.Votes {
@@ -247,8 +257,20 @@ const mostCandidates = MaxLines / 2
 // the sums of all candidates are exact.
 func (f *Fleet) Candidates() []Key {
 	var out []Key
-	for _, s := range f.Hosts[:min(len(f.Hosts), mostCandidates)] {
-		out = append(out, s.Key)
+	add := func(hosts []Seen, most int) {
+		for _, s := range hosts[:min(len(hosts), most)] {
+			if !slices.Contains(out, s.Key) {
+				out = append(out, s.Key)
+			}
+		}
 	}
+	if f.byCost { // few that cost much, and many that cost little
+		dear := slices.Clone(f.Hosts)
+		slices.SortStableFunc(dear, func(a, b Seen) int { return cmp.Compare(b.Cost, a.Cost) })
+		add(dear, mostCandidates/2)
+		add(f.Hosts, mostCandidates-len(out))
+		return out
+	}
+	add(f.Hosts, mostCandidates)
 	return out
 }

@@ -13,6 +13,7 @@ type recent struct {
 	ticks []tick // the oldest first
 	asked map[Key]total
 	all   Counted // the newest
+	costs bool    // what costs most is the heaviest
 	told  Traffic // the most that was said of the whole life: it never falls
 }
 
@@ -159,6 +160,9 @@ func (r *recent) traffic(wanted []Key) (Traffic, []Line) {
 		_, second := slices.BinarySearch(wanted, b.Key)
 		if first != second {
 			return map[bool]int{true: -1, false: 1}[first]
+		}
+		if r.costs && a.Cost != b.Cost {
+			return cmp.Compare(b.Cost, a.Cost)
 		}
 		return cmp.Or(cmp.Compare(b.Lately, a.Lately), cmp.Compare(b.Cost, a.Cost), cmp.Compare(a.Key, b.Key))
 	})

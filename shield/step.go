@@ -16,6 +16,7 @@ type Shield struct {
 	merge    *Merge
 	capacity *Capacity
 	usuals   *Usuals
+	costs    costs
 	ladder   *Ladder
 	recent   recent
 
@@ -56,11 +57,14 @@ func New(cfg Config) (*Shield, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("new shield of %s: %w", cfg.Door, err)
 	}
+	cfg.Merge.ByCost = cfg.Capacity.ByCost
 	s := &Shield{
-		cfg: cfg, merge: NewMerge(cfg.Merge), capacity: NewCapacity(cfg.Capacity),
+		costs: newCosts(),
+		cfg:   cfg, merge: NewMerge(cfg.Merge), capacity: NewCapacity(cfg.Capacity),
 		usuals: NewUsuals(cfg.UsualOver), ladder: NewLadder(cfg.Ladder), recent: newRecent(cfg.Window),
 		proposed: map[string]time.Time{}, seen: map[string]sighting{}, unvoted: map[string]time.Time{}, suppressed: map[string]time.Time{}, names: map[Key]string{}, measures: NewMeasures(nil),
 	}
+	s.recent.costs = cfg.Capacity.ByCost
 	s.doors = []member.ID{cfg.Door}
 	s.merge.Expect(s.doors)
 	return s, nil
@@ -170,6 +174,9 @@ func (s *Shield) counted(now time.Time, ev Counted) []Effect {
 		return []Effect{Note{What: Refused, Text: "of our own: " + err.Error(), Why: refusalOf(err)}}
 	}
 	s.fleet = s.merge.Fleet(now)
+	if s.cfg.Capacity.ByCost {
+		s.costs.see(now, &s.fleet)
+	}
 	s.stand(now)
 	load := s.load()
 	out := s.decide(now, load)
@@ -274,11 +281,16 @@ func (s *Shield) load() Load {
 	}
 	l := Load{Capacity: capacity, Rest: f.Asked * each, Usual: s.usuals.rest.value}
 	for _, x := range f.Hosts {
-		d := Demand{Key: x.Key, Rate: x.Asked * s.costOf(x, each), Usual: s.usuals.Of(x.Key), Floor: floors.Of(x.Key) * scale, Weight: s.cfg.Weights[x.Key]}
+		own := s.costOf(x.Key)
+		d := Demand{Key: x.Key, Rate: x.Asked * own, Each: s.ownOf(x.Key), Usual: s.usuals.Of(x.Key), Floor: floors.Of(x.Key) * scale, Weight: s.cfg.Weights[x.Key]}
 		l.Demands = append(l.Demands, d)
 		l.Rest -= x.Asked * each
 	}
 	l.Rest = max(l.Rest, 0)
+	if s.cfg.Capacity.ByCost { // where the demand is, a request is dearer than one of anybody
+		each = s.dearness(l)
+		l.Each = each
+	}
 	l.Chance = chanceOf(l.Sum(), each, f.Shortest)
 	return l
 }
@@ -297,39 +309,69 @@ func (s *Shield) ours(capacity float64) float64 {
 
 // each is what a request is of the unit, as a mean.
 func (s *Shield) each() float64 {
-	switch {
-	case !s.cfg.Capacity.ByCost:
+	if !s.cfg.Capacity.ByCost {
 		return 1
-	case s.fleet.Admitted > 0:
-		return s.fleet.Cost / s.fleet.Admitted
-	default:
-		return 0
 	}
+	return s.costs.mean()
 }
 
-// costOf is what a request of a subdomain costs. Those refused would have cost
-// what the admitted ones did.
-func (s *Shield) costOf(x Seen, each float64) float64 {
-	if s.cfg.Capacity.ByCost && x.Admitted > 0 {
-		return x.Cost / x.Admitted
+// costOf is what a request of a subdomain is of the unit.
+func (s *Shield) costOf(k Key) float64 {
+	if !s.cfg.Capacity.ByCost {
+		return 1
 	}
-	return each
+	return s.costs.of(k)
+}
+
+// ownOf is the same where subdomains differ, and else 0.
+func (s *Shield) ownOf(k Key) float64 {
+	if !s.cfg.Capacity.ByCost {
+		return 0
+	}
+	return s.costs.of(k)
+}
+
+// dearness is what a request is of the unit where the demand is: the mean of all, each
+// counting as much as it asks for. By it varies what all ask for together.
+func (s *Shield) dearness(l Load) float64 {
+	sum := l.Rest * s.each()
+	for _, d := range l.Demands {
+		sum += d.Rate * d.Each
+	}
+	if all := l.Sum(); all > 0 {
+		return sum / all
+	}
+	return s.each()
+}
+
+// servedNow is what was served well, a second, of the unit.
+func (s *Shield) servedNow() float64 {
+	if !s.cfg.Capacity.ByCost {
+		return s.fleet.Served
+	}
+	f := &s.fleet
+	return max(0, f.Cost-s.costs.waiting*f.Costed) + max(0, f.Admitted-f.Costed)*s.each()
+}
+
+// Costless reports that no door tells what requests cost, and the capacity is one of time:
+// nobody can be held.
+func (s *Shield) Costless() bool {
+	return s.cfg.Capacity.ByCost && s.fleet.Admitted > 0 && s.costs.mean() == 0
 }
 
 // decide shares out, climbs and makes the measures.
 func (s *Shield) decide(now time.Time, l Load) []Effect {
 	s.shares = FairShare(l, s.cfg.Shares)
-	served := s.fleet.Served
-	if s.cfg.Capacity.ByCost {
-		served = s.fleet.Cost
-	}
 	if len(s.fleet.Live) == s.fleet.Doors { // else nobody knows what was served
-		s.capacity.Step(now, served, s.fleet.Trouble)
+		s.capacity.Step(now, s.servedNow(), s.fleet.Trouble)
 	}
 	s.capacity.Adopt(s.fleet.Capacity)
 	out := s.weather(now)
 	if !s.pressed && len(s.held) == 0 {
 		s.usuals.Learn(now, l)
+		if s.cfg.Capacity.ByCost {
+			s.costs.calm(now, s.cfg.UsualOver)
+		}
 	}
 	s.held = s.ladder.Step(now, s.sight(l))
 	s.votes = s.standingVotes()
@@ -350,6 +392,12 @@ func (s *Shield) sight(l Load) Sight {
 	}
 	for _, d := range l.Demands {
 		v.Demand[d.Key] = d.Rate
+		if d.Each > 0 {
+			if v.Costs == nil {
+				v.Costs = make(map[Key]float64, len(l.Demands))
+			}
+			v.Costs[d.Key] = d.Each
+		}
 	}
 	for _, x := range s.fleet.Hosts {
 		v.Evidence[x.Key] = x.Doors
@@ -365,7 +413,7 @@ func (s *Shield) sight(l Load) Sight {
 // make news.
 func (s *Shield) weather(now time.Time) []Effect {
 	var out []Effect
-	text := fmt.Sprintf("demand is %.0f %% of the capacity of %.0f", 100*s.shares.Pressure, s.capacity.Value())
+	text := fmt.Sprintf("demand is %.0f %% of the capacity of %.0f", 100*s.shares.Pressure, s.cfg.Capacity.InUnit(s.capacity.Value()))
 	above := s.shares.Pressure > s.cfg.Shares.Pressure
 	switch {
 	case above:

@@ -12,7 +12,6 @@ type Usuals struct {
 	over  time.Duration
 	rates map[Key]average
 	rest  average // all others together
-	each  average // cost of a request
 }
 
 type average struct {
@@ -69,9 +68,6 @@ func (u *Usuals) Learn(now time.Time, l Load) {
 	u.rest.learn(now, l.Rest, u.over)
 	u.bound()
 }
-
-// Each is what a request costs, learned from what the answered ones cost.
-func (u *Usuals) Each() float64 { return u.each.value }
 
 func (u *Usuals) bound() {
 	if len(u.rates) <= mostUsuals {

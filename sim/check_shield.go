@@ -97,7 +97,7 @@ func (s *shieldStory) tick(lost, capacity float64) {
 	var t served
 	usual := 0.0
 	for _, h := range s.g.hosts {
-		usual += h.rate
+		usual += h.rate * h.times
 		if h.random || h.attacked(now) {
 			continue
 		}
@@ -142,8 +142,12 @@ func (s *shieldStory) refusals(h *asking, d *shieldDoor) {
 		return // who was stopped is let in slowly, whatever it asks for
 	}
 	s.g.w.checker.look(ruleShield)
-	if rate := h.offered.mostPerSecond(); rate < 0.8*m.Limit {
-		s.g.w.checker.fail(ruleShield, "%s refuses requests for %s, which asked for %.0f a second at most in the last two, and is given %.0f", d.m.id, name, rate, m.Limit)
+	limit := m.Limit
+	if s.g.cfg.Time { // the share is one of time
+		limit /= h.times * requestTakes.Seconds() * shield.WorkUnits
+	}
+	if rate := h.offered.mostPerSecond(); rate < 0.8*limit {
+		s.g.w.checker.fail(ruleShield, "%s refuses requests for %s, which asked for %.0f a second at most in the last two, and is given %.0f", d.m.id, name, rate, limit)
 	}
 }
 

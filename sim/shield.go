@@ -19,10 +19,10 @@ import (
 // table (count.Counter), request by request; their reports travel as datagrams
 // of the fleet's network. A door is open while its member's agent runs and is not
 // cut off from everybody; clients of a door that is not go to the others at once. Occupants bear so many
-// requests a second each, whatever they are, and queue a little; what is beyond
+// requests a second each, or as much work, and queue a little; what is beyond
 // that is lost, whoever asked, which is what a gateway without a shield does.
 // What the doors vote for becomes a fact of the world's ledger, by the shipped rules.
-// Left out: what a request costs apart from others, clients that try again, and the
+// Left out: clients that try again, and the
 // challenge itself: who is challenged is let in by the shaping's fraction.
 type Shield struct {
 	Pool       string
@@ -33,7 +33,10 @@ type Shield struct {
 	RPS        float64 // of all of them together
 	Skew       float64 // the n-th asks for a part that goes with n^-skew
 	Shadow     bool    // decide, and do nothing
-	Highest    string  // rung up to which the doors may vote; empty: they shape, and the ledger knows no doors
+	Time       bool    // the capacity is one of the occupants' time, and doors measure what requests cost
+	Dear       string  // a subdomain whose requests take Times as long as others'; empty: all are alike
+	Times      float64
+	Highest    string // rung up to which the doors may vote; empty: they shape, and the ledger knows no doors
 }
 
 // Everybody and RandomNames are hosts that may be flooded besides the subdomains
@@ -73,6 +76,7 @@ func (s *Shield) check(fleet member.Fleet) error {
 	want(s.Bears > 0, "bears is %v, want more than 0", s.Bears)
 	want(s.Subdomains >= 1 && s.Subdomains <= 1000, "subdomains is %d, want 1 to 1000", s.Subdomains)
 	want(s.RPS > 0, "rps is %v, want more than 0", s.RPS)
+	want(s.Dear == "" || slices.Contains(s.Hosts(), s.Dear) && s.Times >= 1 && s.Times <= 1000, "dear is %q, %v times as much, want one of the subdomains, and 1 to 1000", s.Dear, s.Times)
 	want(s.Highest == "" || slices.Contains(member.ShieldRungs(), s.Highest), "highest is %q, want one of %v", s.Highest, member.ShieldRungs())
 	want(s.Skew >= 0 && s.Skew <= 2, "skew is %v, want 0 to 2", s.Skew)
 	return errors.Join(wrong...)
@@ -80,6 +84,9 @@ func (s *Shield) check(fleet member.Fleet) error {
 
 // shieldSalt is the salt of every world's doors.
 const shieldSalt = 7
+
+// requestTakes is how long an occupant works on a request that is not dear.
+const requestTakes = 10 * time.Millisecond
 
 // shieldTick is how often a door ends a tick of its counter.
 const shieldTick = 50 * time.Millisecond
@@ -108,6 +115,7 @@ type asking struct {
 	made     int // names that were made up, if they are
 	random   bool
 	rate     float64
+	times    float64 // the work of others' that a request of it is
 	floods   []*shieldFlood
 	flooded  time.Duration // when a flood of it last ended; before the first: long ago
 	offered  ring
@@ -139,6 +147,15 @@ type shieldDoor struct {
 	proposed int     // throttles, in all its lives
 	let      int     // requests that it admitted in this tick
 	served   float64 // since it began, answered well
+	owed     []owed  // of this tick
+}
+
+// owed are requests that were let in and are not answered yet.
+type owed struct {
+	ref  count.Ref
+	name []byte
+	n    int
+	took time.Duration // their work alone
 }
 
 // heldBucket is a cap's bucket, and the checker's own book about it.
@@ -164,12 +181,16 @@ func (w *World) openShield() {
 	for i, name := range g.cfg.Hosts() {
 		part := math.Pow(float64(i+1), -g.cfg.Skew)
 		sum += part
-		g.hosts = append(g.hosts, &asking{name: []byte(name), rate: part})
+		h := &asking{name: []byte(name), rate: part, times: 1}
+		if name == g.cfg.Dear {
+			h.times = g.cfg.Times
+		}
+		g.hosts = append(g.hosts, h)
 	}
 	for _, h := range g.hosts {
 		h.rate *= g.cfg.RPS / sum
 	}
-	g.hosts = append(g.hosts, &asking{name: []byte(RandomNames), random: true})
+	g.hosts = append(g.hosts, &asking{name: []byte(RandomNames), random: true, times: 1})
 	for i := range g.cfg.Doors {
 		g.doors = append(g.doors, &shieldDoor{g: g, i: i, m: w.machines[i]})
 	}
@@ -257,6 +278,7 @@ func (g *guarded) tick() {
 	for _, d := range open {
 		d.served += float64(d.let) * done
 		d.let = 0
+		d.answer(g.queue / max(capacity, 1))
 		d.look(waits)
 	}
 	g.story.tick(lost, capacity)
@@ -317,6 +339,7 @@ func (g *guarded) ask(h *asking, d *shieldDoor, rate float64) {
 	x := mean + h.carry[d.i] + noise*math.Sqrt(3*mean) // four even draws have a variance of 1/3
 	n := max(0, int(x))
 	h.carry[d.i] = x - float64(n)
+	let := owed{name: h.name, took: time.Duration(h.times * float64(requestTakes))}
 	for range n {
 		name := h.name
 		if h.random {
@@ -324,12 +347,17 @@ func (g *guarded) ask(h *asking, d *shieldDoor, rate float64) {
 			name = fmt.Appendf(nil, "r%d.example.com", h.made)
 		}
 		h.asked++
-		if d.admits(name, h.random, g.w.chance.next(streamClients, d.i, i)%10_000) {
+		if ref, in := d.admits(name, h.random, g.w.chance.next(streamClients, d.i, i)%10_000); in {
 			h.admitted++
 			d.let++
+			let.ref = ref
+			let.n++
 		} else {
 			h.refused++
 		}
+	}
+	if let.n > 0 && g.cfg.Time && !h.random {
+		d.owed = append(d.owed, let)
 	}
 	if n > 0 {
 		g.story.refusals(h, d)
@@ -341,7 +369,7 @@ func (g *guarded) ask(h *asking, d *shieldDoor, rate float64) {
 func (g *guarded) serve(served float64) (lost, done float64) {
 	admitted := 0.0
 	for _, h := range g.hosts {
-		admitted += h.admitted
+		admitted += h.admitted * h.times
 	}
 	if admitted > 0 {
 		done = min(g.queue+admitted, served) / admitted

@@ -25,7 +25,11 @@ func (d *shieldDoor) begin() {
 	cfg.Ladder.Highest = cfg.Throttle.Highest
 	if !g.cfg.Learned {
 		cfg.Capacity.Configured = g.cfg.Bears * float64(g.slots())
+		if g.cfg.Time {
+			cfg.Capacity.Configured *= requestTakes.Seconds() * shield.WorkUnits
+		}
 	}
+	cfg.Capacity.ByCost = g.cfg.Time
 	s, err := shield.New(cfg)
 	if err != nil {
 		panic(fmt.Sprintf("sim: shield of %s: %v", d.m.id, err))
@@ -47,19 +51,37 @@ func (g *guarded) slots() int {
 }
 
 // admits counts a request and decides about it, as a door of the product does.
-func (d *shieldDoor) admits(name []byte, unknown bool, client uint64) bool {
+func (d *shieldDoor) admits(name []byte, unknown bool, client uint64) (count.Ref, bool) {
 	ref := d.counter.Add(name)
 	if m := d.acting.Find(ref.Key()); m != nil && !m.Shadow {
 		now := d.m.time()
 		if now.Before(m.Until) && !d.passes(now, m, client) {
 			ref.Refuse()
-			return false
+			return ref, false
 		}
 	}
 	if !ref.Known() && !unknown {
 		d.counter.Learn(name) // it was answered well
 	}
-	return true
+	return ref, true
+}
+
+// answer lets the requests of a tick be answered, each when its work is done; they wait
+// as long as everybody. What one took is measured then, as by a door of the product.
+func (d *shieldDoor) answer(waits float64) {
+	all, life := d.owed, d.life
+	d.owed = nil
+	for _, x := range all {
+		took := x.took + time.Duration(waits*float64(time.Second))
+		d.g.w.after(took, func() {
+			if d.life != life || d.m.life != life {
+				return // its door has begun anew
+			}
+			for range x.n {
+				x.ref.Cost(uint32(took/(100*time.Microsecond)), x.name)
+			}
+		})
+	}
 }
 
 func (d *shieldDoor) passes(now time.Time, m *shield.Measure, client uint64) bool {

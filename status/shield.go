@@ -16,7 +16,8 @@ type ShieldDocument struct {
 
 	Mode     string  `json:"mode"`              // off, shadow or enforce
 	Problem  string  `json:"problem,omitempty"` // why the door does not do as it is told; its traffic passes
-	Capacity float64 `json:"capacity"`          // requests a second; 0: not known, and so nobody is held
+	Unit     string  `json:"unit,omitempty"`    // of capacity, demand and limit: requests a second, or "time": requests at once
+	Capacity float64 `json:"capacity"`          // 0: not known, and so nobody is held
 	Learned  bool    `json:"learned"`           // nobody has configured it
 	Asked    float64 `json:"asked"`             // requests a second, refused ones included
 	Admitted float64 `json:"admitted"`
@@ -51,7 +52,7 @@ type ShieldHeld struct {
 	Rung   string    `json:"rung"`
 	Shadow bool      `json:"shadow"` // it would be held
 	Admit  int       `json:"admit_permille"`
-	Demand float64   `json:"demand"` // requests a second
+	Demand float64   `json:"demand"` // in the document's unit
 	Limit  float64   `json:"limit"`
 	Cap    float64   `json:"cap"` // requests a second that this door lets in at most; 0: no cap
 	Since  time.Time `json:"since"`
@@ -82,9 +83,9 @@ func ThrottledBy(s shield.Standing, now time.Time) []ShieldThrottle {
 }
 
 // HeldBy puts a measure into words.
-func HeldBy(m shield.Measure) ShieldHeld {
+func HeldBy(m shield.Measure, unit shield.CapacityRules) ShieldHeld {
 	return ShieldHeld{
-		Host: m.Host, Rung: m.Rung.String(), Shadow: m.Shadow, Admit: m.Admit, Demand: m.Demand, Limit: m.Limit, Cap: m.Cap,
+		Host: m.Host, Rung: m.Rung.String(), Shadow: m.Shadow, Admit: m.Admit, Demand: unit.InUnit(m.Demand), Limit: unit.InUnit(m.Limit), Cap: m.Cap,
 		Since: m.Since.UTC(), Until: m.Until.UTC(), Why: m.Why, Doors: m.Doors, By: m.By,
 	}
 }

@@ -126,6 +126,7 @@ func items(f *member.Fleet) []item {
 		{"notify.on", join(f.Notify.On)},
 		{"notify.receivers", strings.Join(config.ReceiverTexts(f.Notify), ",")},
 		{"shield.mode", f.Shield.Doing()},
+		{"shield.unit", cmp.Or(f.Shield.Unit, "requests")},
 		{"shield.capacity", shieldCapacity(f)},
 		{"shield.doors", join(f.Shield.Doors)},
 		{"shield.highest", cmp.Or(f.Shield.Highest, "shape")},

@@ -77,6 +77,9 @@ func shieldLine(p *printer, d status.ShieldDocument) {
 	capacity := "not known, so nobody is held"
 	if d.Capacity > 0 {
 		capacity = fmt.Sprintf("%.0f a second", d.Capacity)
+		if d.Unit == member.ShieldTime {
+			capacity = fmt.Sprintf("%.1f requests at once", d.Capacity)
+		}
 		if d.Learned {
 			capacity += " (learned)"
 		}
@@ -109,12 +112,16 @@ func printShieldTop(p *printer, d status.ShieldDocument) {
 func printShieldHeld(p *printer, d status.ShieldDocument) {
 	shieldLine(p, d)
 	p.line("")
+	asked, share := "ASKED/S", "SHARE/S"
+	if d.Unit == member.ShieldTime {
+		asked, share = "ASKED AT ONCE", "SHARE"
+	}
 	table(p, "Nobody is held.", d.Held, []column[status.ShieldHeld]{
 		{title: "SUBDOMAIN", of: func(x status.ShieldHeld) cell { return named(x.Host) }},
 		{title: "RUNG", of: heldRung},
 		{title: "LET IN", of: func(x status.ShieldHeld) cell { return text("%.1f%%", float64(x.Admit)/10) }},
-		{title: "ASKED/S", of: func(x status.ShieldHeld) cell { return text("%.1f", x.Demand) }},
-		{title: "SHARE/S", of: func(x status.ShieldHeld) cell { return text("%.1f", x.Limit) }},
+		{title: asked, of: func(x status.ShieldHeld) cell { return text("%.1f", x.Demand) }},
+		{title: share, of: func(x status.ShieldHeld) cell { return text("%.1f", x.Limit) }},
 		{title: "HELD FOR", of: func(x status.ShieldHeld) cell { return text("%s", span(d.Now.Sub(x.Since))) }},
 		{title: "WHY", of: func(x status.ShieldHeld) cell { return word(x.Why) }},
 	})
@@ -159,6 +166,10 @@ func printShieldHost(p *printer, d status.ShieldDocument) {
 	default:
 		p.line("%s is counted by itself.", clean(h.Host))
 	}
+	unit := "a second"
+	if d.Unit == member.ShieldTime {
+		unit = "at once"
+	}
 	if h.Weight > 0 && h.Weight != 1 { // an agent of before says none
 		p.line("In sharing out the capacity it weighs %v times as much as others (shield.weights).", h.Weight)
 	}
@@ -168,7 +179,7 @@ func printShieldHost(p *printer, d status.ShieldDocument) {
 	case x.Shadow:
 		p.line("It would be held (%s, %.1f%% let in), and is not: the shield is in shadow. %s.", x.Rung, float64(x.Admit)/10, clean(x.Why))
 	default:
-		p.line("It is held: %s, %.1f%% of its clients are let in, %.0f requests a second of %.0f. %s.", x.Rung, float64(x.Admit)/10, x.Limit, x.Demand, clean(x.Why))
+		p.line("It is held: %s, %.1f%% of its clients are let in, %.1f requests %s of %.1f. %s.", x.Rung, float64(x.Admit)/10, x.Limit, unit, x.Demand, clean(x.Why))
 		p.line("Held for %s. It ends by itself when it is not renewed.", span(d.Now.Sub(x.Since)))
 	}
 	if t := h.Throttle; t != nil {

@@ -17,10 +17,13 @@ func (r *fleetReader) shield(top object) {
 	if !ok {
 		return
 	}
-	o := r.object("shield", v, "mode", "capacity", "doors", "highest", "single_door", "weights")
+	o := r.object("shield", v, "mode", "unit", "capacity", "doors", "highest", "single_door", "weights")
 	r.fleet.Shield.Mode = o.Text("mode", "", "off, shadow or enforce", oneOf(member.ShieldOff, member.ShieldShadow, member.ShieldEnforce))
 	if r.fleet.Shield.Mode == member.ShieldShadow {
 		r.fleet.Shield.Mode = "" // the default stays the default of the build
+	}
+	if r.fleet.Shield.Unit = o.Text("unit", "", "requests or "+member.ShieldTime, oneOf("requests", member.ShieldTime)); r.fleet.Shield.Unit == "requests" {
+		r.fleet.Shield.Unit = ""
 	}
 	r.fleet.Shield.Capacity = o.Integer("capacity", 0, 1, member.MaxCapacity)
 	rungs := strict.Words(member.ShieldRungs(), "or")
@@ -81,6 +84,9 @@ func (r *fleetReader) doors(o object) {
 // shieldText writes a shield on one line as it stands in fleet.yaml.
 func shieldText(p member.ShieldPolicy) string {
 	parts := []string{"mode: " + p.Doing()}
+	if p.Unit != "" {
+		parts = append(parts, "unit: "+p.Unit)
+	}
 	if p.Capacity != 0 {
 		parts = append(parts, fmt.Sprintf("capacity: %d", p.Capacity))
 	}

@@ -19,12 +19,12 @@ pools:
 
 func TestAShieldIsReadAndWrittenBack(t *testing.T) {
 	f, _, err := ParseFleet("fleet.yaml", []byte(shieldedFleet+
-		"shield: {mode: enforce, capacity: 1200, doors: [web-2, web-1], highest: stop, single_door: trust, weights: {shop.example.com: 4, \"*.example.com\": 0.5}}\n"))
+		"shield: {mode: enforce, unit: time, capacity: 1200, doors: [web-2, web-1], highest: stop, single_door: trust, weights: {shop.example.com: 4, \"*.example.com\": 0.5}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := member.ShieldPolicy{
-		Mode: "enforce", Capacity: 1200, Doors: []member.ID{"web-1", "web-2"}, Highest: "stop", TrustSingle: true,
+		Mode: "enforce", Unit: "time", Capacity: 1200, Doors: []member.ID{"web-1", "web-2"}, Highest: "stop", TrustSingle: true,
 		Weights: map[string]float64{"shop.example.com": 4, "*.example.com": 0.5},
 	}
 	if !reflect.DeepEqual(f.Shield, want) {
@@ -43,6 +43,7 @@ func TestAShieldsMistakesAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"doors: [web-1, web-1]": "which stands in the list already",
 		"doors: [web-9]":        "web-9 is no member",
+		"unit: money":           "want requests or time",
 		"capacity: 0":           "want a whole number from 1",
 		"highest: shape-local":  "want shape, challenge, stop or drop",
 		"single_door: maybe":    "want trust",
@@ -57,9 +58,9 @@ func TestAShieldsMistakesAreNamed(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
-	f := member.Fleet{Version: 1, Shield: member.ShieldPolicy{Doors: []member.ID{"b", "a"}, Highest: "all", Weights: map[string]float64{"c": -1}}}
+	f := member.Fleet{Version: 1, Shield: member.ShieldPolicy{Doors: []member.ID{"b", "a"}, Highest: "all", Unit: "money", Weights: map[string]float64{"c": -1}}}
 	if err := f.Validate(); err == nil || !strings.Contains(err.Error(), "sorted") || !strings.Contains(err.Error(), "b is no member") || !strings.Contains(err.Error(), `highest is "all"`) ||
-		!strings.Contains(err.Error(), `"c" has -1`) {
+		!strings.Contains(err.Error(), `"c" has -1`) || !strings.Contains(err.Error(), `unit is "money"`) {
 		t.Errorf("the ledger's own look says %v", err)
 	}
 }

@@ -190,7 +190,7 @@ func (l *shieldLoop) tick(now time.Time) error {
 		Tick: min(passed, time.Minute), Counts: counts, Subdomains: d.door.Known(), Trouble: trouble,
 		Asked: total.Asked - l.base.Asked, Refused: total.Refused - l.base.Refused, Served: total.Served - l.base.Served, Cost: total.Cost - l.base.Cost,
 	}))
-	d.shielding.metrics.observe(l.shield)
+	d.shielding.metrics.observe(l.shield, shield.CapacityFor(policyOf(l.fleet)))
 	if now.Sub(l.shown) >= shieldShow {
 		l.show(now)
 	}
@@ -234,7 +234,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	l.idle = now.Add(l.every / 2) // its first tick is a whole one
 	d.door.Enforce(nil)
 	d.shielding.metrics.nothing()
-	d.log.Info("shield policy", zap.String("mode", l.mode), zap.Int("capacity", p.Capacity))
+	d.log.Info("shield policy", zap.String("mode", l.mode), zap.String("unit", p.Unit), zap.Int("capacity", p.Capacity))
 	if l.mode == member.ShieldOff {
 		return nil
 	}
@@ -244,7 +244,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	l.life = max(l.life+1, d.life)
 	cfg.Life, cfg.Shadow, cfg.Salt = l.life, l.mode == member.ShieldShadow, d.shielding.salt
 	cfg.Window = shieldWindow
-	cfg.Capacity.Configured = float64(p.Capacity)
+	cfg.Capacity = shield.CapacityFor(p)
 	cfg.Throttle = shield.RulesFor(p, neverStop(fleet))
 	cfg.Ladder.Highest = cfg.Throttle.Highest
 	cfg.Weights = shield.WeightsFor(p, d.shielding.salt)
@@ -365,7 +365,7 @@ func (l *shieldLoop) show(now time.Time) {
 	l.shown = now
 	door := l.d.door
 	doc := &status.ShieldDocument{
-		Schema: status.Schema, Now: now.UTC(), Door: l.d.self, Mode: l.mode, Problem: l.problem, Learned: policyOf(l.fleet).Capacity == 0,
+		Schema: status.Schema, Now: now.UTC(), Door: l.d.self, Mode: l.mode, Problem: l.problem, Unit: policyOf(l.fleet).Unit, Learned: policyOf(l.fleet).Capacity == 0,
 		Subdomains: door.Known(), Full: door.Full(), Notes: append([]status.ShieldNote{}, l.notes...), Top: []status.ShieldLine{}, Held: []status.ShieldHeld{},
 	}
 	doc.Throttles = []status.ShieldThrottle{}
@@ -374,14 +374,18 @@ func (l *shieldLoop) show(now time.Time) {
 	}
 	if l.shield != nil {
 		f := l.shield.Fleet()
-		doc.Capacity, doc.Asked, doc.Admitted, doc.Doors = l.shield.Capacity(), f.Asked, f.Admitted, f.Live
+		if doc.Problem == "" && l.shield.Costless() {
+			doc.Problem = "no door tells what requests cost, and shield.unit in fleet.yaml is time: nobody is held"
+		}
+		unit := shield.CapacityFor(policyOf(l.fleet))
+		doc.Capacity, doc.Asked, doc.Admitted, doc.Doors = unit.InUnit(l.shield.Capacity()), f.Asked, f.Admitted, f.Live
 		doc.AllDoors = l.doors
 		doc.Pressure, doc.Overload = l.shield.Shares().Pressure, l.shield.Overloaded()
 		for _, x := range f.Hosts {
 			doc.Top = append(doc.Top, status.ShieldLine{Host: l.names[x.Key], Asked: x.Asked, Admitted: x.Admitted})
 		}
 		for _, m := range l.shield.Measures().List() {
-			doc.Held = append(doc.Held, status.HeldBy(m))
+			doc.Held = append(doc.Held, status.HeldBy(m, unit))
 		}
 		l.forget(f)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -309,5 +310,62 @@ func TestWhoWeighsMoreIsGivenMore(t *testing.T) {
 	}
 	if w := x.document("?host=" + string(tenant(1))).Host.Weight; w != 1 {
 		t.Errorf("one that fleet.yaml does not name is explained with weight %v", w)
+	}
+}
+
+// With the occupants' time as the unit, eighty requests a second of half a second each are
+// more than a capacity of sixteen at once, and are shown in that unit.
+func TestTheUnitMayBeTime(t *testing.T) {
+	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Unit: member.ShieldTime, Capacity: 16})
+	ask := func(i int, times int) {
+		for range times {
+			ref := x.d.shielding.counter.Add(tenant(i))
+			cost := uint32(100) // 10 ms
+			if i == 0 {
+				cost = 5000
+			}
+			ref.Cost(cost, tenant(i))
+		}
+	}
+	run := func(ticks, dear int) {
+		for tick := range ticks {
+			for i := 1; i < tenants; i++ {
+				ask(i, (tick+i)%2)
+			}
+			if tick%10 == 0 {
+				ask(0, 1)
+			}
+			ask(0, dear)
+			x.now = x.now.Add(shieldTick)
+			if err := x.loop.tick(x.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	run(200, 0)
+	if held := x.d.gateway.Measures().List(); len(held) != 0 {
+		t.Fatalf("held in calm: %+v", held)
+	}
+	run(100, 4)
+	doc := x.document("?host=" + string(tenant(0)))
+	if doc.Unit != member.ShieldTime || doc.Capacity != 16 || doc.Pressure < 2 || doc.Pressure > 4 {
+		t.Errorf("unit %q, capacity %v, pressure %v", doc.Unit, doc.Capacity, doc.Pressure)
+	}
+	if h := doc.Host.Held; h == nil || h.Demand < 30 || h.Demand > 55 || h.Limit < 8 || h.Limit > 14 || h.Admit >= shield.Whole {
+		t.Errorf("held as %+v", h)
+	}
+	for _, h := range doc.Held {
+		if h.Host != string(tenant(0)) && h.Admit < shield.Whole {
+			t.Errorf("%s is held: %+v", h.Host, h)
+		}
+	}
+}
+
+// A door that is told to share out time, and that nobody tells what requests cost, says so.
+func TestNobodyIsHeldByCostsThatNobodyKnows(t *testing.T) {
+	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Unit: member.ShieldTime, Capacity: 1})
+	x.run(5*time.Second, 300)
+	if doc := x.document(""); len(doc.Held) != 0 || !strings.Contains(doc.Problem, "no door tells what requests cost") {
+		t.Errorf("held %+v, problem %q", doc.Held, doc.Problem)
 	}
 }

@@ -31,7 +31,7 @@ func newShieldMetrics(reg prometheus.Registerer) shieldMetrics {
 	}
 	m := shieldMetrics{
 		pressure: gauge("pressure_ratio", "Demand / capacity, as this door sees it; 0 while no capacity is known."),
-		capacity: gauge("capacity_requests", "Requests a second that the pools are held to serve; 0 while it is not known."),
+		capacity: gauge("capacity_requests", "Requests a second that the pools are held to serve, or requests at once where shield.unit is time; 0 while it is not known."),
 		asked:    gauge("asked_requests", "Requests a second, refused ones included."),
 		admitted: gauge("admitted_requests", "Requests a second that were let in."),
 		held:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "moonwatch_shield_held_subdomains", Help: "Subdomains of which a part is let in; shadow: would be."}, []string{"shadow"}),
@@ -96,10 +96,10 @@ func (m shieldMetrics) onRungs(held []shield.Measure, votes []shield.Vote) {
 	}
 }
 
-func (m shieldMetrics) observe(s *shield.Shield) {
+func (m shieldMetrics) observe(s *shield.Shield, unit shield.CapacityRules) {
 	f := s.Fleet()
 	m.pressure.Set(s.Shares().Pressure)
-	m.capacity.Set(s.Capacity())
+	m.capacity.Set(unit.InUnit(s.Capacity()))
 	m.asked.Set(f.Asked)
 	m.admitted.Set(f.Admitted)
 	m.served.Set(1)

@@ -54,7 +54,8 @@ func (d *Daemon) explainHost(host string) status.ShieldHost {
 		}
 	}
 	x.Weight = 1
-	if w, own := policyOf(d.shielding.fleet.Load()).Weights[x.Counted]; own {
+	policy := policyOf(d.shielding.fleet.Load())
+	if w, own := policy.Weights[x.Counted]; own {
 		x.Weight = w
 	}
 	if r := d.shielding.ruling.Load(); r != nil {
@@ -65,7 +66,7 @@ func (d *Daemon) explainHost(host string) status.ShieldHost {
 		}
 	}
 	if m := measures.Find(key); m != nil {
-		held := status.HeldBy(*m)
+		held := status.HeldBy(*m, shield.CapacityFor(policy))
 		x.Held = &held
 	}
 	return x

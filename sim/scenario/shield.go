@@ -22,7 +22,7 @@ type ShieldWanted struct {
 	Overloads         *Range   `json:"overloads,omitempty"`           // said by doors
 }
 
-var shieldKeys = []string{"pool", "doors", "bears", "capacity", "subdomains", "rps", "skew", "shadow", "highest"}
+var shieldKeys = []string{"pool", "doors", "bears", "capacity", "subdomains", "rps", "skew", "unit", "dear", "times", "shadow", "highest"}
 
 // shield reads the doors of a shield and who asks them for what.
 func (r *reader) shield(top object) {
@@ -42,6 +42,9 @@ func (r *reader) shield(top object) {
 		Subdomains: o.Integer("subdomains", 20, 1, 1000),
 		RPS:        o.ratio("rps", 600, 1, 1e6),
 		Skew:       o.ratio("skew", 0.5, 0, 2),
+		Time:       o.word("unit", "requests", "time") == "time",
+		Dear:       o.Text("dear", "", "the name of a subdomain, such as t-13.example.com", anything),
+		Times:      o.ratio("times", 1, 1, 1000),
 		Shadow:     o.Truth("shadow"),
 		Highest:    o.word("highest", append([]string{""}, member.ShieldRungs()...)...),
 	}

@@ -140,6 +140,7 @@ var wordsInJapanese = map[string]string{
 	"Let in":                        "許可",
 	"Of all":                        "全体比",
 	"a second":                      "件/秒",
+	"requests at once":              "件（同時処理）",
 	"(learned)":                     "（学習値）",
 	"Doors heard":                   "応答中のドア",
 	"of %d doors":                   "/ %d ドア",

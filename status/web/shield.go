@@ -131,6 +131,17 @@ func (m shieldModel) Silent() []member.ID {
 // Rate is a number of requests a second.
 func (m shieldModel) Rate(x float64) string { return fmt.Sprintf("%.0f", x) }
 
+// AtOnce reports that the capacity counts requests at once, and not a second.
+func (m shieldModel) AtOnce() bool { return m.Unit == member.ShieldTime }
+
+// Some is a number in the capacity's unit.
+func (m shieldModel) Some(x float64) string {
+	if m.AtOnce() {
+		return fmt.Sprintf("%.1f", x)
+	}
+	return m.Rate(x)
+}
+
 // Host names a subdomain.
 func (m shieldModel) Host(name string) string {
 	if name == "" {
