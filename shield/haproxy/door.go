@@ -24,13 +24,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"moonwatch/shield"
 	"moonwatch/shield/count"
 )
 
@@ -117,37 +115,23 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Door is one HAProxy. All methods may be called from any goroutine; Rotate and
-// Trouble have one caller.
+// Door is one HAProxy. Its methods are those of its front, and Close.
 type Door struct {
+	count.Front
 	cfg     Config
 	metrics metrics
-	learned chan string
-	ticks   chan count.Tick
-	changed chan struct{} // there are new measures
+	room    *count.Room
 	stop    context.CancelFunc
 	done    chan struct{}
 
-	mu       sync.Mutex // all below
-	hosts    *count.Told
-	used     int // of the table of hosts
-	size     int
-	totals   totals
-	wanted   []shield.Key
-	measures *shield.Measures
-	trouble  bool
-	problem  string
-
 	// Of the goroutine that asks alone.
+	totals   totals
 	told     map[string]string // what the map holds, as far as is known
 	mended   time.Time
 	pid      string
 	version  string
 	up, down bool // neither: it was not asked yet
 }
-
-// learnedRoom is how many hosts may wait to be taken notice of.
-const learnedRoom = 256
 
 // Open begins to ask. It does not wait for HAProxy, which may be started later.
 func Open(cfg Config) (*Door, error) {
@@ -156,11 +140,8 @@ func Open(cfg Config) (*Door, error) {
 		return nil, fmt.Errorf("open door haproxy: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	d := &Door{
-		cfg: cfg, metrics: newMetrics(cfg.Registerer), stop: stop, done: make(chan struct{}),
-		learned: make(chan string, learnedRoom), ticks: make(chan count.Tick, 1), changed: make(chan struct{}, 1),
-		hosts: count.NewTold(cfg.Salt),
-	}
+	room, front := count.NewRoom(cfg.Salt)
+	d := &Door{Front: front, cfg: cfg, metrics: newMetrics(cfg.Registerer), room: room, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(d.done)
 		d.run(ctx)
@@ -172,78 +153,4 @@ func Open(cfg Config) (*Door, error) {
 func (d *Door) Close() {
 	d.stop()
 	<-d.done
-}
-
-// Ticks is the stream of moments up to which was counted, one for each poll,
-// answered or not. One that nobody takes is replaced by the next.
-func (d *Door) Ticks() <-chan count.Tick { return d.ticks }
-
-// Learned is the stream of hosts that were first seen. It is never closed.
-func (d *Door) Learned() <-chan string { return d.learned }
-
-// Rotate says what was counted since it was last called: the totals, the subdomains
-// above a rate, and those that are wanted, which are asked for from the next poll on.
-// How many become known is HAProxy's own decision, and learn is not heard.
-func (d *Door) Rotate(_ int, wanted []shield.Key) (count.Total, []shield.Count) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.wanted = append(d.wanted[:0], wanted...)
-	return d.totals.sum, d.hosts.Rotate(wanted)
-}
-
-// Trouble reports, since it was last called, whether requests waited for an occupant,
-// or occupants answered that they are overloaded.
-func (d *Door) Trouble() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	was := d.trouble
-	d.trouble = false
-	return was
-}
-
-// Known is how many hosts and buckets HAProxy counts alone.
-func (d *Door) Known() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.used
-}
-
-// Full reports that a host could not become known for want of room.
-func (d *Door) Full() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.size > 0 && d.used >= d.size
-}
-
-// Counts reports whether a request was ever counted under a key.
-func (d *Door) Counts(k shield.Key) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.hosts.Counts(k)
-}
-
-// Problem says why HAProxy does not do what it should; empty: it does.
-func (d *Door) Problem() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.problem
-}
-
-// Enforce replaces what is done about subdomains; nil lets everybody in. HAProxy is
-// told at once, by another goroutine.
-func (d *Door) Enforce(m *shield.Measures) {
-	d.mu.Lock()
-	d.measures = m
-	d.mu.Unlock()
-	select {
-	case d.changed <- struct{}{}:
-	default:
-	}
-}
-
-// Measures are those that HAProxy should be doing.
-func (d *Door) Measures() *shield.Measures {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.measures
 }

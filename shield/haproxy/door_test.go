@@ -26,14 +26,15 @@ func TestValues(t *testing.T) {
 
 func TestADoorSaysNothingOfShadowsAndOfWhatHasEnded(t *testing.T) {
 	now := time.Now()
-	d := &Door{hosts: count.NewTold(salt)}
+	room, front := count.NewRoom(salt)
+	d := &Door{Front: front, room: room}
 	m := func(host string, until time.Time, shadow bool) shield.Measure {
 		return shield.Measure{Key: shield.KeyOf(salt, []byte(host)), Host: host, Rung: shield.Stop, Until: until, Shadow: shadow}
 	}
-	d.measures = shield.NewMeasures([]shield.Measure{
+	d.Enforce(shield.NewMeasures([]shield.Measure{
 		m("a.example.com", now.Add(time.Second), false), m("over.example.com", now.Add(-time.Second), false), m("shadow.example.com", now.Add(time.Second), true),
 		m("evil;shutdown sessions", now.Add(time.Second), false), m("", now.Add(time.Second), false),
-	})
+	}))
 	if got := d.want(now); len(got) != 1 || got["a.example.com"] != "stop" {
 		t.Errorf("want %v", got)
 	}

@@ -20,7 +20,6 @@ func (d *Door) look(ctx context.Context) error {
 	if err := d.gauge(ctx); err != nil {
 		return err
 	}
-	d.mu.Lock()
 	var commands []string
 	if !d.down {
 		// The lease, first of all: it says that somebody is there who decides. Who could
@@ -36,12 +35,10 @@ func (d *Door) look(ctx context.Context) error {
 	for _, b := range d.cfg.Backends {
 		commands = append(commands, "show stat "+b+" 2 -1")
 	}
-	for _, k := range d.wanted {
-		if raw := d.hosts.NameOf(k); raw != "" {
-			commands = append(commands, "show table "+hostsTable+" key "+raw)
-		}
+	wanted, _ := d.room.Wanted()
+	for _, raw := range wanted {
+		commands = append(commands, "show table "+hostsTable+" key "+raw)
 	}
-	d.mu.Unlock()
 	answer, err := d.ask(ctx, commands)
 	if err != nil {
 		return err
@@ -60,10 +57,7 @@ func (d *Door) look(ctx context.Context) error {
 // gauge asks for the rate of all requests, if that is not known: who is above which
 // part of it is asked for next, and without it that would be everybody.
 func (d *Door) gauge(ctx context.Context) error {
-	d.mu.Lock()
-	known := d.totals.known
-	d.mu.Unlock()
-	if known {
+	if d.totals.known {
 		return nil
 	}
 	answer, err := d.ask(ctx, []string{"show stat " + d.cfg.Frontend + " 1 -1"})
@@ -74,53 +68,36 @@ func (d *Door) gauge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.totals.rate = p.stat[d.cfg.Frontend]["req_rate"]
 	return nil
 }
 
 // book takes in what a poll said.
 func (d *Door) book(p *poll) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.used, d.size = p.used, p.size
-	for _, e := range p.hosts {
-		if name := d.hosts.Book(e); name != "" {
-			select {
-			case d.learned <- name:
-			default: // there are more than anybody lists
-			}
-		}
-	}
-	d.hosts.End()
 	if p.stat[d.cfg.Frontend]["req_tot"] < d.totals.last.asked {
 		d.mended = time.Time{} // another process: it has forgotten the map
 	}
-	answers, busy := d.totals.book(p, d.cfg.Frontend)
+	grown, busy := d.totals.book(p, d.cfg.Frontend)
 	// As at the gateway: one answer in twenty, and at least three.
-	if busy >= 3 && busy*20 >= answers {
-		d.trouble = true
-	}
+	trouble := busy >= 3 && busy*20 >= grown.Asked-min(grown.Asked, grown.Refused)
 	for _, b := range d.cfg.Backends {
-		if p.stat[b]["qcur"] > 0 {
-			d.trouble = true
-		}
+		trouble = trouble || p.stat[b]["qcur"] > 0
 	}
+	d.room.Book(count.Answer{Hosts: p.hosts, Known: p.used, Full: p.size > 0 && p.used >= p.size, Grown: grown, Trouble: trouble})
 }
 
 // totals follow HAProxy's counters, which begin anew with each of its processes.
 type totals struct {
 	known bool // there is an earlier reading
 	last  reading
-	sum   count.Total
 	rate  uint64 // requests a second, lately
 }
 
 type reading struct{ asked, good, shed, stopped, busy uint64 }
 
-// book gives the answers since the last reading, and those among them of 503.
-func (t *totals) book(p *poll, frontend string) (answers, busy uint64) {
+// book gives by how much they grew since the last reading, and how many answers of 503
+// there were.
+func (t *totals) book(p *poll, frontend string) (grown count.Total, busy uint64) {
 	f := p.stat[frontend]
 	now := reading{
 		asked: f["req_tot"], good: f["hrsp_1xx"] + f["hrsp_2xx"] + f["hrsp_3xx"] + f["hrsp_4xx"],
@@ -131,15 +108,13 @@ func (t *totals) book(p *poll, frontend string) (answers, busy uint64) {
 	t.last = now
 	if !t.known { // what was counted while nobody looked is nobody's tick
 		t.known = true
-		return 0, 0
+		return count.Total{}, 0
 	}
 	asked, good := count.Grown(now.asked, was.asked), count.Grown(now.good, was.good)
 	shed, stopped := count.Grown(now.shed, was.shed), count.Grown(now.stopped, was.stopped)
 	busy = count.Grown(now.busy, was.busy)
-	t.sum.Asked += asked
-	t.sum.Refused += shed + stopped
-	t.sum.Served += good - min(good, shed) // a refusal of 429 counts as 4xx
-	return asked - min(asked, shed+stopped), busy
+	// A refusal of 429 counts as 4xx.
+	return count.Total{Asked: asked, Refused: shed + stopped, Served: good - min(good, shed)}, busy
 }
 
 // poll is what HAProxy said.

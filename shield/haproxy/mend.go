@@ -17,23 +17,10 @@ import (
 // want is what the map should hold at a moment, by HAProxy's keys. Who is held and
 // was never seen here, nor named by anybody, is not in it: HAProxy goes by names.
 func (d *Door) want(now time.Time) map[string]string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	out := map[string]string{}
-	for _, m := range d.measures.List() {
-		if m.Shadow || m.Rung == shield.Observe || now.After(m.Until) {
-			continue
-		}
-		raw := d.hosts.NameOf(m.Key)
-		switch {
-		case raw != "":
-		case m.Key == shield.Nameless:
-			raw = "-"
-		default:
-			raw = m.Host
-		}
-		if word.MatchString(raw) {
-			out[raw] = valueOf(m)
+	for _, m := range d.room.Holds(now) {
+		if word.MatchString(m.Name) {
+			out[m.Name] = valueOf(m.Measure)
 		}
 	}
 	return out
@@ -126,9 +113,7 @@ func (d *Door) mend(ctx context.Context) error {
 		d.cfg.Log.Warn("somebody else edited haproxy's map: it is put right", zap.Strings("keys", append(changed, twice...)))
 	}
 	if anew {
-		d.mu.Lock()
 		d.totals.known = false
-		d.mu.Unlock()
 	}
 	for _, k := range twice { // of two entries for a key nobody knows which one counts
 		if _, err := d.ask(ctx, []string{"del map " + d.cfg.Map + " " + k}); err != nil {

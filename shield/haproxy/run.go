@@ -19,7 +19,7 @@ func (d *Door) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-d.changed:
+		case <-d.room.Changed():
 			if !d.down { // it is told when it answers again
 				d.judge(d.tell(ctx, time.Now()))
 			}
@@ -50,12 +50,7 @@ func (d *Door) round(ctx context.Context) time.Duration {
 		pause = max(pause, d.cfg.AnswerWithin/4) // who is in trouble is not pressed
 	}
 	pause = min(pause, 700*time.Millisecond) // the lease has to be renewed in time
-	tick := count.Tick{At: time.Now(), Every: took + pause}
-	select { // the newest one counts
-	case <-d.ticks:
-	default:
-	}
-	d.ticks <- tick
+	d.room.Closes(count.Tick{At: time.Now(), Every: took + pause})
 	return pause
 }
 
@@ -67,13 +62,9 @@ func (d *Door) judge(err error) {
 		d.metrics.errors.Inc()
 		d.told = nil // whatever it holds is read back first
 		d.mended = time.Time{}
-	}
-	d.mu.Lock()
-	d.problem = text
-	if err != nil {
 		d.totals.known = false
 	}
-	d.mu.Unlock()
+	d.room.Say(text)
 	switch {
 	case err != nil && !d.down:
 		d.metrics.up.Set(0)
@@ -87,9 +78,7 @@ func (d *Door) judge(err error) {
 
 // leave lets everybody in: who decides no more, holds nobody.
 func (d *Door) leave(ctx context.Context) {
-	d.mu.Lock()
-	d.measures = nil
-	d.mu.Unlock()
+	d.room.LetIn()
 	if err := d.mend(ctx); err != nil {
 		d.cfg.Log.Info("haproxy was left as it is: its lease ends by itself", zap.Error(err))
 	}

@@ -18,14 +18,12 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"moonwatch/shield"
 	"moonwatch/shield/count"
 	"moonwatch/shield/orders"
 )
@@ -87,28 +85,15 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Door is one such program. All methods may be called from any goroutine; Rotate and
-// Trouble have one caller.
+// Door is one such program. Its methods are those of its front, and Close.
 type Door struct {
+	count.Front
 	cfg     Config
 	client  *http.Client
 	metrics metrics
-	learned chan string
-	ticks   chan count.Tick
-	changed chan struct{} // there are new measures
+	room    *count.Room
 	stop    context.CancelFunc
 	done    chan struct{}
-
-	mu       sync.Mutex // all below
-	told     *count.Told
-	sum      count.Total
-	known    int
-	full     bool
-	learn    int
-	wanted   []shield.Key
-	measures *shield.Measures
-	trouble  bool
-	problem  string
 
 	// Of the goroutine that asks alone.
 	life     string // of this door, so that its sets are no other's
@@ -118,9 +103,6 @@ type Door struct {
 	up, down bool          // neither: it was not asked yet
 }
 
-// learnedRoom is how many hosts may wait to be taken notice of.
-const learnedRoom = 256
-
 // Open begins to ask. It does not wait for the program, which may be started later.
 func Open(cfg Config) (*Door, error) {
 	cfg = cfg.withDefaults()
@@ -128,11 +110,11 @@ func Open(cfg Config) (*Door, error) {
 		return nil, fmt.Errorf("open door: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	room, front := count.NewRoom(cfg.Salt)
 	d := &Door{
-		cfg: cfg, metrics: newMetrics(cfg.Registerer), stop: stop, done: make(chan struct{}),
-		client:  &http.Client{Transport: &http.Transport{DialContext: dialer(cfg.Address), MaxIdleConns: 1, IdleConnTimeout: time.Minute}},
-		learned: make(chan string, learnedRoom), ticks: make(chan count.Tick, 1), changed: make(chan struct{}, 1),
-		told: count.NewTold(cfg.Salt), learn: 1 << 20, life: lifeNow(), set: 1,
+		Front: front, cfg: cfg, metrics: newMetrics(cfg.Registerer), room: room, stop: stop, done: make(chan struct{}),
+		client: &http.Client{Transport: &http.Transport{DialContext: dialer(cfg.Address), MaxIdleConns: 1, IdleConnTimeout: time.Minute}},
+		life:   lifeNow(), set: 1,
 	}
 	go func() {
 		defer close(d.done)
@@ -161,81 +143,6 @@ func (d *Door) Close() {
 	d.stop()
 	<-d.done
 	d.client.CloseIdleConnections()
-}
-
-// Ticks is the stream of moments up to which was counted, one for each question,
-// answered or not. One that nobody takes is replaced by the next.
-func (d *Door) Ticks() <-chan count.Tick { return d.ticks }
-
-// Learned is the stream of hosts that were first seen. It is never closed.
-func (d *Door) Learned() <-chan string { return d.learned }
-
-// Rotate says what was counted since it was last called: the totals, the subdomains
-// that are asked for much, and those that are wanted, which are asked for from the next
-// question on. Until the next order at most learn hosts become known.
-func (d *Door) Rotate(learn int, wanted []shield.Key) (count.Total, []shield.Count) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.learn = learn
-	d.wanted = append(d.wanted[:0], wanted...)
-	return d.sum, d.told.Rotate(wanted)
-}
-
-// Trouble reports, since it was last called, whether answers said that whoever gives
-// them is overloaded.
-func (d *Door) Trouble() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	was := d.trouble
-	d.trouble = false
-	return was
-}
-
-// Known is how many hosts and buckets the program counts alone.
-func (d *Door) Known() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.known
-}
-
-// Full reports that a host could not become known for want of room.
-func (d *Door) Full() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.full
-}
-
-// Counts reports whether a request was ever counted under a key.
-func (d *Door) Counts(k shield.Key) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.told.Counts(k)
-}
-
-// Problem says why the program does not do what it should; empty: it does.
-func (d *Door) Problem() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.problem
-}
-
-// Enforce replaces what is done about subdomains; nil lets everybody in. The program is
-// told at once, by another goroutine.
-func (d *Door) Enforce(m *shield.Measures) {
-	d.mu.Lock()
-	d.measures = m
-	d.mu.Unlock()
-	select {
-	case d.changed <- struct{}{}:
-	default:
-	}
-}
-
-// Measures are those that the program should be doing.
-func (d *Door) Measures() *shield.Measures {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.measures
 }
 
 // seed chooses the clients that are let in. It is the same in every life of every door

@@ -13,7 +13,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"moonwatch/shield"
 	"moonwatch/shield/count"
 	"moonwatch/shield/orders"
 )
@@ -28,7 +27,7 @@ func (d *Door) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-d.changed:
+		case <-d.room.Changed():
 			if !d.down { // it is told when it answers again
 				d.judge(ctx, d.command(ctx, time.Now()))
 			}
@@ -48,12 +47,7 @@ func (d *Door) round(ctx context.Context) time.Duration {
 	if err != nil {
 		pause = max(pause, min(d.cfg.AnswerWithin/4, lease/4)) // who is in trouble is not pressed
 	}
-	tick := count.Tick{At: time.Now(), Every: took + pause}
-	select { // the newest one counts
-	case <-d.ticks:
-	default:
-	}
-	d.ticks <- tick
+	d.room.Closes(count.Tick{At: time.Now(), Every: took + pause})
 	return pause
 }
 
@@ -84,25 +78,12 @@ func (d *Door) setName() string { return d.life + "-" + strconv.Itoa(d.set) }
 // order is what the program should be doing at a moment. A set that differs from the one
 // before has another name.
 func (d *Door) order(now time.Time) orders.Order {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	o := orders.Order{Lease: lease, Learn: max(d.learn, 0), Seed: d.seed()}
-	for _, k := range d.wanted {
-		if name := d.nameOf(k); name != "" {
-			o.Want = append(o.Want, name)
-		}
-	}
+	o := orders.Order{Lease: lease, Seed: d.seed()}
+	o.Want, o.Learn = d.room.Wanted()
 	var holds []orders.Hold
-	for _, m := range d.measures.List() {
-		if m.Shadow || m.Rung == shield.Observe || now.After(m.Until) {
-			continue
-		}
-		name := d.nameOf(m.Key)
-		if name == "" {
-			name = m.Host // it was not seen here yet: another door has named it
-		}
-		if sayable(name) {
-			holds = append(holds, orders.HoldOf(name, m))
+	for _, m := range d.room.Holds(now) {
+		if sayable(m.Name) {
+			holds = append(holds, orders.HoldOf(m.Name, m.Measure))
 		}
 	}
 	if !slices.Equal(holds, d.holds) {
@@ -111,14 +92,6 @@ func (d *Door) order(now time.Time) orders.Order {
 	}
 	o.Set, o.Hold = d.setName(), d.holds
 	return o
-}
-
-// nameOf is how the program calls a subdomain; empty: it never told of it.
-func (d *Door) nameOf(k shield.Key) string {
-	if k == shield.Nameless {
-		return "-"
-	}
-	return d.told.NameOf(k)
 }
 
 // sayable reports that a name can stand in a line.
@@ -167,34 +140,18 @@ var hints = map[int]string{
 	http.StatusRequestEntityTooLarge: ": want room for an order of 2 MiB, see configs/nginx/moonwatch.conf",
 }
 
-// book takes in what the program counted.
+// book takes in what the program counted. What it counted while nobody looked is nobody's tick.
 func (d *Door) book(c orders.Counts) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.known, d.full = c.Known, c.Full
-	for _, r := range c.Hosts {
-		if name := d.told.Book(r); name != "" {
-			select {
-			case d.learned <- name:
-			default: // there are more than anybody lists
-			}
-		}
-	}
-	d.told.End()
 	was := d.last
 	d.last = c
-	if was.Life != c.Life { // what was counted while nobody looked is nobody's tick
-		return
+	a := count.Answer{Hosts: c.Hosts, Known: c.Known, Full: c.Full}
+	if was.Life == c.Life {
+		a.Grown = count.Total{Asked: count.Grown(c.Asked, was.Asked), Refused: count.Grown(c.Refused, was.Refused), Served: count.Grown(c.Served, was.Served)}
+		// As at the gateway: one answer in twenty, and at least three.
+		busy := count.Grown(c.Busy, was.Busy)
+		a.Trouble = busy >= 3 && busy*20 >= a.Grown.Asked-min(a.Grown.Asked, a.Grown.Refused)
 	}
-	asked, refused := count.Grown(c.Asked, was.Asked), count.Grown(c.Refused, was.Refused)
-	busy := count.Grown(c.Busy, was.Busy)
-	d.sum.Asked += asked
-	d.sum.Refused += refused
-	d.sum.Served += count.Grown(c.Served, was.Served)
-	// As at the gateway: one answer in twenty, and at least three.
-	if busy >= 3 && busy*20 >= asked-min(asked, refused) {
-		d.trouble = true
-	}
+	d.room.Book(a)
 }
 
 // judge notes whether the program does as it is told, and says so when that changes.
@@ -207,9 +164,7 @@ func (d *Door) judge(ctx context.Context, err error) {
 		text = err.Error()
 		d.metrics.errors.Inc()
 	}
-	d.mu.Lock()
-	d.problem = text
-	d.mu.Unlock()
+	d.room.Say(text)
 	switch {
 	case err != nil && !d.down:
 		d.metrics.up.Set(0)
@@ -226,9 +181,7 @@ func (d *Door) judge(ctx context.Context, err error) {
 
 // leave lets everybody in: who decides no more, holds nobody.
 func (d *Door) leave(ctx context.Context) {
-	d.mu.Lock()
-	d.measures = nil
-	d.mu.Unlock()
+	d.room.LetIn()
 	if err := d.command(ctx, time.Now()); err != nil {
 		d.cfg.Log.Info("the door was left as it is: its lease ends by itself", zap.Error(err))
 	}
