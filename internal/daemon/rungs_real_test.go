@@ -40,7 +40,7 @@ type rungs struct {
 }
 
 const (
-	rungsCapacity = 60 // requests a second: a flood of ten times one's share is soon made
+	rungsCapacity = 40 // requests a second: a flood of ten times one's share is soon made
 	flooded       = "tenant-0.tenants.example"
 )
 
