@@ -26,7 +26,7 @@ var askers = map[string]string{
 	"shield pin": "www.example.com stop --reason r", "shield release": "www.example.com --reason r", "shield unpin": "www.example.com --reason r",
 	"request override": "web-3 --reason r", "request fenced": "web-3 --reason r", "request reserve": "web-3 --reason r",
 	"request failover": "web-3 --reason r", "approve": "R-4", "reject": "R-4 --reason r",
-	"gossip key rotate": "", "ledger backup": "", "sim whatif": "kill_web-3",
+	"gossip key rotate": "", "ledger backup": "", "sim whatif": "kill_web-3", "members retire": "web-3 --yes", "members forget": "web-3 --yes",
 }
 
 // sweptElsewhere may ask an agent, and need none.
@@ -91,7 +91,7 @@ func TestWithoutACouncilNothingIsOrdered(t *testing.T) {
 	notOfPages := map[string]string{ // what only the socket of an agent tells or takes
 		"council": "", "tune": "", "shield top": "", "shield list": "", "shield explain": "", "notify list": "", "notify test": "", "audit verify": "", "audit export": "",
 		"spares advise": "", "gossip key rotate": "", "ledger backup": "", "request override": "", "request fenced": "",
-		"request reserve": "", "request failover": "", "approve": "", "reject": "", "resume": "", "sim whatif": "",
+		"request reserve": "", "request failover": "", "approve": "", "reject": "", "resume": "", "sim whatif": "", "members retire": "", "members forget": "",
 	}
 	looks := []string{"status", "top", "members", "slots", "spares", "verdicts", "failovers", "incidents", "facts", "holds", "approvals", "report", "explain", "cert list"}
 	sweep(t, agent, func(t *testing.T, name string, r result) {
