@@ -290,8 +290,7 @@ func (x *Matter) news(now time.Time, heard Heard, has bool) HeraldSays {
 	}
 }
 
-// send begins what is due, one message to each receiver at a time, in the order in
-// which the matters began.
+// send begins what is due, one message to each receiver at a time.
 func (h *Herald) send(now time.Time) []HeraldEffect {
 	if !h.duty {
 		return nil
@@ -321,21 +320,37 @@ func (h *Herald) send(now time.Time) []HeraldEffect {
 	return out
 }
 
-// next is what a receiver is told now: news, the oldest matter first, before anything
-// that it has to be told again, what it heard longest ago first. A receiver that is slow
-// would never come to the end of its renewals.
-func (h *Herald) next(now time.Time, r member.Receiver) (next *Matter, says HeraldSays) {
+// next is what a receiver is told now: news before anything that it has to be told
+// again, of that what it heard longest ago first; a receiver that is slow would never come
+// to the end of its renewals. Of news, what needs people now comes first, then the oldest
+// matter: after an hour without the receiver, nobody reads through what is over to find it.
+func (h *Herald) next(now time.Time, r member.Receiver) (*Matter, HeraldSays) {
+	var news, again *Matter
+	var says HeraldSays
 	for _, x := range h.m.Matters {
 		heard, has := x.Heard[r.Name]
-		if says := x.news(now, heard, has); says != "" {
-			return x, says
+		if s := x.news(now, heard, has); s != "" {
+			if news == nil || x.urgent() && !news.urgent() {
+				news, says = x, s
+			}
+			continue
 		}
-		if x.due(now, r) != "" && (next == nil || heard.At.Before(next.Heard[r.Name].At)) {
-			next, says = x, SaysBegun
+		if x.due(now, r) != "" && (again == nil || heard.At.Before(again.Heard[r.Name].At)) {
+			again = x
 		}
 	}
-	return next, says
+	switch {
+	case news != nil:
+		return news, says
+	case again != nil:
+		return again, SaysBegun
+	default:
+		return nil, ""
+	}
 }
+
+// urgent says whether the matter needs people now.
+func (x *Matter) urgent() bool { return x.Ended.IsZero() && x.Notice.Severity == Critical }
 
 func (h *Herald) message(x *Matter, says HeraldSays) Message {
 	m := Message{

@@ -398,3 +398,44 @@ func TestARenewalDoesNotKeepNewsWaiting(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatNeedsPeopleIsToldFirst: after a while without the receiver, what is critical
+// now comes before what is older, and what is over.
+func TestWhatNeedsPeopleIsToldFirst(t *testing.T) {
+	now := noon.Add(time.Hour)
+	matter := func(id string, begun time.Duration, severity Severity, ended time.Duration) *Matter {
+		x := &Matter{Notice: Notice{ID: id, Stage: Stands, Severity: severity}, Begun: noon.Add(begun), Heard: map[string]Heard{}}
+		if ended > 0 {
+			x.Ended = noon.Add(ended)
+		}
+		return x
+	}
+	n := newNewsroom(t, "spare-1")
+	n.herald.m.Matters = []*Matter{
+		matter("old", 0, Warning, 0),
+		matter("over", time.Minute, Critical, 2*time.Minute),
+		matter("first", 3*time.Minute, Critical, 0),
+		matter("second", 4*time.Minute, Critical, 0),
+		matter("young", 5*time.Minute, Warning, 0),
+	}
+	var order []string
+	for range len(n.herald.m.Matters) {
+		x, says := n.herald.next(now, ops.Receivers[0])
+		if x == nil {
+			t.Fatalf("after %v nothing is to be told", order)
+		}
+		order = append(order, string(says)+" "+x.Notice.ID)
+		x.Heard["ops"] = Heard{Stage: x.Notice.Stage, At: now, Ended: says == SaysEnded}
+	}
+	want := []string{"begun first", "begun second", "begun old", "ended over", "begun young"}
+	if !slices.Equal(order, want) {
+		t.Errorf("told %v, want %v", order, want)
+	}
+	if x, _ := n.herald.next(now, ops.Receivers[0]); x != nil {
+		t.Errorf("told %s once more", x.Notice.ID)
+	}
+	n.herald.m.Matters[4].Notice.Stage, n.herald.m.Matters[4].Notice.Severity = Escalated, Critical
+	if x, says := n.herald.next(now.Add(time.Second), ops.Receivers[0]); x == nil || x.Notice.ID != "young" || says != SaysChanged {
+		t.Errorf("what became critical is not told")
+	}
+}
