@@ -1,6 +1,7 @@
 package status
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -17,6 +18,9 @@ type PublicPolicy struct {
 	URL   string   // where people find it, for feeds; empty: nothing is said
 	Pools []string // in the order in which they are shown; each is a component
 	Slots bool     // each slot is a component as well, under its name
+	// Key is of the cluster, the same at all of its agents: ids are made with it, so that
+	// nobody without it can check a guess of what an id is of.
+	Key []byte
 }
 
 // Condition is how a component does, in the words of status pages.
@@ -105,7 +109,7 @@ const keptIncidents = 50
 // PublicOf picks what people outside may see. The past is that of days.
 func PublicOf(policy PublicPolicy, p Page, past Past) Public {
 	out := Public{
-		Title: policy.Title, ID: opaque("page", p.Cluster), URL: policy.URL,
+		Title: policy.Title, ID: policy.opaque("page", p.Cluster), URL: policy.URL,
 		Now: p.Now, AsOf: p.Knowledge.AsOf, Current: p.Knowledge.Current,
 	}
 	if out.Title == "" {
@@ -125,7 +129,7 @@ func PublicOf(policy PublicPolicy, p Page, past Past) Public {
 	}
 	size := map[string]int{}
 	for _, pool := range policy.Pools {
-		c, slots := componentsOf(p, past, pool)
+		c, slots := policy.componentsOf(p, past, pool)
 		size[pool] = c.Slots
 		out.Components = append(out.Components, c)
 		if policy.Slots {
@@ -133,24 +137,25 @@ func PublicOf(policy PublicPolicy, p Page, past Past) Public {
 		}
 	}
 	out.Impact = impactOf(out.Components)
-	out.Incidents = incidentsOf(out.Past.Outages, size, p.Now)
+	out.Incidents = policy.incidentsOf(out.Past.Outages, size, p.Now)
 	return out
 }
 
-// opaque is an id that tells nothing.
-func opaque(parts ...string) string {
-	sum := sha256.Sum256([]byte(fmt.Sprintf("moonwatch public %q", parts)))
-	return hex.EncodeToString(sum[:6])
+// opaque is an id that tells nothing to whoever has no key.
+func (policy PublicPolicy) opaque(parts ...string) string {
+	mac := hmac.New(sha256.New, policy.Key)
+	_, _ = fmt.Fprintf(mac, "moonwatch public %q", parts) // a hash takes everything
+	return hex.EncodeToString(mac.Sum(nil)[:6])
 }
 
-func componentsOf(p Page, past Past, pool string) (whole Component, slots []Component) {
+func (policy PublicPolicy) componentsOf(p Page, past Past, pool string) (whole Component, slots []Component) {
 	away := 0
-	whole = Component{ID: opaque("pool", p.Cluster, pool), Name: pool, Condition: Operational}
+	whole = Component{ID: policy.opaque("pool", p.Cluster, pool), Name: pool, Condition: Operational}
 	for _, s := range p.Slots {
 		if s.Pool != pool {
 			continue
 		}
-		c := Component{ID: opaque("slot", p.Cluster, string(s.ID)), Name: string(s.ID), Pool: pool, Slots: 1, Updated: s.Since}
+		c := Component{ID: policy.opaque("slot", p.Cluster, string(s.ID)), Name: string(s.ID), Pool: pool, Slots: 1, Updated: s.Since}
 		switch {
 		case s.State == SlotServing:
 			c.Condition, c.Served = Operational, 1
@@ -221,10 +226,12 @@ func impactOf(components []Component) Impact {
 }
 
 // incidentsOf puts outages together that people would call one.
-func incidentsOf(outages []Outage, size map[string]int, now time.Time) []Incident {
+func (policy PublicPolicy) incidentsOf(outages []Outage, size map[string]int, now time.Time) []Incident {
 	var out []Incident
 	for _, group := range together(outages, now) {
-		out = append(out, incidentOf(group, size, now))
+		x := incidentOf(group, size, now)
+		x.ID = policy.opaque("incident", group[0].From.Format(time.RFC3339Nano), string(group[0].Slot))
+		out = append(out, x)
 	}
 	slices.Reverse(out)
 	return out[:min(len(out), keptIncidents)]
@@ -239,7 +246,7 @@ func until(o Outage, now time.Time) time.Time {
 
 func incidentOf(outages []Outage, size map[string]int, now time.Time) Incident {
 	first := outages[0]
-	x := Incident{ID: opaque("incident", first.From.Format(time.RFC3339Nano), string(first.Slot)), Begun: first.From, Impact: MinorImpact}
+	x := Incident{Begun: first.From, Impact: MinorImpact}
 	slots := map[string]map[member.SlotID]bool{}
 	open := false
 	for _, o := range outages {

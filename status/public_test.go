@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func TestAnIncidentKeepsItsIDAndEnds(t *testing.T) {
 
 func TestLossesThatOverlapAreOneIncident(t *testing.T) {
 	at := func(d time.Duration) time.Time { return noon.Add(d) }
-	list := incidentsOf([]Outage{
+	list := PublicPolicy{}.incidentsOf([]Outage{
 		{Slot: "b", Pool: "web", From: at(10 * time.Second), To: at(time.Minute)},
 		{Slot: "a", Pool: "web", From: at(0), To: at(20 * time.Second)},
 		{Slot: "c", Pool: "api", From: at(90 * time.Second), To: at(13 * time.Minute)},
@@ -102,7 +103,34 @@ func TestAPoolWithoutSlotsIsNotKnownToBeServed(t *testing.T) {
 
 func TestThePastOfARemovedPoolIsNotCritical(t *testing.T) {
 	short := []Outage{{Slot: "a", Pool: "old", From: noon, To: noon.Add(20 * time.Second)}}
-	if x := incidentsOf(short, map[string]int{"old": 0}, noon.Add(time.Hour)); x[0].Impact != MinorImpact {
+	if x := (PublicPolicy{}).incidentsOf(short, map[string]int{"old": 0}, noon.Add(time.Hour)); x[0].Impact != MinorImpact {
 		t.Errorf("%+v", x)
+	}
+}
+
+// TestIDsAreOfTheirCluster: agents of one cluster have the same key and give the same
+// ids; whoever has another key, or none, cannot make them.
+func TestIDsAreOfTheirCluster(t *testing.T) {
+	s := publicStory(t)
+	s.opened()
+	s.after(time.Minute)
+	ids := func(key string) []string {
+		p := s.public(PublicPolicy{Pools: []string{"web"}, Slots: true, Key: []byte(key)})
+		out := []string{p.ID, p.Incidents[0].ID}
+		for _, c := range p.Components {
+			out = append(out, c.ID)
+		}
+		return out
+	}
+	one, again := ids("a key"), ids("a key")
+	if !slices.Equal(one, again) {
+		t.Errorf("one key gives %v and %v", one, again)
+	}
+	for _, key := range []string{"", "another key"} {
+		for i, id := range ids(key) {
+			if id == one[i] {
+				t.Errorf("key %q gives %s as well", key, id)
+			}
+		}
 	}
 }

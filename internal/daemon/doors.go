@@ -15,7 +15,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
-	"golang.org/x/net/netutil"
 
 	"moonwatch/status"
 )
@@ -63,7 +62,7 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 		x.debug = addrPort(addr)
 	}
 	if p := a.Public; p.Listen != "" {
-		addr, err := add("public", "tcp", p.Listen, d.web.Public(status.PublicPolicy{Title: p.Title, URL: p.URL, Pools: p.Pools, Slots: p.Show == "slots"}))
+		addr, err := add("public", "tcp", p.Listen, d.web.Public(status.PublicPolicy{Title: p.Title, URL: p.URL, Pools: p.Pools, Slots: p.Show == "slots", Key: publicKeyOf(d.cluster, d.root())}))
 		if err != nil {
 			return x, err
 		}
@@ -83,18 +82,6 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 		}
 	}
 	return x, nil
-}
-
-// strangersMost is how many connections people outside may hold to a process that
-// votes: their page fits into one packet or two, and stands behind a proxy where many ask.
-const strangersMost = 512
-
-// strangers bounds what people outside can take from a server: connections, their life,
-// and what they say. Nothing that it serves is a stream.
-func strangers(l net.Listener, s *http.Server) net.Listener {
-	s.ReadTimeout, s.WriteTimeout, s.IdleTimeout = 10*time.Second, 30*time.Second, 15*time.Second
-	s.MaxHeaderBytes = 8 << 10
-	return netutil.LimitListener(l, strangersMost)
 }
 
 // freeSocket removes what a killed agent left, and refuses to take a socket at

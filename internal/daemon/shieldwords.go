@@ -36,6 +36,15 @@ func saltOf(cluster string, root []byte) uint64 {
 	return binary.LittleEndian.Uint64(h.Sum(nil))
 }
 
+// publicKeyOf is the key of the public page's ids, likewise: they are the same at all
+// agents, and nobody outside can try out of which slot and moment one is made.
+func publicKeyOf(cluster string, root []byte) []byte {
+	h := sha256.New()
+	h.Write([]byte("moonwatch public ids 1\x00" + cluster + "\x00"))
+	h.Write(root)
+	return h.Sum(nil)
+}
+
 // doorWord takes a datagram of another door whose signature is good. One that finds no
 // room is dropped: it is said again.
 func (s *shielding) doorWord(m wire.Signed) {

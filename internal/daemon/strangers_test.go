@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -50,5 +52,70 @@ func TestStrangersTakeSoMuchAndNoMore(t *testing.T) {
 	}
 	if answer, err := io.ReadAll(last); err != nil || len(answer) < 12 || string(answer[9:12]) != "204" {
 		t.Errorf("answered %q, %v: want 204", answer, err)
+	}
+}
+
+// called hands out connections of the addresses named, and then no more.
+type called struct {
+	net.Listener
+	from []string
+}
+
+type calledConn struct {
+	net.Conn
+	from   net.Addr
+	closed *int
+}
+
+func (c calledConn) RemoteAddr() net.Addr { return c.from }
+func (c calledConn) Close() error         { *c.closed++; return nil }
+
+func (l *called) Accept() (net.Conn, error) {
+	if len(l.from) == 0 {
+		return nil, net.ErrClosed
+	}
+	a := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(l.from[0]))
+	l.from = l.from[1:]
+	return calledConn{from: a, closed: new(int)}, nil
+}
+
+// One address cannot keep the page from all others; what it gives back it may take again.
+func TestOneAddressTakesNoMoreThanItsPart(t *testing.T) {
+	l := &called{}
+	f := &fair{Listener: l, most: 3, held: map[netip.Prefix]int{}}
+	accepted := func(from ...string) (out []net.Conn) {
+		t.Helper()
+		l.from = from
+		for {
+			c, err := f.Accept()
+			if err != nil {
+				return out
+			}
+			out = append(out, c)
+		}
+	}
+	var many []string
+	for i := range 10 {
+		many = append(many, fmt.Sprintf("192.0.2.1:%d", 1000+i))
+	}
+	first := accepted(many...)
+	if len(first) != 3 {
+		t.Fatalf("one address has %d connections, want 3", len(first))
+	}
+	if n := len(accepted("192.0.2.2:1", "[::ffff:192.0.2.1]:2", "[2001:db8::1]:1", "[2001:db8::2]:1", "[2001:db8::3]:1", "[2001:db8::4]:1")); n != 4 {
+		t.Errorf("others have %d connections, want 1 of another address and 3 of one IPv6 network", n)
+	}
+	_, _ = first[0].Close(), first[0].Close()
+	if n := len(accepted(many...)); n != 1 {
+		t.Errorf("a place that was given back twice was taken %d times", n)
+	}
+	if n := len(accepted("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4", "[::1]:5")); n != 5 {
+		t.Errorf("a proxy of this machine has %d connections, want all 5", n)
+	}
+	for _, c := range first {
+		_ = c.Close()
+	}
+	if n := f.held[netip.MustParsePrefix("192.0.2.1/32")]; n != 1 {
+		t.Errorf("%d are counted, one is held", n)
 	}
 }
