@@ -34,7 +34,7 @@ func browse(t *testing.T, tolerated string) *tab {
 	if err != nil {
 		t.Skip("needs chromium: apt-get install chromium")
 	}
-	limit, stop := context.WithTimeout(context.Background(), 2*time.Minute)
+	limit, stop := context.WithTimeout(context.Background(), 20*time.Minute) // a busy machine: the whole phase has 40
 	alloc, end := chromedp.NewExecAllocator(limit, append(
 		chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true),

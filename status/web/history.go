@@ -26,7 +26,21 @@ type frame struct {
 	Keep  string // of its query, without the language
 	Other []*tongue
 	Of    string // the cluster
-	Again bool   // it is looked at again and again, for it changes
+	JSON  string // where the same is for programs
+
+	Script string // that keeps it up to date, if it changes while it is looked at
+	Seen   string // what that script has been told already
+}
+
+// Places are the pages that there are.
+func (f frame) Places() []choice {
+	var out []choice
+	for _, x := range []struct{ words, path string }{
+		{"Now", "/"}, {"History", "/history"}, {"Observers", "/observers"}, {"Shield", "/shield"},
+	} {
+		out = append(out, choice{f.L.Say(x.words), f.To(x.path), f.Here == x.path})
+	}
+	return out
 }
 
 // To leads to a page in the language of this one.
@@ -42,7 +56,7 @@ func (f frame) In(t *tongue) string {
 }
 
 func frameOf(t *tongue, title, here, keep, cluster string) frame {
-	f := frame{L: t, Base: base, Title: title, Here: here, Keep: keep, Of: cluster}
+	f := frame{L: t, Base: base, Title: title, Here: here, Keep: keep, Of: cluster, JSON: "/api/v1" + here}
 	for _, x := range tongues {
 		if x != t {
 			f.Other = append(f.Other, x)
@@ -133,6 +147,7 @@ func historyOf(t *tongue, p status.Past) historyModel {
 	for _, x := range spans {
 		if x.Grain == p.Grain {
 			m.frame = frameOf(t, t.Say("History"), "/history", "span="+x.Name, p.Cluster)
+			m.JSON = "/api/v1/history/" + string(p.Grain)
 		}
 	}
 	for _, x := range spans {
@@ -226,8 +241,7 @@ func (s *Server) historyPage(w http.ResponseWriter, r *http.Request) {
 	}
 	p := s.past(g)
 	if p == nil {
-		w.Header().Set("Retry-After", "1")
-		problem(w, http.StatusServiceUnavailable, errNoPage.Error())
+		s.notYet(w, r, "/history")
 		return
 	}
 	s.say(w, r, p.html)

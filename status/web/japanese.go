@@ -2,7 +2,24 @@ package web
 
 // wordsInJapanese are the texts of the pages, by their English words. The words of the
 // product itself (mode names, ids, states of cases) stay as commands and logs have them.
-var wordsInJapanese = map[string]string{
+var wordsInJapanese = catalogue(wordsOfThePast, wordsOfNow, wordsOfStates)
+
+// catalogue joins texts; one that is said twice is a mistake, which a test finds.
+func catalogue(all ...map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, words := range all {
+		for english, other := range words {
+			if _, twice := out[english]; twice {
+				panic("web: said twice in Japanese: " + english)
+			}
+			out[english] = other
+		}
+	}
+	return out
+}
+
+// wordsOfThePast are the texts of the past, of observers, of the shield and of the public page.
+var wordsOfThePast = map[string]string{
 	"Status":                             "ステータス",
 	"Incidents":                          "障害情報",
 	"Feed":                               "フィード",
@@ -24,7 +41,7 @@ var wordsInJapanese = map[string]string{
 	"Observers":                          "観測者",
 	"Observer":                           "観測者",
 	"Member":                             "メンバー",
-	"Members":                            "メンバー数",
+	"Members":                            "メンバー",
 	"Stands":                             "判定",
 	"Vote":                               "投票",
 	"Votes":                              "投票",

@@ -27,10 +27,8 @@ const (
 
 // model is a page arranged for the eye.
 type model struct {
+	frame
 	status.Page
-
-	Seen string // the view's id
-	Base string // where assets are
 
 	Entered     []member.ID // the first members in trouble when the mode was entered
 	EnteredMore int
@@ -86,14 +84,17 @@ type memberGroup struct {
 
 // explained is the page that answers "why?".
 type explained struct {
+	frame
 	status.Explanation
 	ID      string
-	Base    string
+	Now     time.Time
 	Trouble string
+	Books   []choice // what tells people what to do
 }
 
-func modelOf(seen string, p status.Page) model {
-	m := model{Page: p, Seen: seen, Base: base, Alerts: alerts(p)}
+func modelOf(t *tongue, seen string, p status.Page) model {
+	m := model{frame: frameOf(t, t.Word(p.Mode.Name), "/", "", p.Cluster), Page: p, Alerts: alerts(p)}
+	m.Script, m.Seen, m.JSON = "live.js", seen, "/api/v1/page"
 	m.Entered = p.Mode.Open[:min(len(p.Mode.Open), shownNames)]
 	m.EnteredMore = len(p.Mode.Open) - len(m.Entered)
 	m.Held = p.Holds[:min(len(p.Holds), shownHolds)]

@@ -258,8 +258,7 @@ func (s *Server) observersPage(w http.ResponseWriter, r *http.Request) {
 	v, sights := s.view, s.sights
 	s.mu.Unlock()
 	if v == nil || sights == nil {
-		w.Header().Set("Retry-After", "1")
-		problem(w, http.StatusServiceUnavailable, errNoPage.Error())
+		s.notYet(w, r, "/observers")
 		return
 	}
 	at, chosen := momentOf(r.URL.Query().Get("at"), sights.Sights)

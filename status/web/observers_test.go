@@ -46,8 +46,8 @@ func withSights(t *testing.T, p status.Page) *Server {
 func TestObserversAreShownNowAndBefore(t *testing.T) {
 	s := withSights(t, lostPage())
 	for path, want := range map[string][]string{
-		"/observers":                         {`aria-current="true">now`, "2 of 7 members", "5 say down, 1 still reach it", "silent for 1.", `href="/explain/V-411"`, "Who calls several down"},
-		"/observers?at=1h":                   {`aria-current="true">1 h ago`, "1 of 7 members", `href="/explain/V-398"`},
+		"/observers":                         {`aria-current="true">now`, "2 of 7 members", "5 say down, 1 still reach it", "silent for 1.", `href="/explain/V-411?lang=en"`, "Who calls several down"},
+		"/observers?at=1h":                   {`aria-current="true">1 h ago`, "1 of 7 members", `href="/explain/V-398?lang=en"`},
 		"/observers?at=24h":                  {"Nobody stood under a verdict at", "It never counted until then."},
 		"/observers?at=2026-05-04T11:00:00Z": {"1 of 7 members"},
 		"/observers?at=2036-05-04T11:00:00Z": {`aria-current="true">now`},

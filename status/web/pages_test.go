@@ -87,7 +87,7 @@ func caseOn(index uint64, slot member.SlotID, subject member.ID, state failover.
 	}
 	switch state {
 	case failover.Held:
-		c.Held, c.HeldBy = failover.HeldBrake, "too many members are in trouble: it waits until the brake lets go"
+		c.Held, c.Runbook, c.HeldBy = failover.HeldBrake, status.Runbook(failover.HeldBrake), "too many members are in trouble: it waits until the brake lets go"
 		c.Why, c.Gate = "fleet is in cascade: 3 of 7 members in trouble", "brake: fleet is in cascade: 3 of 7 members in trouble"
 		c.Next = "goes on by itself when the reason is gone"
 		step(failover.Held, 2*time.Second, c.Why)
@@ -135,14 +135,14 @@ func lostPage() status.Page {
 func orderedPage() status.Page {
 	p := fleetPage(7)
 	p.Holds = []status.Hold{
-		{ID: "H-401", Key: "hold-a", Kind: failover.Maintenance, Means: "people work there", Scope: failover.InDomain("b"), Reason: "new power supplies", By: "alice", Signed: true, Given: noon, Until: noon.Add(2 * time.Hour), Fact: 401},
-		{ID: "hold-b", Key: "hold-b", Kind: failover.HoldOnly, Means: "nothing destructive is done", Scope: failover.HoldOf("web-3"), Reason: "looking at its disk", By: "carol", Given: noon, Until: noon.Add(time.Hour)},
+		{ID: "H-401", Key: "hold-a", Kind: failover.Maintenance, Means: "people work there: nothing destructive is done, and what falls there is no news to the brake", Scope: failover.InDomain("b"), Reason: "new power supplies", By: "alice", Signed: true, Given: noon, Until: noon.Add(2 * time.Hour), Fact: 401},
+		{ID: "hold-b", Key: "hold-b", Kind: failover.HoldOnly, Means: "nothing destructive is done; drains go on", Scope: failover.HoldOf("web-3"), Reason: "looking at its disk", By: "carol", Given: noon, Until: noon.Add(time.Hour)},
 		{ID: "H-403", Key: "hold-c", Kind: failover.Disarm, Means: "nothing is done until somebody arms it again", Scope: failover.InPool("web"), Reason: "new release", By: "bob", Signed: true, Given: noon, Fact: 403},
 	}
 	p.Requests = []status.Request{
-		{ID: "R-408", Act: failover.ActOverride, About: "C-406", Asks: "go on with C-406 in spite of brake and budget", Reason: "both racks were moved", By: "alice", State: failover.RequestWaiting, Open: true, Ends: noon.Add(9 * time.Minute)},
-		{ID: "R-407", Act: failover.ActOverride, About: "fleet", Asks: "go on with what is open in fleet", Reason: "nobody is awake", By: "bob", Alone: true, State: failover.RequestAnnounced, Open: true, Ends: noon.Add(14 * time.Minute)},
-		{ID: "R-405", Act: failover.ActFenced, About: "C-404", Asks: "take it as proven that the old occupant of C-404 is off", Reason: "plug pulled", By: "alice", AnsweredBy: "bob", State: failover.RequestOver},
+		{ID: "R-408", Index: 408, Act: failover.ActOverride, About: "C-406", Asks: "go on with C-406 in spite of brake and budget", Reason: "both racks were moved", By: "alice", State: failover.RequestWaiting, Open: true, Ends: noon.Add(9 * time.Minute)},
+		{ID: "R-407", Index: 407, Act: failover.ActOverride, About: "fleet", Asks: "go on with what is open in fleet in spite of the brake", Reason: "nobody is awake", By: "bob", Alone: true, State: failover.RequestAnnounced, Open: true, Ends: noon.Add(14 * time.Minute)},
+		{ID: "R-405", Index: 405, Act: failover.ActFenced, About: "C-404", Asks: "take it as proven that the old occupant of C-404 is off", Reason: "plug pulled", By: "alice", AnsweredBy: "bob", State: failover.RequestOver},
 	}
 	return p
 }
@@ -179,5 +179,24 @@ func stormPage() status.Page {
 			Line: fmt.Sprintf("C-%d HELD by brake: fleet is in cascade: %d of %d members in trouble", 420+i, n/3+i%7, n),
 		})
 	}
+	return p
+}
+
+// alonePage is what an agent shows that hears nobody: old knowledge, everything that it can
+// warn of.
+func alonePage() status.Page {
+	p := lostPage()
+	p.Mode = status.Mode{
+		Name: failover.Isolated, Means: "nothing is decided here; only self-fencing and local reflexes go on", Since: noon,
+		Why: "this agent hears of no council quorum", Ends: "a council quorum is heard again, and its roll calls agree",
+	}
+	p.Knowledge.Current, p.Knowledge.AsOf = false, noon.Add(-3*time.Minute)
+	p.Knowledge.Blocked = "fact 413 is of kind thing, format 9; this agent knows format 3 and not that kind: upgrade it"
+	p.Headline = "5 of 6 slots are served: slot-5 drained (C-412). So it stood at 2026-05-04 11:57:00.0 UTC."
+	p.Council.Leader, p.Council.Quorum = "", false
+	p.Self.Listed = false
+	p.Cases[0].State, p.Cases[0].Why, p.Cases[0].Next = failover.Escalated, "fence: no proof within 10s", "people are told: it does not go on by itself"
+	p.Pools[0].Armed = false
+	p.Unlisted = []status.Unlisted{{ID: "web-12", Addr: "10.0.0.12:7946"}, {ID: "web-13", Addr: "10.0.0.13:7946", Retired: true}}
 	return p
 }

@@ -5,8 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"net/url"
-	"strings"
 	"time"
 
 	"moonwatch/consensus"
@@ -20,15 +18,14 @@ var templateFiles embed.FS
 
 // templates escape whatever they are given: names come from other machines.
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"at":   at,
-	"link": link,
 	"tone": tone,
 	"word": word,
 	"dict": dict,
-	"took": took,
 	"pips": pips,
 
 	"rungtone": rungTone,
+	"stance":   stanceTone,
+	"runbook":  runbookOf,
 }).ParseFS(templateFiles, "templates/*.html"))
 
 // render fills a template; an error is a mistake in it, and a test renders all
@@ -52,23 +49,6 @@ func dict(pairs ...any) map[string]any {
 
 // stamp is a time for machines and for people.
 type stamp struct{ Machine, Human string }
-
-// at shows a time of day, and the day if it is another one than now's. Times
-// without a meaning (a genesis has none) are a dash.
-func at(now, t time.Time) stamp {
-	t = t.UTC()
-	if t.Year() < 2000 {
-		return stamp{Human: "–"}
-	}
-	form := "15:04:05"
-	if t.Format(time.DateOnly) != now.UTC().Format(time.DateOnly) {
-		form = "Jan 2, 15:04:05"
-	}
-	return stamp{Machine: t.Format(time.RFC3339Nano), Human: t.Format(form)}
-}
-
-// link leads to the answer to "why?".
-func link(id any) string { return "/explain/" + url.PathEscape(fmt.Sprint(id)) }
 
 // tone is how something stands: good, mind, bad, busy or calm. It picks colour
 // and shape together; the word beside it says the same.
@@ -135,14 +115,26 @@ func word(m status.Member) string {
 }
 
 // took is how long a closed case went on until the slot was served again.
-func took(c status.Case) string {
+func took(c status.Case) time.Duration {
 	end := c.Since
 	for _, x := range c.Passages {
 		if x.State == failover.Cutover {
 			end = x.At
 		}
 	}
-	return strings.Replace(end.Sub(c.Passages[0].At).Round(100*time.Millisecond).String(), "s", " s", 1)
+	return end.Sub(c.Passages[0].At)
+}
+
+// stanceTone is what a vote says.
+func stanceTone(stance string) string {
+	switch stance {
+	case "down":
+		return "bad"
+	case "up":
+		return "good"
+	default:
+		return "calm"
+	}
 }
 
 // pip is one vote in the row of votes.

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"go.uber.org/zap"
@@ -17,8 +18,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/{$}", s.shown(func(v *view) content { return v.html() }))
+	mux.HandleFunc("/{$}", s.nowPage)
 	mux.HandleFunc("/explain/{id...}", s.explainPage)
+	mux.HandleFunc("/runbook/{name}", s.runbookPage)
 	mux.HandleFunc("/history", s.historyPage)
 	mux.HandleFunc("/observers", s.observersPage)
 	mux.HandleFunc("/shield", s.shieldPage)
@@ -92,24 +94,51 @@ func (s *Server) explainJSON(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, newContent("application/json", encode(e)))
 }
 
-func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	e, err := s.explain(id)
-	m := explained{ID: id, Explanation: e, Base: base}
-	code := http.StatusOK
-	if err != nil {
-		code = s.statusOf(err)
-		m.Trouble = err.Error()
-	}
-	c := newContent("text/html; charset=utf-8", render("explain", m))
-	if code != http.StatusOK {
-		w.Header().Set("Content-Type", c.kind)
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(code)
-		put(w, c.plain)
+// nowPage is the page of what stands.
+func (s *Server) nowPage(w http.ResponseWriter, r *http.Request) {
+	v := s.current()
+	if v == nil {
+		s.notYet(w, r, "/")
 		return
 	}
-	answer(w, r, c)
+	s.say(w, r, v.html)
+}
+
+// notYet answers a browser before there is anything to show; it asks again by itself.
+func (s *Server) notYet(w http.ResponseWriter, r *http.Request, path string) {
+	t := tongueOf(r)
+	w.Header().Set("Retry-After", "1")
+	w.Header().Set("Refresh", "5")
+	refuse(w, http.StatusServiceUnavailable, render("explain", explained{
+		frame: frameOf(t, t.Say("Moonwatch is starting"), path, "", ""), ID: t.Say("Moonwatch is starting"), Trouble: errNoPage.Error(),
+	}))
+}
+
+func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
+	t, id := tongueOf(r), r.PathValue("id")
+	e, err := s.explain(id)
+	m := explained{frame: frameOf(t, id, "/explain/"+url.PathEscape(id), "", ""), ID: id, Explanation: e}
+	if v := s.current(); v != nil {
+		m.Of, m.Now = v.page.Cluster, v.page.Now
+	}
+	if err != nil {
+		m.Trouble = err.Error()
+		refuse(w, s.statusOf(err), render("explain", m))
+		return
+	}
+	for _, name := range runbooksOf(e) {
+		m.Books = append(m.Books, choice{Words: name, Link: t.Book(name)})
+	}
+	answerIn(w, r, newContent("text/html; charset=utf-8", render("explain", m)))
+}
+
+// refuse answers a browser that asked for what there is not.
+func refuse(w http.ResponseWriter, code int, page []byte) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Add("Vary", "Accept-Language")
+	w.WriteHeader(code)
+	put(w, page)
 }
 
 func (s *Server) statusOf(err error) int {

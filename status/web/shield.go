@@ -42,7 +42,7 @@ func shieldOf(t *tongue, cluster string, d status.ShieldDocument) shieldModel {
 		Shown: d.Top[:min(len(d.Top), shownSubdomains)], Holding: d.Held[:min(len(d.Held), shownHeld)],
 		Written: d.Throttles[:min(len(d.Throttles), shownThrottles)],
 	}
-	m.Again = true
+	m.Script = "again.js"
 	m.More, m.HeldMore, m.WroteMore = len(d.Top)-len(m.Shown), len(d.Held)-len(m.Holding), len(d.Throttles)-len(m.Written)
 	for i := len(d.Notes) - 1; i >= max(0, len(d.Notes)-shownNotes); i-- {
 		m.News = append(m.News, d.Notes[i])
@@ -153,9 +153,9 @@ func (m shieldModel) Host(name string) string {
 // Rung is how hard somebody is held.
 func (m shieldModel) Rung(x status.ShieldHeld) string {
 	if x.Shadow {
-		return m.L.Say("would be: %s", x.Rung)
+		return m.L.Say("would be: %s", m.L.Word(x.Rung))
 	}
-	return x.Rung
+	return m.L.Word(x.Rung)
 }
 
 // Voice says by whose word a subdomain is held.
@@ -196,11 +196,11 @@ func (m shieldModel) Wrote(x status.ShieldThrottle) string {
 	if x.Rung == shield.Observe.String() {
 		return m.L.Say("left alone")
 	}
-	return x.Rung
+	return m.L.Word(x.Rung)
 }
 
 // Clock is a time of day, and the day where it is another one.
-func (m shieldModel) Clock(x time.Time) stamp { return at(m.Now, x) }
+func (m shieldModel) Clock(x time.Time) stamp { return m.L.At(m.Now, x) }
 
 // Ago is how long something has lasted.
 func (m shieldModel) Ago(x time.Time) string { return m.L.Span(max(0, m.Now.Sub(x))) }

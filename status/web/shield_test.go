@@ -21,7 +21,7 @@ func floodedDoor() status.ShieldDocument {
 		Top: []status.ShieldLine{{Host: "a.example.com", Asked: 600, Admitted: 0}, {Host: "b.example.com", Asked: 120, Admitted: 82}, {Asked: 10, Admitted: 10}},
 		Held: []status.ShieldHeld{
 			{Host: "a.example.com", Rung: "stop", Demand: 600, Limit: 50, Since: noon.Add(-42 * time.Second), Until: noon.Add(20 * time.Second), Doors: []string{"web-1", "web-2"}, Why: "asked for 12.0 times its share, pressure 2.54; 2 of 3 doors voted"},
-			{Host: "b.example.com", Rung: "shape-fleet", Admit: 683, Demand: 120, Limit: 82, Since: noon.Add(-8 * time.Second), Until: noon.Add(2 * time.Second), Doors: []string{"web-1", "web-2"}, Why: "14 % of the demand, 6.0 times its usual"},
+			{Host: "b.example.com", Rung: "shape-fleet", Admit: 683, Demand: 120, Limit: 82, Since: noon.Add(-8 * time.Second), Until: noon.Add(2 * time.Second), Doors: []string{"web-1", "web-2"}, Why: "14 % of the demand, 6.0 times its usual; pressure 2.54; 2 of 3 doors"},
 		},
 		Throttles: []status.ShieldThrottle{
 			{Host: "a.example.com", Rung: "stop", Doors: doors[:2], Why: "asked for 12.0 times its share", Since: noon.Add(-42 * time.Second), Until: noon.Add(20 * time.Second)},
@@ -50,7 +50,7 @@ func TestTheShieldSaysWhoIsHeldHowHardByWhoseWordAndUntilWhen(t *testing.T) {
 			"shape-fleet", "68.3 %", "all doors, seen by web-1, web-2", "left alone", "operator mia", "it is their sale", "74 %",
 			"(a name that this door has not seen)", "demand is 254 %", `aria-current="page">Shield`, `<noscript><meta http-equiv="refresh"`,
 		},
-		"/shield?lang=ja": {`lang="ja"`, "制限中のサブドメイン：2", "web-1, web-2 の投票", "オペレーター mia", "応答のないドア：web-3", "asked for 12.0 times its share"},
+		"/shield?lang=ja": {`lang="ja"`, "制限中のサブドメイン：2", "web-1, web-2 の投票", "オペレーター mia", "応答のないドア：web-3", "割り当ての 12.0 倍を要求"},
 	} {
 		body := get(s, path).Body.String()
 		for _, x := range want {
@@ -62,7 +62,7 @@ func TestTheShieldSaysWhoIsHeldHowHardByWhoseWordAndUntilWhen(t *testing.T) {
 	if w := get(s, "/shield", "Accept-Language", "ja"); !strings.Contains(w.Body.String(), `lang="ja"`) || !strings.Contains(strings.Join(w.Header().Values("Vary"), ","), "Accept-Language") {
 		t.Error("the language that a browser wants is not heard")
 	}
-	if body := get(s, "/").Body.String(); !strings.Contains(body, `href="/shield"`) {
+	if body := get(s, "/").Body.String(); !strings.Contains(body, `href="/shield?lang=en"`) {
 		t.Error("the status page does not lead to it")
 	}
 }

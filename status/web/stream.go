@@ -74,13 +74,14 @@ func (s *Server) feed(r *http.Request, out *sender) error {
 	if seen == "" {
 		seen = r.URL.Query().Get("seen")
 	}
+	t := tongueOf(r)
 	beat := time.NewTicker(s.cfg.Beat)
 	defer beat.Stop()
 	due := true // the first beat tells the client at once that it is connected
 	for {
 		v := s.current()
 		if v.id != seen {
-			if err := out.send(v.event()); err != nil {
+			if err := out.send(v.event[t]()); err != nil {
 				return err
 			}
 			seen = v.id

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"moonwatch/internal/phrase"
+	"moonwatch/status"
 )
 
 // tongue is a language in which pages are. English words are their own keys, so that a
@@ -17,11 +21,12 @@ type tongue struct {
 	Code  string
 	Name  string // in itself
 	words map[string]string
+	told  *phrase.Book // for what decisions wrote; nil in English, which they write
 }
 
 var (
 	english  = &tongue{Code: "en", Name: "English"}
-	japanese = &tongue{Code: "ja", Name: "日本語", words: wordsInJapanese}
+	japanese = &tongue{Code: "ja", Name: "日本語", words: wordsInJapanese, told: phrase.Japanese}
 	tongues  = []*tongue{english, japanese}
 )
 
@@ -35,6 +40,49 @@ func (t *tongue) Say(text string, args ...any) string {
 	}
 	return fmt.Sprintf(text, args...)
 }
+
+// Tell says in this language what a decision wrote: a reason, a line, an answer.
+func (t *tongue) Tell(text any) string { return t.told.Say(fmt.Sprint(text)) }
+
+// TellLine is Tell for a line that is indented.
+func (t *tongue) TellLine(line string) string {
+	text := strings.TrimLeft(line, " ")
+	return line[:len(line)-len(text)] + t.Tell(text)
+}
+
+// Word says one of the product's own words: how a slot stands, what kind a verdict is of.
+// A name is none of them, whatever it is.
+func (t *tongue) Word(x any) string { return t.Say(fmt.Sprint(x)) }
+
+// Head is the title of a group: a word, or a sentence of the model.
+func (t *tongue) Head(title string) string {
+	if w := t.Say(title); w != title {
+		return w
+	}
+	return t.Tell(title)
+}
+
+// Heads are the heads of a table.
+func (t *tongue) Heads(texts ...string) []string {
+	out := make([]string, len(texts))
+	for i, x := range texts {
+		out[i] = t.Say(x)
+	}
+	return out
+}
+
+// Why leads to the answer to "why?".
+func (t *tongue) Why(id any) string {
+	return "/explain/" + url.PathEscape(fmt.Sprint(id)) + "?lang=" + t.Code
+}
+
+// Book leads to a runbook.
+func (t *tongue) Book(name string) string {
+	return "/runbook/" + url.PathEscape(name) + "?lang=" + t.Code
+}
+
+// Took is how long a closed case went on until the slot was served again.
+func (t *tongue) Took(c status.Case) string { return t.Span(took(c)) }
 
 // tongueOf is the language that a request wants: the one of its address, or the first of
 // ours in its header, by weight. Who wants neither gets English.
@@ -121,6 +169,20 @@ func (t *tongue) Instant(x time.Time) stamp {
 	s := t.Moment(x)
 	if s.Machine != "" {
 		s.Human += x.UTC().Format(":05")
+	}
+	return s
+}
+
+// At is a time of day, and the day if it is another one than now's. Times without a
+// meaning (a genesis has none) are a dash.
+func (t *tongue) At(now, x time.Time) stamp {
+	x = x.UTC()
+	if x.Year() < 2000 {
+		return stamp{Human: "–"}
+	}
+	s := stamp{Machine: x.Format(time.RFC3339Nano), Human: x.Format(time.TimeOnly)}
+	if x.Format(time.DateOnly) != now.UTC().Format(time.DateOnly) {
+		s.Human = t.Instant(x).Human
 	}
 	return s
 }

@@ -21,17 +21,19 @@ type view struct {
 	heard      atomic.Int64  // when the agent last confirmed it, in ms
 	superseded chan struct{} // closed when there is news
 
-	html  func() content
-	event func() event
+	html  map[*tongue]func() content
+	event map[*tongue]func() event
 	json  map[string]func() content // by the last part of the path
 }
 
 func newView(id string, p status.Page, superseded chan struct{}) *view {
 	v := &view{id: id, page: p, superseded: superseded}
 	v.heard.Store(p.Now.UnixMilli())
-	m := sync.OnceValue(func() model { return modelOf(id, p) })
-	v.html = sync.OnceValue(func() content { return newContent("text/html; charset=utf-8", squeeze(render("page", m()))) })
-	v.event = sync.OnceValue(func() event { return newEvent("page", id, squeeze(render("main", m()))) })
+	v.html = inEach(func(t *tongue) []byte { return render("page", modelOf(t, id, p)) })
+	v.event = map[*tongue]func() event{}
+	for _, t := range tongues {
+		v.event[t] = sync.OnceValue(func() event { return newEvent("page", id, squeeze(render("main", modelOf(t, id, p)))) })
+	}
 
 	part := func(name string, list any) map[string]any {
 		return map[string]any{"schema": p.Schema, "now": p.Now, "knowledge": p.Knowledge, name: list}

@@ -4,7 +4,8 @@
   'use strict';
   const main = document.getElementById('main');
   const live = document.getElementById('live');
-  const from = live.textContent;
+  const words = live.dataset; // the page knows its language, this does not
+  const units = words.units.split('|');
   let seen = document.body.dataset.seen;
   let source, heard = 0, said = '', skew = 0, last = 0;
 
@@ -13,12 +14,12 @@
     document.body.classList.toggle('lost', lost);
   };
 
-  const ago = (ms) => {
+  const span = (ms) => {
     const s = Math.abs(ms) / 1000;
-    const n = s < 60 ? Math.floor(s) + ' s' : s < 3600 ? Math.floor(s / 60) + ' min'
-      : s < 172800 ? Math.floor(s / 3600) + ' h' : Math.floor(s / 86400) + ' days';
-    return ms < 0 ? 'in ' + n : n + ' ago';
+    const [n, unit] = s < 60 ? [s, 0] : s < 3600 ? [s / 60, 1] : s < 172800 ? [s / 3600, 2] : [s / 86400, 3];
+    return units[unit].replace('%s', Math.floor(n));
   };
+  const ago = (ms) => (ms < 0 ? words.in : words.ago).replace('%s', span(ms));
 
   // The agent's clock counts, not the reader's.
   const age = () => {
@@ -34,12 +35,12 @@
         beforeAttributeUpdated: (name, node) => !(name === 'open' && node.tagName === 'DETAILS'),
       },
     });
-    document.title = document.getElementById('mode').textContent + document.title.slice(document.title.indexOf(' · '));
+    document.title = document.getElementById('mode').dataset.name + document.title.slice(document.title.indexOf(' · '));
     age();
   };
 
   const connect = () => {
-    source = new EventSource('/events?seen=' + encodeURIComponent(seen));
+    source = new EventSource('/events?lang=' + document.documentElement.lang + '&seen=' + encodeURIComponent(seen));
     source.addEventListener('page', (e) => { heard = Date.now(); seen = e.lastEventId; show(e.data); });
     source.addEventListener('beat', (e) => {
       heard = Date.now();
@@ -63,9 +64,9 @@
     age();
     const silent = heard ? Date.now() - heard : 0;
     const stale = last ? Date.now() - skew - last : 0;
-    if (source.readyState !== EventSource.OPEN || silent > 15000) say('not live: trying again', true);
-    else if (stale > 20000) say('live, but the agent has not confirmed this for ' + ago(stale).replace(' ago', ''), true);
-    else if (heard) say('live, ' + from, false);
+    if (source.readyState !== EventSource.OPEN || silent > 15000) say(words.lost, true);
+    else if (stale > 20000) say(words.stale.replace('%s', span(stale)), true);
+    else if (heard) say(words.live, false);
   };
 
   connect();

@@ -1,0 +1,33 @@
+package phrase
+
+// japaneseShield are the reasons of the shield's measures and its notes (shield).
+var japaneseShield = map[string]string{
+	"%.0f %% of the demand; pressure %.2f; %d of %d doors":                            "要求全体の %s %%；負荷率 %s；ドア %s / %s",
+	"%.0f %% of the demand, %.1f times its usual; pressure %.2f; %d of %d doors":      "要求全体の %s %%、通常の %s 倍；負荷率 %s；ドア %s / %s",
+	"served as everybody again":                                                       "通常の扱いに戻りました",
+	"would be %s: %s":                                                                 "%s のはず：%s",
+	"most doors do not vote for it any more":                                          "大半のドアが投票をやめました",
+	"voted for and not done: %s":                                                      "投票されたが実施せず：%s",
+	"asked for %.1f times its share, pressure %.2f":                                   "割り当ての %s 倍を要求、負荷率 %s",
+	"asked for %.1f times its share, pressure %.2f; %d of %d doors voted":             "割り当ての %s 倍を要求、負荷率 %s；ドア %[4]s のうち %[3]s が投票",
+	"pressure %.2f; %d of %d doors voted":                                             "負荷率 %s；ドア %[3]s のうち %[2]s が投票",
+	"asked for %.1f times its share":                                                  "割り当ての %s 倍を要求",
+	"pressure %.2f":                                                                   "負荷率 %s",
+	"demand is %.0f %% of the capacity of %.0f":                                       "要求は処理能力 %[2]s の %[1]s %%",
+	"demand is %.0f %% of the capacity of %.0f, and nobody in particular is to blame": "要求は処理能力 %[2]s の %[1]s %%（特定の原因なし）",
+	"no door of this fleet":                                                           "このクラスターのドアではありません",
+	"a younger report is here already":                                                "より新しい報告が届いています",
+	"absurd report":                                                                   "ありえない報告",
+	"its keys are made by another salt":                                               "キーが別のソルトで作られています",
+	"report %d of %s: %s":                                                             "%[2]s の報告 %[1]s：%[3]s",
+	"%s has pinned it to %v until %s":                                                 "%s が %[3]s まで %[2]s に固定しています",
+	"traffic was drained %v ago: nothing new for %v":                                  "%s 前にトラフィックを切り離したため、%s のあいだ新しい制限はしません",
+	"%d new rungs within %v are spent":                                                "%[2]s に新しい段階は %[1]s 回まで（使い切りました）",
+	"it stands on the list of those that are never stopped":                           "停止しないリストにあります",
+	"%d of %d subdomains would be stopped, at most %d may":                            "サブドメイン %[2]s のうち %[1]s が停止になります（上限 %[3]s）",
+	"those stopped have %.0f %% of the normal traffic, at most %.0f %% may":           "停止分が通常の通信の %s %% になります（上限 %s %%）",
+	"the policy's highest rung is %v":                                                 "方針の最上段は %s です",
+	"there is one door only: want an operator, or single_door: trust":                 "ドアが 1 つだけです。オペレーターの指示か single_door: trust が必要です",
+	"%d of %d doors voted, want %d":                                                   "ドア %[2]s のうち %[1]s が投票（必要 %[3]s）",
+	"%s voted and is no door":                                                         "投票した %s はドアではありません",
+}

@@ -1,0 +1,114 @@
+package phrase
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+func book(t *testing.T, forms map[string]string) *Book {
+	t.Helper()
+	b, err := New(forms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestTextsWithinTextsAreSaidToo(t *testing.T) {
+	b := book(t, map[string]string{
+		"Why: %s.":             "理由：%s。",
+		"%s is in cascade: %s": "%s はカスケード状態：%s",
+		"%d of %d in trouble":  "%[2]s 台中 %[1]s 台に問題",
+		"its service is gone":  "サービスが停止",
+	})
+	for text, want := range map[string]string{
+		"Why: fleet is in cascade: 3 of 7 in trouble.": "理由：fleet はカスケード状態：7 台中 3 台に問題。",
+		"3 of 7 in trouble":                            "7 台中 3 台に問題",
+		"3 of many in trouble":                         "3 of many in trouble",
+		"C-12: its service is gone":                    "C-12：サービスが停止",
+		"3 of 7 in trouble; its service is gone":       "7 台中 3 台に問題；サービスが停止",
+		"what nobody has put into words":               "what nobody has put into words",
+		"web-1":                                        "web-1",
+		"":                                             "",
+	} {
+		if got := b.Say(text); got != want {
+			t.Errorf("%q is said %q, want %q", text, got, want)
+		}
+		if got := b.Say(text); got != want {
+			t.Errorf("the second time %q is said %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestANameIsNeverTranslated(t *testing.T) {
+	b := book(t, map[string]string{"down": "停止", "%s is down": "%s は停止"})
+	if got := b.Say("down is down"); got != "down は停止" {
+		t.Error(got)
+	}
+}
+
+func TestAFormThatCannotBeSaidIsRefused(t *testing.T) {
+	for english, other := range map[string]string{
+		"%s of %s": "%s", "%s of all": "%s と %s", "%s%s": "%s%s", "100 %": "100", "%s is %t": "%s は %s",
+	} {
+		if _, err := New(map[string]string{english: other}); err == nil {
+			t.Errorf("%q as %q is taken", english, other)
+		}
+	}
+}
+
+// TestEveryFormIsFoundAgain: what is written with a form is said by that form and by no
+// other one.
+func TestEveryFormIsFoundAgain(t *testing.T) {
+	for english, other := range japanese {
+		parts, numbers, err := split(english)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		var values []any
+		for i, n := range numbers {
+			v := fmt.Sprintf("x%d", i)
+			if n {
+				v = fmt.Sprint(i + 1)
+			}
+			text.WriteString(parts[i] + v)
+			values = append(values, v)
+		}
+		text.WriteString(parts[len(parts)-1])
+		want := fmt.Sprintf(other, values...)
+		if !strings.Contains(english, " ") && !strings.HasSuffix(english, ":") {
+			t.Errorf("%q is one word: it would never be looked up", english)
+		} else if got := Japanese.Say(text.String()); got != want {
+			t.Errorf("%q is said\n %q, want\n %q", text.String(), got, want)
+		}
+	}
+}
+
+func TestJapaneseIsJapanese(t *testing.T) {
+	for english, other := range japanese {
+		if !strings.ContainsFunc(other, func(r rune) bool {
+			return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || strings.ContainsRune("：（", r)
+		}) {
+			t.Errorf("%q is said %q", english, other)
+		}
+	}
+}
+
+func TestWhatComesFromOutsideIsNoForm(t *testing.T) {
+	for _, text := range []string{"%s %d %!", strings.Repeat("a: b; c, d. ", 2000), "100 % of \x00 \xff", "  ", ": : ; , ", "<script> %[1]s"} {
+		if got := Japanese.Say(text); !strings.Contains(got, "a") && strings.Contains(text, "a") {
+			t.Errorf("%.40q is lost: %.40q", text, got)
+		}
+	}
+}
+
+func BenchmarkSay(b *testing.B) {
+	text := "C-412 FENCING: silent for 3.1s, and the second roll call agrees"
+	for b.Loop() {
+		clear(Japanese.said)
+		Japanese.Say(text)
+	}
+}
