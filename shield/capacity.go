@@ -15,8 +15,8 @@ type CapacityRules struct {
 	Grow, Shrink float64
 	Every        time.Duration
 	// Agree is how long after the begin of trouble the doors measure the same, so
-	// that what is served is known and the capacity no more than that. 300 ms: a
-	// report of each.
+	// that what is served is known and the capacity no more than that. 200 ms: two
+	// reports of each under pressure.
 	Agree time.Duration
 	// Near: while less than this part of the capacity is used, that all is well
 	// says nothing about more.
@@ -28,7 +28,7 @@ type CapacityRules struct {
 
 // DefaultCapacityRules learns, in requests.
 func DefaultCapacityRules() CapacityRules {
-	return CapacityRules{Grow: 0.05, Shrink: 0.10, Every: time.Second, Agree: 300 * time.Millisecond, Near: 0.8, Least: 0.25}
+	return CapacityRules{Grow: 0.05, Shrink: 0.10, Every: time.Second, Agree: 200 * time.Millisecond, Near: 0.8, Least: 0.25}
 }
 
 // Capacity knows what the fleet can serve. A configured one is believed until
@@ -80,19 +80,18 @@ func (c *Capacity) Step(now time.Time, served float64, trouble bool) {
 		if !c.shrunk.IsZero() && now.Sub(c.shrunk) < wait {
 			return
 		}
-		from := c.value
+		value := c.value * (1 - c.rules.Shrink)
 		switch {
-		case from == 0: // what went well until now still finds room
-			from = max(served, c.best) / c.rules.Near
+		case c.value == 0: // what went well until now still finds room
+			value = max(served, c.best) / c.rules.Near * (1 - c.rules.Shrink)
 		case !c.shrunk.IsZero(): // at first the doors have measured at different times, and the sum means nothing
-			from = min(from, served)
+			value = min(c.value, served*(1-c.rules.Shrink)) // no less: what is served well can be served
 		}
 		c.shrunk = now
-		if from == 0 {
+		if value == 0 {
 			return
 		}
-		least := c.rules.Least * max(c.rules.Configured, c.best)
-		c.value = max(from*(1-c.rules.Shrink), least)
+		c.value = max(value, c.rules.Least*max(c.rules.Configured, c.best))
 		return
 	}
 	if now.Sub(c.shrunk) >= c.rules.Every {

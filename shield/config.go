@@ -24,8 +24,7 @@ type Config struct {
 	NeverStop map[Key]bool
 
 	// Window is the stretch of time over which rates are measured. Longer: less is
-	// chance, and what changes slowly is seen later. 1 s. What changes at once, as
-	// a flood does, begins a new window with its first tick.
+	// chance, and what changes is seen later. 400 ms. Who surges is measured since it does.
 	Window time.Duration
 	// SayEvery and SayEveryPressed are how often the other doors are told.
 	SayEvery, SayEveryPressed time.Duration
@@ -37,6 +36,7 @@ type Config struct {
 	// next round corrects the fraction.
 	CapOver float64
 
+	Surge    SurgeRules
 	Capacity CapacityRules
 	Shares   ShareRules
 	Floors   FloorRules
@@ -49,9 +49,9 @@ type Config struct {
 func DefaultConfig(door member.ID) Config {
 	return Config{
 		Door: door, Life: 1, Shadow: true,
-		Window: time.Second, SayEvery: 250 * time.Millisecond, SayEveryPressed: 100 * time.Millisecond,
+		Window: 400 * time.Millisecond, SayEvery: 250 * time.Millisecond, SayEveryPressed: 100 * time.Millisecond,
 		FloorsEvery: time.Minute, UsualOver: time.Minute, CapOver: 1.1,
-		Capacity: DefaultCapacityRules(), Shares: DefaultShareRules(), Floors: DefaultFloorRules(),
+		Surge: DefaultSurgeRules(), Capacity: DefaultCapacityRules(), Shares: DefaultShareRules(), Floors: DefaultFloorRules(),
 		Merge: DefaultMergeRules(), Ladder: DefaultLadderRules(), Throttle: DefaultThrottleRules(),
 	}
 }
@@ -75,6 +75,9 @@ func (c Config) Validate() error {
 	want(c.UsualOver > 0, "usual_over is %v, want more than 0", c.UsualOver)
 	want(c.CapOver >= 1, "cap_over is %v, want at least 1", c.CapOver)
 	want(c.Capacity.Configured >= 0, "capacity is %v, want more than 0, or 0 to learn it", c.Capacity.Configured)
+	want(c.Surge.Over > 0 && c.Surge.Over < c.Window, "surge.over is %v, want more than 0 and less than window (%v)", c.Surge.Over, c.Window)
+	want(c.Surge.Times > 1, "surge.times is %v, want more than 1", c.Surge.Times)
+	want(c.Surge.Odds >= 1, "surge.odds is %v, want at least 1: less is no odds", c.Surge.Odds)
 	part("capacity.grow", c.Capacity.Grow)
 	part("capacity.shrink", c.Capacity.Shrink)
 	part("shares.pressure", c.Shares.Pressure)
@@ -85,7 +88,7 @@ func (c Config) Validate() error {
 		"floors.sum_of_capacity is %v, want less than shares.pressure (%v): floors alone must be no overload", c.Floors.SumOfCapacity, c.Shares.Pressure)
 	want(c.Merge.LiveFor >= 2*c.SayEvery, "merge.live_for is %v, want at least twice say_every (%v): one lost datagram is no lost door", c.Merge.LiveFor, c.SayEvery)
 	l := c.Ladder
-	want(l.EnterAfter >= 1, "ladder.enter_after is %d, want at least 1", l.EnterAfter)
+	want(l.EnterAfter >= 0, "ladder.enter_after is %v, want at least 0", l.EnterAfter)
 	want(l.Hold > 0 && l.HoldMost >= l.Hold, "ladder.hold is %v, want more than 0 and at most hold_most (%v)", l.Hold, l.HoldMost)
 	want(l.CalmBelow > 0 && l.CalmBelow < c.Shares.Pressure, "ladder.calm_below is %v, want less than shares.pressure (%v), or it flaps", l.CalmBelow, c.Shares.Pressure)
 	part("ladder.leave_below", l.LeaveBelow)

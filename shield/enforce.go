@@ -77,11 +77,7 @@ func (s *Shield) capOf(h Held) float64 {
 	if h.Demand <= 0 {
 		return 0
 	}
-	window := s.recent.window().Seconds()
-	if window <= 0 {
-		return 0
-	}
-	here := float64(s.recent.lately(h.Key)) / window
+	here := s.recent.rate(h.Key)
 	fleet := 0.0
 	for _, x := range s.fleet.Hosts {
 		if x.Key == h.Key {

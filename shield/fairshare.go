@@ -15,6 +15,9 @@ type Demand struct {
 	Floor  float64 // what it is given before anything is shared out; 0: none
 	Each   float64 // what one of its requests is of the unit; 0: as the others'
 	Weight float64 // how much of the rest it gets beside others; 0 means 1
+	Spread float64 // standard deviation of Rate: by how much chance alone moves what was counted
+	Surges bool    // it grew many times at once, and alone
+	Doubt  float64 // what of Rate may be counted twice
 }
 
 func (d Demand) weight() float64 {
@@ -30,8 +33,8 @@ type Load struct {
 	Demands  []Demand // those that could matter, each key once
 	Rest     float64  // what all others ask for together; never held
 	Usual    float64  // what these others asked for in calm
-	Each     float64  // of the unit, what a request is where the demand is
-	Chance   float64  // by how much the whole demand may be too high by chance alone
+	Spread   float64  // standard deviation of the whole demand
+	Doubt    float64  // what of the whole demand may be counted twice
 }
 
 // Sum is the whole demand.
@@ -43,17 +46,13 @@ func (l Load) Sum() float64 {
 	return sum
 }
 
-// chance is by how much one demand may be too high by chance alone: its part of what
-// may be chance of the whole.
-func (l *Load) chance(d Demand) float64 {
-	if sum := l.Sum(); sum > 0 {
-		part := d.Rate / sum
-		if l.Each > 0 && d.Each > 0 { // few dear ones vary by more than many cheap ones
-			part *= d.Each / l.Each
-		}
-		return l.Chance * math.Sqrt(part)
+// chance is by how much a demand may look too high by chance alone, or for being counted
+// twice. Who surges has been told from chance already.
+func (rules ShareRules) chance(d Demand) float64 {
+	if d.Surges {
+		return d.Doubt + rules.SureOfSurge*d.Spread
 	}
-	return 0
+	return d.Doubt + rules.Sure*d.Spread
 }
 
 // ShareRules are the numbers of FairShare.
@@ -72,16 +71,24 @@ type ShareRules struct {
 	// counting as much as it usually asks for) grew to this multiple. Without it
 	// three attackers at once would be an overload in a fleet of twenty.
 	CommonGrowth float64
+	// Sure: what may be chance is so many standard deviations of what was counted. More:
+	// less is chance, and a flood that is little more than what is borne is seen later.
+	Sure float64
+	// SureOfSurge is the same for a subdomain that surges, while the demand is more than
+	// the whole capacity and not only than its Pressure: a door need not wait until its window
+	// is full of the flood.
+	SureOfSurge float64
 }
 
 // DefaultShareRules holds the numbers of PROTOCOL 9.
 func DefaultShareRules() ShareRules {
-	return ShareRules{Pressure: 0.85, Least: 0.005, TopPart: 0.05, TopExplains: 0.5, CommonGrowth: 1.15}
+	return ShareRules{Pressure: 0.85, Least: 0.005, TopPart: 0.05, TopExplains: 0.5, CommonGrowth: 1.15, Sure: 2, SureOfSurge: 1}
 }
 
 // Shares is who gets how much.
 type Shares struct {
 	Pressure float64 // demand / capacity; 0 if no capacity is known
+	Pressed  bool    // more is asked for than can be shared out, and not by chance alone
 	Level    float64 // what each got beyond its floor, for weight 1; +Inf: whatever it asks for
 	// Overload: the fleet is asked for too much, and nobody in particular is to
 	// blame. Nobody is held; doors shed blindly, by how much they bear.
@@ -98,6 +105,7 @@ type Limit struct {
 	Key    Key
 	Demand float64
 	Limit  float64
+	Surges bool // it grew many times at once, and alone
 }
 
 // FairShare shares out the capacity: weighted max-min above the floors. While
@@ -105,6 +113,7 @@ type Limit struct {
 // what it asks for if that is less; what is left is filled in like water, so
 // that nobody gets more while another who wants more has less for its weight.
 // Only who asks for more than that, and not by chance alone, is held, and only to that.
+// While no more is certain than that a surge exceeds the capacity, only who surges is.
 //
 // It depends on its arguments alone, and not on the order of the demands. What is
 // absurd (negative, not a number) counts as nothing, and without a capacity
@@ -118,7 +127,9 @@ func FairShare(l Load, rules ShareRules) Shares {
 	sum := l.Sum()
 	out.Pressure = sum / l.Capacity
 	target := rules.Pressure * l.Capacity
-	if sum <= target+l.Chance {
+	certain := sum-l.Doubt > target+rules.Sure*l.Spread
+	out.Pressed = certain || l.surges() && sum-l.Doubt > l.Capacity+rules.SureOfSurge*l.Spread
+	if !out.Pressed {
 		return out
 	}
 	if l.Rest >= target || l.nobodyGrew(rules) || l.growsBroadly(rules) {
@@ -133,11 +144,16 @@ func FairShare(l Load, rules ShareRules) Shares {
 	out.Level = level(l.Demands, max(left, 0))
 	for _, d := range l.Demands {
 		limit := min(d.Rate, d.Floor) + out.Level*d.weight()
-		if d.Rate > limit+l.chance(d) && d.Rate > rules.Least*l.Capacity {
-			out.Limits = append(out.Limits, Limit{Key: d.Key, Demand: d.Rate, Limit: limit})
+		if (certain || d.Surges) && d.Rate > limit+rules.chance(d) && d.Rate > rules.Least*l.Capacity {
+			out.Limits = append(out.Limits, Limit{Key: d.Key, Demand: d.Rate, Limit: limit, Surges: d.Surges})
 		}
 	}
 	return out
+}
+
+// surges reports that somebody does.
+func (l *Load) surges() bool {
+	return slices.ContainsFunc(l.Demands, func(d Demand) bool { return d.Surges })
 }
 
 // level finds how high the water stands: the number for which what all want
@@ -191,14 +207,14 @@ func (l *Load) fitFloors(room float64) {
 	}
 }
 
-// nobodyGrew reports that all together ask for no more than usual: what is
+// nobodyGrew reports that all together ask for no more than usual, chance apart: what is
 // missing is capacity, and that is nobody's flood.
 func (l *Load) nobodyGrew(rules ShareRules) bool {
 	usual := l.Usual
 	for _, d := range l.Demands {
 		usual += d.Usual
 	}
-	return usual > 0 && l.Sum() <= rules.CommonGrowth*usual
+	return usual > 0 && l.Sum() <= rules.CommonGrowth*usual+rules.Sure*l.Spread
 }
 
 // growsBroadly reports that the increase is nobody's in particular.
@@ -212,7 +228,7 @@ func (l Load) growsBroadly(rules ShareRules) bool {
 	for _, d := range l.Demands {
 		g := grown{by: max(0, d.Rate-d.Usual), usual: d.Usual}
 		if d.Usual > 0 {
-			g.times = (d.Rate + l.chance(d)) / d.Usual
+			g.times = (d.Rate + rules.chance(d)) / d.Usual
 			usual += d.Usual
 		}
 		increase += g.by
@@ -248,11 +264,12 @@ func (rules ShareRules) top(n int) int {
 
 // sane sorts the demands and makes nothing of what is absurd.
 func (l Load) sane() Load {
-	l.Capacity, l.Rest, l.Usual, l.Chance, l.Each = sane(l.Capacity), sane(l.Rest), sane(l.Usual), sane(l.Chance), sane(l.Each)
+	l.Capacity, l.Rest, l.Usual, l.Spread, l.Doubt = sane(l.Capacity), sane(l.Rest), sane(l.Usual), sane(l.Spread), sane(l.Doubt)
 	l.Demands = slices.Clone(l.Demands)
 	for i := range l.Demands {
 		d := &l.Demands[i]
-		d.Rate, d.Usual, d.Floor, d.Weight, d.Each = sane(d.Rate), sane(d.Usual), sane(d.Floor), sane(d.Weight), sane(d.Each)
+		d.Rate, d.Usual, d.Floor, d.Weight = sane(d.Rate), sane(d.Usual), sane(d.Floor), sane(d.Weight)
+		d.Spread, d.Doubt = sane(d.Spread), sane(d.Doubt)
 	}
 	slices.SortFunc(l.Demands, func(a, b Demand) int { return cmp.Compare(a.Key, b.Key) })
 	return l

@@ -215,13 +215,55 @@ func TestWhoIsAboveItsShareByChanceIsNotHeld(t *testing.T) {
 		}
 		return keys
 	}
-	l.Chance = chanceOf(l.Sum(), 1, 50*time.Millisecond)
+	l.countedIn(50 * time.Millisecond)
 	if got := held(); !slices.Equal(got, []Key{2}) {
 		t.Errorf("held after 50 ms: %v, want the flooded one", got)
 	}
-	l.Chance = chanceOf(l.Sum(), 1, 10*time.Second)
+	l.countedIn(10 * time.Second)
 	if got := held(); !slices.Equal(got, []Key{2, 10}) {
 		t.Errorf("held after 10 s: %v, want also who still asks for more than its share", got)
+	}
+}
+
+// countedIn makes the demands what was counted in a window.
+func (l *Load) countedIn(window time.Duration) {
+	l.Spread = math.Sqrt(l.Sum() / window.Seconds())
+	for i := range l.Demands {
+		l.Demands[i].Spread = math.Sqrt(l.Demands[i].Rate / window.Seconds())
+	}
+}
+
+// A flood of a quarter more than is borne, through doors that count little: within 70 ms
+// it is told from chance by its surge alone.
+func TestWhoSurgesIsHeldBeforeTheWindowIsFull(t *testing.T) {
+	load := func(flood float64) Load {
+		l := Load{Capacity: 320}
+		for k := range Key(19) {
+			l.Demands = append(l.Demands, Demand{Key: 10 + k, Rate: 5, Usual: 5})
+		}
+		l.countedIn(400 * time.Millisecond)
+		d := Demand{Key: 2, Rate: flood, Usual: 5, Spread: math.Sqrt(flood / 0.07)}
+		l.Spread = math.Hypot(l.Spread, d.Spread)
+		l.Demands = append(l.Demands, d)
+		return l
+	}
+	held := func(l Load) []Limit { return FairShare(l, DefaultShareRules()).Limits }
+	l := load(305)
+	if got := held(l); len(got) != 0 {
+		t.Errorf("%+v held, want nobody: it may be chance", got)
+	}
+	l.Demands[19].Surges = true
+	if got := held(l); len(got) != 1 || got[0].Key != 2 || !got[0].Surges || got[0].Limit < 150 {
+		t.Errorf("%+v held, want who surges, and let in what is left", got)
+	}
+	l.Demands[0].Rate = 70 // beside it somebody else has many by chance
+	if got := held(l); len(got) != 1 || got[0].Key != 2 {
+		t.Errorf("%+v held, want who surges alone", got)
+	}
+	l = load(200)
+	l.Demands[19].Surges = true
+	if got := held(l); len(got) != 0 {
+		t.Errorf("%+v held, want nobody: there is room for it", got)
 	}
 }
 

@@ -10,10 +10,14 @@ import (
 
 // LadderRules are the numbers of Ladder.
 type LadderRules struct {
-	// EnterAfter steps in a row above its share, or one while the demand is more
-	// than Sudden times the capacity: one step may be chance.
-	EnterAfter int
+	// Who has been above its share for EnterAfter comes onto the ladder, and at once who
+	// surges, or while the demand is more than Sudden times the capacity: one step may be
+	// chance. 40 ms: two steps of 50 ms, and three of 25 ms.
+	EnterAfter time.Duration
 	Sudden     float64
+	// Confirm is how long a surge is believed without the window: who is not above its
+	// share by that until then leaves at once, and it was nothing.
+	Confirm time.Duration
 	// Hold is how long a subdomain stays on the ladder at least after it was last
 	// above its share; it doubles, up to HoldMost, each time it comes back within
 	// Again, and halves for each Again in which it does not.
@@ -40,7 +44,7 @@ type LadderRules struct {
 // nothing climbs above shape-fleet.
 func DefaultLadderRules() LadderRules {
 	return LadderRules{
-		EnterAfter: 2, Sudden: 1.5,
+		EnterAfter: 40 * time.Millisecond, Sudden: 1.5, Confirm: 500 * time.Millisecond,
 		Hold: 5 * time.Second, HoldMost: 5 * time.Minute, Again: 10 * time.Minute,
 		LeaveBelow: 0.8, CalmBelow: 0.7, Slow: 1.5,
 		LocalFor: 2 * time.Second, FleetFor: 5 * time.Second,
@@ -54,9 +58,7 @@ type Sight struct {
 	Shares     Shares
 	Demand     map[Key]float64     // of all doors together, in units a second
 	Evidence   map[Key][]member.ID // doors that have a part in it
-	Window     time.Duration       // over which the demand was measured
-	Each       float64             // what a request is of the unit; 0: one
-	Costs      map[Key]float64     // what a request of each is; who is not here is as Each
+	Chance     map[Key]float64     // by how much a demand may look too high by chance alone
 	Majority   bool                // most doors are heard
 	Handshakes bool                // connections alone are trouble here
 	Standing   map[Key]Rung        // rungs that the council has written down
@@ -85,9 +87,11 @@ type Ladder struct {
 }
 
 type climber struct {
-	pressed  int
+	above    time.Time // since when it is above its share; zero: it is not
 	held     bool
-	fleet    bool // two doors had evidence
+	reflex   bool          // it came for its surge alone, and the window has not shown it yet
+	before   time.Duration // what hold was then
+	fleet    bool          // two doors had evidence
 	since    time.Time
 	limit    float64
 	admit    float64
@@ -126,13 +130,9 @@ func (l *Ladder) Step(now time.Time, s Sight) []Held {
 	var out []Held
 	for _, k := range sortedKeys(l.on) {
 		c := l.on[k]
-		s := s
-		if own := s.Costs[k]; own > 0 {
-			s.Each = own
-		}
 		limit, over := limits[k]
 		standing := s.Standing[k]
-		c.move(now, l.rules, s, limit, over, s.Demand[k], standing)
+		c.move(now, l.rules, s, k, limit, over, standing)
 		if !c.held && !standing.Voted() {
 			if !over {
 				l.leaves(k, c)
@@ -168,7 +168,8 @@ func (l *Ladder) leaves(k Key, c *climber) {
 }
 
 // move is one step of one subdomain.
-func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, over bool, demand float64, standing Rung) {
+func (c *climber) move(now time.Time, rules LadderRules, s Sight, k Key, limit Limit, over bool, standing Rung) {
+	demand := s.Demand[k]
 	passed := now.Sub(c.stepped)
 	if c.stepped.IsZero() || passed < 0 {
 		passed = 0
@@ -177,9 +178,11 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 		c.forgetSince(now)
 	}
 	c.stepped = now
-	c.pressed++
-	if !over {
-		c.pressed = 0
+	switch {
+	case !over:
+		c.above = time.Time{}
+	case c.above.IsZero() || now.Before(c.above):
+		c.above = now
 	}
 	switch {
 	case over:
@@ -188,40 +191,45 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, limit Limit, o
 		c.limit = max(c.limit, demand)
 	}
 	if standing.Voted() {
-		c.stands(now, rules, s, demand, standing)
+		c.stands(now, rules, s, k, standing)
 		return
 	}
 	if !c.held {
-		if c.pressed >= rules.EnterAfter || over && s.Shares.Pressure > rules.Sudden {
-			c.enter(now, rules)
-		} else {
+		lasts := over && now.Sub(c.above) >= rules.EnterAfter
+		if !lasts && !(over && (limit.Surges || s.Shares.Pressure > rules.Sudden)) {
 			return
 		}
+		c.reflex, c.before = limit.Surges, c.hold
+		c.enter(now, rules)
+	}
+	if c.reflex = c.reflex && (!over || limit.Surges); c.reflex && !over && now.Sub(c.since) >= rules.Confirm {
+		c.held, c.hold, c.vote, c.fleet = false, c.before, Observe, false // it was nothing
+		return
 	}
 	if c.slow {
-		c.letIn(now, rules, s, demand, over, passed)
+		c.letIn(now, rules, s, k, over, passed)
 		return
 	}
 	if over {
 		c.quiet = time.Time{}
-		c.admit = s.fraction(limit.Limit, demand)
+		c.admit = s.fraction(limit.Limit, k)
 		c.watch(now, rules, demand)
 		return
 	}
 	c.watch(now, rules, demand)
 	if !c.calm(rules, s, demand) {
 		c.quiet = time.Time{}
-		c.admit = s.fraction(c.limit, demand)
+		c.admit = s.fraction(c.limit, k)
 		return
 	}
 	if c.quiet.IsZero() {
 		c.quiet = now
 	}
 	if now.Sub(c.quiet) < c.hold {
-		c.admit = s.fraction(c.limit, demand)
+		c.admit = s.fraction(c.limit, k)
 		return
 	}
-	c.admit = max(c.admit, s.fraction(c.limit, demand), 1.0/Whole) * math.Pow(rules.Slow, min(passed.Seconds(), 1))
+	c.admit = max(c.admit, s.fraction(c.limit, k), 1.0/Whole) * math.Pow(rules.Slow, min(passed.Seconds(), 1))
 	if c.admit >= 1 {
 		c.held, c.left, c.vote, c.fleet = false, now, Observe, false
 	}
@@ -248,12 +256,12 @@ const slowFrom = 0.1
 
 // stands is a step on a rung that the council has written down: it lasts as long as that
 // stands, and what is let in afterwards begins with little.
-func (c *climber) stands(now time.Time, rules LadderRules, s Sight, demand float64, standing Rung) {
+func (c *climber) stands(now time.Time, rules LadderRules, s Sight, k Key, standing Rung) {
 	if !c.held {
 		c.enter(now, rules)
 	}
-	c.watch(now, rules, demand)
-	c.quiet, c.admit = time.Time{}, c.allowed(s, demand)
+	c.watch(now, rules, s.Demand[k])
+	c.quiet, c.admit = time.Time{}, c.allowed(s, k)
 	if standing >= Stop {
 		c.slow, c.admit = true, slowFrom
 	}
@@ -261,11 +269,12 @@ func (c *climber) stands(now time.Time, rules LadderRules, s Sight, demand float
 
 // letIn lets in more and more of who was stopped, and no more than its share while that
 // is a limit: one from a flood that is over would hold it for ever.
-func (c *climber) letIn(now time.Time, rules LadderRules, s Sight, demand float64, over bool, passed time.Duration) {
+func (c *climber) letIn(now time.Time, rules LadderRules, s Sight, k Key, over bool, passed time.Duration) {
+	demand := s.Demand[k]
 	c.watch(now, rules, demand)
 	most := 1.0
 	if over || !c.calm(rules, s, demand) {
-		most = c.allowed(s, demand)
+		most = c.allowed(s, k)
 	}
 	grown := c.admit * math.Pow(rules.Slow, min(passed.Seconds(), 1))
 	c.admit, c.quiet, c.slow = max(min(grown, most), 1.0/Whole), time.Time{}, grown < 1
@@ -277,33 +286,21 @@ func (c *climber) calm(rules LadderRules, s Sight, demand float64) bool {
 }
 
 // allowed is the fraction that its share allows; everything of who never was above it.
-func (c *climber) allowed(s Sight, demand float64) float64 {
+func (c *climber) allowed(s Sight, k Key) float64 {
 	if c.limit == 0 {
 		return 1
 	}
-	return s.fraction(c.limit, demand)
+	return s.fraction(c.limit, k)
 }
 
-// fraction is what of a demand is let in. One that may be above its limit by
+// fraction is what of a subdomain's demand is let in. One that may be above its limit by
 // chance alone is let in whole: the cap bounds it.
-func (s *Sight) fraction(limit, demand float64) float64 {
-	if demand <= limit+chanceOf(demand, s.Each, s.Window) {
+func (s *Sight) fraction(limit float64, k Key) float64 {
+	demand := s.Demand[k]
+	if demand <= limit+s.Chance[k] {
 		return 1
 	}
 	return limit / demand
-}
-
-// chanceOf is by how much a demand may look too high by chance alone: two
-// standard deviations of what was counted in a window. Each is what a request is
-// of the unit.
-func chanceOf(demand, each float64, window time.Duration) float64 {
-	if window <= 0 {
-		return 0
-	}
-	if each <= 0 {
-		each = 1
-	}
-	return 2 * each * math.Sqrt(demand/each/window.Seconds())
 }
 
 // enter puts it on the ladder. Who comes back soon is held longer.

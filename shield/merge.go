@@ -16,6 +16,9 @@ type MergeRules struct {
 	// LiveFor is how long a door counts as heard after its last report. Shorter:
 	// lost datagrams look like lost doors. 1 s: four reports in calm.
 	LiveFor time.Duration
+	// LateAfter: what a door said that has been silent for as long may be counted twice, for
+	// its clients may be at the other doors by now. 200 ms: two reports under pressure.
+	LateAfter time.Duration
 	// MostRate is the most that a door is believed to be asked for, in units a
 	// second. More is absurd.
 	MostRate float64
@@ -25,7 +28,7 @@ type MergeRules struct {
 
 // DefaultMergeRules believes ten million requests a second.
 func DefaultMergeRules() MergeRules {
-	return MergeRules{LiveFor: time.Second, MostRate: 1e7}
+	return MergeRules{LiveFor: time.Second, LateAfter: 200 * time.Millisecond, MostRate: 1e7}
 }
 
 // What Accept refuses a report for.
@@ -98,6 +101,11 @@ func (rules MergeRules) believe(r Report) error {
 	if err := rules.believeTraffic(r.Total, r.Window); err != nil {
 		return err
 	}
+	for _, x := range r.Surges {
+		if x.Over < 10*time.Millisecond || x.Over > r.Window || float64(x.Asked) > rules.MostRate*x.Over.Seconds() {
+			return fmt.Errorf("%x surges with %d requests in %v, in a window of %v", uint64(x.Key), x.Asked, x.Over, r.Window)
+		}
+	}
 	left := r.Total
 	for _, l := range r.Lines {
 		if err := rules.believeTraffic(l.Traffic, r.Window); err != nil {
@@ -127,23 +135,44 @@ func (rules MergeRules) believeTraffic(t Traffic, window time.Duration) error {
 
 // Fleet is what all live doors see together.
 type Fleet struct {
-	Live       []member.ID   // doors that are heard, sorted
-	Doors      int           // that there are
-	Asked      float64       // requests a second, refused ones included
-	Admitted   float64       // requests a second
-	Served     float64       // requests a second that were answered well
-	Cost       float64       // of what was answered, a second
-	Costed     float64       // requests a second that were let in where their costs are known
-	Trouble    bool          // at doors that admit most of the requests
-	Capacity   float64       // the middle of what the doors hold it to be; 0: none knows
-	Subdomains int           // that the door knows that knows most
-	Hosts      []Seen        // the heaviest first
-	Shortest   time.Duration // of the windows over which the doors measured
-	Seqs       []uint64      // of the reports, in the order of Live
+	Live       []member.ID // doors that are heard, sorted
+	Doors      int         // that there are
+	Asked      float64     // requests a second, refused ones included
+	Admitted   float64     // requests a second
+	Served     float64     // requests a second that were answered well
+	Cost       float64     // of what was answered, a second
+	Costed     float64     // requests a second that were let in where their costs are known
+	Trouble    bool        // at doors that admit most of the requests
+	Capacity   float64     // the middle of what the doors hold it to be; 0: none knows
+	Subdomains int         // that the door knows that knows most
+	Hosts      []Seen      // the heaviest first
+	Spread     float64     // standard deviation of Asked: by how much chance alone moves what was counted
+	Doubt      float64     // what of Asked may be counted twice
+	Seqs       []uint64    // of the reports, in the order of Live
 	Votes      map[Key][]Ballot
 	Behind     uint64 // the oldest version of floors that a live door has
 	byCost     bool
 	Oldest     time.Duration // how long ago the live door was heard that was heard longest ago
+}
+
+// rate is what a report says is asked for a second, and how much of it may be chance.
+type rate struct {
+	perSecond, variance float64
+	surges              bool
+}
+
+// rateOf measures a subdomain since it surges, if the report says that it does, or in the
+// window. What a surge tells is never less than what the window does.
+func (r *Report) rateOf(t Traffic, k Key) rate {
+	over := r.Window.Seconds()
+	out := rate{perSecond: float64(t.Lately) / over}
+	out.variance = out.perSecond / over
+	for _, x := range r.Surges {
+		if now := float64(x.Asked) / x.Over.Seconds(); x.Key == k && now > out.perSecond {
+			return rate{perSecond: now, variance: now / x.Over.Seconds(), surges: true}
+		}
+	}
+	return out
 }
 
 // Ballot is a door's standing vote.
@@ -159,6 +188,9 @@ type Seen struct {
 	Admitted float64
 	Cost     float64
 	Costed   float64     // as Admitted, at doors that know costs
+	Spread   float64     // standard deviation of Asked
+	Doubt    float64     // what of Asked may be counted twice
+	Surges   bool        // at a door it grew many times within less than a window, and alone
 	Doors    []member.ID // that have a part in it worth speaking of, sorted
 }
 
@@ -177,7 +209,7 @@ func evidence(doors int) float64 { return min(evidencePart, 0.5/float64(max(door
 // Fleet sums up what the doors said that are heard. It depends on the reports
 // held and on which of them are young enough, and on nothing else.
 func (m *Merge) Fleet(now time.Time) Fleet {
-	f := Fleet{byCost: m.rules.ByCost, Doors: len(m.doors), Votes: map[Key][]Ballot{}, Shortest: time.Minute, Behind: math.MaxUint64}
+	f := Fleet{byCost: m.rules.ByCost, Doors: len(m.doors), Votes: map[Key][]Ballot{}, Behind: math.MaxUint64}
 	for d := range m.doors {
 		if h, ok := m.heard[d]; ok && now.Sub(h.at) <= m.rules.LiveFor {
 			f.Live = append(f.Live, d)
@@ -193,18 +225,17 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 	var capacities []float64
 	troubled := 0.0
 	for _, d := range f.Live {
-		r, costs := m.heard[d].report, 0.0
+		r, late, costs := m.heard[d].report, now.Sub(m.heard[d].at) > m.rules.LateAfter, 0.0
 		if r.Total.Cost > 0 { // the door knows what its requests cost
 			costs = 1
 		}
 		per := 1 / r.Window.Seconds()
 		f.Seqs = append(f.Seqs, r.Seq)
-		f.Asked += float64(r.Total.Lately) * per
+		whole := r.rateOf(r.Total, 0)
 		f.Admitted += float64(r.Total.Admitted) * per
 		f.Served += float64(r.Served) * per
 		f.Cost += float64(r.Total.Cost) * per
 		f.Costed += float64(r.Total.Admitted) * per * costs
-		f.Shortest = min(f.Shortest, r.Window)
 		f.Behind = min(f.Behind, r.Floors)
 		f.Subdomains = max(f.Subdomains, r.Subdomains)
 		if r.Trouble {
@@ -219,22 +250,39 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 				s = &Seen{Key: l.Key}
 				sums[l.Key] = s
 			}
-			asked := float64(l.Lately) * per
-			s.Asked += asked
+			line := r.rateOf(l.Traffic, l.Key)
+			if line.surges {
+				window := r.rateOf(l.Traffic, 0)
+				whole.perSecond += line.perSecond - window.perSecond
+				whole.variance += line.variance - window.variance
+			}
+			s.Asked += line.perSecond
+			s.Spread += line.variance
+			s.Surges = s.Surges || line.surges
+			if late {
+				s.Doubt += line.perSecond
+			}
 			s.Admitted += float64(l.Admitted) * per
 			s.Cost += float64(l.Cost) * per
 			s.Costed += float64(l.Admitted) * per * costs
-			parts[l.Key] = append(parts[l.Key], part{d, asked})
+			parts[l.Key] = append(parts[l.Key], part{d, line.perSecond})
+		}
+		f.Asked += min(whole.perSecond, m.rules.MostRate)
+		f.Spread += whole.variance
+		if late {
+			f.Doubt += min(whole.perSecond, m.rules.MostRate)
 		}
 		for _, v := range r.Votes {
 			f.Votes[v.Key] = append(f.Votes[v.Key], Ballot{Door: d, Vote: v})
 		}
 	}
 	f.Trouble = troubled > f.Admitted/2
+	f.Spread = math.Sqrt(f.Spread)
 	if slices.Sort(capacities); len(capacities) > 0 {
 		f.Capacity = capacities[len(capacities)/2]
 	}
 	for k, s := range sums {
+		s.Spread = math.Sqrt(s.Spread)
 		for _, p := range parts[k] {
 			if p.asked > 0 && p.asked >= evidence(len(f.Live))*s.Asked {
 				s.Doors = append(s.Doors, p.door)

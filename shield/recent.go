@@ -2,7 +2,6 @@ package shield
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 )
@@ -15,6 +14,7 @@ type recent struct {
 	all   Counted // the newest
 	costs bool    // what costs most is the heaviest
 	told  Traffic // the most that was said of the whole life: it never falls
+	surge surges
 }
 
 type tick struct {
@@ -32,10 +32,13 @@ type total struct {
 	asked32, refus32 uint32
 }
 
-func newRecent(over time.Duration) recent { return recent{over: over, asked: map[Key]total{}} }
+func newRecent(over time.Duration, rules SurgeRules, forget time.Duration) recent {
+	return recent{over: over, asked: map[Key]total{}, surge: newSurges(rules, forget)}
+}
 
-// add takes in what was counted in one tick.
-func (r *recent) add(ev Counted) {
+// add takes in what was counted in one tick. In calm it learns what is usual at this door,
+// from what has left the window.
+func (r *recent) add(ev Counted, calm bool) {
 	t := tick{
 		length: ev.Tick, traffic: make(map[Key]Traffic, len(ev.Counts)),
 		asked: since(ev.Asked, r.all.Asked), refused: since(ev.Refused, r.all.Refused), cost: since(ev.Cost, r.all.Cost), served: since(ev.Served, r.all.Served),
@@ -58,17 +61,19 @@ func (r *recent) add(ev Counted) {
 		t.traffic[c.Key] = Traffic{Lately: c.Asked, Admitted: c.Asked - min(refused, c.Asked), Cost: c.Cost}
 	}
 	r.all = ev
-	if r.jumps(t) {
-		r.ticks = nil
-	}
 	r.ticks = append(r.ticks, t)
+	r.surge.clock = r.surge.clock.Add(t.length)
 	length := time.Duration(0)
 	for i := len(r.ticks) - 1; i >= 0; i-- {
 		if length += r.ticks[i].length; length >= r.over {
+			for _, old := range r.ticks[:i] {
+				r.surge.learn(old, calm)
+			}
 			r.ticks = r.ticks[i:]
 			break
 		}
 	}
+	r.surge.look(r.ticks, r.over)
 	if len(r.asked) > mostUsuals {
 		for k := range r.asked {
 			if _, now := t.traffic[k]; !now {
@@ -76,24 +81,6 @@ func (r *recent) add(ev Counted) {
 			}
 		}
 	}
-}
-
-// jumps reports that a tick is of another kind than the window before it: a
-// flood begins, or ends. An average over both would be about neither, and what
-// the others feel of a flood is the time until it is known how large it is. Chance
-// alone does not make twice as many and five standard deviations more.
-func (r *recent) jumps(t tick) bool {
-	var asked uint64
-	for _, x := range r.ticks {
-		asked += x.asked
-	}
-	length := r.window()
-	if length <= 0 || t.length <= 0 {
-		return false
-	}
-	mean := float64(asked) * t.length.Seconds() / length.Seconds()
-	spread := 5 * math.Sqrt(mean)
-	return float64(t.asked) > 2*mean+spread || float64(t.asked) < mean/2-spread
 }
 
 // since is how much a counter grew; one that fell has begun anew.
@@ -104,28 +91,37 @@ func since(now, before uint64) uint64 {
 	return now - before
 }
 
-func (r *recent) window() time.Duration {
-	sum := time.Duration(0)
-	for _, t := range r.ticks {
-		sum += t.length
+func (r *recent) window() time.Duration { return lengthOf(r.ticks) }
+
+// surges are the subdomains that began to surge within the window.
+func (r *recent) surges() []Surge { return r.surge.of(r.ticks) }
+
+// served is how many requests of a window are answered well as of late: what the newer half
+// of this one had, twice. In trouble that is what can be served, and what was asked for
+// before the trouble says nothing about it.
+func (r *recent) served() uint64 {
+	window, over, n := r.window(), time.Duration(0), uint64(0)
+	for i := len(r.ticks) - 1; i >= 0 && 2*over < window; i-- {
+		over += r.ticks[i].length
+		n += r.ticks[i].served
 	}
-	return sum
+	if over == 0 {
+		return 0
+	}
+	return uint64(float64(n) * window.Seconds() / over.Seconds())
 }
 
-// served is how many requests of the window were answered well.
-func (r *recent) served() (n uint64) {
-	for _, t := range r.ticks {
-		n += t.served
+// rate is how often a second a subdomain was asked for: since it surges, or in the window.
+func (r *recent) rate(k Key) float64 {
+	for _, x := range r.surges() {
+		if x.Key == k {
+			return float64(x.Asked) / x.Over.Seconds()
+		}
 	}
-	return n
-}
-
-// lately is how often a subdomain was asked for in the window.
-func (r *recent) lately(k Key) (n uint64) {
-	for _, t := range r.ticks {
-		n += t.traffic[k].Lately
+	if window := r.window(); window > 0 {
+		return float64(askedFor(r.ticks, k)) / window.Seconds()
 	}
-	return n
+	return 0
 }
 
 // traffic sums up the window: everything, then one line for each key wanted and

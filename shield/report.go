@@ -22,13 +22,14 @@ type Report struct {
 	Mark   uint32        // of the salt by which its keys are made, see MarkOf
 
 	Total      Traffic // everything that passed this door
-	Served     uint64  // requests in the window that were answered well
+	Served     uint64  // requests in a window that are answered well as of late
 	Capacity   Units   // what the door holds the fleet's capacity to be, a second; 0: it does not know
 	Trouble    bool    // this door waits for occupants, or they answer with errors
 	Subdomains int     // subdomains that it knows
 	Floors     uint64
 	Lines      []Line // the heaviest here, and exact answers about all candidates
 	Votes      []Vote // standing: what is not said again is withdrawn
+	Surges     []Surge
 }
 
 // Units counts requests, or cost.
@@ -98,18 +99,31 @@ func (r Report) Encode() ([]byte, error) {
 		}
 		b = appendText(b, v.Host)
 	}
+	surges := appendSurges(nil, r.Surges[:min(len(r.Surges), MaxSurges)])
 	lines := len(b)
 	b = append(b, 0)
 	for i, l := range r.Lines[:min(len(r.Lines), MaxLines)] {
 		n := len(b)
 		b = binary.LittleEndian.AppendUint64(b, uint64(l.Key))
 		b = appendTraffic(b, l.Traffic)
-		if len(b) > MaxReport {
-			return b[:n], nil
+		if len(b)+len(surges) > MaxReport {
+			b = b[:n]
+			break
 		}
 		b[lines] = byte(i + 1)
 	}
-	return b, nil
+	return append(b, surges...), nil
+}
+
+// appendSurges writes those that surge behind the lines, where builds of before read no more.
+func appendSurges(b []byte, surges []Surge) []byte {
+	b = append(b, byte(len(surges)))
+	for _, x := range surges {
+		b = binary.LittleEndian.AppendUint64(b, uint64(x.Key))
+		b = binary.AppendUvarint(b, uint64(max(x.Over, 0)/time.Millisecond))
+		b = binary.AppendUvarint(b, x.Asked)
+	}
+	return b
 }
 
 func appendText(b []byte, s string) []byte { return append(append(b, byte(len(s))), s...) }
@@ -132,7 +146,7 @@ func flag(x bool) byte {
 var ErrReport = errors.New("malformed report")
 
 // DecodeReport reads a report. It looks at its form only: whether it may be
-// believed is Merge's to say. What follows the last line is of a younger build
+// believed is Merge's to say. What follows the surges is of a younger build
 // and passed over.
 func DecodeReport(b []byte) (Report, error) {
 	if len(b) > MaxReport {
@@ -178,7 +192,33 @@ func DecodeReport(b []byte) (Report, error) {
 		seen[l.Key] = true
 		r.Lines = append(r.Lines, l)
 	}
-	return r, nil
+	var err error
+	r.Surges, err = d.surges()
+	return r, err
+}
+
+// surges reads those that surge; a report of a build of before has none.
+func (d *reportReader) surges() (out []Surge, err error) {
+	if len(d.rest) == 0 {
+		return nil, nil
+	}
+	n := d.byte()
+	if n > MaxSurges {
+		return nil, fmt.Errorf("%w: %d surges, want at most %d", ErrReport, n, MaxSurges)
+	}
+	seen := make(map[Key]bool, MaxSurges)
+	for range n {
+		x := Surge{Key: Key(d.fixed())}
+		ms := d.number()
+		x.Asked = d.number()
+		if d.bad || x.Key == 0 || seen[x.Key] || ms == 0 || ms > 60_000 {
+			return nil, fmt.Errorf("%w: surge %d", ErrReport, len(out)+1)
+		}
+		x.Over = time.Duration(ms) * time.Millisecond
+		seen[x.Key] = true
+		out = append(out, x)
+	}
+	return out, nil
 }
 
 // reportReader takes fields off the front. After the first that is not there it

@@ -3,6 +3,7 @@ package shield
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ type Shield struct {
 
 	seq    uint64
 	said   time.Time
+	surged map[Key]time.Duration // for how long who surges did, when it was said last
 	fleet  Fleet
 	shares Shares
 	floors *Floors
@@ -30,6 +32,7 @@ type Shield struct {
 
 	apart       bool      // it is none of the doors: it stands under a verdict, or in no policy
 	began       time.Time // its first tick
+	parted      time.Time // when it last heard no majority of the doors
 	floorsSaid  time.Time // when floors were published last, by this door
 	floorsHeard uint64    // the youngest version that a door said it has
 
@@ -50,6 +53,7 @@ type Shield struct {
 
 	pressed, overloaded bool
 	relaxed             time.Time // since when the pressure is gone
+	blameless           time.Time // since when too much is asked for and nobody is to blame
 }
 
 // New makes the shield of a door that has heard nothing yet.
@@ -61,7 +65,8 @@ func New(cfg Config) (*Shield, error) {
 	s := &Shield{
 		costs: newCosts(),
 		cfg:   cfg, merge: NewMerge(cfg.Merge), capacity: NewCapacity(cfg.Capacity),
-		usuals: NewUsuals(cfg.UsualOver), ladder: NewLadder(cfg.Ladder), recent: newRecent(cfg.Window),
+		usuals: NewUsuals(cfg.UsualOver), ladder: NewLadder(cfg.Ladder), recent: newRecent(cfg.Window, cfg.Surge, cfg.UsualOver),
+		surged:   map[Key]time.Duration{},
 		proposed: map[string]time.Time{}, seen: map[string]sighting{}, unvoted: map[string]time.Time{}, suppressed: map[string]time.Time{}, names: map[Key]string{}, measures: NewMeasures(nil),
 	}
 	s.recent.costs = cfg.Capacity.ByCost
@@ -161,7 +166,7 @@ func (s *Shield) counted(now time.Time, ev Counted) []Effect {
 	if s.began.IsZero() {
 		s.began = now
 	}
-	s.recent.add(ev)
+	s.recent.add(ev, s.calm())
 	s.subdomains, s.trouble, s.handshakes = ev.Subdomains, ev.Trouble, ev.Handshakes
 	for _, c := range ev.Counts {
 		if c.Name != "" {
@@ -181,12 +186,17 @@ func (s *Shield) counted(now time.Time, ev Counted) []Effect {
 	load := s.load()
 	out := s.decide(now, load)
 	every := s.cfg.SayEvery
-	if s.pressed {
+	if s.pressed || s.shares.Pressure > s.cfg.Shares.Pressure {
 		every = s.cfg.SayEveryPressed
 	}
-	if s.said.IsZero() || now.Sub(s.said) >= every-ev.Tick/2 || now.Before(s.said) {
+	if s.said.IsZero() || now.Sub(s.said) >= every-ev.Tick/2 || now.Before(s.said) || s.newsOfSurges() {
 		s.said = now
-		out = append(out, Say{Report: s.report()})
+		r := s.report()
+		clear(s.surged)
+		for _, x := range r.Surges {
+			s.surged[x.Key] = x.Over
+		}
+		out = append(out, Say{Report: r})
 	}
 	if s.leads {
 		out = append(out, s.lead(now)...)
@@ -194,14 +204,28 @@ func (s *Shield) counted(now time.Time, ev Counted) []Effect {
 	return out
 }
 
+// calm reports that there is nothing from which it must not be learned what is usual.
+func (s *Shield) calm() bool { return !s.pressed && !s.shares.Pressed && len(s.held) == 0 }
+
+// newsOfSurges reports that a subdomain began to surge, or has done so for half as long
+// again as was said last: then as much more is known about how much it asks for. The other
+// doors wait for that, and not for this door's turn.
+func (s *Shield) newsOfSurges() bool {
+	return slices.ContainsFunc(s.recent.surges(), func(x Surge) bool { return 2*x.Over >= 3*s.surged[x.Key] })
+}
+
 // stand works out what of the ledger's throttles stands now. Those that the doors have
 // voted for bind no door that hears no majority of them: it cannot hear that they are
 // released, and a minority does no more than shape alone. A door that has just begun has
-// heard nobody yet, and is no minority for that. What people pinned binds all. Both
+// heard nobody yet, and is no minority for that. One that hears most doors again has not
+// heard yet what was written down meanwhile, and waits for that. What people pinned binds all. Both
 // stand no higher than the rules of now allow, whatever they were when the fact was
 // written down, and no longer by this door's clock than they may last.
 func (s *Shield) stand(now time.Time) {
-	minority := !s.fleet.Majority() && now.Sub(s.began) > s.cfg.Merge.LiveFor
+	if !s.fleet.Majority() && now.Sub(s.began) > s.cfg.Merge.LiveFor {
+		s.parted = now
+	}
+	minority := !s.parted.IsZero() && now.Sub(s.parted) < catchUp && !now.Before(s.parted)
 	s.standing = s.standing[:0]
 	for _, t := range s.ruled.At(now) {
 		key, ok := KeyOfHost(s.cfg.Salt, t.Host)
@@ -219,6 +243,9 @@ func (s *Shield) stand(now time.Time) {
 		}
 	}
 }
+
+// catchUp is how long the ledger of a door that was cut off is given to hear what it missed.
+const catchUp = 2 * time.Second
 
 // sighting is when this door first saw a throttle as it stands.
 type sighting struct {
@@ -255,7 +282,7 @@ func (s *Shield) report() Report {
 	r := Report{
 		Door: s.cfg.Door, Life: s.cfg.Life, Mark: MarkOf(s.cfg.Salt), Seq: s.seq, Window: s.recent.window(),
 		Total: total, Served: s.recent.served(), Capacity: Units(s.capacity.Value()), Trouble: s.trouble, Subdomains: s.subdomains,
-		Lines: lines[:min(len(lines), MaxLines)], Votes: s.votes,
+		Lines: lines[:min(len(lines), MaxLines)], Votes: s.votes, Surges: s.recent.surges(),
 	}
 	if s.floors != nil {
 		r.Floors = s.floors.Version
@@ -280,19 +307,28 @@ func (s *Shield) load() Load {
 		scale = capacity / floors.Capacity
 	}
 	l := Load{Capacity: capacity, Rest: f.Asked * each, Usual: s.usuals.rest.value}
+	variance := f.Spread * f.Spread * each * each // of the whole; few dear requests vary by more than many cheap ones
 	for _, x := range f.Hosts {
 		own := s.costOf(x.Key)
-		d := Demand{Key: x.Key, Rate: x.Asked * own, Each: s.ownOf(x.Key), Usual: s.usuals.Of(x.Key), Floor: floors.Of(x.Key) * scale, Weight: s.cfg.Weights[x.Key]}
+		d := Demand{
+			Key: x.Key, Rate: x.Asked * own, Usual: s.usuals.Of(x.Key), Floor: floors.Of(x.Key) * scale, Weight: s.cfg.Weights[x.Key],
+			Spread: x.Spread * own, Surges: x.Surges, Doubt: x.Doubt * own,
+		}
+		variance += d.Spread*d.Spread - x.Spread*x.Spread*each*each
 		l.Demands = append(l.Demands, d)
 		l.Rest -= x.Asked * each
 	}
 	l.Rest = max(l.Rest, 0)
-	if s.cfg.Capacity.ByCost { // where the demand is, a request is dearer than one of anybody
-		each = s.dearness(l)
-		l.Each = each
-	}
-	l.Chance = chanceOf(l.Sum(), each, f.Shortest)
+	l.Spread, l.Doubt = math.Sqrt(max(variance, 0)), f.Doubt*each
 	return l
+}
+
+// ownOf is what a request of a subdomain is of the unit where subdomains differ, and else 0.
+func (s *Shield) ownOf(k Key) float64 {
+	if !s.cfg.Capacity.ByCost {
+		return 0
+	}
+	return s.costs.of(k)
 }
 
 // ours is what is left for the doors that are heard: the others are there for
@@ -323,27 +359,6 @@ func (s *Shield) costOf(k Key) float64 {
 	return s.costs.of(k)
 }
 
-// ownOf is the same where subdomains differ, and else 0.
-func (s *Shield) ownOf(k Key) float64 {
-	if !s.cfg.Capacity.ByCost {
-		return 0
-	}
-	return s.costs.of(k)
-}
-
-// dearness is what a request is of the unit where the demand is: the mean of all, each
-// counting as much as it asks for. By it varies what all ask for together.
-func (s *Shield) dearness(l Load) float64 {
-	sum := l.Rest * s.each()
-	for _, d := range l.Demands {
-		sum += d.Rate * d.Each
-	}
-	if all := l.Sum(); all > 0 {
-		return sum / all
-	}
-	return s.each()
-}
-
 // servedNow is what was served well, a second, of the unit.
 func (s *Shield) servedNow() float64 {
 	if !s.cfg.Capacity.ByCost {
@@ -362,12 +377,15 @@ func (s *Shield) Costless() bool {
 // decide shares out, climbs and makes the measures.
 func (s *Shield) decide(now time.Time, l Load) []Effect {
 	s.shares = FairShare(l, s.cfg.Shares)
+	if s.ignorant(now) {
+		s.shares.Limits = slices.DeleteFunc(s.shares.Limits, func(x Limit) bool { return x.Demand < s.cfg.Shares.Pressure*l.Capacity })
+	}
 	if len(s.fleet.Live) == s.fleet.Doors { // else nobody knows what was served
 		s.capacity.Step(now, s.servedNow(), s.fleet.Trouble)
 	}
 	s.capacity.Adopt(s.fleet.Capacity)
 	out := s.weather(now)
-	if !s.pressed && len(s.held) == 0 {
+	if s.calm() {
 		s.usuals.Learn(now, l)
 		if s.cfg.Capacity.ByCost {
 			s.costs.calm(now, s.cfg.UsualOver)
@@ -384,20 +402,20 @@ func (s *Shield) decide(now time.Time, l Load) []Effect {
 	return out
 }
 
+// ignorant reports that this door has just begun, and that there are floors which it has not
+// heard yet: nobody has a guarantee here until then, so only who asks for everything is held.
+func (s *Shield) ignorant(now time.Time) bool {
+	return s.floors == nil && s.floorsHeard > 0 && now.Sub(s.began) < 2*floorsAgain
+}
+
 func (s *Shield) sight(l Load) Sight {
 	v := Sight{
-		Window: s.fleet.Shortest, Each: s.each(),
 		Shares: s.shares, Majority: s.fleet.Majority(), Handshakes: s.handshakes, NeverStop: s.cfg.NeverStop,
-		Demand: make(map[Key]float64, len(l.Demands)), Evidence: make(map[Key][]member.ID, len(l.Demands)), Standing: map[Key]Rung{},
+		Demand: make(map[Key]float64, len(l.Demands)), Chance: make(map[Key]float64, len(l.Demands)), Evidence: make(map[Key][]member.ID, len(l.Demands)), Standing: map[Key]Rung{},
 	}
 	for _, d := range l.Demands {
 		v.Demand[d.Key] = d.Rate
-		if d.Each > 0 {
-			if v.Costs == nil {
-				v.Costs = make(map[Key]float64, len(l.Demands))
-			}
-			v.Costs[d.Key] = d.Each
-		}
+		v.Chance[d.Key] = s.cfg.Shares.chance(d)
 	}
 	for _, x := range s.fleet.Hosts {
 		v.Evidence[x.Key] = x.Doors
@@ -414,21 +432,24 @@ func (s *Shield) sight(l Load) Sight {
 func (s *Shield) weather(now time.Time) []Effect {
 	var out []Effect
 	text := fmt.Sprintf("demand is %.0f %% of the capacity of %.0f", 100*s.shares.Pressure, s.cfg.Capacity.InUnit(s.capacity.Value()))
-	above := s.shares.Pressure > s.cfg.Shares.Pressure
-	switch {
+	switch above := s.shares.Pressure > s.cfg.Shares.Pressure; {
+	case s.shares.Pressed && !s.pressed:
+		s.pressed, s.relaxed = true, time.Time{}
+		out = append(out, Note{What: PressureBegan, Text: text})
 	case above:
 		s.relaxed = time.Time{}
-		if !s.pressed {
-			s.pressed = true
-			out = append(out, Note{What: PressureBegan, Text: text})
-		}
 	case s.pressed && s.relaxed.IsZero():
 		s.relaxed = now
 	case s.pressed && now.Sub(s.relaxed) >= time.Second:
 		s.pressed = false
 		out = append(out, Note{What: PressureEnded, Text: text})
 	}
-	if s.shares.Overload && !s.overloaded {
+	if !s.shares.Overload {
+		s.blameless = time.Time{}
+	} else if s.blameless.IsZero() || now.Before(s.blameless) {
+		s.blameless = now
+	}
+	if s.shares.Overload && !s.overloaded && now.Sub(s.blameless) >= s.cfg.Window { // the end of a flood looks like one until the window has forgotten it
 		s.overloaded = true
 		out = append(out, Note{What: OverloadBegan, Text: text + ", and nobody in particular is to blame"})
 	}

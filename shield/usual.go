@@ -1,6 +1,7 @@
 package shield
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -11,7 +12,8 @@ import (
 type Usuals struct {
 	over  time.Duration
 	rates map[Key]average
-	rest  average // all others together
+	young map[Key]time.Time // when it was first seen of whom nothing was known
+	rest  average           // all others together
 }
 
 type average struct {
@@ -26,7 +28,7 @@ const mostUsuals = 4096
 // NewUsuals makes averages that forget within over: longer, and growth becomes
 // usual later. 60 s is usual.
 func NewUsuals(over time.Duration) *Usuals {
-	return &Usuals{over: over, rates: map[Key]average{}}
+	return &Usuals{over: over, rates: map[Key]average{}, young: map[Key]time.Time{}}
 }
 
 // learn moves the average towards x. In its first stretch it is the plain mean,
@@ -46,15 +48,27 @@ func (a *average) learn(now time.Time, x float64, over time.Duration) {
 	a.value += (x - a.value) * (1 - math.Exp(-passed/max(known, passed)))
 }
 
+// youngFor is how long somebody new is looked at before anything of it is usual: what a
+// flood asks for first would be all that is known. By then a flood is no calm.
+const youngFor = time.Second
+
 // Learn takes in one view of a calm fleet.
 func (u *Usuals) Learn(now time.Time, l Load) {
 	seen := make(map[Key]bool, len(l.Demands))
 	for _, d := range l.Demands {
-		a := u.rates[d.Key]
+		seen[d.Key] = true
+		a, known := u.rates[d.Key]
+		if since, young := u.young[d.Key]; !known && !young {
+			u.young[d.Key] = now
+			continue
+		} else if !known && now.Sub(since) < youngFor {
+			continue
+		}
+		delete(u.young, d.Key)
 		a.learn(now, d.Rate, u.over)
 		u.rates[d.Key] = a
-		seen[d.Key] = true
 	}
+	maps.DeleteFunc(u.young, func(k Key, _ time.Time) bool { return !seen[k] })
 	for k, a := range u.rates {
 		if seen[k] {
 			continue

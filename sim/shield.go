@@ -89,7 +89,7 @@ const shieldSalt = 7
 const requestTakes = 10 * time.Millisecond
 
 // shieldTick is how often a door ends a tick of its counter.
-const shieldTick = 50 * time.Millisecond
+const shieldTick = 25 * time.Millisecond
 
 // queueFor is how long a request waits for an occupant at most; troubleAt is
 // when a door calls that trouble.

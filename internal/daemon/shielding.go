@@ -17,21 +17,18 @@ import (
 )
 
 const (
-	// shieldTick is how often a door looks at what it counted. Two ticks above its
-	// share hold a subdomain, so a flood is felt for about 100 ms.
-	shieldTick = 50 * time.Millisecond
+	// shieldTick is how often a door looks at what it counted. Four ticks show that a
+	// subdomain surges, so a flood is felt for about 100 ms.
+	shieldTick = 25 * time.Millisecond
 	// shieldShow is how often what is seen is written down for people.
 	shieldShow = 500 * time.Millisecond
 	// shieldHosts are counted one by one: 5.6 MiB, in every mode. An agent has 40 in all; who has
 	// more subdomains is better off with a proxy of its own in front.
 	shieldHosts = 100_000
-	// shieldLate: a tick that takes so many times its length that this machine must have
-	// stood still. What was late then was late because of that, and what waited comes
-	// all at once.
-	shieldLate = 4
-	// shieldWindow is the stretch of time over which rates are measured. Longer: less
-	// is chance, and a small flood is felt later; a big one is felt at once.
-	shieldWindow = 400 * time.Millisecond
+	// shieldLate: a tick that takes as long, and four times its length, shows that this machine
+	// must have stood still. What was late then was late because of that, and what waited
+	// comes all at once.
+	shieldLate = 200 * time.Millisecond
 	// shieldListed hosts are counted in every tick, those that became known first. In
 	// a small fleet these are all, so that what each usually asks for is known also
 	// if that is a few requests a second.
@@ -169,7 +166,7 @@ func (l *shieldLoop) tick(now time.Time) error {
 	passed := now.Sub(l.last)
 	l.last = now
 	trouble := d.door.Trouble()
-	if passed > shieldLate*l.every {
+	if passed > max(shieldLate, 4*l.every) {
 		trouble = false
 		// The next tick is as long: together they tell what was asked for.
 		l.idle = now.Add(min(passed, time.Second) - l.every/2)
@@ -243,7 +240,6 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	// this one's last shield, that is another life, or it is refused as replayed.
 	l.life = max(l.life+1, d.life)
 	cfg.Life, cfg.Shadow, cfg.Salt = l.life, l.mode == member.ShieldShadow, d.shielding.salt
-	cfg.Window = shieldWindow
 	cfg.Capacity = shield.CapacityFor(p)
 	cfg.Throttle = shield.RulesFor(p, neverStop(fleet))
 	cfg.Ladder.Highest = cfg.Throttle.Highest

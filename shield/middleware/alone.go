@@ -13,9 +13,6 @@ const (
 	// tick is how often the guard looks at what it counted. Two ticks above its share hold
 	// a subdomain, so a flood is felt for about 100 ms.
 	tick = 50 * time.Millisecond
-	// window is the stretch of time over which rates are measured, as at the gateway:
-	// longer, and a small flood is felt later; shorter, and more is chance.
-	window = 400 * time.Millisecond
 	// late is how many ticks one may take before this machine must have stood still: what
 	// was late then was late because of that, and what waited comes all at once.
 	late = 4
@@ -24,7 +21,7 @@ const (
 // alone decides by what this server counts itself.
 func (g *Guard) alone(ctx context.Context) error {
 	cfg := shield.DefaultConfig("this-server")
-	cfg.Shadow, cfg.Window, cfg.Capacity.Configured, cfg.Salt = g.cfg.Shadow, window, g.cfg.Capacity, g.salt
+	cfg.Shadow, cfg.Capacity.Configured, cfg.Salt = g.cfg.Shadow, g.cfg.Capacity, g.salt
 	door, err := admit.NewAlone(admit.Config{Counter: g.counter, Client: g.cfg.Client}, cfg)
 	if err != nil {
 		return err

@@ -86,8 +86,7 @@ type Note struct {
 }
 
 const (
-	tick   = 50 * time.Millisecond  // as at the gateway
-	window = 400 * time.Millisecond // likewise
+	tick = 50 * time.Millisecond // as in shield/middleware
 	// quiet is a silence of the log after which the ticks are longer, and long one after
 	// which they stop: nothing that the shield knows lasts for longer.
 	quiet, long = 10 * time.Second, 10 * time.Minute
@@ -113,7 +112,7 @@ func New(cfg Config) (*Replay, error) {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
 	c := shield.DefaultConfig("this-door")
-	c.Shadow, c.Window, c.Capacity.Configured = false, window, cfg.Capacity
+	c.Shadow, c.Capacity.Configured = false, cfg.Capacity
 	cfg.Highest = max(cfg.Highest, shield.ShapeFleet)
 	c.Throttle.Highest, c.Throttle.TrustSingleDoor, c.Throttle.NeverStop = cfg.Highest, true, cfg.NeverStop
 	c.Ladder.Highest = cfg.Highest
