@@ -34,7 +34,7 @@ operator signs it, and the fleet.yaml that is applied next has to say
 
 func (a *app) forgetCommand() *cobra.Command {
 	return a.rosterCommand(roster{change: forgotten, done: func(id member.ID) string {
-		return fmt.Sprintf("Take %s out of fleet.yaml, or the next apply brings it back. Its certificate is good until it ends.", id)
+		return fmt.Sprintf("Take %s out of fleet.yaml, or the next apply brings it back. Its certificate is good until it ends or is revoked: 'moonwatch cert revoke'.", id)
 	}}, &cobra.Command{
 		Use:   "forget NAME",
 		Short: "Take a retired member out of the fleet for good",

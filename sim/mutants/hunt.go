@@ -2,6 +2,7 @@ package mutants
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,9 @@ import (
 )
 
 // Hunt builds and plays mutants. Dir is a folder of its own for what it writes
-// there, Root the module's.
-type Hunt struct{ Root, Dir string }
+// there, Root the module's. Program is the package that is built, the worker's if it
+// is empty.
+type Hunt struct{ Root, Dir, Program string }
 
 // Kill tells how a mutant came to its end.
 type Kill struct {
@@ -61,7 +63,7 @@ func (h Hunt) Build(ctx context.Context, m *Mutant) (string, error) {
 		return "", fmt.Errorf("mutant %s: %w", name, err)
 	}
 	worker := filepath.Join(h.Dir, name)
-	c := exec.CommandContext(ctx, "go", "build", "-overlay", list, "-o", worker, "moonwatch/sim/mutants/worker")
+	c := exec.CommandContext(ctx, "go", "build", "-overlay", list, "-o", worker, cmp.Or(h.Program, "moonwatch/sim/mutants/worker"))
 	c.Dir = h.Root
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build mutant %s: %w\n%s", name, err, out)
