@@ -44,6 +44,7 @@ func TestSystemdTakesTheUnitsAsTheyAre(t *testing.T) {
 		put("mydb.service", "[Service]\nExecStart="+exe+"\n"),
 	}
 	put("mydb.service.d/moonwatch.conf", read("slot.conf"))
+	put("moonwatch-agent.service.d/sandbox.conf", read("moonwatch-agent-sandbox.conf"))
 	c := exec.Command(analyze, append([]string{"verify", "--man=no", "--generators=no"}, units...)...)
 	c.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":")
 	out, err := c.CombinedOutput()

@@ -42,6 +42,10 @@ pools:
     armed: true
 `
 
+// lockedIn are members whose agents run in the sandbox that people may add: what the
+// driver and the addresses of slots want is possible there.
+var lockedIn = []member.ID{"m2", "m4"}
+
 // booted is a fleet of whole machines: each has a systemd as PID 1, which runs the
 // agent by the unit that people copy, and the slots' services by orders of the agent.
 type booted struct {
@@ -60,7 +64,12 @@ func newBooted(t *testing.T) *booted {
 	x := &booted{apart: newApart(f, nil), net: testbed.NewSegment(t), machines: map[member.ID]*testbed.Machine{}}
 	x.net.Host(aClient, "10.78.0.100/24")
 	x.place = func(_ member.ID, argv []string) []string { return x.net.On(aClient, argv...) }
-	sample, err := os.ReadFile("../../configs/systemd/moonwatch-agent.service")
+	const samples = "../../configs/systemd/"
+	sample, err := os.ReadFile(samples + "moonwatch-agent.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sandbox, err := os.ReadFile(samples + "moonwatch-agent-sandbox.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +86,9 @@ func newBooted(t *testing.T) *booted {
 		}
 		m.Unit("moonwatch-agent.service", strings.NewReplacer(starts, program+" as agent "+path, configured, "ConditionPathExists="+path).Replace(string(sample)))
 		m.Unit("moonwatch-agent.service.d/test.conf", "[Unit]\nDefaultDependencies=no\n[Service]\nWatchdogSec=15s\n") // half of the sample's: the test waits for it
+		if slices.Contains(lockedIn, n) {                                                                             // what it reads and writes is in a temporary folder, which the sample takes away
+			m.Unit("moonwatch-agent.service.d/sandbox.conf", string(sandbox)+"BindPaths="+f.dir+"\n")
+		}
 		m.Unit("web@.service", fmt.Sprintf("[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s as web :8080 %s\n", program, n))
 		m.Run("systemctl", "start", "--no-block", "moonwatch-agent.service")
 	}
@@ -169,6 +181,21 @@ func TestUnitsOfWholeMachinesAreRunByAgentsThatSystemdRuns(t *testing.T) {
 	invocation := func(n member.ID, unit string) string { return x.machines[n].Show(unit, "InvocationID") }
 	for _, n := range []member.ID{"m1", "m2"} {
 		x.stopped(n, "web-0")
+	}
+
+	for n, m := range x.machines {
+		want := "no"
+		if slices.Contains(lockedIn, n) {
+			want = "yes"
+		}
+		if got := m.Show("moonwatch-agent.service", "NoNewPrivileges"); got != want {
+			t.Errorf("%s: NoNewPrivileges=%s, want %s", n, got, want)
+		}
+		if n == "m4" || n == "m3" { // what PID 1 has started is not in there
+			if got := m.Show("web@"+map[member.ID]string{"m4": "web-0", "m3": "web-1"}[n]+".service", "NoNewPrivileges"); got != "no" {
+				t.Errorf("the service of %s: NoNewPrivileges=%s", n, got)
+			}
+		}
 	}
 
 	t.Log("the agent is started anew, and the service is not")
