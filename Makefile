@@ -23,7 +23,7 @@ told = $(call packages_with,'MOONWATCH_REWRITE')
 busy = $(shell go list ./... | grep -E '^moonwatch/[a-z]+/' | grep -v '/sim/scenario$$')
 
 SEEDS ?= 100
-export RUNS FAULTS PROFILES SIDE FUZZTIME SECONDS_IDLE
+export RUNS FAULTS PROFILES SIDE FUZZTIME SECONDS_IDLE RATE
 
 ##@ Every day
 
@@ -152,6 +152,10 @@ bench-haproxy: ## Replace a crashed slot behind two real HAProxies at 1,000 requ
 .PHONY: bench-leases
 bench-leases: ## Lose occupants of exclusive slots before a witness: RUNS=100 SIDE=4 FAULTS="isolate freeze".
 	@scripts/bench-leases.sh
+
+.PHONY: bench-page
+bench-page: build ## Time the page at 200 members, and a verdict with RATE=5000 requests a second to the pages and without: RUNS=5.
+	@scripts/bench-page.sh
 
 .PHONY: bench-shield
 bench-shield: ## Measure what the shield adds to a request, beside x/time/rate in a sync.Map, and the gateway and HAProxy beside plain ones: RUNS=12 HAPROXY_ROUNDS=6.

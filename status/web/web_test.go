@@ -158,6 +158,7 @@ func TestMarkupInNamesIsText(t *testing.T) {
 	explain := get(s, "/explain/%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E")
 	for what, body := range map[string]string{
 		"page": string(v.html[english]().plain), "fragment": string(v.event[english]().plain), "explain": explain.Body.String(),
+		"page in Japanese": string(v.html[japanese]().plain), "fragment in Japanese": string(v.event[japanese]().plain),
 	} {
 		for _, bad := range []string{"<script>", "<img src=x", `href="javascript:`} {
 			if strings.Contains(body, bad) {

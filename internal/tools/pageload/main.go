@@ -1,0 +1,155 @@
+// Command pageload asks the pages of a demo's fleet for themselves, so many times a
+// second, until it is told to end; scripts/bench-page.sh runs it beside a fault.
+//
+//	pageload -dir FOLDER -rate 5000
+//
+// It waits for the first member's page, and then asks all members' pages by turns, each
+// request at its own time whether the one before is answered or not. When it gets SIGINT
+// or SIGTERM it prints one JSON object: requests that were answered in time, those that
+// failed (a member that is gone answers nothing), those that were left out because none of
+// its connections was free at their time, and answers' times in milliseconds.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+func main() {
+	dir := flag.String("dir", "", "the demo's folder")
+	rate := flag.Int("rate", 5000, "requests a second, of all pages together")
+	workers := flag.Int("workers", 64, "connections at once")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	pages := awaitPages(ctx, *dir)
+	if len(pages) == 0 {
+		fmt.Fprintln(os.Stderr, "pageload: no page in", *dir)
+		os.Exit(1)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(load(ctx, pages, *rate, *workers)); err != nil {
+		os.Exit(1)
+	}
+}
+
+// awaitPages are the addresses of the members' pages, as soon as one of them answers.
+func awaitPages(ctx context.Context, dir string) []string {
+	for ctx.Err() == nil {
+		pages := pagesOf(dir)
+		for _, p := range pages {
+			if ask(ctx, http.DefaultClient, p) == nil {
+				return pages
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return nil
+}
+
+var door = regexp.MustCompile(`(?m)^http: *(\S+)`)
+
+func pagesOf(dir string) []string {
+	files, err := filepath.Glob(filepath.Join(dir, "members", "*", "agent.yaml"))
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if m := door.FindSubmatch(b); err == nil && m != nil {
+			out = append(out, "http://"+string(m[1])+"/")
+		}
+	}
+	return out
+}
+
+func ask(ctx context.Context, c *http.Client, page string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept-Encoding", "gzip")
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s", page, resp.Status)
+	}
+	return nil
+}
+
+type result struct {
+	Seconds  float64 `json:"seconds"`
+	Answered int     `json:"answered"`
+	Failed   int     `json:"failed"`
+	LeftOut  int     `json:"left_out"`
+	Rate     float64 `json:"rate"`
+	P50      float64 `json:"p50_ms"`
+	P99      float64 `json:"p99_ms"`
+}
+
+func load(ctx context.Context, pages []string, rate, workers int) result {
+	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}}
+	due := make(chan string)
+	var r result
+	var mu sync.Mutex
+	var took []time.Duration
+	var asking sync.WaitGroup
+	for range workers {
+		asking.Go(func() {
+			for page := range due {
+				begin := time.Now()
+				err := ask(context.WithoutCancel(ctx), client, page)
+				mu.Lock()
+				if err != nil {
+					r.Failed++
+				} else {
+					took = append(took, time.Since(begin))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	begin := time.Now()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	sent := 0
+	for ctx.Err() == nil {
+		<-tick.C
+		for want := int(time.Since(begin).Seconds() * float64(rate)); sent < want; sent++ {
+			select {
+			case due <- pages[sent%len(pages)]:
+			default:
+				r.LeftOut++
+			}
+		}
+	}
+	close(due)
+	asking.Wait()
+	r.Seconds = time.Since(begin).Seconds()
+	r.Answered = len(took)
+	r.Rate = float64(r.Answered) / r.Seconds
+	if len(took) > 0 {
+		slices.Sort(took)
+		r.P50 = took[len(took)/2].Seconds() * 1000
+		r.P99 = took[len(took)*99/100].Seconds() * 1000
+	}
+	return r
+}
