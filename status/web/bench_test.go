@@ -47,8 +47,12 @@ func BenchmarkPage(b *testing.B) {
 	outside := httptest.NewServer(s.Public(shop))
 	defer outside.Close()
 	for _, x := range []struct{ name, url string }{
-		{"now", inside.URL + "/"}, {"history", inside.URL + "/history"}, {"observers", inside.URL + "/observers"}, {"shield", inside.URL + "/shield"},
-		{"explain", inside.URL + "/explain/V-411"}, {"public", outside.URL + "/"},
+		{"now", inside.URL + "/"},
+		{"history", inside.URL + "/history"},
+		{"observers", inside.URL + "/observers"},
+		{"shield", inside.URL + "/shield"},
+		{"explain", inside.URL + "/explain/V-411"},
+		{"public", outside.URL + "/"},
 	} {
 		for _, code := range []string{"en", "ja"} {
 			b.Run(x.name+"-"+code, func(b *testing.B) {
