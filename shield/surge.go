@@ -98,8 +98,9 @@ func (s *surges) learn(t tick, calm bool) {
 	}
 	seconds := s.older.length.Seconds()
 	s.all.learn(s.clock, float64(s.older.asked)/seconds, s.over)
+	crowded := len(s.usual) > mostUsuals // asked once: what is forgotten does not hang on the map's order
 	for k, a := range s.usual {
-		if a.learn(s.clock, float64(s.older.traffic[k].Lately)/seconds, s.over); a.value < 1e-3 || len(s.usual) > mostUsuals && a.value < s.rules.Least {
+		if a.learn(s.clock, float64(s.older.traffic[k].Lately)/seconds, s.over); a.value < 1e-3 || crowded && a.value < s.rules.Least {
 			delete(s.usual, k)
 			continue
 		}

@@ -1,6 +1,7 @@
 package shield
 
 import (
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -180,5 +181,28 @@ func TestNobodySurgesBeforeItIsKnownWhatIsUsual(t *testing.T) {
 	}
 	if len(p.begun) > 0 {
 		t.Errorf("%v surge", p.begun)
+	}
+}
+
+// TestWhoIsForgottenDoesNotHangOnChance shows more subdomains than are remembered, half
+// of them too few requests to be worth it, to two doors.
+func TestWhoIsForgottenDoesNotHangOnChance(t *testing.T) {
+	var kept [2]map[Key]average
+	for i := range kept {
+		s := newSurges(DefaultSurgeRules(), time.Minute)
+		for range 40 {
+			seen := tick{length: surgeTick, traffic: map[Key]Traffic{}}
+			for k := range Key(mostUsuals + 1000) {
+				seen.traffic[k+2] = Traffic{Lately: uint64(1 + k%2*100)}
+				seen.asked += uint64(1 + k%2*100)
+			}
+			s.clock = s.clock.Add(seen.length)
+			s.learn(seen, true)
+			s.rules.Least = 1000 // 40 and 4040 a second are asked for
+		}
+		kept[i] = s.usual
+	}
+	if len(kept[0]) == 0 || len(kept[0]) >= mostUsuals || !maps.Equal(kept[0], kept[1]) {
+		t.Errorf("of %d subdomains one door remembers %d and one %d, or other ones", mostUsuals+1000, len(kept[0]), len(kept[1]))
 	}
 }
