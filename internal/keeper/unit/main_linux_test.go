@@ -87,6 +87,12 @@ func quick() keeper.Timing {
 	return keeper.Timing{Stop: 2 * time.Second, Within: 800 * time.Millisecond, Watchdog: 3 * time.Second, RoundTrip: 300 * time.Millisecond}
 }
 
+// patient are timings with which a lease outlives every test, also on a machine whose
+// processors are all at work on something else.
+func patient() keeper.Timing {
+	return keeper.Timing{Stop: 5 * time.Minute, Within: time.Minute, Watchdog: 7 * time.Minute, RoundTrip: time.Second}
+}
+
 func handOver(ctx context.Context, args []string) error {
 	epoch, _ := strconv.Atoi(args[2])
 	boot, err := boottime.ID()
@@ -251,12 +257,12 @@ func (s *site) state() keeper.State {
 
 func (s *site) eventually(what string, ok func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	s.t.Fatalf("not within 20 s: %s", what)
+	s.t.Fatalf("not within a minute: %s", what)
 }
 
 // lastServed is when a service last wrote.

@@ -25,7 +25,7 @@ func TestASelfTestWithoutASitterProvesNothing(t *testing.T) {
 func TestAFullDiskMakesTheNextLifeStricterAndNothingElse(t *testing.T) {
 	s := newSite(t, "none")
 	u := s.run(Config{})
-	must(t, s.hand(keeper.Lan()))
+	must(t, s.hand(patient()))
 	s.eventually("written", func() bool { whole, _, _ := u.records.load(); return len(whole) == 1 })
 	first, _, err := u.records.load()
 	must(t, err)
@@ -33,7 +33,7 @@ func TestAFullDiskMakesTheNextLifeStricterAndNothingElse(t *testing.T) {
 	good := u.records.put
 	u.records.put = func(string, []byte) error { return syscall.ENOSPC }
 	u.records.mu.Unlock()
-	must(t, s.hand(keeper.Lan()))
+	must(t, s.hand(patient()))
 	s.eventually("said", func() bool {
 		st, err := s.client.Status(t.Context())
 		return err == nil && strings.Contains(st.Disk, "no space left on device")
