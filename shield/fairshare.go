@@ -34,7 +34,6 @@ type Load struct {
 	Rest     float64  // what all others ask for together; never held
 	Usual    float64  // what these others asked for in calm
 	Spread   float64  // standard deviation of the whole demand
-	Doubt    float64  // what of the whole demand may be counted twice
 }
 
 // Sum is the whole demand.
@@ -47,12 +46,17 @@ func (l Load) Sum() float64 {
 }
 
 // chance is by how much a demand may look too high by chance alone, or for being counted
-// twice. Who surges has been told from chance already.
+// twice. Who surges has been told from chance already, and who asks for more than twice its
+// usual does so however it is counted: on a starved machine all doors are late.
 func (rules ShareRules) chance(d Demand) float64 {
-	if d.Surges {
-		return d.Doubt + rules.SureOfSurge*d.Spread
+	switch {
+	case d.Surges:
+		return rules.SureOfSurge * d.Spread
+	case d.Rate > 2*d.Usual:
+		return rules.Sure * d.Spread
+	default:
+		return d.Doubt + rules.Sure*d.Spread
 	}
-	return d.Doubt + rules.Sure*d.Spread
 }
 
 // ShareRules are the numbers of FairShare.
@@ -127,8 +131,8 @@ func FairShare(l Load, rules ShareRules) Shares {
 	sum := l.Sum()
 	out.Pressure = sum / l.Capacity
 	target := rules.Pressure * l.Capacity
-	certain := sum-l.Doubt > target+rules.Sure*l.Spread
-	out.Pressed = certain || l.surges() && sum-l.Doubt > l.Capacity+rules.SureOfSurge*l.Spread
+	certain := sum > target+rules.Sure*l.Spread
+	out.Pressed = certain || l.surges() && sum > l.Capacity+rules.SureOfSurge*l.Spread
 	if !out.Pressed {
 		return out
 	}
@@ -264,7 +268,7 @@ func (rules ShareRules) top(n int) int {
 
 // sane sorts the demands and makes nothing of what is absurd.
 func (l Load) sane() Load {
-	l.Capacity, l.Rest, l.Usual, l.Spread, l.Doubt = sane(l.Capacity), sane(l.Rest), sane(l.Usual), sane(l.Spread), sane(l.Doubt)
+	l.Capacity, l.Rest, l.Usual, l.Spread = sane(l.Capacity), sane(l.Rest), sane(l.Usual), sane(l.Spread)
 	l.Demands = slices.Clone(l.Demands)
 	for i := range l.Demands {
 		d := &l.Demands[i]

@@ -267,6 +267,30 @@ func TestWhoSurgesIsHeldBeforeTheWindowIsFull(t *testing.T) {
 	}
 }
 
+// A door that is late may be dead, and its clients at the others: who looks a third larger is
+// not held. A flood is one also where all doors are late, as on a starved machine.
+func TestWhatALateDoorSaidHidesNoFlood(t *testing.T) {
+	l := Load{Capacity: 1000, Demands: []Demand{{Key: 2, Rate: 4000, Usual: 50, Doubt: 2700}}}
+	for k := range Key(20) {
+		l.Demands = append(l.Demands, Demand{Key: 10 + k, Rate: 45, Usual: 40, Floor: 40, Doubt: 15})
+	}
+	l.Demands[1].Rate = 55
+	l.countedIn(10 * time.Second)
+	held := func() (keys []Key) {
+		for _, x := range FairShare(l, DefaultShareRules()).Limits {
+			keys = append(keys, x.Key)
+		}
+		return keys
+	}
+	if got := held(); !slices.Equal(got, []Key{2}) {
+		t.Errorf("held: %v, want the flooded one", got)
+	}
+	l.Demands[1].Doubt = 0
+	if got := held(); !slices.Equal(got, []Key{2, 10}) {
+		t.Errorf("held: %v, want also who is above its share at doors that are heard", got)
+	}
+}
+
 func TestFloorsCannotBeFarmed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		capacity := rapid.Float64Range(100, 1e5).Draw(t, "capacity")

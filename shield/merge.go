@@ -147,7 +147,6 @@ type Fleet struct {
 	Subdomains int         // that the door knows that knows most
 	Hosts      []Seen      // the heaviest first
 	Spread     float64     // standard deviation of Asked: by how much chance alone moves what was counted
-	Doubt      float64     // what of Asked may be counted twice
 	Seqs       []uint64    // of the reports, in the order of Live
 	Votes      map[Key][]Ballot
 	Behind     uint64 // the oldest version of floors that a live door has
@@ -269,9 +268,6 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 		}
 		f.Asked += min(whole.perSecond, m.rules.MostRate)
 		f.Spread += whole.variance
-		if late {
-			f.Doubt += min(whole.perSecond, m.rules.MostRate)
-		}
 		for _, v := range r.Votes {
 			f.Votes[v.Key] = append(f.Votes[v.Key], Ballot{Door: d, Vote: v})
 		}

@@ -319,7 +319,7 @@ func (s *Shield) load() Load {
 		l.Rest -= x.Asked * each
 	}
 	l.Rest = max(l.Rest, 0)
-	l.Spread, l.Doubt = math.Sqrt(max(variance, 0)), f.Doubt*each
+	l.Spread = math.Sqrt(max(variance, 0))
 	return l
 }
 
