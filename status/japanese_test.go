@@ -57,6 +57,22 @@ func TestWhatThisPackageSaysIsSaidInJapaneseToo(t *testing.T) {
 	}
 }
 
+// TestWhatADoorSaysOfItselfIsSaidInJapaneseToo: problems and notes that the loop of the
+// shield writes itself stand on the same pages.
+func TestWhatADoorSaysOfItselfIsSaidInJapaneseToo(t *testing.T) {
+	forLogs := []string{"shield is off", "shield policy", "shield of this door: %w"}
+	texts := textsOf(t, filepath.Join("..", "internal", "daemon", "shielding.go"))
+	texts = slices.DeleteFunc(texts, func(s string) bool { return slices.Contains(forLogs, s) })
+	if len(texts) < 2 {
+		t.Errorf("only %q were looked at", texts)
+	}
+	for _, text := range texts {
+		if phrase.Japanese.Say(text) == text {
+			t.Errorf("%q has no words in Japanese: add it to internal/phrase", text)
+		}
+	}
+}
+
 var verbs = regexp.MustCompile(`%[.\d]*[a-z]`)
 
 // bare is a text without its values.

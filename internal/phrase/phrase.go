@@ -29,12 +29,16 @@ type Book struct {
 // all that it can hold has about 2,000, of 100 bytes each.
 const remembered = 8192
 
-// deepest is how far texts within texts are followed.
+// deepest is how far texts within texts are followed. A list is one of them, however long.
 const deepest = 8
 
+// longestList is how many clauses of a list are looked up; what follows is left as it is.
+const longestList = 256
+
 // New makes a book of English forms and what they are in its language. A form is written
-// as fmt has it. In the other language %s stands for its values in order, and %[2]s for
-// the second one.
+// as fmt has it; %w is a value that people or actions wrote: it stays as it is, and before
+// it there are names and times, which have no ": ". In the other language %s stands for the
+// values in order, and %[2]s for the second one.
 func New(forms map[string]string) (*Book, error) {
 	b := &Book{said: map[string]string{}}
 	for english, other := range forms {
@@ -68,9 +72,13 @@ func (b *Book) Say(text string) string {
 	return b.say(text, deepest)
 }
 
+// say is a text as far as it is known. Only what was followed all the way is remembered.
 func (b *Book) say(text string, depth int) string {
 	if depth == 0 || !strings.Contains(text, " ") && !strings.HasSuffix(text, ":") {
 		return text
+	}
+	if depth < deepest {
+		return b.look(text, depth)
 	}
 	b.mu.Lock()
 	said, known := b.said[text]
@@ -88,56 +96,98 @@ func (b *Book) say(text string, depth int) string {
 	return said
 }
 
-// look finds the form of a text, or those of its parts: of the clauses of a list, of what
-// stands after a colon, of each sentence.
+// look finds the form of a text, or those of its parts: of each sentence, of the clauses of
+// a list, of what stands after a colon.
 func (b *Book) look(text string, depth int) string {
+	if said, ok := b.whole(text, depth); ok {
+		return said
+	}
+	for _, joint := range []struct{ english, other string }{{". ", "。"}, {"; ", "；"}, {": ", "："}, {", ", "、"}} {
+		if said, ok := b.list(text, joint.english, joint.other, depth); ok {
+			return said
+		}
+	}
+	return text
+}
+
+// whole says a text that one form fits.
+func (b *Book) whole(text string, depth int) (string, bool) {
 	for _, f := range b.forms {
 		if values, ok := f.match(text); ok {
 			said := make([]any, len(values))
 			for i, v := range values {
-				said[i] = b.say(v, depth-1)
+				if said[i] = v; f.holes[i] != verbatim {
+					said[i] = b.say(v, depth-1)
+				}
 			}
-			return fmt.Sprintf(f.other, said...)
+			return fmt.Sprintf(f.other, said...), true
 		}
 	}
-	for _, joint := range []struct{ english, other string }{{". ", "。"}, {"; ", "；"}, {": ", "："}, {", ", "、"}} {
-		before, after, cut := strings.Cut(text, joint.english)
-		if !cut {
-			continue
+	return "", false
+}
+
+// list says the clauses of a text, or several of them at once if a form fits all the rest;
+// false if none is known.
+func (b *Book) list(text, joint, other string, depth int) (string, bool) {
+	if !strings.Contains(text, joint) {
+		return "", false
+	}
+	var said strings.Builder
+	found := false
+	for range longestList {
+		clause, rest, more := strings.Cut(text, joint)
+		in := b.say(clause, depth-1)
+		found = found || in != clause
+		said.WriteString(in)
+		if text = rest; !more {
+			return said.String(), found
 		}
-		first, rest := b.say(before, depth-1), b.say(after, depth-1)
-		if first != before || rest != after {
-			return first + joint.other + rest
+		said.WriteString(other)
+		if in, ok := b.whole(rest, depth-1); ok {
+			return said.String() + in, true
 		}
 	}
-	return text
+	return said.String() + text, found
 }
 
 // form is one way of writing a sentence, with holes for its values.
 type form struct {
 	english, other string
 	parts          []string // around the holes: one more than there are
-	numbers        []bool   // which holes take a number alone
+	holes          []hole   // what each takes
+	free           int      // the first that is verbatim; as many as there are: none is
 	letters        int
 	longest        string // of the parts
 }
 
+// hole is what a form's hole takes.
+type hole byte
+
+const (
+	phrased  hole = iota // a text, which is said in turn
+	number               // a number alone
+	verbatim             // what people or actions wrote
+)
+
 func newForm(english, other string) (*form, error) {
 	f := &form{english: english, other: other}
 	var err error
-	if f.parts, f.numbers, err = split(english); err != nil {
+	if f.parts, f.holes, err = split(english); err != nil {
 		return nil, err
+	}
+	if f.free = slices.Index(f.holes, verbatim); f.free < 0 {
+		f.free = len(f.holes)
 	}
 	for i, p := range f.parts {
 		f.letters += len(p)
 		if len(p) > len(f.longest) {
 			f.longest = p
 		}
-		if p == "" && i > 0 && i < len(f.numbers) {
+		if p == "" && i > 0 && i < len(f.holes) {
 			return nil, fmt.Errorf("two values with nothing between them")
 		}
 	}
-	values := make([]any, len(f.numbers))
+	values := make([]any, len(f.holes))
 	for i := range values {
 		values[i] = fmt.Sprintf("‹%d›", i)
 	}
@@ -154,7 +204,7 @@ func newForm(english, other string) (*form, error) {
 }
 
 // split takes a form of fmt apart.
-func split(english string) (parts []string, numbers []bool, err error) {
+func split(english string) (parts []string, holes []hole, err error) {
 	var part strings.Builder
 	for i := 0; i < len(english); i++ {
 		if english[i] != '%' {
@@ -173,12 +223,14 @@ func split(english string) (parts []string, numbers []bool, err error) {
 			part.WriteByte('%')
 			continue
 		case 'd', 'f', 'g':
-			numbers = append(numbers, true)
-		case 's', 'v', 'w':
-			numbers = append(numbers, false)
+			holes = append(holes, number)
+		case 's', 'v':
+			holes = append(holes, phrased)
+		case 'w':
+			holes = append(holes, verbatim)
 		case 'q':
 			part.WriteByte('"')
-			parts, numbers = append(parts, part.String()), append(numbers, false)
+			parts, holes = append(parts, part.String()), append(holes, phrased)
 			part.Reset()
 			part.WriteByte('"')
 			continue
@@ -188,7 +240,7 @@ func split(english string) (parts []string, numbers []bool, err error) {
 		parts = append(parts, part.String())
 		part.Reset()
 	}
-	return append(parts, part.String()), numbers, nil
+	return append(parts, part.String()), holes, nil
 }
 
 // match finds the values with which a text was written in this form.
@@ -196,18 +248,29 @@ func (f *form) match(text string) ([]string, bool) {
 	if len(text) < f.letters || !strings.HasPrefix(text, f.parts[0]) || !strings.Contains(text, f.longest) {
 		return nil, false
 	}
-	return f.from(0, text[len(f.parts[0]):], make([]string, 0, len(f.numbers)))
+	return f.from(0, text[len(f.parts[0]):], make([]string, 0, len(f.holes)))
 }
 
 // from matches a text that begins with hole i.
 func (f *form) from(i int, text string, values []string) ([]string, bool) {
-	if i == len(f.numbers) {
+	if i == len(f.holes) {
 		return values, text == ""
 	}
 	part := f.parts[i+1]
-	if i+1 == len(f.numbers) { // the last value reaches to the end
+	if i+1 == len(f.holes) { // the last value reaches to the end
 		value, ends := strings.CutSuffix(text, part)
 		return append(values, value), ends && f.takes(i, value)
+	}
+	if i == f.free { // free text may have in it what follows it
+		for at := strings.LastIndex(text, part); at >= 0; at = strings.LastIndex(text[:at], part) {
+			if !f.takes(i, text[:at]) {
+				break
+			}
+			if all, ok := f.from(i+1, text[at+len(part):], append(values, text[:at])); ok {
+				return all, true
+			}
+		}
+		return nil, false
 	}
 	for at := 0; ; at++ {
 		next := strings.Index(text[at:], part)
@@ -225,8 +288,8 @@ func (f *form) from(i int, text string, values []string) ([]string, bool) {
 }
 
 func (f *form) takes(i int, value string) bool {
-	if !f.numbers[i] {
-		return value != ""
+	if f.holes[i] != number {
+		return value != "" && (i >= f.free || f.free == len(f.holes) || !strings.Contains(value, ": "))
 	}
 	digits := strings.TrimPrefix(value, "-")
 	return digits != "" && strings.Trim(digits, "0123456789.") == ""

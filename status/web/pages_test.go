@@ -197,6 +197,6 @@ func alonePage() status.Page {
 	p.Self.Listed = false
 	p.Cases[0].State, p.Cases[0].Why, p.Cases[0].Next = failover.Escalated, "fence: no proof within 10s", "people are told: it does not go on by itself"
 	p.Pools[0].Armed = false
-	p.Unlisted = []status.Unlisted{{ID: "web-12", Addr: "10.0.0.12:7946"}, {ID: "web-13", Addr: "10.0.0.13:7946", Retired: true}}
+	p.Unlisted = []status.Unlisted{{ID: "web-12", Addr: "10.0.0.12:7946"}, {ID: "web-13", Addr: "10.0.0.13:7946", Retired: true}, {ID: "web-14", Retired: true}}
 	return p
 }

@@ -109,9 +109,9 @@ func (s *Server) notYet(w http.ResponseWriter, r *http.Request, path string) {
 	t := tongueOf(r)
 	w.Header().Set("Retry-After", "1")
 	w.Header().Set("Refresh", "5")
-	refuse(w, http.StatusServiceUnavailable, render("explain", explained{
-		frame: frameOf(t, t.Say("Moonwatch is starting"), path, "", ""), ID: t.Say("Moonwatch is starting"), Trouble: errNoPage.Error(),
-	}))
+	m := explained{frame: frameOf(t, t.Say("Moonwatch is starting"), path, "", ""), ID: t.Say("Moonwatch is starting"), Trouble: errNoPage.Error()}
+	m.JSON = "/api/v1/page" // the one that is there once it has started, whichever page was asked for
+	refuse(w, http.StatusServiceUnavailable, render("explain", m))
 }
 
 func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {

@@ -315,8 +315,32 @@ func TestBeforeTheFirstPageEverythingSaysSo(t *testing.T) {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
+	for _, path := range []string{"/", "/history", "/observers"} {
+		if w := get(s, path); !strings.Contains(w.Body.String(), `href="/api/v1/page"`) {
+			t.Errorf("%s leads to no JSON that there will be: %s", path, w.Body)
+		}
+	}
 	if w := get(s, "/-/healthy"); w.Code != http.StatusOK {
 		t.Errorf("healthy: %d", w.Code)
+	}
+}
+
+// TestARetiredMemberWhoseAgentIsGoneHasNoAddress: nor is it said to be in view.
+func TestARetiredMemberWhoseAgentIsGoneHasNoAddress(t *testing.T) {
+	s := New(Config{})
+	defer s.Close()
+	p := fleetPage(7)
+	p.Unlisted = []status.Unlisted{{ID: "web-14", Retired: true}}
+	s.SetPage(p)
+	for path, want := range map[string][]string{
+		"/?lang=en": {"<caption>Not in the roster: agents in view, and retired members</caption>", `web-14</th><td>gone</td>`},
+		"/?lang=ja": {"<caption>名簿にないもの：検出中のエージェントと引退したメンバー</caption>", `web-14</th><td>不在</td>`},
+	} {
+		for _, w := range want {
+			if body := get(s, path).Body.String(); !strings.Contains(body, w) {
+				t.Errorf("%s has no %q", path, w)
+			}
+		}
 	}
 }
 
