@@ -32,8 +32,12 @@ const remembered = 8192
 // deepest is how far texts within texts are followed. A list is one of them, however long.
 const deepest = 8
 
-// longestList is how many clauses of a list are looked up; what follows is left as it is.
-const longestList = 256
+// A list has no more clauses than longestList, and no more than longestRest bytes of it are
+// looked up as one text; what decisions write is shorter. What follows is left as it is.
+const (
+	longestList = 64
+	longestRest = 1024
+)
 
 // New makes a book of English forms and what they are in its language. A form is written
 // as fmt has it; %w is a value that people or actions wrote: it stays as it is, and before
@@ -143,6 +147,9 @@ func (b *Book) list(text, joint, other string, depth int) (string, bool) {
 			return said.String(), found
 		}
 		said.WriteString(other)
+		if len(rest) > longestRest {
+			continue
+		}
 		if in, ok := b.whole(rest, depth-1); ok {
 			return said.String() + in, true
 		}
