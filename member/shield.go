@@ -16,9 +16,13 @@ type ShieldPolicy struct {
 	// occupants work on them, in requests at once (ShieldTime). 200 slow searches a second
 	// then weigh more than 5,000 hits of a cache.
 	Unit string `json:"unit,omitempty"`
-	// Capacity is how many of these the pools serve together, well; 0: it is learned at
-	// the first trouble, and nobody is held before.
+	// Capacity is how many requests a second the pools serve together, well; 0: it is learned
+	// at the first trouble, and nobody is held before.
 	Capacity int `json:"capacity,omitempty"`
+	// Concurrency is the capacity of unit ShieldTime: how many requests the pools work on at
+	// once, well; 0: it is learned. It is a field of its own because builds of before know no
+	// unit: 40 at once would be 40 a second to them, where without a capacity they learn one.
+	Concurrency int `json:"concurrency,omitempty"`
 	// Doors are the members whose gateways tell each other what they count, sorted;
 	// none: each gateway takes itself for the only one.
 	Doors []ID `json:"doors,omitempty"`
@@ -55,7 +59,7 @@ func (p ShieldPolicy) Equal(o ShieldPolicy) bool {
 // Same reports that two policies differ in their doors at most: nobody who is held
 // has to be let go for that.
 func (p ShieldPolicy) Same(o ShieldPolicy) bool {
-	return p.Doing() == o.Doing() && p.Unit == o.Unit && p.Capacity == o.Capacity && p.Highest == o.Highest && p.TrustSingle == o.TrustSingle &&
+	return p.Doing() == o.Doing() && p.Unit == o.Unit && p.Capacity == o.Capacity && p.Concurrency == o.Concurrency && p.Highest == o.Highest && p.TrustSingle == o.TrustSingle &&
 		maps.Equal(p.Weights, o.Weights)
 }
 
@@ -69,9 +73,16 @@ const (
 // ShieldTime is the unit that counts what requests cost.
 const ShieldTime = "time"
 
-// MaxCapacity bounds a capacity in requests a second. More is a mistake in
-// writing.
+// MaxCapacity bounds a capacity in either unit. More is a mistake in writing.
 const MaxCapacity = 10_000_000
+
+// Serves is the capacity in the policy's own unit; 0: it is learned.
+func (p ShieldPolicy) Serves() int {
+	if p.Unit == ShieldTime {
+		return p.Concurrency
+	}
+	return p.Capacity
+}
 
 // Doing is the mode in force.
 func (p ShieldPolicy) Doing() string {
@@ -92,6 +103,15 @@ func (p ShieldPolicy) check(members []Member) error {
 	}
 	if p.Capacity < 0 || p.Capacity > MaxCapacity {
 		bad("shield.capacity is %d, want 1 to %d, or none", p.Capacity, MaxCapacity)
+	}
+	if p.Concurrency < 0 || p.Concurrency > MaxCapacity {
+		bad("shield.concurrency is %d, want 1 to %d, or none", p.Concurrency, MaxCapacity)
+	}
+	if p.Unit == ShieldTime && p.Capacity != 0 {
+		bad("shield.capacity is %d requests a second with unit %s, want concurrency", p.Capacity, ShieldTime)
+	}
+	if p.Unit != ShieldTime && p.Concurrency != 0 {
+		bad("shield.concurrency is %d without unit %s, want capacity", p.Concurrency, ShieldTime)
 	}
 	if p.Unit != "" && p.Unit != ShieldTime {
 		bad("shield.unit is %q, want %s, or none", p.Unit, ShieldTime)

@@ -106,7 +106,7 @@ const WorkUnits = 10_000
 // CapacityFor are the rules for the capacity of a fleet's policy.
 func CapacityFor(p member.ShieldPolicy) CapacityRules {
 	r := DefaultCapacityRules()
-	r.Configured, r.ByCost = float64(p.Capacity), p.Unit == member.ShieldTime
+	r.Configured, r.ByCost = float64(p.Serves()), p.Unit == member.ShieldTime
 	if r.ByCost {
 		r.Configured *= WorkUnits
 	}

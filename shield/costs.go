@@ -1,6 +1,8 @@
 package shield
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -98,13 +100,20 @@ func (c *costs) calm(now time.Time, over time.Duration) {
 			c.usual[k] = a
 		}
 	}
-	for k := range c.usual {
-		if len(c.usual) <= mostUsuals {
-			break
-		}
-		if _, asked := c.lately[k]; !asked {
-			delete(c.usual, k)
-		}
+	c.bound()
+}
+
+// bound forgets first who was asked for longest ago, and of equals the lower key: by the
+// order of a map two runs of one story would decide differently.
+func (c *costs) bound() {
+	if len(c.usual) <= mostUsuals {
+		return
+	}
+	keys := slices.SortedFunc(maps.Keys(c.usual), func(a, b Key) int {
+		return cmp.Or(c.usual[a].last.Compare(c.usual[b].last), cmp.Compare(a, b))
+	})
+	for _, k := range keys[:len(keys)-mostUsuals] {
+		delete(c.usual, k)
 	}
 }
 

@@ -2,6 +2,7 @@ package shield
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -166,5 +167,36 @@ func TestTheDearestAreCandidates(t *testing.T) {
 	got := f.Candidates()
 	if len(got) != mostCandidates || !slices.Contains(got, 10) || !slices.Contains(got, 109) {
 		t.Errorf("%d: %v, want the most asked and the dearest", len(got), got)
+	}
+}
+
+// Of more subdomains than are remembered, every run forgets the same: who was asked for
+// longest ago.
+func TestWhatRequestsUsuallyCostIsForgottenInOneOrder(t *testing.T) {
+	const all = 5000
+	learn := func() map[Key]average {
+		c, now := newCosts(), time.Unix(1000, 0)
+		for _, keys := range [][2]Key{{all/2 + 1, all}, {1, all / 2}} { // the higher half first
+			f := Fleet{}
+			for k := keys[0]; k <= keys[1]; k++ {
+				f.Hosts = append(f.Hosts, Seen{Key: k, Cost: 100, Costed: 1})
+			}
+			c.see(now, &f)
+			c.calm(now, time.Minute)
+			now = now.Add(time.Minute)
+			c.see(now, &Fleet{})
+			now = now.Add(time.Second)
+		}
+		c.calm(now, time.Minute)
+		return c.usual
+	}
+	once, again := learn(), learn()
+	if !maps.Equal(once, again) || len(once) != mostUsuals {
+		t.Errorf("%d and %d are remembered, and not the same, want %d", len(once), len(again), mostUsuals)
+	}
+	for k := Key(1); k <= all; k++ {
+		if _, got := once[k]; got != (k <= all/2 || k > all/2+all-mostUsuals) {
+			t.Fatalf("%d is remembered: %v", k, got)
+		}
 	}
 }

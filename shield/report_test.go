@@ -161,6 +161,26 @@ func TestMergeDependsNeitherOnOrderNorOnRepeats(t *testing.T) {
 	})
 }
 
+// Whether a door knows costs is what its newest report says. What an earlier life of it said is
+// heard by some doors and not by others.
+func TestADoorsCostsAreThoseOfItsNewestReport(t *testing.T) {
+	knew := Report{Door: "a", Life: 1, Seq: 2, Window: 200 * time.Millisecond, Total: Traffic{Asked: 1002e6, Cost: 1}, Lines: []Line{{Key: 2, Traffic: Traffic{Cost: 1}}}}
+	few := Traffic{Asked: 2001e6, Lately: 1, Admitted: 1}
+	newest := Report{Door: "a", Life: 2, Seq: 1, Window: 200 * time.Millisecond, Total: few, Lines: []Line{{Key: 2, Traffic: few}}}
+	for _, order := range [][]Report{{knew, newest}, {newest, knew}, {newest}} {
+		now, m := time.Unix(1000, 0), NewMerge(DefaultMergeRules())
+		m.Expect([]member.ID{"a", "b", "c"})
+		for _, r := range order {
+			if err := m.Accept(now, r); err != nil && !errors.Is(err, ErrReplayed) {
+				t.Fatal(err)
+			}
+		}
+		if f := m.Fleet(now); f.Costed != 0 || len(f.Hosts) != 1 || f.Hosts[0].Costed != 0 {
+			t.Errorf("%d reports, the newest without costs: %+v", len(order), f)
+		}
+	}
+}
+
 func TestOneOfAHundredDoorsHasEvidenceToo(t *testing.T) {
 	m := NewMerge(DefaultMergeRules())
 	var doors []member.ID

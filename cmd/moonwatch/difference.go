@@ -241,10 +241,10 @@ func itemsOfPage(page status.Page) []item {
 }
 
 func shieldCapacity(f *member.Fleet) string {
-	if f.Shield.Capacity == 0 {
+	if f.Shield.Serves() == 0 {
 		return "learned"
 	}
-	return strconv.Itoa(f.Shield.Capacity)
+	return strconv.Itoa(f.Shield.Serves())
 }
 
 // leaseText is how the terms of a fleet's leases are shown; nothing where no slot

@@ -25,7 +25,12 @@ func (r *fleetReader) shield(top object) {
 	if r.fleet.Shield.Unit = o.Text("unit", "", "requests or "+member.ShieldTime, oneOf("requests", member.ShieldTime)); r.fleet.Shield.Unit == "requests" {
 		r.fleet.Shield.Unit = ""
 	}
-	r.fleet.Shield.Capacity = o.Integer("capacity", 0, 1, member.MaxCapacity)
+	// In the file it is one capacity in the unit beside it; in the ledger each unit has its field.
+	if capacity := o.Integer("capacity", 0, 1, member.MaxCapacity); r.fleet.Shield.Unit == member.ShieldTime {
+		r.fleet.Shield.Concurrency = capacity
+	} else {
+		r.fleet.Shield.Capacity = capacity
+	}
 	rungs := strict.Words(member.ShieldRungs(), "or")
 	if r.fleet.Shield.Highest = o.Text("highest", "", "shape, "+rungs, oneOf(append(member.ShieldRungs(), "shape")...)); r.fleet.Shield.Highest == "shape" {
 		r.fleet.Shield.Highest = ""
@@ -87,8 +92,8 @@ func shieldText(p member.ShieldPolicy) string {
 	if p.Unit != "" {
 		parts = append(parts, "unit: "+p.Unit)
 	}
-	if p.Capacity != 0 {
-		parts = append(parts, fmt.Sprintf("capacity: %d", p.Capacity))
+	if serves := p.Serves(); serves != 0 {
+		parts = append(parts, fmt.Sprintf("capacity: %d", serves))
 	}
 	if len(p.Doors) > 0 {
 		names := make([]string, len(p.Doors))

@@ -24,7 +24,7 @@ func TestAShieldIsReadAndWrittenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := member.ShieldPolicy{
-		Mode: "enforce", Unit: "time", Capacity: 1200, Doors: []member.ID{"web-1", "web-2"}, Highest: "stop", TrustSingle: true,
+		Mode: "enforce", Unit: "time", Concurrency: 1200, Doors: []member.ID{"web-1", "web-2"}, Highest: "stop", TrustSingle: true,
 		Weights: map[string]float64{"shop.example.com": 4, "*.example.com": 0.5},
 	}
 	if !reflect.DeepEqual(f.Shield, want) {
@@ -36,6 +36,30 @@ func TestAShieldIsReadAndWrittenBack(t *testing.T) {
 	again, _, err := ParseFleet("again.yaml", RenderFleet(*f))
 	if err != nil || !again.Shield.Equal(want) {
 		t.Errorf("%v: written back it is %+v", err, again.Shield)
+	}
+}
+
+// A build that knows no unit reads the same number of fleet.yaml as nothing, not as
+// requests a second.
+func TestACapacityIsInTheFieldOfItsUnit(t *testing.T) {
+	for unit, want := range map[string]member.ShieldPolicy{
+		"requests": {Capacity: 40},
+		"time":     {Unit: member.ShieldTime, Concurrency: 40},
+	} {
+		f, _, err := ParseFleet("fleet.yaml", []byte(shieldedFleet+"shield: {capacity: 40, unit: "+unit+"}\n"))
+		if err != nil || !reflect.DeepEqual(f.Shield, want) || f.Shield.Serves() != 40 {
+			t.Errorf("unit %s: %v: %+v, want %+v", unit, err, f.Shield, want)
+		}
+	}
+	for want, p := range map[string]member.ShieldPolicy{
+		"want concurrency": {Unit: member.ShieldTime, Capacity: 40},
+		"want capacity":    {Concurrency: 40},
+		"want 1 to":        {Unit: member.ShieldTime, Concurrency: -1},
+	} {
+		f := member.Fleet{Version: 1, Shield: p}
+		if err := f.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: the ledger's own look says %v, want %q", p, err, want)
+		}
 	}
 }
 

@@ -231,7 +231,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	l.idle = now.Add(l.every / 2) // its first tick is a whole one
 	d.door.Enforce(nil)
 	d.shielding.metrics.nothing()
-	d.log.Info("shield policy", zap.String("mode", l.mode), zap.String("unit", p.Unit), zap.Int("capacity", p.Capacity))
+	d.log.Info("shield policy", zap.String("mode", l.mode), zap.String("unit", p.Unit), zap.Int("capacity", p.Serves()))
 	if l.mode == member.ShieldOff {
 		return nil
 	}

@@ -328,7 +328,7 @@ func TestWhoWeighsMoreIsGivenMore(t *testing.T) {
 // With the occupants' time as the unit, eighty requests a second of half a second each are
 // more than a capacity of sixteen at once, and are shown in that unit.
 func TestTheUnitMayBeTime(t *testing.T) {
-	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Unit: member.ShieldTime, Capacity: 16})
+	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Unit: member.ShieldTime, Concurrency: 16})
 	ask := func(i int, times int) {
 		for range times {
 			ref := x.d.shielding.counter.Add(tenant(i))
@@ -377,7 +377,7 @@ func TestTheUnitMayBeTime(t *testing.T) {
 
 // A door that is told to share out time, and that nobody tells what requests cost, says so.
 func TestNobodyIsHeldByCostsThatNobodyKnows(t *testing.T) {
-	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Unit: member.ShieldTime, Capacity: 1})
+	x := newDoor(t, member.ShieldPolicy{Mode: member.ShieldEnforce, Unit: member.ShieldTime, Concurrency: 1})
 	x.run(5*time.Second, 300)
 	if doc := x.document(""); len(doc.Held) != 0 || !strings.Contains(doc.Problem, "no door tells what requests cost") {
 		t.Errorf("held %+v, problem %q", doc.Held, doc.Problem)
