@@ -70,7 +70,7 @@ func (l *Ledger) swap(now time.Time, w Warmth, hold func(member.ID) string) (*Re
 		}
 		var best *Seat
 		for i, in := range s.Learners {
-			if lost, _ := l.Lost(in); lost != "" || !w.warm(in) {
+			if lost, _ := l.Lost(in); lost != "" || !w.warm(in) || l.expelled(in.Member) {
 				continue
 			}
 			if best == nil || l.crowd(in.Member, out.ID) < l.crowd(best.Member, out.ID) {
@@ -97,14 +97,15 @@ func (l *Ledger) crowd(id member.ID, without uint64) int {
 }
 
 // candidate is who becomes a learner next: a member that may sit and has no seat, is
-// under no verdict, and whose failure domain has the fewest seats.
+// under no verdict, was not expelled, and whose failure domain has the fewest seats.
+// Only the leader asks: who applies its reform takes any member that may sit.
 func (l *Ledger) candidate() (member.ID, bool) {
 	s := l.Seats()
 	var ids []member.ID
 	for _, m := range l.roster.Members {
 		_, stands := l.s.Standing[m.ID]
 		seated := slices.ContainsFunc(s.All(), func(x Seat) bool { return x.Member == m.ID && !l.emptied(x) })
-		if m.Council && !stands && !seated && l.s.Disks[m.ID].ID != "" {
+		if m.Council && !stands && !seated && !l.expelled(m.ID) && l.s.Disks[m.ID].ID != "" {
 			ids = append(ids, m.ID)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,5 +90,45 @@ func TestALaterKindWaitsUntilEveryCouncillorKnowsIt(t *testing.T) {
 	}
 	if _, ok := again.MayPropose(KindDisk, told); !ok {
 		t.Error("a snapshot forgets which kinds stand")
+	}
+}
+
+// TestASnapshotOfAKindOfTomorrowStopsDeciding: what such facts brought is in fields that
+// this build passes over, in its own snapshots too.
+func TestASnapshotOfAKindOfTomorrowStopsDeciding(t *testing.T) {
+	l := newOrphans(t).ledger()
+	snapshot := func(l *Ledger) []byte {
+		t.Helper()
+		b, err := l.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	restored := func(b []byte) *Ledger {
+		t.Helper()
+		l := NewLedger()
+		if err := l.Restore(b); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	l.s.Spoken = slices.Clone(laterKinds) // also those of folders, which this ledger does not have
+	if why := restored(snapshot(l)).Blocked(); why != "" {
+		t.Errorf("with all kinds that this build has: %s", why)
+	}
+	l.s.Spoken = append(l.s.Spoken, "note-of-tomorrow")
+	today := restored(snapshot(l))
+	if why := today.Blocked(); !strings.Contains(why, "the ledger as of fact 2 holds facts of kind note-of-tomorrow") || !strings.Contains(why, "upgrade it") {
+		t.Errorf("still deciding: %q", why)
+	}
+	// The build of tomorrow must not trust what this one wrote.
+	if restored(snapshot(today)).Blocked() == "" {
+		t.Error("a snapshot forgets that it was not understood")
+	}
+	// Nor does a whole ledger that is understood leave it stopped.
+	l.s.Spoken = laterKinds
+	if err := today.Restore(snapshot(l)); err != nil || today.Blocked() != "" {
+		t.Errorf("still blocked: %v, %q", err, today.Blocked())
 	}
 }

@@ -171,6 +171,7 @@ func (l *Ledger) Restore(b []byte) error {
 		return fmt.Errorf("snapshot at fact %d: hash of %d bytes", s.State.Head, len(s.State.Hash))
 	}
 	l.s, l.unknown = s.State, s.Unknown
+	l.missBeyond()
 	l.shared, l.taken = false, nil
 	if l.s.Standing == nil {
 		l.s.Standing = map[member.ID]Standing{}
@@ -193,6 +194,18 @@ func (l *Ledger) Restore(b []byte) error {
 	}
 	l.folds.wrote(l, b)
 	return nil
+}
+
+// missBeyond stops an agent whose snapshot comes of facts of a kind that this build does
+// not have: what they brought is in fields that it has passed over. Asked for is the
+// build's list and not the folders, for some read a ledger without any.
+func (l *Ledger) missBeyond() {
+	i := slices.IndexFunc(l.s.Spoken, func(k FactKind) bool { return !slices.Contains(laterKinds, k) })
+	if i < 0 || l.unknown != "" {
+		return
+	}
+	l.unknown = fmt.Sprintf("the ledger as of fact %d holds facts of kind %s; this agent knows format %d and not that kind: upgrade it",
+		l.s.Head, l.s.Spoken[i], FormatVersion)
 }
 
 // SnapshotHead reads which fact a snapshot ends with, without restoring it.

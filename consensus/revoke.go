@@ -126,7 +126,13 @@ func (l *Ledger) MayExpel(id member.ID) error {
 // expelled reports that a member's key was withdrawn, and that it has not been called up
 // since with another one.
 func (l *Ledger) expelled(id member.ID) bool {
-	return slices.ContainsFunc(l.s.Revoked, func(r Revoked) bool { return r.Member == id && !l.s.Records[id].LastUp.After(r.At) })
+	return slices.ContainsFunc(l.s.Revoked, func(r Revoked) bool { return r.Member == id && l.Expels(r) })
+}
+
+// Expels reports that a revocation still stands against its member: that was not called
+// up since.
+func (l *Ledger) Expels(r Revoked) bool {
+	return r.Member != "" && !l.s.Records[r.Member].LastUp.After(r.At)
 }
 
 func (l *Ledger) applyRevoke(f Fact) {

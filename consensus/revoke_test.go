@@ -169,3 +169,48 @@ func TestTheCouncilKeepsItsQuorum(t *testing.T) {
 		t.Errorf("whoever has no seat: %v", err)
 	}
 }
+
+// TestAnExpelledMemberGetsNoSeat, until it is called up again.
+func TestAnExpelledMemberGetsNoSeat(t *testing.T) {
+	l := newOrphans(t).ledger() // a, b and d sit there
+	now := time.Unix(1000, 0)
+	l.s.Disks = map[member.ID]Disk{"c": {ID: "disk-c"}, "e": {ID: "disk-e"}}
+	care := func() string {
+		t.Helper()
+		w := Warmth{Agreed: 5, Has: map[uint64]uint64{}}
+		for _, x := range l.Seats().Learners {
+			w.Has[x.ID] = 5
+		}
+		r, waits := l.Care(now, w, func(member.ID) string { return "" })
+		if r == nil {
+			return waits
+		}
+		return fmt.Sprintf("%s %s", r.Do, r.Member)
+	}
+	want := func(when, what string) {
+		t.Helper()
+		if got := care(); got != what {
+			t.Errorf("%s: %q, want %q", when, got, what)
+		}
+	}
+	want("c has a failure domain of its own", "learn c")
+	l.s.Revoked = []Revoked{{Member: "c", Key: pubOf("c"), At: now}}
+	want("c is withdrawn", "learn e")
+
+	seats := l.Seats()
+	seats.Learners = []Seat{{ID: 4, Member: "c", Disk: "disk-c"}, {ID: 5, Member: "e", Disk: "disk-e"}}
+	l.s.Seats = &seats
+	l.s.Standing["b"] = Standing{Kind: VerdictDown, At: now.Add(-time.Hour)}
+	want("both are learners", "swap e")
+	seats.Learners = seats.Learners[:1]
+	l.s.Disks = map[member.ID]Disk{"c": {ID: "disk-c"}}
+	want("c alone is one", "councillor b is lost (down): no learner has caught up")
+
+	l.s.Records["c"] = Record{LastUp: now}
+	want("called up in the same moment", "councillor b is lost (down): no learner has caught up")
+	l.s.Records["c"] = Record{LastUp: now.Add(time.Second)}
+	want("called up since", "swap c")
+	if l.Expels(Revoked{Operator: "bob", Key: pubOf("bob"), At: now}) {
+		t.Error("an operator's key expels a member")
+	}
+}

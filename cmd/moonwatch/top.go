@@ -107,6 +107,27 @@ func (r *reading) topExplain(ctx context.Context, id string) topExplained {
 	return topExplained{id: id, lines: e.Lines, see: e.See}
 }
 
+// topPageSafely is topPage for a goroutine of its own, where a panic would end the
+// program and leave the terminal as the view has set it.
+func (r *reading) topPageSafely(ctx context.Context) (heard topHeard) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			heard = topHeard{now: time.Now(), err: fmt.Errorf("asking for the page broke: %v", broken)}
+		}
+	}()
+	return r.topPage(ctx)
+}
+
+// topExplainSafely is topExplain for a goroutine of its own.
+func (r *reading) topExplainSafely(ctx context.Context, id string) (told topExplained) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			told = topExplained{id: id, lines: []string{fmt.Sprintf("asking for %s broke: %v", id, broken)}}
+		}
+	}()
+	return r.topExplain(ctx, id)
+}
+
 // topOnce prints one frame, as wide and long as it wants to be.
 func (r *reading) topOnce(first topHeard) error {
 	m := topModel{width: math.MaxInt32, height: math.MaxInt32, now: first.now}

@@ -304,3 +304,55 @@ func TestTopGivesTheTerminalBackWhenItBreaks(t *testing.T) {
 		t.Errorf("error %v, given back: %v", err, s.given)
 	}
 }
+
+// TestTopOutlivesAQuestionThatBreaks: those run beside the view, where nothing else would
+// give the terminal back.
+func TestTopOutlivesAQuestionThatBreaks(t *testing.T) {
+	var r *reading // whatever is asked of it panics
+	heard := r.topPageSafely(t.Context())
+	if heard.err == nil || !strings.Contains(heard.err.Error(), "asking for the page broke: ") || heard.now.IsZero() {
+		t.Errorf("page: %+v", heard)
+	}
+	told := r.topExplainSafely(t.Context(), "C-4")
+	if told.id != "C-4" || len(told.lines) != 1 || !strings.HasPrefix(told.lines[0], "asking for C-4 broke: ") {
+		t.Errorf("explanation: %+v", told)
+	}
+
+	s := tcell.NewSimulationScreen("UTF-8")
+	if err := s.Init(); err != nil {
+		t.Fatal(err)
+	}
+	s.SetSize(120, 40)
+	page := fixture(t, "page-open.json")
+	ended := make(chan error, 1)
+	go func() {
+		ended <- (&screen{s, topStyles(false)}).run(t.Context(), nil, topHeard{now: time.Now(), page: &page}, 10*time.Millisecond)
+	}()
+	for end := time.Now().Add(60 * time.Second); !strings.Contains(textOf(s), "broke: "); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the view does not say what broke:\n%s", textOf(s))
+		}
+	}
+	s.InjectKey(tcell.KeyCtrlC, 0, tcell.ModNone)
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(60 * time.Second):
+		t.Fatal("it does not end")
+	}
+}
+
+// textOf is what stands on a screen.
+func textOf(s tcell.SimulationScreen) string {
+	cells, width, _ := s.GetContents()
+	var b strings.Builder
+	for i, c := range cells {
+		if i > 0 && i%width == 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(string(c.Runes))
+	}
+	return b.String()
+}

@@ -41,8 +41,9 @@ func topStyles(coloured bool) map[tone]tcell.Style {
 	}
 }
 
-// run shows the fleet until a key or ctx ends it. However it ends, by a panic too, the
-// terminal is given back as it was.
+// run shows the fleet until a key or ctx ends it. However it ends, by a panic of its own
+// too, the terminal is given back as it was; a question to the agent that panics is one
+// that failed.
 func (s *screen) run(ctx context.Context, r *reading, first topHeard, every time.Duration) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var asking sync.WaitGroup
@@ -102,11 +103,11 @@ func (s *screen) run(ctx context.Context, r *reading, first topHeard, every time
 			return nil
 		case do.ask && !busy:
 			busy = true
-			asking.Go(func() { heard <- r.topPage(ctx) })
+			asking.Go(func() { heard <- r.topPageSafely(ctx) })
 		case do.explain != "":
 			wanted = do.explain
 			asking.Go(func() {
-				x := r.topExplain(ctx, do.explain)
+				x := r.topExplainSafely(ctx, do.explain)
 				select {
 				case told <- x:
 				case <-ctx.Done():

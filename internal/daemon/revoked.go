@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/tls"
 	"fmt"
+	"maps"
 
 	"go.uber.org/zap"
 
@@ -15,7 +16,39 @@ import (
 // revoked is what the ledger says of withdrawn keys, for the goroutines beside the loop.
 type revoked struct {
 	keys    map[string]consensus.Revoked
-	members map[member.ID]bool // that had one of them
+	members map[member.ID]bool // that had one of them, and are not up since by a verdict
+}
+
+// readRevoked reads the ledger; nil: no key is withdrawn. A member that is called up
+// after its revocation has been met with another key by those who called it so. One that
+// is under a verdict again is asked for its key again: the votes for that up may have
+// been older than the revocation.
+func readRevoked(l *consensus.Ledger) *revoked {
+	list := l.Revocations()
+	if len(list) == 0 {
+		return nil
+	}
+	r := &revoked{keys: map[string]consensus.Revoked{}, members: map[member.ID]bool{}}
+	for _, x := range list {
+		r.keys[string(x.Key)] = x
+		if _, stands := l.Standing(x.Member); x.Member != "" && (stands || l.Expels(x)) {
+			r.members[x.Member] = true
+		}
+	}
+	return r
+}
+
+// expels reports that nothing said in a member's name counts, given the key with which
+// this agent has met it, nil if it has not.
+func (r *revoked) expels(id member.ID, key ed25519.PublicKey) bool {
+	switch {
+	case r == nil:
+		return false
+	case key == nil:
+		return r.members[id]
+	default:
+		return r.refused(key) != nil
+	}
 }
 
 // refused is why nothing is taken from the holder of a key; nil: its key is as good as
@@ -34,18 +67,14 @@ func (r *revoked) refused(key ed25519.PublicKey) error {
 // noteRevoked tells the other goroutines which keys are withdrawn, and cuts the
 // connections that were made with one that has just been. Handshakes ask by themselves.
 func (d *Daemon) noteRevoked() {
-	list := d.mind.Ledger().Revocations()
-	if old := d.revoked.Load(); len(list) == 0 || old != nil && len(old.keys) == len(list) {
+	now, old := readRevoked(d.mind.Ledger()), d.revoked.Load()
+	if now == nil || old != nil && len(old.keys) == len(now.keys) && maps.Equal(old.members, now.members) {
 		return
 	}
-	now := &revoked{keys: map[string]consensus.Revoked{}, members: map[member.ID]bool{}}
-	for _, x := range list {
-		now.keys[string(x.Key)] = x
-		if x.Member != "" {
-			now.members[x.Member] = true
-		}
-	}
 	d.revoked.Store(now) // before the cut: who asks in between is refused already
+	if old != nil && len(old.keys) == len(now.keys) {
+		return
+	}
 	if n := d.link.Recheck(); n > 0 {
 		d.log.Info("connections of withdrawn certificates cut", zap.Int("connections", n))
 	}
@@ -80,13 +109,10 @@ func (d *Daemon) keyOf(id member.ID) (ed25519.PublicKey, bool) {
 	return key, ok && d.refusedKey(key) == nil
 }
 
-// expelled reports that a member's key was withdrawn and that nobody has met it with
-// another one: what is said in its name without a signature counts for nothing either.
+// expelled reports that what is said in a member's name without a signature counts for
+// nothing either: its key was withdrawn, and neither this agent nor a verdict knows it
+// with another one.
 func (d *Daemon) expelled(id member.ID) bool {
-	r := d.revoked.Load()
-	if r == nil || !r.members[id] || id == d.self {
-		return false
-	}
-	key, met := d.peers.key(id)
-	return !met || r.refused(key) != nil
+	key, _ := d.peers.key(id)
+	return id != d.self && d.revoked.Load().expels(id, key)
 }

@@ -40,6 +40,7 @@ var japaneseAlerts = map[string]string{
 	"the fleet is in cascade: %s":                                                                                                                                "全体がカスケード状態：%s",
 	"the fleet is guarded: %s":                                                                                                                                   "全体が警戒状態：%s",
 	"fact %d is of kind %s, format %d; this agent knows format %d and not that kind: upgrade it":                                                                 "記録 %s は種類 %s、形式 %s です。このエージェントは形式 %s までで、この種類を知りません。更新してください",
+	"the ledger as of fact %d holds facts of kind %s; this agent knows format %d and not that kind: upgrade it":                                                  "記録 %s までの台帳には種類 %s の記録が含まれます。このエージェントは形式 %s までで、この種類を知りません。更新してください",
 	"facts of kind %s wait until all agents' builds know them: %s has not said so yet":                                                                           "種類 %s の記録は全エージェントが対応するまで待ちます（%s が未対応）",
-	"live, as %s sees it":                                                                                                                                        "自動更新中（%s から見た状態）",
+	"live, as %s sees it": "自動更新中（%s から見た状態）",
 }
