@@ -31,6 +31,7 @@ func TestADrillNeverServesAndAFailureEndsIt(t *testing.T) {
 		t.Fatalf("the drill is refused: %s", f.Reason)
 	}
 	c.await(t, "the end of the drill", 2*time.Minute, func(f consensus.Fact) bool { return drilled(f, spare) })
+	c.await(t, "the spare's word that it is taken back", time.Minute, func(f consensus.Fact) bool { return ofOwn(f, spare, failover.StepStop) })
 	await(t, "the spare to take back what it prepared", func() bool { return c.has(t, spare, "unprepared") && !c.has(t, spare, "prepared") })
 	if c.has(t, spare, "effects") {
 		t.Errorf("%s has started the service in a drill", spare)
@@ -68,10 +69,13 @@ func TestADrillNeverServesAndAFailureEndsIt(t *testing.T) {
 }
 
 // drilled reports that a fact is a member's own word about its drill.
-func drilled(f consensus.Fact, id member.ID) bool {
+func drilled(f consensus.Fact, id member.ID) bool { return ofOwn(f, id, failover.StepPrepare) }
+
+// ofOwn reports that a fact is a member's own word about a step that belongs to no case.
+func ofOwn(f consensus.Fact, id member.ID, step failover.StepKind) bool {
 	if f.Command.Kind != failover.KindReport || f.Command.Proposer != id || !f.Accepted {
 		return false
 	}
 	r, err := consensus.DecodePayload[failover.Report](f)
-	return err == nil && r.Case == 0 && r.Step == failover.StepPrepare
+	return err == nil && r.Case == 0 && r.Step == step
 }
