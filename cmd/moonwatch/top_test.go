@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -318,7 +319,7 @@ func TestTopOutlivesAQuestionThatBreaks(t *testing.T) {
 		t.Errorf("explanation: %+v", told)
 	}
 
-	s := tcell.NewSimulationScreen("UTF-8")
+	s := &shown{SimulationScreen: tcell.NewSimulationScreen("UTF-8")}
 	if err := s.Init(); err != nil {
 		t.Fatal(err)
 	}
@@ -328,9 +329,9 @@ func TestTopOutlivesAQuestionThatBreaks(t *testing.T) {
 	go func() {
 		ended <- (&screen{s, topStyles(false)}).run(t.Context(), nil, topHeard{now: time.Now(), page: &page}, 10*time.Millisecond)
 	}()
-	for end := time.Now().Add(60 * time.Second); !strings.Contains(textOf(s), "broke: "); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); !strings.Contains(s.last(), "broke: "); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("the view does not say what broke:\n%s", textOf(s))
+			t.Fatalf("the view does not say what broke:\n%s", s.last())
 		}
 	}
 	s.InjectKey(tcell.KeyCtrlC, 0, tcell.ModNone)
@@ -342,6 +343,28 @@ func TestTopOutlivesAQuestionThatBreaks(t *testing.T) {
 	case <-time.After(60 * time.Second):
 		t.Fatal("it does not end")
 	}
+}
+
+// shown is a screen that others may read while it is drawn on.
+type shown struct {
+	tcell.SimulationScreen
+
+	mu   sync.Mutex
+	text string // of what was shown last; under mu
+}
+
+func (s *shown) Show() {
+	s.SimulationScreen.Show()
+	text := textOf(s.SimulationScreen)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text = text
+}
+
+func (s *shown) last() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text
 }
 
 // textOf is what stands on a screen.
