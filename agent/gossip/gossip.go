@@ -98,7 +98,7 @@ func open(c Config) (*Gossip, error) {
 		return nil, err
 	}
 	engineLog := newEngineLog(c.Log)
-	t, err := listen(c, seal, m, engineLog)
+	t, err := listen(c, seal, m)
 	if err != nil {
 		m.unregister()
 		return nil, err
@@ -106,7 +106,7 @@ func open(c Config) (*Gossip, error) {
 	known := &whereabouts{alive: make(map[string]netip.AddrPort)}
 	g := &Gossip{
 		name: c.Name, keyFile: c.KeyFile, log: c.Log, metrics: m, transport: t, seal: seal,
-		addr:      netip.AddrPortFrom(c.advertised(), uint16(t.under.GetAutoBindPort())),
+		addr:      netip.AddrPortFrom(c.advertised(), t.under.port()),
 		events:    make(chan serf.Event, eventQueue),
 		changes:   make(chan struct{}, 1),
 		known:     known,

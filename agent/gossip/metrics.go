@@ -30,6 +30,7 @@ type metrics struct {
 
 	sentBytes, receivedBytes     *prometheus.CounterVec
 	sentPackets, receivedPackets *prometheus.CounterVec
+	out, in                      map[string]traffic // of these, by kind: a packet costs no look-up by labels
 	dropped                      *prometheus.CounterVec
 	joins                        *prometheus.CounterVec
 	conflicts                    prometheus.Counter
@@ -58,6 +59,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m.receivedBytes = counters("received_bytes_total", "Bytes received, without headers of the network.", "kind", kindDatagram, kindMembership, kindStream)
 	m.sentPackets = counters("sent_packets_total", "Packets sent, and streams opened.", "kind", kindDatagram, kindMembership, kindStream)
 	m.receivedPackets = counters("received_packets_total", "Packets received, and streams accepted.", "kind", kindDatagram, kindMembership, kindStream)
+	m.out, m.in = map[string]traffic{}, map[string]traffic{}
+	for _, kind := range []string{kindDatagram, kindMembership, kindStream} {
+		m.out[kind] = traffic{m.sentPackets.WithLabelValues(kind), m.sentBytes.WithLabelValues(kind)}
+		m.in[kind] = traffic{m.receivedPackets.WithLabelValues(kind), m.receivedBytes.WithLabelValues(kind)}
+	}
 	m.dropped = counters("dropped_packets_total", "Packets and streams dropped, by reason.", "reason",
 		dropGate, dropForeign, dropQueueFull, dropMembershipFull, dropStreamsFull)
 	m.joins = counters("joins_total", "Addresses that were asked to take us in, by result.", "result", joinResults()...)
@@ -92,14 +98,16 @@ func (m *metrics) unregister() {
 	}
 }
 
-func (m *metrics) sent(kind string, bytes int) {
-	m.sentPackets.WithLabelValues(kind).Inc()
-	m.sentBytes.WithLabelValues(kind).Add(float64(bytes))
+// traffic is what went one way.
+type traffic struct{ packets, bytes prometheus.Counter }
+
+func (x traffic) add(bytes int) {
+	x.packets.Inc()
+	x.bytes.Add(float64(bytes))
 }
 
-func (m *metrics) received(kind string, bytes int) {
-	m.receivedPackets.WithLabelValues(kind).Inc()
-	m.receivedBytes.WithLabelValues(kind).Add(float64(bytes))
-}
+func (m *metrics) sent(kind string, bytes int) { m.out[kind].add(bytes) }
+
+func (m *metrics) received(kind string, bytes int) { m.in[kind].add(bytes) }
 
 func (m *metrics) drop(reason string) { m.dropped.WithLabelValues(reason).Inc() }

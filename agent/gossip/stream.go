@@ -80,7 +80,7 @@ func (s *stream) Read(b []byte) (int, error) {
 		return 0, errShut
 	}
 	n, err := s.Conn.Read(b)
-	s.t.metrics.receivedBytes.WithLabelValues(kindStream).Add(float64(n))
+	s.t.metrics.in[kindStream].bytes.Add(float64(n))
 	return n, err
 }
 
@@ -90,7 +90,7 @@ func (s *stream) Write(b []byte) (int, error) {
 		return 0, errShut
 	}
 	n, err := s.Conn.Write(b)
-	s.t.metrics.sentBytes.WithLabelValues(kindStream).Add(float64(n))
+	s.t.metrics.out[kindStream].bytes.Add(float64(n))
 	return n, err
 }
 
@@ -107,18 +107,7 @@ func (s *stream) Close() error {
 	return s.Conn.Close()
 }
 
-// pumpStreams hands accepted streams to the engine.
-func (t *transport) pumpStreams() {
-	for {
-		select {
-		case conn := <-t.under.StreamCh():
-			t.accept(conn)
-		case <-t.stopped:
-			return
-		}
-	}
-}
-
+// accept hands an accepted stream to the engine.
 func (t *transport) accept(conn net.Conn) {
 	if !t.passes(addrPort(conn.RemoteAddr())) {
 		_ = conn.Close() // dropped: nobody is to hear about it

@@ -5,20 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/memberlist"
+	"go.uber.org/zap"
 )
 
 const (
 	packetQueue     = 512 // datagrams that wait for the daemon: 0.7 MB at most
 	membershipQueue = 256 // packets that wait for the engine
-	portTries       = 10  // a port that is free for tcp may be taken for udp
 )
 
 // Packet is one datagram of ours that arrived and opened.
@@ -31,66 +29,47 @@ type Packet struct {
 // transport lies between the engine and its sockets. It takes our datagrams
 // out of the stream of packets, asks the gate, and counts.
 type transport struct {
-	under   *memberlist.NetTransport
+	under   *sockets
 	bind    netip.Addr
 	seal    *sealer
 	gate    func(netip.AddrPort) bool
 	metrics *metrics
+	log     *zap.Logger
 
 	packets    chan Packet             // ours, to the daemon
 	membership chan *memberlist.Packet // the engine's
 	accepted   chan net.Conn           // the engine's
 	streams    streams
 
-	life    context.Context // ends with Shutdown, and with it every dial
-	end     context.CancelFunc
-	stopped chan struct{} // closed when no socket is left
-	pumps   sync.WaitGroup
-	once    sync.Once
+	life  context.Context // ends with Shutdown, and with it every dial
+	end   context.CancelFunc
+	pumps sync.WaitGroup
+	once  sync.Once
 }
 
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
 // listen opens both sockets on one port.
-func listen(c Config, seal *sealer, m *metrics, logger *log.Logger) (*transport, error) {
-	under, err := bind(c.Bind, logger)
+func listen(c Config, seal *sealer, m *metrics) (*transport, error) {
+	under, err := bind(c.Bind)
 	if err != nil {
 		return nil, err
 	}
 	t := &transport{
-		under: under, bind: c.Bind.Addr().Unmap(), seal: seal, gate: c.Gate, metrics: m,
+		under: under, bind: c.Bind.Addr().Unmap(), seal: seal, gate: c.Gate, metrics: m, log: c.Log,
 		packets:    make(chan Packet, packetQueue),
 		membership: make(chan *memberlist.Packet, membershipQueue),
 		accepted:   make(chan net.Conn),
-		stopped:    make(chan struct{}),
 	}
 	t.life, t.end = context.WithCancel(context.Background())
-	t.pumps.Go(t.pumpPackets)
-	t.pumps.Go(t.pumpStreams)
+	t.pumps.Go(func() { under.readAll(t.life, t.receive, t.failed("read a packet")) })
+	t.pumps.Go(func() { under.acceptAll(t.life, t.accept, t.failed("accept a stream")) })
 	return t, nil
 }
 
-func bind(at netip.AddrPort, logger *log.Logger) (*memberlist.NetTransport, error) {
-	tries := 1
-	if at.Port() == 0 {
-		tries = portTries
-	}
-	for {
-		under, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs: []string{at.Addr().String()}, BindPort: int(at.Port()), Logger: logger,
-		})
-		if err == nil {
-			return under, nil
-		}
-		taken := strings.Contains(err.Error(), "address already in use")
-		if tries--; taken && tries > 0 {
-			continue
-		}
-		if taken {
-			return nil, fmt.Errorf("%w (another process listens there, perhaps an agent that still runs)", err)
-		}
-		return nil, err
-	}
+// failed logs what a socket could not do; it tries again.
+func (t *transport) failed(what string) func(error) {
+	return func(err error) { t.log.Warn("gossip socket failed", zap.String("what", what), zap.Error(err)) }
 }
 
 // passes reports whether the gate lets traffic with this address pass.
@@ -116,59 +95,50 @@ func (t *transport) send(to netip.AddrPort, body []byte) error {
 	if !t.passes(to) {
 		return nil
 	}
-	if _, err := t.under.WriteTo(packet, to.String()); err != nil {
+	if _, err := t.under.udp.WriteToUDPAddrPort(packet, to); err != nil {
 		return fmt.Errorf("send to %s: %w", to, err)
 	}
 	t.metrics.sent(kindDatagram, len(packet))
 	return nil
 }
 
-// pumpPackets empties the socket. It never waits for a reader, for a full
+// receive takes a packet from the socket. It never waits for a reader, for a full
 // queue must cost its own packets only: neither may the daemon hold up the
-// engine, nor the engine the daemon.
-func (t *transport) pumpPackets() {
-	for {
-		select {
-		case p := <-t.under.PacketCh():
-			t.receive(p)
-		case <-t.stopped:
-			return
-		}
-	}
-}
-
-func (t *transport) receive(p *memberlist.Packet) {
-	from := addrPort(p.From)
+// engine, nor the engine the daemon. The packet is the socket's: what is kept is copied.
+func (t *transport) receive(packet []byte, from netip.AddrPort, at time.Time) {
 	if !t.passes(from) {
 		return
 	}
-	if p.Buf[0] != datagramMark {
-		t.metrics.received(kindMembership, len(p.Buf))
+	if packet[0] != datagramMark {
+		t.metrics.received(kindMembership, len(packet))
 		t.seal.current() // so that an agent without datagrams notices a rotation too
-		// The socket's buffer has 64 KiB for each packet, however short.
 		select {
-		case t.membership <- &memberlist.Packet{Buf: bytes.Clone(p.Buf), From: p.From, Timestamp: p.Timestamp}:
+		case t.membership <- &memberlist.Packet{Buf: bytes.Clone(packet), From: net.UDPAddrFromAddrPort(from), Timestamp: at}:
 		default:
 			t.metrics.drop(dropMembershipFull)
 		}
 		return
 	}
-	t.metrics.received(kindDatagram, len(p.Buf))
-	body, ok := t.seal.open(p.Buf)
+	t.metrics.received(kindDatagram, len(packet))
+	body, ok := t.seal.open(packet)
 	if !ok {
 		t.metrics.drop(dropForeign)
 		return
 	}
 	select {
-	case t.packets <- Packet{From: from, At: p.Timestamp, Body: body}:
+	case t.packets <- Packet{From: from, At: at, Body: body}:
 	default:
 		t.metrics.drop(dropQueueFull)
 	}
 }
 
-// FinalAdvertiseAddr implements memberlist.Transport.
+// FinalAdvertiseAddr implements memberlist.Transport. The engine is always told one.
 func (t *transport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
-	return t.under.FinalAdvertiseAddr(ip, port)
+	at, err := netip.ParseAddr(ip)
+	if err != nil {
+		return nil, 0, fmt.Errorf("advertise %q: %w", ip, err)
+	}
+	return at.Unmap().AsSlice(), port, nil
 }
 
 // WriteTo implements memberlist.Transport.
@@ -177,14 +147,15 @@ func (t *transport) WriteTo(packet []byte, addr string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	if !t.passes(unmap(to)) {
+	to = unmap(to)
+	if !t.passes(to) {
 		return time.Now(), nil
 	}
-	at, err := t.under.WriteTo(packet, addr)
+	_, err = t.under.udp.WriteToUDPAddrPort(packet, to)
 	if err == nil {
 		t.metrics.sent(kindMembership, len(packet))
 	}
-	return at, err
+	return time.Now(), err
 }
 
 // WriteToAddress implements memberlist.NodeAwareTransport.
@@ -202,10 +173,7 @@ func (t *transport) Shutdown() error {
 	t.once.Do(func() {
 		t.end()
 		t.streams.close()
-		// The pumps go on: a listener that just handed something over would
-		// otherwise wait for them for ever, and this for it.
-		err = t.under.Shutdown()
-		close(t.stopped)
+		err = t.under.close()
 		t.pumps.Wait()
 	})
 	return err
