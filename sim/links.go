@@ -102,7 +102,7 @@ func (w *World) ailing(l *linkFault) {
 		if l.whom[i] || l.other == nil || l.other[i] {
 			m.ail()
 		}
-		if l.tainting() && (l.whom[i] || l.other != nil && l.other[i] && w.mostAcross(m, l)) {
+		if l.tainting() && (l.whom[i] || l.opposite(i) && w.mostAcross(m, l)) {
 			m.lossyAt = w.now
 		}
 	}

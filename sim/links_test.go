@@ -152,6 +152,51 @@ func TestWhoWasJustGoneIsNotHeldToBeWell(t *testing.T) {
 	}
 }
 
+// TestAFaultAgainstEverybodyIsRememberedOnBothSides has most of a fleet lose the rest
+// again and again (seed 611369 of the swarm): those who are not named have most of their
+// observers across, who remember the loss when it is over.
+func TestAFaultAgainstEverybodyIsRememberedOnBothSides(t *testing.T) {
+	for _, kind := range []Fault{{Do: Flap, Every: 4 * time.Second}, {Do: Lossy, Share: 0.9}} {
+		w := still(t, 30)
+		run(t, w, 10*time.Second)
+		leader := w.machine(w.Leader())
+		most, few := []member.ID{leader.id}, []member.ID{}
+		for _, m := range w.machines {
+			switch {
+			case m == leader:
+			case len(most) < 25:
+				most = append(most, m.id)
+			default:
+				few = append(few, m.id)
+			}
+		}
+		for _, c := range []struct {
+			whom      []member.ID
+			unnamed   member.ID
+			remembers bool
+		}{{most, few[0], true}, {few, most[1], false}} {
+			m := w.machine(c.unnamed)
+			f := kind
+			f.Whom = c.whom
+			run(t, w, lossMemory+grace)
+			if !m.well(leader) {
+				t.Fatalf("%s: %s is not well before anything happened", f.Do, m.id)
+			}
+			w.Begin(f)
+			run(t, w, time.Second)
+			w.End(f)
+			run(t, w, 2*grace)
+			if m.well(leader) == c.remembers {
+				t.Errorf("%s of %d members: %s, which is not named, is well: %v", f.Do, len(c.whom), m.id, m.well(leader))
+			}
+			run(t, w, lossMemory)
+			if !m.well(leader) {
+				t.Errorf("%s of %d members: %s is not well, %v after it was over", f.Do, len(c.whom), m.id, lossMemory+grace)
+			}
+		}
+	}
+}
+
 func TestBurstsLoseTheirShareInSpells(t *testing.T) {
 	w := still(t, 8)
 	w.Begin(Fault{Do: Burst, Whom: []member.ID{"m-000"}, Share: 0.3, Every: 200 * time.Millisecond})
