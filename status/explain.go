@@ -60,7 +60,11 @@ func (p Page) Explain(id string) (Explanation, error) {
 type lines []string
 
 func (l *lines) say(depth int, format string, args ...any) {
-	*l = append(*l, strings.Repeat("  ", depth)+oneLine(fmt.Sprintf(format, args...)))
+	l.put(depth, fmt.Sprintf(format, args...))
+}
+
+func (l *lines) put(depth int, text string) {
+	*l = append(*l, strings.Repeat("  ", depth)+oneLine(text))
 }
 
 // parseID reads V-12 or c-13.
@@ -136,11 +140,12 @@ func orNone[T ~string](ids []T) string {
 }
 
 func (p Page) member(id member.ID) (Member, bool) {
-	i := slices.IndexFunc(p.Members, func(m Member) bool { return m.ID == id })
-	if i < 0 {
-		return Member{}, false
+	for i := range p.Members { // by index: a Member is long, and a verdict asks for each of many
+		if p.Members[i].ID == id {
+			return p.Members[i], true
+		}
 	}
-	return p.Members[i], true
+	return Member{}, false
 }
 
 func (p Page) verdict(index uint64) (Verdict, bool) {

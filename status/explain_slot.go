@@ -6,8 +6,11 @@ import "moonwatch/member"
 // for a slot that is unknown or vacant.
 func (p Page) explainSlot(id member.SlotID) (Explanation, bool) {
 	for _, s := range p.Slots {
+		if s.ID != id {
+			continue
+		}
 		m, known := p.member(s.Occupant)
-		if s.ID != id || !known {
+		if !known {
 			continue
 		}
 		e := p.explainMember(m)

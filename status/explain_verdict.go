@@ -46,7 +46,7 @@ func (v Verdict) tell(t *lines, f Finding) {
 		t.say(1, "About its %s: %d down, %d up; %d of %d observers eligible, %d down votes needed%s.",
 			c.Of, c.Downs, c.Ups, c.Eligible, c.Assigned, c.Needed, reached(c))
 		for _, vote := range c.Votes {
-			t.say(2, "%s", vote.line())
+			t.put(2, vote.line())
 		}
 		if n := c.Eligible - len(c.Votes); n > 0 {
 			t.say(2, "%s said nothing in time.", plural(n, "more eligible observer"))
@@ -71,7 +71,7 @@ func reached(t Tally) string {
 
 // line is one vote in words.
 func (v Vote) line() string {
-	text := fmt.Sprintf("%s (%s) %s", v.Observer, v.Domain, v.Stance)
+	text := string(v.Observer) + " (" + string(v.Domain) + ") " + v.Stance
 	if v.Reason != "" {
 		text += ": " + reasonMeans(v.Reason)
 	}

@@ -67,7 +67,7 @@ func TestWhatADoorSaysOfItselfIsSaidInJapaneseToo(t *testing.T) {
 		t.Errorf("only %q were looked at", texts)
 	}
 	for _, text := range texts {
-		if phrase.Japanese.Say(text) == text {
+		if phrase.Japanese().Say(text) == text {
 			t.Errorf("%q has no words in Japanese: add it to internal/phrase", text)
 		}
 	}
@@ -122,7 +122,7 @@ func TestStoriesAreToldInJapanese(t *testing.T) {
 			if line == "" || strings.HasPrefix(line, ">") || strings.HasPrefix(line, "see ") {
 				continue
 			}
-			said := phrase.Japanese.Say(line)
+			said := phrase.Japanese().Say(line)
 			if m := left.FindString(strings.ReplaceAll(said, "listening on 8080", "")); m != "" {
 				t.Errorf("%s:\n%s\n%s\nleaves %q", name, line, said, m)
 			}

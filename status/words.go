@@ -22,6 +22,9 @@ const maxLine = 300
 // oneLine makes one printable line of text that others wrote: an action's
 // output or a name must not move the reader's cursor or hide what follows.
 func oneLine(s string) string {
+	if isOneLine(s) {
+		return s
+	}
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 	}), " ")
@@ -29,6 +32,19 @@ func oneLine(s string) string {
 		return string(r[:maxLine-1]) + "…"
 	}
 	return s
+}
+
+// isOneLine reports that a text needs nothing done to it, as nearly all do: it is short,
+// plain, and its words have one space between them.
+func isOneLine(s string) bool {
+	before := byte(' ')
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == ' ' && before == ' ' {
+			return false
+		}
+		before = s[i]
+	}
+	return len(s) <= maxLine && (before != ' ' || s == "")
 }
 
 // plural is "1 case", "2 cases".

@@ -15,6 +15,15 @@ import (
 // facts, which is hours of a bad day.
 const followedBytes = 4 << 20
 
+// basis is what explain answers from: each page has a time of its own.
+func (d *Daemon) basis() any {
+	p := d.page.Load()
+	if p == nil {
+		return nil
+	}
+	return p.Now.UnixNano()
+}
+
 // explain answers "why?" from the page, and of what is older than the page from the facts
 // on disk.
 func (d *Daemon) explain(id string) (status.Explanation, error) {

@@ -123,7 +123,7 @@ func (d *Daemon) openNetwork() error {
 
 func (d *Daemon) openDoors() error {
 	a := d.cfg.Agent
-	d.web = web.New(web.Config{Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady, Shield: d.shieldSeen, Explain: d.explain})
+	d.web = web.New(web.Config{Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady, Shield: d.shieldSeen, Explain: d.explain, Basis: d.basis})
 	var err error
 	if a.Gateway != "" {
 		d.shielding.open(d.reg, saltOf(d.cluster, d.root()))

@@ -4,20 +4,24 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 )
 
 // Japanese says it in Japanese. Its forms are those of the packages that write: status
 // for lines and explanations, failover, consensus and shield for what facts and measures
-// give as their reason, status/web for what people are told besides.
-var Japanese = func() *Book {
-	b, err := New(japanese)
+// give as their reason, status/web for what people are told besides. It is made when it is
+// first asked for: where nobody reads Japanese, it costs nothing.
+var Japanese = sync.OnceValue(func() *Book {
+	b, err := New(japanese())
 	if err != nil {
 		panic(fmt.Sprintf("phrase: Japanese: %v", err)) // a test makes it
 	}
 	return b
-}()
+})
 
-var japanese = joined(japaneseLines, japaneseAnswers, japaneseAlerts, japaneseReasons, japanesePlans, japaneseShield)
+func japanese() map[string]string {
+	return joined(japaneseLines, japaneseAnswers, japaneseAlerts, japaneseReasons, japanesePlans, japaneseShield)
+}
 
 func joined(all ...map[string]string) map[string]string {
 	out := map[string]string{}
@@ -33,4 +37,4 @@ func joined(all ...map[string]string) map[string]string {
 }
 
 // Forms are the English forms that are known, sorted.
-func Forms() []string { return slices.Sorted(maps.Keys(japanese)) }
+func Forms() []string { return slices.Sorted(maps.Keys(japanese())) }

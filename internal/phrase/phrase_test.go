@@ -62,7 +62,7 @@ func TestAFormThatCannotBeSaidIsRefused(t *testing.T) {
 // TestEveryFormIsFoundAgain: what is written with a form is said by that form and by no
 // other one.
 func TestEveryFormIsFoundAgain(t *testing.T) {
-	for english, other := range japanese {
+	for english, other := range japanese() {
 		parts, holes, err := split(english)
 		if err != nil {
 			t.Fatal(err)
@@ -81,14 +81,14 @@ func TestEveryFormIsFoundAgain(t *testing.T) {
 		want := fmt.Sprintf(other, values...)
 		if !strings.Contains(english, " ") && !strings.HasSuffix(english, ":") {
 			t.Errorf("%q is one word: it would never be looked up", english)
-		} else if got := Japanese.Say(text.String()); got != want {
+		} else if got := Japanese().Say(text.String()); got != want {
 			t.Errorf("%q is said\n %q, want\n %q", text.String(), got, want)
 		}
 	}
 }
 
 func TestJapaneseIsJapanese(t *testing.T) {
-	for english, other := range japanese {
+	for english, other := range japanese() {
 		if !strings.ContainsFunc(other, func(r rune) bool {
 			return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || strings.ContainsRune("：（", r)
 		}) {
@@ -99,7 +99,7 @@ func TestJapaneseIsJapanese(t *testing.T) {
 
 func TestWhatComesFromOutsideIsNoForm(t *testing.T) {
 	for _, text := range []string{"%s %d %!", strings.Repeat("a: b; c, d. ", 2000), "100 % of \x00 \xff", "  ", ": : ; , ", "<script> %[1]s"} {
-		if got := Japanese.Say(text); !strings.Contains(got, "a") && strings.Contains(text, "a") {
+		if got := Japanese().Say(text); !strings.Contains(got, "a") && strings.Contains(text, "a") {
 			t.Errorf("%.40q is lost: %.40q", text, got)
 		}
 	}
@@ -137,7 +137,7 @@ func TestWhatPeopleWroteStaysAsItIs(t *testing.T) {
 			"alice took its traffic away at 12:00:00: %s. 'moonwatch undrain s' gives it back.": "",
 		} {
 			text := fmt.Sprintf(form, reason)
-			said := Japanese.Say(text)
+			said := Japanese().Say(text)
 			if !strings.Contains(said, reason) || said == text || before != "" && said != before+reason {
 				t.Errorf("%q\nis said\n%q", text, said)
 			}
@@ -177,7 +177,7 @@ func TestShallowAnswersAreNotRemembered(t *testing.T) {
 func BenchmarkSay(b *testing.B) {
 	text := "C-412 FENCING: silent for 3.1s, and the second roll call agrees"
 	for b.Loop() {
-		clear(Japanese.said)
-		Japanese.Say(text)
+		clear(Japanese().said)
+		Japanese().Say(text)
 	}
 }

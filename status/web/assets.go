@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"sync"
 )
 
 // What the page loads. idiomorph.min.js is version 0.8.0 as published, under
@@ -17,15 +18,16 @@ import (
 var assetFiles embed.FS
 
 // assets are the files by name, and base is where they are found: its stamp
-// covers their content, so that a browser may keep them for ever.
+// covers their content, so that a browser may keep them for ever. What is sent is made
+// when it is first asked for.
 var assets, base = loadAssets()
 
-func loadAssets() (map[string]content, string) {
+func loadAssets() (map[string]func() content, string) {
 	kinds := map[string]string{
 		".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
 		".svg": "image/svg+xml", ".LICENSE": "text/plain; charset=utf-8",
 	}
-	out, all := map[string]content{}, sha256.New()
+	out, all := map[string]func() content{}, sha256.New()
 	files, err := fs.ReadDir(assetFiles, "assets")
 	if err != nil {
 		panic(fmt.Sprintf("web: embedded assets: %v", err))
@@ -36,7 +38,7 @@ func loadAssets() (map[string]content, string) {
 			panic(fmt.Sprintf("web: embedded asset %s: %v", f.Name(), err))
 		}
 		all.Write(b)
-		out[f.Name()] = newContent(kinds[path.Ext(f.Name())], b)
+		out[f.Name()] = sync.OnceValue(func() content { return newContent(kinds[path.Ext(f.Name())], b) })
 	}
 	return out, "/assets/" + hex.EncodeToString(all.Sum(nil)[:6])
 }
@@ -44,11 +46,12 @@ func loadAssets() (map[string]content, string) {
 // serveAsset serves one file, for ever under the present stamp; a page of an
 // earlier build gets today's file and is told not to keep it.
 func serveAsset(w http.ResponseWriter, r *http.Request) {
-	c, ok := assets[r.PathValue("name")]
+	made, ok := assets[r.PathValue("name")]
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
+	c := made()
 	if "/assets/"+r.PathValue("stamp") != base {
 		answer(w, r, c)
 		return

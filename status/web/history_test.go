@@ -206,7 +206,7 @@ func TestEverythingIsSaidInJapanese(t *testing.T) {
 	keys := 0
 	check := func(where, key string) {
 		keys++
-		w, ok := wordsInJapanese[key]
+		w, ok := wordsInJapanese()[key]
 		if !ok {
 			t.Errorf("%s: %q has no Japanese", where, key)
 		}

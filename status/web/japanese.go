@@ -1,8 +1,10 @@
 package web
 
+import "sync"
+
 // wordsInJapanese are the texts of the pages, by their English words. The words of the
 // product itself (mode names, ids, states of cases) stay as commands and logs have them.
-var wordsInJapanese = catalogue(wordsOfThePast, wordsOfNow, wordsOfStates)
+var wordsInJapanese = sync.OnceValue(func() map[string]string { return catalogue(wordsOfThePast, wordsOfNow, wordsOfStates) })
 
 // catalogue joins texts; one that is said twice is a mistake, which a test finds.
 func catalogue(all ...map[string]string) map[string]string {

@@ -85,11 +85,24 @@ type memberGroup struct {
 // explained is the page that answers "why?".
 type explained struct {
 	frame
-	status.Explanation
 	ID      string
-	Now     time.Time
+	Today   time.Time // its midnight: times of other days have a date
 	Trouble string
+	Case    *status.Case
+	Lines   []string
+	See     []string
 	Books   []choice // what tells people what to do
+}
+
+// Told is the answer in the page's language. It is escaped as one text: a verdict about a
+// third of 200 members has more than a thousand lines.
+func (m explained) Told() string {
+	var b strings.Builder
+	for _, line := range m.Lines {
+		b.WriteString(m.L.TellLine(line))
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 func modelOf(t *tongue, seen string, p status.Page) model {

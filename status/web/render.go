@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"sync"
 	"time"
 
 	"moonwatch/consensus"
@@ -16,23 +17,26 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// templates escape whatever they are given: names come from other machines.
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"tone": tone,
-	"word": word,
-	"dict": dict,
-	"pips": pips,
+// templates escape whatever they are given: names come from other machines. They are
+// read when somebody asks for a page: most agents, and most runs of a command, never are.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"tone": tone,
+		"word": word,
+		"dict": dict,
+		"pips": pips,
 
-	"rungtone": rungTone,
-	"stance":   stanceTone,
-	"runbook":  runbookOf,
-}).ParseFS(templateFiles, "templates/*.html"))
+		"rungtone": rungTone,
+		"stance":   stanceTone,
+		"runbook":  runbookOf,
+	}).ParseFS(templateFiles, "templates/*.html"))
+})
 
 // render fills a template; an error is a mistake in it, and a test renders all
 // of them.
 func render(name string, data any) []byte {
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
+	if err := templates().ExecuteTemplate(&b, name, data); err != nil {
 		panic(fmt.Sprintf("web: template %s: %v", name, err))
 	}
 	return b.Bytes()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -85,6 +86,18 @@ func (s *Server) explain(id string) (status.Explanation, error) {
 	}
 }
 
+// basis is what explain answers from; nil: nobody knows.
+func (s *Server) basis() any {
+	switch {
+	case s.cfg.Basis != nil:
+		return s.cfg.Basis()
+	case s.cfg.Explain != nil:
+		return nil
+	default:
+		return s.current()
+	}
+}
+
 func (s *Server) explainJSON(w http.ResponseWriter, r *http.Request) {
 	e, err := s.explain(r.PathValue("id"))
 	if err != nil {
@@ -116,10 +129,15 @@ func (s *Server) notYet(w http.ResponseWriter, r *http.Request, path string) {
 
 func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
 	t, id := tongueOf(r), r.PathValue("id")
+	name, basis := "explain "+t.Code+" "+id, s.basis()
+	if c, ok := s.kept.made(name, basis); ok {
+		answerIn(w, r, c)
+		return
+	}
 	e, err := s.explain(id)
-	m := explained{frame: frameOf(t, id, "/explain/"+url.PathEscape(id), "", ""), ID: id, Explanation: e}
+	m := explained{frame: frameOf(t, id, "/explain/"+url.PathEscape(id), "", ""), ID: id}
 	if v := s.current(); v != nil {
-		m.Of, m.Now = v.page.Cluster, v.page.Now
+		m.Of, m.Today = v.page.Cluster, v.page.Now.UTC().Truncate(24*time.Hour)
 	}
 	if err != nil {
 		m.Trouble = err.Error()
@@ -129,7 +147,8 @@ func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
 	for _, name := range runbooksOf(e) {
 		m.Books = append(m.Books, choice{Words: name, Link: t.Book(name)})
 	}
-	answerIn(w, r, newContent("text/html; charset=utf-8", render("explain", m)))
+	m.Lines, m.See, m.Case = e.Lines, e.See, e.Case
+	answerIn(w, r, s.kept.page(name, basis, m, func() []byte { return render("explain", m) }))
 }
 
 // refuse answers a browser that asked for what there is not.

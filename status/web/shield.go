@@ -205,8 +205,8 @@ func (m shieldModel) Clock(x time.Time) stamp { return m.L.At(m.Now, x) }
 // Ago is how long something has lasted.
 func (m shieldModel) Ago(x time.Time) string { return m.L.Span(max(0, m.Now.Sub(x))) }
 
-// shieldPage answers with what this agent knows of the shield now: it changes too often
-// to be kept.
+// shieldPage answers with what this agent knows of the shield now. A door says something
+// new every half second.
 func (s *Server) shieldPage(w http.ResponseWriter, r *http.Request) {
 	d := status.ShieldDocument{Now: time.Now().UTC()}
 	if s.cfg.Shield != nil {
@@ -217,5 +217,6 @@ func (s *Server) shieldPage(w http.ResponseWriter, r *http.Request) {
 		cluster = v.page.Cluster
 	}
 	t := tongueOf(r)
-	answerIn(w, r, newContent("text/html; charset=utf-8", squeeze(render("shield", shieldOf(t, cluster, d)))))
+	m := shieldOf(t, cluster, d)
+	answerIn(w, r, s.kept.page("shield "+t.Code, nil, m, func() []byte { return squeeze(render("shield", m)) }))
 }

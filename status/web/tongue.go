@@ -19,21 +19,23 @@ import (
 // template reads as the page does.
 type tongue struct {
 	Code  string
-	Name  string // in itself
-	words map[string]string
-	told  *phrase.Book // for what decisions wrote; nil in English, which they write
+	Name  string                   // in itself
+	words func() map[string]string // nil: English
+	told  func() *phrase.Book      // for what decisions wrote, which is English
 }
 
 var (
-	english  = &tongue{Code: "en", Name: "English"}
+	english  = &tongue{Code: "en", Name: "English", told: func() *phrase.Book { return nil }}
 	japanese = &tongue{Code: "ja", Name: "日本語", words: wordsInJapanese, told: phrase.Japanese}
 	tongues  = []*tongue{english, japanese}
 )
 
 // Say is a text in this language. What has no words here is said in English.
 func (t *tongue) Say(text string, args ...any) string {
-	if w, ok := t.words[text]; ok {
-		text = w
+	if t.words != nil {
+		if w, ok := t.words()[text]; ok {
+			text = w
+		}
 	}
 	if len(args) == 0 {
 		return text
@@ -42,7 +44,7 @@ func (t *tongue) Say(text string, args ...any) string {
 }
 
 // Tell says in this language what a decision wrote: a reason, a line, an answer.
-func (t *tongue) Tell(text any) string { return t.told.Say(fmt.Sprint(text)) }
+func (t *tongue) Tell(text any) string { return t.told().Say(fmt.Sprint(text)) }
 
 // TellLine is Tell for a line that is indented.
 func (t *tongue) TellLine(line string) string {

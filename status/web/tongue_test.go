@@ -227,13 +227,13 @@ func TestTheCatalogueIsWhole(t *testing.T) {
 			}
 		}
 		for _, k := range keys {
-			if _, ok := wordsInJapanese[k]; !ok {
+			if _, ok := wordsInJapanese()[k]; !ok {
 				t.Errorf("%s: %q has no words in Japanese", f.Name(), k)
 			}
 		}
 	}
 	verbs := regexp.MustCompile(`%(?:\[\d+\])?[.\d]*[a-z%]`)
-	for english, other := range wordsInJapanese {
+	for english, other := range wordsInJapanese() {
 		if a, b := len(verbs.FindAllString(english, -1)), len(verbs.FindAllString(other, -1)); a != b {
 			t.Errorf("%q has %d values, %q has %d", english, a, other, b)
 		}

@@ -79,9 +79,14 @@ func encode(x any) []byte {
 	return append(b, '\n')
 }
 
+// zippers are used again: each takes 800 KB.
+var zippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
 func zip(b []byte) []byte {
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
+	w := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(w)
+	w.Reset(&out)
 	_, _ = w.Write(b) // a bytes.Buffer takes everything
 	_ = w.Close()
 	return out.Bytes()

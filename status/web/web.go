@@ -42,6 +42,9 @@ type Config struct {
 
 	// Explain answers "why?". By default the last page does.
 	Explain func(id string) (status.Explanation, error)
+	// Basis is what Explain answers from: while it is the same, so is each answer.
+	// By default nothing is known of it, and Explain is asked each time.
+	Basis func() any
 	// Shield is what this agent knows of the shield. By default it has no door, and its
 	// ledger says nothing.
 	Shield func() status.ShieldDocument
@@ -92,6 +95,7 @@ type Server struct {
 	view    *view // what is shown, nil before the first page
 	pasts   map[status.Grain]*past
 	sights  *sights
+	kept    kept         // it has a lock of its own
 	pending *status.Page // what came since
 	pages   uint64
 	news    chan struct{}

@@ -1,0 +1,189 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"moonwatch/status"
+)
+
+// oracle explains everything with one line, and counts how often it is asked.
+type oracle struct {
+	line  atomic.Pointer[string]
+	basis atomic.Int64
+	asked atomic.Int64
+}
+
+func (o *oracle) says(line string) {
+	o.line.Store(&line)
+	o.basis.Add(1)
+}
+
+func (o *oracle) explain(id string) (status.Explanation, error) {
+	o.asked.Add(1)
+	return status.Explanation{ID: id, Lines: []string{*o.line.Load()}}, nil
+}
+
+// asks is a server whose explanations come from the oracle.
+func asks(t *testing.T, o *oracle, basis func() any) *Server {
+	t.Helper()
+	s := New(Config{Explain: o.explain, Basis: basis})
+	t.Cleanup(s.Close)
+	s.SetPage(fleetPage(7))
+	return s
+}
+
+func TestAnExplanationIsNeverOlderThanItsBasis(t *testing.T) {
+	for name, basis := range map[string]func(*oracle) func() any{
+		"known":   func(o *oracle) func() any { return func() any { return o.basis.Load() } },
+		"unknown": func(*oracle) func() any { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &oracle{}
+			s := asks(t, o, basis(o))
+			for i := range 5 {
+				line := fmt.Sprintf("The ledger says %d.", i)
+				o.says(line)
+				for range 3 {
+					w := get(s, "/explain/V-1")
+					if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), line) {
+						t.Fatalf("%d: it lacks %q: %s", w.Code, line, w.Body)
+					}
+				}
+			}
+			if n, most := o.asked.Load(), int64(5); name == "known" && n > most {
+				t.Errorf("explained %d times, want at most %d: once for each basis", n, most)
+			}
+		})
+	}
+}
+
+func TestAChangedPageChangesItsExplanationsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := lostPage()
+		s := open(t, p)
+		before := get(s, "/explain/V-411").Body.String()
+		if !strings.Contains(before, "It stands.") {
+			t.Fatalf("no verdict that stands: %s", before)
+		}
+		members := append([]status.Member(nil), p.Members...)
+		for i := range members {
+			members[i].Verdict, members[i].VerdictID = "", ""
+		}
+		p.Members = members
+		s.SetPage(p)
+		time.Sleep(pageGap) // of the bubble
+		synctest.Wait()
+		if after := get(s, "/explain/V-411").Body.String(); !strings.Contains(after, "It has been lifted.") {
+			t.Errorf("it tells what was: %s", after)
+		}
+	})
+}
+
+func TestTheShieldsPageShowsWhatItsDoorSaysNow(t *testing.T) {
+	d := floodedDoor()
+	s := shielded(t, func() status.ShieldDocument { return d })
+	for _, asked := range []float64{812, 455, 3} {
+		d.Asked = asked
+		want := fmt.Sprintf("<b>%.0f</b> a second", asked)
+		for range 2 {
+			if body := get(s, "/shield").Body.String(); !strings.Contains(body, want) {
+				t.Errorf("it lacks %q", want)
+			}
+		}
+	}
+}
+
+func TestKeptPagesAreBounded(t *testing.T) {
+	o := &oracle{}
+	o.says("So it is.")
+	s := asks(t, o, func() any { return 1 })
+	for i := range 10 * keptAnswers {
+		get(s, fmt.Sprintf("/explain/V-%d", i))
+		get(s, "/shield?lang=ja")
+		if n := len(s.kept.pages); n > keptAnswers {
+			t.Fatalf("%d pages are kept, want at most %d", n, keptAnswers)
+		}
+	}
+}
+
+func TestAKeptPageIsOfTheLanguageThatIsAskedFor(t *testing.T) {
+	s := open(t, stormPage())
+	for range 2 {
+		for _, path := range []string{"/explain/V-411", "/shield"} {
+			for _, code := range []string{"en", "ja"} {
+				want := `<html lang="` + code + `">`
+				for how, w := range map[string]string{
+					"by address": get(s, path+"?lang="+code).Body.String(), "by header": get(s, path, "Accept-Language", code).Body.String(),
+				} {
+					if !strings.Contains(w, want) {
+						t.Errorf("%s in %s %s lacks %s", path, code, how, want)
+					}
+				}
+			}
+		}
+	}
+	en, ja := get(s, "/explain/V-411?lang=en").Header().Get("Etag"), get(s, "/explain/V-411?lang=ja").Header().Get("Etag")
+	if en == ja || en == "" {
+		t.Errorf("both languages have the tag %s", en)
+	}
+	if w := get(s, "/explain/V-411?lang=ja", "If-None-Match", en); w.Code != http.StatusOK {
+		t.Errorf("who has it in English is told %d when it asks for Japanese", w.Code)
+	}
+}
+
+// What the console keeps is for the console: outside there is no such path, and what
+// stands there names no member.
+func TestNothingThatIsKeptIsShownOutside(t *testing.T) {
+	p := stormPage()
+	s := open(t, p)
+	s.SetPast(pastOf(status.Day, 90, 200))
+	outside := s.Public(shop)
+	for range 2 {
+		for _, path := range []string{"/explain/V-411", "/shield"} {
+			if w := get(s, path); w.Code != http.StatusOK {
+				t.Fatalf("%s: %d", path, w.Code)
+			}
+			if w := get(outside, path); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "web-") {
+				t.Errorf("outside, %s is %d: %s", path, w.Code, w.Body)
+			}
+		}
+		if body := get(outside, "/").Body.String(); strings.Contains(body, "V-411") || strings.Contains(body, `href="/explain`) {
+			t.Error("outside, the page speaks of verdicts")
+		}
+	}
+}
+
+func TestManyWhoAskAtOnceWaitForOneWhoWrites(t *testing.T) {
+	const many = 20
+	var k kept
+	var writes atomic.Int64
+	write := func() []byte {
+		writes.Add(1)
+		return []byte("it")
+	}
+	begin := make(chan struct{})
+	var all sync.WaitGroup
+	for range many {
+		all.Go(func() {
+			<-begin
+			if c := k.page("one", nil, "the same", write); string(c.plain) != "it" {
+				t.Errorf("it is %q", c.plain)
+			}
+		})
+	}
+	close(begin)
+	all.Wait()
+	if n := writes.Load(); n != 1 {
+		t.Errorf("written %d times, want once", n)
+	}
+	if c, ok := k.made("one", nil); ok {
+		t.Errorf("of a page whose basis nobody knows it says that it is the same: %q", c.plain)
+	}
+}
