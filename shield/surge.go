@@ -14,6 +14,10 @@ type SurgeRules struct {
 	// somewhere, and comes all at once, is taken for one. 90 ms: four ticks of 25 ms, of
 	// which a clock makes a little less.
 	Over time.Duration
+	// Most is the longest that does. A flood of which a door has little is told from chance
+	// by a longer one. 180 ms, of which ticks make 200: half of a window, and what was
+	// before is in the other half.
+	Most time.Duration
 	// Times is by how much a subdomain has to have grown, against what it usually asks
 	// for and against what the others ask for now. Where everybody grows nobody surges, as
 	// after a moment in which a machine stood still.
@@ -36,7 +40,7 @@ type SurgeRules struct {
 
 // DefaultSurgeRules sees a surge after 100 ms.
 func DefaultSurgeRules() SurgeRules {
-	return SurgeRules{Over: 90 * time.Millisecond, Times: 3, Odds: 14, FloodOdds: 42, Lasts: 4, Known: 5 * time.Second, Least: 1, LeastPart: 1.0 / 256}
+	return SurgeRules{Over: 90 * time.Millisecond, Most: 180 * time.Millisecond, Times: 3, Odds: 14, FloodOdds: 42, Lasts: 4, Known: 5 * time.Second, Least: 1, LeastPart: 1.0 / 256}
 }
 
 // Surge is what a subdomain was asked for at a door since it began to surge, which is
@@ -120,39 +124,58 @@ func (s *surges) look(ticks []tick, window time.Duration) {
 	if s.all.since.IsZero() || s.clock.Sub(s.all.since) < s.rules.Known {
 		return
 	}
-	s.find(ticks, s.rules.Over, s.rules.Odds, s.lasts)
-	s.find(ticks, s.rules.Over*7/10, s.rules.FloodOdds, s.everyTick)
-}
-
-// find notes who surges in the last ticks that are as long as over, by such odds, and by
-// how that is spread over them.
-func (s *surges) find(ticks []tick, over time.Duration, odds float64, spread func(usual float64, lately []tick, k Key) bool) {
-	first := len(ticks)
-	var stretch time.Duration
-	for first > 0 && stretch < over {
-		first--
-		stretch += ticks[first].length
-	}
-	lately := ticks[first:]
-	if stretch < over || len(lately) < 2 { // one tick alone may be what waited somewhere
-		return
-	}
-	before := ticks[:max(0, first-len(lately))] // a surge that is not seen at once has begun between them
-	seconds, all := lengthOf(before).Seconds(), asked(lately)
-	for k, x := range lately[len(lately)-1].traffic {
-		n := askedFor(lately, k)
-		if _, on := s.begun[k]; on || x.Lately == 0 || n < 3 {
+	for k, x := range ticks[len(ticks)-1].traffic {
+		if _, on := s.begun[k]; on || x.Lately == 0 {
 			continue
 		}
-		usual := max(s.usual[k].value, s.rules.Least, s.rules.LeastPart*s.all.value)
-		if seconds > 0 { // it may have grown a moment ago: then it surges no more, chance apart
-			b := float64(askedFor(before, k))
-			usual = max(usual, (b-2*math.Sqrt(b))/seconds)
-		}
-		if s.odds(usual, n, all-min(n, all), stretch) >= odds && spread(usual, lately, k) {
+		if stretch := s.stretchOf(ticks, k); stretch > 0 {
 			s.begun[k] = s.clock.Add(-stretch)
 		}
 	}
+}
+
+// stretchOf is the shortest stretch of the last ticks that shows that a subdomain surges, 0
+// if none does.
+func (s *surges) stretchOf(ticks []tick, k Key) (stretch time.Duration) {
+	usual := max(s.usual[k].value, s.rules.Least, s.rules.LeastPart*s.all.value)
+	var n, all uint64
+	for first := len(ticks) - 1; first >= 0 && stretch < s.rules.Most; first-- {
+		stretch += ticks[first].length
+		n += ticks[first].traffic[k].Lately
+		all += ticks[first].asked
+		lately := ticks[first:]
+		if n < 3 || len(lately) < 2 { // one tick alone may be what waited somewhere
+			continue
+		}
+		odds, spread := s.rules.Odds, s.lasts
+		if stretch < s.rules.Over {
+			if odds, spread = s.rules.FloodOdds, s.everyTick; stretch < s.rules.Over*7/10 {
+				continue
+			}
+		}
+		if s.odds(usual, n, all-min(n, all), stretch) < odds {
+			continue
+		}
+		if s.odds(max(usual, s.before(ticks, k)), n, all-min(n, all), stretch) >= odds && spread(usual, lately, k) {
+			return stretch
+		}
+	}
+	return 0
+}
+
+// before is what was asked for before any stretch that shows a surge, chance apart: who grew
+// then surges no more.
+func (s *surges) before(ticks []tick, k Key) float64 {
+	var later time.Duration
+	for later < s.rules.Most && len(ticks) > 0 {
+		later += ticks[len(ticks)-1].length
+		ticks = ticks[:len(ticks)-1]
+	}
+	if len(ticks) == 0 {
+		return 0
+	}
+	n := float64(askedFor(ticks, k))
+	return (n - 2*math.Sqrt(n)) / lengthOf(ticks).Seconds()
 }
 
 // odds is the logarithm of the odds against n requests in a stretch, by what is usual and
@@ -204,13 +227,6 @@ func oddsAgainst(n uint64, mean float64) float64 {
 		return 0
 	}
 	return x*math.Log(x/mean) - x + mean
-}
-
-func asked(ticks []tick) (n uint64) {
-	for _, t := range ticks {
-		n += t.asked
-	}
-	return n
 }
 
 func askedFor(ticks []tick, k Key) (n uint64) {
