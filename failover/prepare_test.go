@@ -140,6 +140,34 @@ func TestACaseWhoseMemberMayBeBackSaysSoAndKeepsNoSpare(t *testing.T) {
 	}
 }
 
+// It is well no more (seed 612853 of the swarm): who stood under a verdict burns in,
+// whether it has stopped what it prepared before the verdict is lifted or after it.
+func TestASpareThatIsGivenBackUnderAVerdictBurnsIn(t *testing.T) {
+	for _, stopsFirst := range []bool{true, false} {
+		x, c := whilePreparing(t)
+		p := c.Preparing[0]
+		x.commit(KindReport, p.Spare, Report{Case: c.ID, Step: StepPrepare, Slot: c.Slot, Epoch: p.Epoch, Done: true})
+		x.judgeOnly(p.Spare)
+		x.commit(KindHeldBack, "web-1", HeldBack{Case: c.ID, Version: c.Version})
+		if u := x.state.Use(p.Spare); c.State != Held || u.Duty != Quarantined {
+			t.Fatalf("%s, and %s is %s", walk(c), p.Spare, u.Duty)
+		}
+		stop := func() {
+			x.commit(KindReport, p.Spare, Report{Step: StepStop, Slot: c.Slot, Epoch: p.Epoch, Done: true})
+		}
+		if stopsFirst {
+			stop()
+		}
+		x.judge(consensus.VerdictUp, p.Spare)
+		if !stopsFirst {
+			stop()
+		}
+		if u := x.state.Use(p.Spare); u.Duty != BurnIn || len(u.Leftover) > 0 {
+			t.Errorf("it stops first: %v: %s is %s with %v left, want it in burn-in", stopsFirst, p.Spare, u.Duty, u.Leftover)
+		}
+	}
+}
+
 func TestACaseWithoutAnyRollCallIsHeldInTheEnd(t *testing.T) {
 	x, c := whilePreparing(t)
 	first := c.Preparing[0]

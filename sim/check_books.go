@@ -274,6 +274,7 @@ func (b *books) judged(f consensus.Fact, x consensus.Finding) {
 		return
 	}
 	delete(b.verdict, x.Subject)
+	delete(b.well, x.Subject) // whatever it lost its slot to: it has fallen since
 	for _, c := range b.cases {
 		if !c.planned && c.subject == x.Subject && c.spare == "" && c.cutovers == 0 {
 			if c.aborts() {

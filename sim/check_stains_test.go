@@ -3,6 +3,7 @@ package sim
 import (
 	"testing"
 
+	"moonwatch/consensus"
 	"moonwatch/failover"
 )
 
@@ -30,5 +31,39 @@ func TestASpareIsCleanWhenAllIsStoppedThere(t *testing.T) {
 	}
 	if b.wiped("m-1", failover.Report{Slot: "web-25", Epoch: 52}); b.aside["m-1"] || len(b.dirty) > 0 {
 		t.Errorf("all is stopped, and it is no spare: %v", b.dirty)
+	}
+}
+
+// A spare that was condemned when a case gave it back is up again before it has stopped
+// what it had prepared (seed 612853 of the swarm): it burns in, as when it stops first.
+func TestASpareThatFellIsNotWellAllAlong(t *testing.T) {
+	fell := consensus.Finding{Subject: "m-1", Kind: consensus.VerdictDown}
+	up := consensus.Finding{Subject: "m-1", Kind: consensus.VerdictUp}
+	stopped := failover.Report{Slot: "web-15", Epoch: 73}
+	for _, c := range []struct {
+		name  string
+		story func(b *books)
+		aside bool
+	}{
+		{"it stops", func(b *books) { b.wiped("m-1", stopped) }, false},
+		{"it falls, is up and stops", func(b *books) {
+			b.judged(consensus.Fact{}, fell)
+			b.judged(consensus.Fact{}, up)
+			b.wiped("m-1", stopped)
+		}, true},
+		{"it falls, stops and is up", func(b *books) {
+			b.judged(consensus.Fact{}, fell)
+			b.wiped("m-1", stopped)
+			b.judged(consensus.Fact{}, up)
+		}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBooks()
+			b.soil("m-1", "web-15", stain{epoch: 73})
+			b.aside["m-1"], b.well["m-1"] = true, true
+			if c.story(&b); b.aside["m-1"] != c.aside || len(b.dirty) > 0 {
+				t.Errorf("set aside: %v, want %v; left there: %v", b.aside["m-1"], c.aside, b.dirty)
+			}
+		})
 	}
 }
