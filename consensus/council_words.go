@@ -22,8 +22,9 @@ type Persisted struct{ Seq uint64 }
 // committed repeats it until it stands in the ledger.
 type Propose struct{ Command []byte }
 
-// ClockJudged tells whether this councillor's clock agrees with the others'.
-// One that does not may not lead: facts carry the leader's time (PROTOCOL 8).
+// ClockJudged tells whether this councillor's clock agrees with the others', and is within
+// its certificate's time. One that does not may not lead: facts carry the leader's time, and
+// others have to connect to it (PROTOCOL 8).
 type ClockJudged struct{ Good bool }
 
 // Confirm asks whether this councillor still leads, as of now: a quorum is asked.

@@ -168,7 +168,7 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 			m.lead(Led{Leader: ev.Leader, Term: ev.Term, Quorum: true})
 		}
 	case ClockMeasured:
-		m.councilStep(consensus.ClockJudged{Good: ev.Ahead.Abs() <= m.cfg.ClockMax})
+		m.councilStep(consensus.ClockJudged{Good: ev.Ahead.Abs() <= m.cfg.ClockMax && !ev.Outlived})
 	case Submitted:
 		m.submitted(ev.Command)
 	case HoldCame:

@@ -138,7 +138,12 @@ type DoorHeard struct{ Subject member.ID }
 
 // ClockMeasured tells by how much this agent's clock is ahead of the median of
 // the councillors' clocks.
-type ClockMeasured struct{ Ahead time.Duration }
+type ClockMeasured struct {
+	Ahead time.Duration
+	// Outlived: its certificate has ended by this clock, and another councillor's has not.
+	// Whoever is started from now on cannot connect to it, so it is not to lead them.
+	Outlived bool
+}
 
 func (ClockMeasured) isEvent() {}
 func (Woken) isEvent()         {}

@@ -48,6 +48,7 @@ type Seen struct {
 	Alive bool
 	Key   []byte    // of its certificate; empty: this agent has not met it
 	Ends  time.Time // of its certificate
+	Says  time.Time // what its agent itself says of that; zero: nothing, as builds of before do
 	Mute  bool      // its agent says that it has nothing to tell people: its ledger is blocked
 }
 
@@ -193,6 +194,9 @@ func membersOf(in Input) []Member {
 			Cert:      certOf(l, seen[m.ID]),
 		}
 		x.Expelled = expulsion(l, m.ID, x.Cert)
+		if x.CertEnds = seen[m.ID].Says.UTC(); x.CertEnds.IsZero() && x.Cert != nil {
+			x.CertEnds = x.Cert.Until
+		}
 		if u.Lent != nil {
 			x.Home = m.Pool
 		}

@@ -197,7 +197,7 @@ func (h *Herald) look(now time.Time, ev Looked) {
 	// A council that is back is heard of on a page that is current.
 	if known {
 		for _, x := range h.m.Matters {
-			if x.Ended.IsZero() && !stands[x.Notice.ID] {
+			if x.Ended.IsZero() && !stands[x.Notice.ID] && !unheard(ev.Page, x.Notice) {
 				x.Ended, x.Ending, h.dirty = now.UTC(), over(ev.Page, x.Notice), true
 			}
 		}

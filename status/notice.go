@@ -101,6 +101,7 @@ func Notices(p Page) (list []Notice, known bool) {
 	list = append(list, doorNotices(p)...)
 	list = append(list, requestNotices(p)...)
 	list = append(list, blockedNotices(p)...)
+	list = append(list, certNotices(p)...)
 	slices.SortFunc(list, func(a, b Notice) int { return cmp.Compare(a.ID, b.ID) })
 	return list, true
 }
@@ -267,6 +268,8 @@ func over(p Page, n Notice) string {
 		return verdictOver(p, n)
 	case "council-lost":
 		return fmt.Sprintf("%s hears a council quorum again.", p.Self.Name)
+	case certKind:
+		return "They were renewed, or their members are none of ours any more."
 	case "blocked":
 		return fmt.Sprintf("The agent of %s follows the ledger again, or is none of ours any more.", rest)
 	case "cascade":

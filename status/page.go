@@ -247,6 +247,7 @@ type Member struct {
 	Leftover   []member.SlotID       `json:"leftover,omitempty"` // what may still run here and must be seen stopped
 	Observers  []member.ID           `json:"observers,omitempty"`
 	Cert       *Cert                 `json:"cert,omitempty"`     // nil: this agent has not met it since it was started
+	CertEnds   time.Time             `json:"cert_ends,omitzero"` // as its agent says; zero: this agent has heard nothing of it
 	Expelled   string                `json:"expelled,omitempty"` // why nothing is taken from it: its certificate was withdrawn
 }
 

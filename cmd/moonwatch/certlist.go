@@ -14,12 +14,6 @@ import (
 	"moonwatch/status"
 )
 
-// How long before its end a certificate is shown as one to be renewed: as the alerts do.
-const (
-	endsSoon    = 21 * 24 * time.Hour
-	endsTooSoon = 7 * 24 * time.Hour
-)
-
 func (a *app) certListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
@@ -48,7 +42,7 @@ roster has a withdrawn one.`,
 			return err
 		}
 		for _, m := range doc.Members {
-			if m.Expelled != "" || m.Cert != nil && m.Cert.Until.Sub(doc.Now) < endsTooSoon {
+			if m.Expelled != "" || m.Cert != nil && m.Cert.Until.Sub(doc.Now) < status.CertEndsTooSoon {
 				return &exit{code: exitDegraded}
 			}
 		}
@@ -141,9 +135,9 @@ func certCell(c *status.Cert, expelled string, now time.Time) cell {
 	switch left := c.Until.Sub(now); {
 	case left <= 0:
 		return cell{"ended", bad}
-	case left < endsTooSoon:
+	case left < status.CertEndsTooSoon:
 		return cell{"ends in " + span(left), bad}
-	case left < endsSoon:
+	case left < status.CertEndsSoon:
 		return cell{"ends in " + span(left), warn}
 	default:
 		return cell{"good for " + span(left), good}

@@ -133,6 +133,13 @@ func printStatus(p *printer, page status.Page) {
 			add("Not told", cell{fmt.Sprintf("receiver %s has failed for %s, %d messages wait: %s", r.Name, span(page.Now.Sub(r.Failing)), r.Waiting, r.Err), bad})
 		}
 	}
+	for _, x := range status.Endings(page) {
+		tone := warn
+		if x.Urgent(page.Now) {
+			tone = bad
+		}
+		add("Certificate", cell{x.Line(page.Now), tone})
+	}
 	add("Asked", text("%s%s, at %s", page.Self.Name, standing(page.Self), moment(page.Now)))
 	p.grid(rows)
 

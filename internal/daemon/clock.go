@@ -9,6 +9,7 @@ import (
 
 	"moonwatch/member"
 	"moonwatch/mind"
+	"moonwatch/status"
 )
 
 // clockEvery is how often the councillors' clocks are compared, clockFirst how
@@ -28,7 +29,7 @@ const clockWarn = time.Second
 func (d *Daemon) watchClock(ctx context.Context) error {
 	tick := time.NewTimer(clockFirst)
 	defer tick.Stop()
-	warned := false
+	warned, outlived := false, false
 	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
@@ -38,8 +39,16 @@ func (d *Daemon) watchClock(ctx context.Context) error {
 		}
 		d.askAnother(ctx, turn)
 		ahead, ok := d.measureClock(ctx)
-		if !ok {
+		was := outlived
+		if outlived = d.outlived(); outlived && !was {
+			d.log.Error("this agent's certificate has ended: it leads no more, and who is started from now on does not connect to it; renew it",
+				zap.Time("expires", d.keys.Pair().Expires()))
+		}
+		switch {
+		case !ok && outlived == was:
 			continue
+		case !ok: // with a certificate that has ended nobody can be asked
+			ahead = time.Duration(d.clockAhead.Load())
 		}
 		d.clockAhead.Store(int64(ahead))
 		if bad := ahead.Abs() > clockWarn; bad != warned {
@@ -52,10 +61,27 @@ func (d *Daemon) watchClock(ctx context.Context) error {
 		}
 		select {
 		case <-d.ready:
-			d.tell(ctx, mind.ClockMeasured{Ahead: ahead})
+			d.tell(ctx, mind.ClockMeasured{Ahead: ahead, Outlived: outlived})
 		default:
 		}
 	}
+}
+
+// outlived reports that this agent's certificate has ended and that there is a councillor
+// whose has not. Where all have ended somebody has to go on over the connections that
+// stand.
+func (d *Daemon) outlived() bool {
+	now := time.Now()
+	if !now.After(d.keys.Pair().Expires()) {
+		return false
+	}
+	sits := map[member.ID]bool{}
+	for _, id := range d.councillors() {
+		sits[id] = true
+	}
+	return slices.ContainsFunc(d.peers.seen(), func(s status.Seen) bool {
+		return s.Name != d.self && s.Alive && sits[s.Name] && (now.Before(s.Says) || now.Before(s.Ends))
+	})
 }
 
 // measureClock asks the councillors for their time. Half of the round trip is

@@ -87,7 +87,7 @@ func (d *Daemon) seen() []status.Seen {
 	own := d.keys.Pair()
 	for i, s := range view {
 		if s.Name == d.self {
-			view[i].Key, view[i].Ends = own.PublicKey(), own.Expires()
+			view[i].Key, view[i].Ends, view[i].Says = own.PublicKey(), own.Expires(), own.Expires()
 		}
 	}
 	return view

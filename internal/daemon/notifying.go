@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,16 +42,16 @@ type notifying struct {
 
 	answers chan attempt
 	sends   sync.WaitGroup
-	failed  map[string]bool // receivers whose failing stands in the log
-	partly  map[string]bool // likewise, of those that took a message not everywhere
-	mute    bool            // what the others were told last of this agent
-	saying  atomic.Bool     // they are being told
+	failed  map[string]bool   // receivers whose failing stands in the log
+	partly  map[string]bool   // likewise, of those that took a message not everywhere
+	said    map[string]string // what the others were told last of this agent
+	saying  atomic.Bool       // they are being told
 }
 
 // tellPeople runs the herald until ctx ends.
 func (d *Daemon) tellPeople(ctx context.Context) error {
 	l := &notifying{
-		d: d, path: filepath.Join(d.cfg.Agent.DataDir, mattersFile),
+		d: d, said: d.tags, path: filepath.Join(d.cfg.Agent.DataDir, mattersFile),
 		answers: make(chan attempt, 4*member.MaxReceivers), failed: map[string]bool{}, partly: map[string]bool{},
 	}
 	l.herald = status.NewHerald(d.self, l.kept())
@@ -70,7 +71,7 @@ func (d *Daemon) tellPeople(ctx context.Context) error {
 			if looked == nil {
 				continue
 			}
-			l.sayMute(ctx, looked.Page.Knowledge.Blocked != "")
+			l.say(ctx, looked.Page.Knowledge.Blocked != "")
 			ev = *looked
 		case answer := <-l.answers:
 			l.log(answer)
@@ -86,17 +87,19 @@ func (d *Daemon) tellPeople(ctx context.Context) error {
 	}
 }
 
-// sayMute lets the others know when this agent's ledger is blocked, and when it is not any
-// more: somebody else is on duty then.
-func (l *notifying) sayMute(ctx context.Context, mute bool) {
-	if l.mute == mute || !l.saying.CompareAndSwap(false, true) {
-		return
-	}
-	l.mute = mute
+// say lets the others know what has changed of this agent: its ledger is blocked, or is
+// not any more (somebody else is on duty then), or its certificate was renewed (who met it
+// with the old one meets it anew).
+func (l *notifying) say(ctx context.Context, mute bool) {
 	tags := maps.Clone(l.d.tags)
+	tags[tagEnds] = strconv.FormatInt(l.d.keys.Pair().Expires().Unix(), 10)
 	if mute {
 		tags[tagMute] = "1"
 	}
+	if maps.Equal(tags, l.said) || !l.saying.CompareAndSwap(false, true) {
+		return
+	}
+	l.said = tags
 	l.sends.Go(func() {
 		defer l.saying.Store(false)
 		ctx, cancel := context.WithTimeout(ctx, tagFor)

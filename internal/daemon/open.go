@@ -103,6 +103,7 @@ func (d *Daemon) openNetwork() error {
 	tags := map[string]string{
 		tagLink:    strconv.Itoa(int(addrPort(d.link.Addr()).Port())),
 		tagStarted: strconv.FormatInt(d.started.UnixMilli(), 10),
+		tagEnds:    strconv.FormatInt(d.keys.Pair().Expires().Unix(), 10),
 	}
 	if d.cfg.Console {
 		tags[tagConsole] = "1"

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 	tagStarted = "started" // unix milliseconds
 	tagConsole = "console" // set on an agent that is in no roster by intent
 	tagMute    = "mute"    // set on an agent that has nothing to tell people: its ledger is blocked
+	tagEnds    = "ends"    // of its certificate, unix seconds: another end is another certificate
 )
 
 // peers is what this agent knows about reaching others: addresses from gossip,
@@ -110,11 +112,26 @@ func (p *peers) seen() []status.Seen {
 		if x := p.view[id]; x.Tags[tagConsole] == "" {
 			out = append(out, status.Seen{
 				Name: id, Addr: x.Addr.String(), Alive: x.Alive, Mute: x.Tags[tagMute] != "",
-				Key: p.keys[id], Ends: p.hello[id].Ends,
+				Key: p.keys[id], Ends: p.hello[id].Ends, Says: endsOf(x),
 			})
 		}
 	}
 	return out
+}
+
+// endsOf is when a peer says that its certificate ends; zero: it does not say.
+func endsOf(x gossip.Peer) time.Time {
+	s, err := strconv.ParseInt(x.Tags[tagEnds], 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(s, 0)
+}
+
+// lifeOf changes when a peer has to be met anew: it was started again, has moved, or has
+// another certificate.
+func lifeOf(x gossip.Peer) string {
+	return strings.Join([]string{x.Tags[tagStarted], x.Addr.String(), x.Tags[tagEnds]}, " ")
 }
 
 // list is the view, sorted.
@@ -202,7 +219,8 @@ func (d *Daemon) conflict(ctx context.Context, c gossip.Conflict) error {
 	return fmt.Errorf("%w: %s at %s, started %s", errSameName, d.self, other, hello.StartedAt.Format(time.RFC3339))
 }
 
-// meet learns the keys of the others from their certificates, once per life.
+// meet learns the keys of the others from their certificates, once per life and
+// certificate.
 func (d *Daemon) meet(ctx context.Context) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -216,8 +234,7 @@ func (d *Daemon) meet(ctx context.Context) error {
 		d.peers.mu.RLock()
 		var todo []gossip.Peer
 		for id, x := range d.peers.view {
-			life := x.Tags[tagStarted] + x.Addr.String()
-			if id != d.self && x.Alive && d.peers.met[id] != life && time.Since(tried[id]) > time.Second {
+			if id != d.self && x.Alive && d.peers.met[id] != lifeOf(x) && time.Since(tried[id]) > time.Second {
 				todo = append(todo, x)
 			}
 		}
@@ -265,5 +282,5 @@ func (p *peers) meet(x gossip.Peer, hello link.Hello, key ed25519.PublicKey) {
 		p.keys, p.hello, p.met = map[member.ID]ed25519.PublicKey{}, map[member.ID]link.Hello{}, map[member.ID]string{}
 	}
 	p.keys[x.Name], p.hello[x.Name] = key, hello
-	p.met[x.Name] = x.Tags[tagStarted] + x.Addr.String()
+	p.met[x.Name] = lifeOf(x)
 }

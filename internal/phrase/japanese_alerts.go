@@ -18,6 +18,8 @@ var japaneseAlerts = map[string]string{
 	"Pool %s has %d free spares, fewer than its floor of %d.":                  "プール %s の空き予備は %s で、下限の %s を下回っています。",
 	"%s at %s is not in the roster: it is not observed and does not vote.":     "%s（%s）は名簿にないため、観測の対象にならず、投票もしません。",
 	"%s at %s is retired: it is not observed and does not vote.":               "%s（%s）は引退済みのため、観測の対象にならず、投票もしません。",
+	"The certificate of %s ends at %s.":                                        "%s の証明書は %s に期限が切れます。",
+	"The certificate of %s has ended at %s: who connects anew refuses it.":     "%s の証明書は %s に期限が切れました。新しい接続は拒否されます。",
 	"%d s":                     "%s 秒",
 	"%d min":                   "%s 分",
 	"%d h":                     "%s 時間",

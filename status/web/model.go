@@ -205,6 +205,9 @@ func alerts(p status.Page) []string {
 	for _, x := range p.Loans() {
 		say("%s.", x)
 	}
+	for _, x := range status.Endings(p) {
+		out = append(out, x.Line(p.Now))
+	}
 	for _, u := range p.Unlisted {
 		if u.Addr == "" {
 			continue // retired, and its agent does not run
