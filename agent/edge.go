@@ -14,6 +14,7 @@ type edge struct {
 	born        time.Time // when this edge began
 	answered    bool      // ever
 	lastAnswer  time.Time
+	rtt         time.Duration // of that answer
 	incarnation member.Incarnation
 	lives       []time.Time // when new incarnations were first seen
 

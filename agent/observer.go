@@ -161,7 +161,7 @@ func (o *Observer) hear(now time.Time, a Answer, out []Effect) []Effect {
 			}
 		}
 	}
-	e.answered, e.lastAnswer = true, now
+	e.answered, e.lastAnswer, e.rtt = true, now, a.RTT
 	e.lostRun, e.roll.downs = 0, 0
 	if inTime { // a late or repeated answer is a sign of life, and clears nothing
 		e.goodRun++

@@ -32,6 +32,9 @@ func (m *Mind) observe(ev agent.Event) {
 // Measured is what this agent has seen of its ways and of its own machine.
 func (m *Mind) Measured() agent.Measured { return m.observer.Measured() }
 
+// Sightings is what this agent's observer sees of its subjects.
+func (m *Mind) Sightings(now time.Time) agent.Sighted { return m.observer.Sightings(now) }
+
 // publish sends a statement, and hears it at once if this agent sits in the
 // council itself.
 func (m *Mind) publish(p agent.Publish) {

@@ -40,6 +40,8 @@ const (
 	pathSubmit = "/link/1/submit"
 	pathHello  = "/link/1/hello"
 	pathHeads  = "/link/1/heads"
+
+	pathSightings = "/link/1/sightings"
 )
 
 // listener hands on only connections that are counted, gated and within bounds.
@@ -77,6 +79,7 @@ func (l *Link) newServer() *http.Server {
 	mux.Handle("POST "+pathSubmit, l.handle(l.receiveCommand))
 	mux.Handle("GET "+pathHello, l.handle(l.serveHello))
 	mux.Handle("GET "+pathHeads, l.handle(l.serveHeads))
+	mux.Handle("GET "+pathSightings, l.handle(l.serveSightings))
 
 	var only http.Protocols
 	only.SetHTTP2(true)

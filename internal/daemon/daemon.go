@@ -131,6 +131,7 @@ type Daemon struct {
 	peers       peers
 	addresses   []string // of the others, as last kept; owned by join
 	flights     flights
+	sightings   sightings
 	doorDrivers doorDrivers
 	carrying    carrying
 	feed        *feed
@@ -230,6 +231,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	actor("join", d.join)
 	actor("meet", d.meet)
 	actor("clock", d.watchClock)
+	actor("sightings", d.sightings.askAll)
 	actor("disk", d.writeAll)
 	actor("history", d.chronicling.writeAll)
 	actor("past", func(ctx context.Context) error { return d.chronicling.showAll(ctx, d) })

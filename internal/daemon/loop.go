@@ -73,6 +73,7 @@ func (d *Daemon) show(now time.Time) {
 	d.page.Store(&p)
 	d.chronicling.show(now, p)
 	d.noteMeasured(now)
+	d.sightings.note(now)
 	d.look(p)
 	d.web.SetPage(p)
 	d.m.observe(d, mode, p)

@@ -63,6 +63,7 @@ func (d *Daemon) open() error {
 	d.clearLeftovers()
 	d.feed = newFeed(d.store)
 	d.chronicling.open(d)
+	d.sightings.open(d)
 	if d.life, err = nextLife(a.DataDir); err != nil {
 		return err
 	}
@@ -124,7 +125,10 @@ func (d *Daemon) openNetwork() error {
 
 func (d *Daemon) openDoors() error {
 	a := d.cfg.Agent
-	d.web = web.New(web.Config{Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady, Shield: d.shieldSeen, Explain: d.explain, Basis: d.basis})
+	d.web = web.New(web.Config{
+		Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady,
+		Shield: d.shieldSeen, Explain: d.explain, Basis: d.basis, Live: d.sightings.Live,
+	})
 	var err error
 	if a.Gateway != "" {
 		d.shielding.open(d.reg, saltOf(d.cluster, d.root()))

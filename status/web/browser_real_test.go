@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"moonwatch/status"
 )
@@ -196,6 +197,64 @@ func TestThePageIsWholeWithoutScripts(t *testing.T) {
 	b.do(chromedp.Navigate(url))
 	b.until(`//article[@id="C-412"]`)
 	b.keep("without-scripts")
+}
+
+// TestTheSliderChoosesAMoment by keyboard, says which one it is at, and shows it; by its
+// button where there are no scripts. What is seen now goes on by itself, and stands still
+// while a moment that has passed is looked at.
+func TestTheSliderChoosesAMoment(t *testing.T) {
+	b := browse(t, "")
+	var failed atomic.Bool
+	url, _ := serve(t, withLive(t, lostPage(), func(p status.Page) status.Live {
+		if !failed.Load() {
+			return seenLive(p, nil)
+		}
+		x := failing(p)
+		x.AsOf = x.AsOf.Add(time.Second)
+		return x
+	}))
+	for code, x := range map[string]struct{ now, trouble, stood, live string }{
+		"en": {"now", "loses probes", "1 of 7 members", "live"},
+		"ja": {"現在", "プローブ損失あり", "1 / 7", "自動更新中"},
+	} {
+		failed.Store(false)
+		b.do(chromedp.Navigate(url + "/observers?lang=" + code))
+		b.until(`//*[@id="live" and contains(., "` + x.live + `")]`)
+		if got := ask[string](b, `document.getElementById("at").getAttribute("aria-valuetext")`); got != x.now {
+			t.Errorf("%s: it says %q", code, got)
+		}
+		ask[int](b, `window.loadedOnce = 1`)
+		failed.Store(true)
+		b.until(`//section[@aria-labelledby="uneasy"]//td[contains(., "` + x.trouble + `")]`)
+
+		b.do(chromedp.Focus(`//*[@id="at"]`))
+		for range 12 { // five minutes each
+			b.do(chromedp.KeyEvent(kb.ArrowLeft))
+		}
+		b.until(`//*[@id="seen"]//p[contains(@class, "headline") and contains(., "` + x.stood + `")]`)
+		said := ask[string](b, `document.getElementById("at").getAttribute("aria-valuetext")`)
+		if !strings.HasSuffix(said, " UTC") || said != ask[string](b, `document.getElementById("moment").value`) {
+			t.Errorf("%s: an hour ago it says %q", code, said)
+		}
+		if at := ask[string](b, `new URL(location).searchParams.get("at")`); at != "-60" {
+			t.Errorf("%s: the address says %q", code, at)
+		}
+		if !ask[bool](b, `document.getElementById("live").hidden && document.activeElement.id === "at" && window.loadedOnce === 1`) {
+			t.Errorf("%s: it is called live, was loaded anew, or the slider has lost the keyboard", code)
+		}
+		axe(b, "slider "+code)
+		b.keep("slider-" + code)
+		b.do(chromedp.KeyEvent(kb.End))
+		b.until(`//section[@aria-labelledby="uneasy"]//td[contains(., "` + x.trouble + `")]`)
+	}
+	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.Navigate(url+"/observers?lang=en"), chromedp.Focus(`//*[@id="at"]`), chromedp.KeyEvent(kb.Home))
+	b.do(chromedp.Click(`//form[@id="ago"]/button`))
+	b.until(`//*[@id="moment" and contains(., "UTC")]`)
+	b.until(`//p[contains(., "It never counted until then.")]`)
+	b.keep("slider-without-scripts")
 }
 
 func TestTheShieldIsSeenWithoutReloadAndWithoutScripts(t *testing.T) {

@@ -29,6 +29,7 @@ type frame struct {
 	JSON  string // where the same is for programs
 
 	Script string // that keeps it up to date, if it changes while it is looked at
+	Still  bool   // without a script it is not loaded anew by itself: somebody is choosing something
 	Seen   string // what that script has been told already
 }
 

@@ -42,11 +42,12 @@ type matrixLabel struct {
 
 // cellForms are the forms of a cell, 10 units wide: a dot for an edge that is calm, a
 // full square for down, a ring for one who still reaches a subject that others call down,
-// a bar for one who says nothing.
+// a wedge for one that loses probes and accuses nobody, a bar for one who says nothing.
 var cellForms = map[string]string{
 	"none": "M%d %dm-1-1h4v4h-4z",
 	"bad":  "M%d %dm-3-3h8v8h-8z",
 	"mind": "M%d %dm-3-3h8v8h-8zm2 2v4h4v-4z",
+	"busy": "M%d %dm1-3l4 8h-8z",
 	"calm": "M%d %dm-3 0h8v2h-8z",
 }
 
@@ -66,6 +67,8 @@ type observersModel struct {
 	Edges    int
 	Accusers []accuser
 	Counted  time.Time // the last count before At
+	Slider   slider
+	Live     *liveModel // nil: of a moment that has passed, or nobody is asked
 }
 
 type regarded struct {
@@ -81,20 +84,7 @@ type accuser struct {
 	Of       string
 }
 
-var ago = []struct {
-	words string
-	name  string // in the address
-	d     time.Duration
-}{
-	{"now", "", 0},
-	{"1 h ago", "1h", time.Hour},
-	{"3 h ago", "3h", 3 * time.Hour},
-	{"6 h ago", "6h", 6 * time.Hour},
-	{"12 h ago", "12h", 12 * time.Hour},
-	{"24 h ago", "24h", 24 * time.Hour},
-}
-
-func observersOf(t *tongue, p status.Page, s status.Sights, at time.Time, chosen string) observersModel {
+func observersOf(t *tongue, p status.Page, s status.Sights, live *status.Live, at time.Time, chosen string) observersModel {
 	keep := ""
 	if chosen != "" {
 		keep = "at=" + chosen
@@ -102,6 +92,11 @@ func observersOf(t *tongue, p status.Page, s status.Sights, at time.Time, chosen
 	m := observersModel{
 		frame: frameOf(t, t.Say("Observers"), "/observers", keep, p.Cluster),
 		AsOf:  s.AsOf, At: at, Past: chosen != "", Begun: s.Begun, Members: len(p.Members),
+		Slider: sliderAt(t, s.AsOf, at, chosen != ""),
+	}
+	m.Script, m.Still = "observers.js", true
+	if !m.Past {
+		m.Live = liveOf(live)
 	}
 	for _, x := range ago {
 		link := m.To("/observers")
@@ -175,7 +170,7 @@ func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 	}
 	x := &m.Matrix
 	x.Size = max(1, len(order)) * 10
-	cells := map[string]*strings.Builder{"none": {}, "calm": {}, "mind": {}, "bad": {}}
+	cells := map[string]*strings.Builder{"none": {}, "calm": {}, "busy": {}, "mind": {}, "bad": {}}
 	put := func(form string, observer, subject int) {
 		fmt.Fprintf(cells[form], cellForms[form], observer*10+4, subject*10+4)
 	}
@@ -191,7 +186,7 @@ func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 				continue
 			}
 			said[[2]int{column, row}] = true
-			put(map[status.Regard]string{status.RegardDown: "bad", status.RegardUp: "mind", status.RegardSilent: "calm"}[s.Regard], column, row)
+			put(m.over(s, r.Subject), column, row)
 		}
 	}
 	for row, s := range order {
@@ -202,14 +197,14 @@ func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 			}
 			m.Edges++
 			if !said[[2]int{column, row}] {
-				put("none", column, row)
+				put(m.now(id, s.ID), column, row)
 			}
 		}
 		if row > 0 && order[row-1].Domain != s.Domain {
 			x.Lines += fmt.Sprintf("M0 %dh%dM%d 0v%d", row*10, x.Size, row*10, x.Size)
 		}
 	}
-	for _, form := range []string{"none", "calm", "mind", "bad"} {
+	for _, form := range []string{"none", "calm", "busy", "mind", "bad"} {
 		if cells[form].Len() > 0 {
 			x.Paths = append(x.Paths, barShape{Tone: form, Path: cells[form].String()})
 		}
@@ -230,6 +225,34 @@ func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 	x.Words = m.L.Say("%d members, each watched by others; %d of them under a verdict. The tables below say who said what.", len(order), len(all))
 }
 
+// over is the cell of somebody who was counted for a verdict: as it is now, where that is
+// known.
+func (m *observersModel) over(s status.ObserverSaid, subject member.ID) string {
+	was := map[status.Regard]string{status.RegardDown: "bad", status.RegardUp: "mind", status.RegardSilent: "calm"}[s.Regard]
+	if m.Live == nil {
+		return was
+	}
+	switch now := m.Live.At[[2]member.ID{s.Observer, subject}]; now {
+	case "":
+		return was
+	case "none": // it reaches a subject that others called down
+		return "mind"
+	default:
+		return now
+	}
+}
+
+// now is the cell of anybody else.
+func (m *observersModel) now(observer, subject member.ID) string {
+	if m.Live == nil {
+		return "none"
+	}
+	if form := m.Live.At[[2]member.ID{observer, subject}]; form != "" {
+		return form
+	}
+	return "calm" // nothing was heard of it
+}
+
 // View is the drawing's box.
 func (x matrix) View() string {
 	return fmt.Sprintf("%d %d %d %d", -x.Left, -x.Top, x.Left+x.Size+x.Right, x.Top+x.Size)
@@ -245,8 +268,11 @@ func (x matrix) Height() int { return x.Width() * (x.Top + x.Size) / (x.Left + x
 func (m observersModel) CellForms() []barMark {
 	var out []barMark
 	for _, x := range []struct{ tone, words string }{
-		{"none", "watches it, nothing to say"}, {"bad", "says down"}, {"mind", "still reaches it"}, {"calm", "said nothing"},
+		{"none", "watches it, nothing to say"}, {"bad", "says down"}, {"busy", "loses probes"}, {"mind", "still reaches it"}, {"calm", "said nothing"},
 	} {
+		if x.tone == "busy" && m.Live == nil {
+			continue
+		}
 		out = append(out, barMark{x.tone, fmt.Sprintf(cellForms[x.tone], 4, 4), m.L.Say(x.words)})
 	}
 	return out
@@ -263,9 +289,46 @@ func (s *Server) observersPage(w http.ResponseWriter, r *http.Request) {
 	}
 	at, chosen := momentOf(r.URL.Query().Get("at"), sights.Sights)
 	t := tongueOf(r)
+	if live := s.live(chosen); live != nil {
+		answerIn(w, r, s.livePage(t, *live, func() []byte {
+			return render("observers", observersOf(t, v.page, sights.Sights, live, at, chosen))
+		}))
+		return
+	}
 	answerIn(w, r, sights.page(t.Code+" "+chosen, func() []byte {
-		return render("observers", observersOf(t, v.page, sights.Sights, at, chosen))
+		return render("observers", observersOf(t, v.page, sights.Sights, nil, at, chosen))
 	}))
+}
+
+// live is what observers see now; nil: a moment that has passed was chosen, or this agent
+// asks nobody.
+func (s *Server) live(chosen string) *status.Live {
+	if chosen != "" || s.cfg.Live == nil {
+		return nil
+	}
+	x := s.cfg.Live()
+	return &x
+}
+
+// livePages are the pages of one moment of the present, by language.
+type livePages struct {
+	asOf  time.Time
+	pages map[*tongue]content
+}
+
+// livePage is made once for each moment and language, however many look.
+func (s *Server) livePage(t *tongue, live status.Live, write func() []byte) content {
+	s.lived.Lock()
+	defer s.lived.Unlock()
+	if !s.lives.asOf.Equal(live.AsOf) {
+		s.lives = livePages{asOf: live.AsOf, pages: map[*tongue]content{}}
+	}
+	c, ok := s.lives.pages[t]
+	if !ok {
+		c = newContent("text/html; charset=utf-8", squeeze(write()))
+		s.lives.pages[t] = c
+	}
+	return c
 }
 
 // sights are what is told of observers, with the pages of it that were asked for.
@@ -294,20 +357,6 @@ func (s *sights) page(name string, write func() []byte) content {
 	return c
 }
 
-// momentOf reads which moment is asked for: so long ago, or a time. What is neither, or
-// lies in the future, is now.
-func momentOf(text string, s status.Sights) (at time.Time, chosen string) {
-	for _, x := range ago {
-		if x.name == text && text != "" {
-			return s.AsOf.Add(-x.d), text
-		}
-	}
-	if at, err := time.Parse(time.RFC3339Nano, text); err == nil && !at.After(s.AsOf) {
-		return at, at.UTC().Format(time.RFC3339Nano)
-	}
-	return s.AsOf, ""
-}
-
 // Few reports that all can be unfolded at once.
 func (m observersModel) Few() bool { return m.Standing() <= 3 }
 
@@ -334,14 +383,16 @@ func (s *Server) observersJSON(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, errNoPage.Error())
 		return
 	}
-	at, _ := momentOf(r.URL.Query().Get("at"), sights.Sights)
+	at, chosen := momentOf(r.URL.Query().Get("at"), sights.Sights)
 	list := sights.At(at)
 	if list == nil {
 		list = []status.Regarded{}
 	}
-	answer(w, r, newContent("application/json", encode(map[string]any{
-		"schema": status.Schema, "as_of": sights.AsOf, "at": at, "subjects": list,
-	})))
+	doc := map[string]any{"schema": status.Schema, "as_of": sights.AsOf, "at": at, "subjects": list}
+	if live := s.live(chosen); live != nil {
+		doc["live"] = live
+	}
+	answer(w, r, newContent("application/json", encode(doc)))
 }
 
 // SetSights shows what observers said from now on.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"moonwatch/agent"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -51,6 +52,11 @@ func TestObserversAreShownNowAndBefore(t *testing.T) {
 		"/observers?at=24h":                  {"Nobody stood under a verdict at", "It never counted until then."},
 		"/observers?at=2026-05-04T11:00:00Z": {"1 of 7 members"},
 		"/observers?at=2036-05-04T11:00:00Z": {`aria-current="true">now`},
+		"/observers?at=-60":                  {`aria-current="true">1 h ago`, "1 of 7 members", `value="-60" aria-valuetext="May 4, 1`},
+		"/observers?at=-185":                 {`value="-185" aria-valuetext="May 4, 0`},
+		"/observers?at=0":                    {`aria-current="true">now`, `value="0" aria-valuetext="now"`},
+		"/observers?at=-99999":               {`aria-current="true">now`},
+		"/observers?at=99999999999999999999": {`aria-current="true">now`},
 		"/observers?at=%3Cscript%3E":         {`aria-current="true">now`},
 		"/observers?lang=ja&at=3h":           {`lang="ja"`, "横：観測者、縦：対象", `href="/observers?lang=en&amp;at=3h"`},
 	} {
@@ -60,8 +66,8 @@ func TestObserversAreShownNowAndBefore(t *testing.T) {
 				t.Errorf("%s: %d, lacks %q", path, w.Code, x)
 			}
 		}
-		if strings.Contains(w.Body.String(), "<script") {
-			t.Errorf("%s has a script", path)
+		if foreignScript(w.Body.String()) {
+			t.Errorf("%s has a script that is not ours", path)
 		}
 	}
 	if w := get(open(t, fleetPage(7)), "/observers"); w.Code != http.StatusServiceUnavailable {
@@ -81,12 +87,12 @@ func TestObserversAsJSON(t *testing.T) {
 
 func TestTheMatrixDrawsEachEdgeOnce(t *testing.T) {
 	p := watched(fleetPage(200))
-	m := observersOf(english, p, status.Sights{AsOf: noon}, noon, "")
+	m := observersOf(english, p, status.Sights{AsOf: noon}, nil, noon, "")
 	if m.Edges != 3200 || strings.Count(m.Matrix.Paths[0].Path, "M") != 3200 || len(m.Matrix.Labels) != 0 {
 		t.Errorf("%d edges", m.Edges)
 	}
 	v := lostPage().Verdicts[0]
-	m = observersOf(english, watched(lostPage()), status.Sights{AsOf: noon, Verdicts: []status.Verdict{v}}, noon.Add(time.Minute), "")
+	m = observersOf(english, watched(lostPage()), status.Sights{AsOf: noon, Verdicts: []status.Verdict{v}}, nil, noon.Add(time.Minute), "")
 	count := map[string]int{}
 	for _, x := range m.Matrix.Paths {
 		count[x.Tone] = strings.Count(x.Path, "M")
@@ -99,7 +105,7 @@ func TestTheMatrixDrawsEachEdgeOnce(t *testing.T) {
 func TestObserversOfTwoHundredAreAtMost30KB(t *testing.T) {
 	for name, p := range map[string]status.Page{"calm": fleetPage(200), "storm": stormPage()} {
 		for _, lang := range []string{"en", "ja"} {
-			total, body := transferred(t, withSights(t, p), "/observers?lang="+lang)
+			total, body := transferred(t, withLive(t, p, failing), "/observers?lang="+lang)
 			t.Logf("%s %s: %d bytes, %d plain", name, lang, total, len(body))
 			if total > 30_000 {
 				t.Errorf("%s %s: %d bytes, want at most 30,000", name, lang, total)
@@ -119,7 +125,98 @@ func TestMarkupInVotesIsText(t *testing.T) {
 	for i := range v.Tallies[0].Votes {
 		v.Tallies[0].Votes[i].Observer, v.Tallies[0].Votes[i].Evidence = p.Members[i%6].ID, evil
 	}
-	if strings.Contains(get(withSights(t, p), "/observers").Body.String(), "<script") {
+	if foreignScript(get(withSights(t, p), "/observers").Body.String()) {
 		t.Error("it runs")
+	}
+}
+
+// foreignScript reports a script element that is none of the page's own two.
+func foreignScript(body string) bool {
+	return strings.Count(body, "<script") != strings.Count(body, `<script src="`+base+"/")
+}
+
+// seenLive is what every observer of a page sees: all is calm but for the rows given.
+func seenLive(p status.Page, odd map[member.ID]func(observer member.ID) status.LiveSees) status.Live {
+	x := status.Live{AsOf: p.Now, Self: p.Self.Name}
+	sees := map[member.ID][]status.LiveSees{}
+	for _, m := range p.Members {
+		for i, o := range m.Observers {
+			s := status.LiveSees{Subject: m.ID, RTTMicros: int64(300 + 7*i)}
+			if f := odd[m.ID]; f != nil {
+				s = f(o)
+			}
+			sees[o] = append(sees[o], s)
+		}
+	}
+	for _, m := range p.Members {
+		x.By = append(x.By, status.LiveFrom{Observer: m.ID, At: p.Now, Sees: sees[m.ID]})
+	}
+	slices.SortFunc(x.By, func(a, b status.LiveFrom) int { return strings.Compare(string(a.Observer), string(b.Observer)) })
+	return x
+}
+
+// withLive shows what observers see now, too.
+func withLive(t *testing.T, p status.Page, live func(p status.Page) status.Live) *Server {
+	t.Helper()
+	s := withSights(t, p)
+	s.cfg.Live = func() status.Live { return live(watched(p)) }
+	return s
+}
+
+// failing is a fleet in which web-3 is accused by nobody's verdict yet, and web-2 loses probes.
+func failing(p status.Page) status.Live {
+	return seenLive(p, map[member.ID]func(member.ID) status.LiveSees{
+		"web-3": func(member.ID) status.LiveSees {
+			return status.LiveSees{Subject: "web-3", RTTMicros: 400, LossPct: 12, LostRun: 5, SilentFor: 1240, Accuses: agent.Silence}
+		},
+		"web-2": func(o member.ID) status.LiveSees {
+			return status.LiveSees{Subject: "web-2", RTTMicros: 12345, LossPct: 20, Uneasy: o == "web-1"}
+		},
+	})
+}
+
+func TestAccusationsAreSeenBeforeAnyVerdict(t *testing.T) {
+	p := fleetPage(7)
+	s := withLive(t, p, failing)
+	body := get(s, "/observers").Body.String()
+	for _, want := range []string{
+		"Nobody stood under a verdict at", "Who sees trouble now", "says down", "loses probes", "1.2 s", "12 ms", "20 %",
+		"What web-1 sees", "7 of 7 were heard",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("lacks %q", want)
+		}
+	}
+	m := observersOf(english, watched(p), status.Sights{AsOf: noon}, ptr(failing(watched(p))), noon, "")
+	count := map[string]int{}
+	for _, x := range m.Matrix.Paths {
+		count[x.Tone] = strings.Count(x.Path, "M")
+	}
+	if count["bad"] != 6 || count["busy"] != 1 || count["none"] != 35 || count["calm"] != 0 {
+		t.Errorf("%v", count)
+	}
+	if at := get(s, "/observers?at=1h").Body.String(); strings.Contains(at, "Who sees trouble now") {
+		t.Error("what is seen now is shown of an hour ago")
+	}
+	var x struct{ Live status.Live }
+	if err := json.Unmarshal(get(s, "/api/v1/observers").Body.Bytes(), &x); err != nil || len(x.Live.By) != 7 {
+		t.Errorf("%v: %+v", err, x)
+	}
+}
+
+func ptr[T any](x T) *T { return &x }
+
+// TestWhoIsNotHeardIsNotCalm: an observer of whom nothing is known does not look well.
+func TestWhoIsNotHeardIsNotCalm(t *testing.T) {
+	p := watched(fleetPage(7))
+	live := seenLive(p, nil)
+	live.By[1] = status.LiveFrom{Observer: live.By[1].Observer, Trouble: "not in view"}
+	m := observersOf(english, p, status.Sights{AsOf: noon}, &live, noon, "")
+	count := map[string]int{}
+	for _, x := range m.Matrix.Paths {
+		count[x.Tone] = strings.Count(x.Path, "M")
+	}
+	if count["calm"] != 6 || count["none"] != 36 || len(m.Live.Mute) != 1 {
+		t.Errorf("%v, %v", count, m.Live.Mute)
 	}
 }

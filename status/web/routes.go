@@ -15,7 +15,7 @@ import (
 // policy lets the page load what this agent serves and nothing else; nothing
 // written into it can run, and nobody can frame it.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()

@@ -33,7 +33,7 @@ func (p place) in(code string) string {
 func everyPlace(t *testing.T) []place {
 	t.Helper()
 	lost, storm, ordered := withPast(t, lostPage(), 9), withPast(t, stormPage(), 200), withPast(t, orderedPage(), 9)
-	seen, seen200 := withSights(t, lostPage()), withSights(t, stormPage())
+	seen, seen200 := withLive(t, lostPage(), failing), withLive(t, stormPage(), failing)
 	flooded := shielded(t, floodedDoor)
 	each := shop
 	each.Slots = true
@@ -57,6 +57,7 @@ func everyPlace(t *testing.T) []place {
 		{name: "history-200", at: storm, path: "/history"},
 		{name: "observers", at: seen, path: "/observers"},
 		{name: "observers-200", at: seen200, path: "/observers"},
+		{name: "observers-calm", at: withLive(t, fleetPage(7), func(p status.Page) status.Live { return seenLive(p, nil) }), path: "/observers"},
 		{name: "observers-before", at: seen200, path: "/observers", query: "at=1h"},
 		{name: "shield", at: flooded, path: "/shield"},
 		{name: "shield-without-a-door", at: lost, path: "/shield"},

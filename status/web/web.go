@@ -48,6 +48,9 @@ type Config struct {
 	// Shield is what this agent knows of the shield. By default it has no door, and its
 	// ledger says nothing.
 	Shield func() status.ShieldDocument
+	// Live is what observers see now; it may take a moment, and what it returns is changed
+	// by nobody. By default the matrix shows what was counted alone.
+	Live func() status.Live
 	// Healthy and Ready answer /-/healthy and /-/ready; by default an agent is
 	// healthy, and ready as soon as it has a page.
 	Healthy func() error
@@ -95,7 +98,9 @@ type Server struct {
 	view    *view // what is shown, nil before the first page
 	pasts   map[status.Grain]*past
 	sights  *sights
-	kept    kept         // it has a lock of its own
+	kept    kept // it has a lock of its own
+	lived   sync.Mutex
+	lives   livePages
 	pending *status.Page // what came since
 	pages   uint64
 	news    chan struct{}

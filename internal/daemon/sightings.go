@@ -1,0 +1,240 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/status"
+)
+
+// What observers see is asked for while somebody looks, and costs nothing else. An answer
+// is some 500 bytes, so who is looked at sends 100 bytes a second for it.
+const (
+	sightingsFor    = 10 * time.Second // after the last look
+	sightingsEvery  = 5 * time.Second  // each observer is asked
+	sightingsAtOnce = 8                // are asked beside each other
+	sightingsWait   = 2 * time.Second  // for one of them
+	// sightingsKept is how long an answer is shown: two more attempts.
+	sightingsKept = 15 * time.Second
+	// sightingsFresh is how often what is shown is put together anew, however many look.
+	sightingsFresh = time.Second
+	// sightingsPatience is how long the first look waits for the others' answers.
+	sightingsPatience = 300 * time.Millisecond
+)
+
+// sightings collects what observers see, for who looks at their matrix.
+type sightings struct {
+	d    *Daemon
+	own  atomic.Pointer[status.LiveFrom] // the loop's
+	look chan struct{}                   // somebody does, for the first time in a while
+
+	mu     sync.Mutex
+	looked time.Time
+	heard  map[member.ID]status.LiveFrom
+	asked  map[member.ID]time.Time
+	shown  *status.Live
+	round  chan struct{} // ends when all that were asked at the first look have answered
+	over   func()        // ends it
+}
+
+func (s *sightings) open(d *Daemon) {
+	s.d, s.look = d, make(chan struct{}, 1)
+	s.heard, s.asked = map[member.ID]status.LiveFrom{}, map[member.ID]time.Time{}
+}
+
+// note takes what this agent's own observer sees. The loop calls it.
+func (s *sightings) note(now time.Time) {
+	x := status.LiveOf(s.d.self, now, s.d.mind.Sightings(now))
+	s.own.Store(&x)
+}
+
+// Live is what observers see now. Who looks has the others asked for a while; the first
+// one waits a moment for them.
+func (s *sightings) Live() status.Live {
+	now := time.Now()
+	s.mu.Lock()
+	first := now.Sub(s.looked) > sightingsFor
+	s.looked = now
+	if first {
+		s.shown, s.round = nil, make(chan struct{})
+		round := s.round
+		s.over = sync.OnceFunc(func() { close(round) })
+		select {
+		case s.look <- struct{}{}:
+		default:
+		}
+	}
+	round := s.round
+	s.mu.Unlock()
+	if first {
+		wait := time.NewTimer(sightingsPatience)
+		select {
+		case <-round:
+		case <-wait.C:
+		}
+		wait.Stop()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now = time.Now(); s.shown == nil || now.Sub(s.shown.AsOf) >= sightingsFresh {
+		s.shown = s.compose(now)
+	}
+	return *s.shown
+}
+
+// compose lists the observers by name. Called with mu held.
+func (s *sightings) compose(now time.Time) *status.Live {
+	out := &status.Live{AsOf: now.UTC(), Self: s.d.self, By: []status.LiveFrom{}}
+	p := s.d.page.Load()
+	if p == nil {
+		return out
+	}
+	for _, m := range p.Members {
+		x, heard := s.heard[m.ID]
+		switch {
+		case m.ID == s.d.self:
+			if own := s.own.Load(); own != nil {
+				x, heard = *own, true
+			}
+		case heard && now.Sub(x.At) > sightingsKept:
+			x.Sees, x.Abstains = nil, ""
+		}
+		if !heard {
+			x = status.LiveFrom{Observer: m.ID}
+		}
+		out.By = append(out.By, x)
+	}
+	slices.SortFunc(out.By, func(a, b status.LiveFrom) int {
+		if a.Observer < b.Observer {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// askAll asks the observers while somebody looks, until ctx ends.
+func (s *sightings) askAll(ctx context.Context) error {
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	free := make(chan struct{}, sightingsAtOnce)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.look:
+		}
+		tick := time.NewTicker(sightingsFresh)
+		for first := true; s.wanted(); first = false {
+			var round sync.WaitGroup
+			for _, id := range s.due() {
+				select {
+				case <-ctx.Done():
+				case free <- struct{}{}:
+					round.Add(1)
+					asking.Go(func() {
+						defer func() { <-free; round.Done() }()
+						s.ask(ctx, id)
+					})
+				}
+			}
+			if first {
+				s.mu.Lock()
+				over := s.over
+				s.mu.Unlock()
+				asking.Go(func() { round.Wait(); over() })
+			}
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return nil
+			case <-tick.C:
+			}
+		}
+		tick.Stop()
+	}
+}
+
+// wanted reports that somebody looks, and forgets what was heard when nobody does.
+func (s *sightings) wanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.looked) <= sightingsFor {
+		return true
+	}
+	clear(s.heard)
+	clear(s.asked)
+	s.shown = nil
+	return false
+}
+
+// due lists who is to be asked now: members in view, the one that was asked longest ago
+// first.
+func (s *sightings) due() []member.ID {
+	p := s.d.page.Load()
+	if p == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	listed := map[member.ID]bool{}
+	var out []member.ID
+	for _, m := range p.Members {
+		listed[m.ID] = true
+		switch {
+		case m.ID == s.d.self:
+		case !m.InView:
+			x := s.heard[m.ID]
+			x.Observer, x.Trouble = m.ID, "not in view"
+			s.heard[m.ID] = x
+		case now.Sub(s.asked[m.ID]) >= sightingsEvery:
+			s.asked[m.ID] = now
+			out = append(out, m.ID)
+		}
+	}
+	maps.DeleteFunc(s.heard, func(id member.ID, _ status.LiveFrom) bool { return !listed[id] })
+	return out
+}
+
+// ask asks one observer.
+func (s *sightings) ask(ctx context.Context, id member.ID) {
+	ctx, cancel := context.WithTimeout(ctx, sightingsWait)
+	defer cancel()
+	var x status.LiveFrom
+	b, err := s.d.link.Sightings(ctx, id)
+	if err == nil {
+		if err = json.Unmarshal(b, &x); err != nil {
+			err = fmt.Errorf("what %s sees is garbled: %w", id, err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		x = s.heard[id]
+		x.Observer, x.Trouble = id, err.Error()
+	} else {
+		x.Observer, x.At, x.Trouble = id, time.Now().UTC(), ""
+	}
+	s.heard[id] = x
+}
+
+// Sightings is what this agent's observer sees, for another agent that somebody looks at.
+func (h handler) Sightings() []byte {
+	own := h.d.sightings.own.Load()
+	if own == nil {
+		own = &status.LiveFrom{Observer: h.d.self}
+	}
+	b, err := json.Marshal(own)
+	if err != nil {
+		panic(fmt.Sprintf("daemon: encode sightings: %v", err)) // plain values of ours
+	}
+	return b
+}

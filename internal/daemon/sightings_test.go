@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"testing"
+	"time"
+
+	"moonwatch/member"
+	"moonwatch/status"
+)
+
+// TestWhoLooksSeesWhatAllObserversSee of three agents on real sockets: all that they probe,
+// then a member that has died, of which both others say so before any fact does; and
+// nobody is asked when nobody looks.
+func TestWhoLooksSeesWhatAllObserversSee(t *testing.T) {
+	f := newFleet(t, []member.ID{"m1", "m2", "m3"})
+	f.until("m1", "a leader", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.apply(testFleet(f, 1))
+	f.until("m1", "a roster", 60*time.Second, func(p status.Page) bool { return len(p.Members) == 3 })
+	s := &f.agents["m1"].sightings
+	await := func(what string, ok func(status.Live) bool) {
+		t.Helper()
+		end := time.Now().Add(60 * time.Second)
+		x := s.Live()
+		for ; !ok(x); x = s.Live() {
+			if time.Now().After(end) {
+				t.Fatalf("%s: not within a minute: %+v", what, x)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	sees := func(x status.Live, observer, subject member.ID, ok func(status.LiveSees) bool) bool {
+		for _, by := range x.By {
+			for _, y := range by.Sees {
+				if by.Observer == observer && y.Subject == subject {
+					return ok(y)
+				}
+			}
+		}
+		return false
+	}
+	answers := func(y status.LiveSees) bool { return y.RTTMicros > 0 && !y.Down() }
+	await("everybody reaches everybody", func(x status.Live) bool {
+		all := len(x.By) == 3 && x.Self == "m1"
+		for _, a := range f.names {
+			for _, b := range f.names {
+				all = all && (a == b || sees(x, a, b, answers))
+			}
+		}
+		return all
+	})
+	f.unserve("m3")
+	f.stop("m3")
+	await("both call it silent", func(x status.Live) bool {
+		return sees(x, "m1", "m3", status.LiveSees.Down) && sees(x, "m2", "m3", status.LiveSees.Down)
+	})
+
+	s.mu.Lock()
+	s.looked = time.Now().Add(-time.Hour)
+	s.mu.Unlock()
+	end := time.Now().Add(30 * time.Second)
+	for forgot := false; !forgot; time.Sleep(50 * time.Millisecond) {
+		s.mu.Lock()
+		forgot = len(s.heard) == 0
+		s.mu.Unlock()
+		if time.Now().After(end) {
+			t.Fatal("they are asked although nobody looks")
+		}
+	}
+}
