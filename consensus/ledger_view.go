@@ -50,6 +50,15 @@ func (l *Ledger) Cluster() string {
 	return l.s.Genesis.Cluster
 }
 
+// Root is the key of the CA with which the cluster was founded: all operators' grants go
+// back to it. Nil before a genesis, and of one without signatures.
+func (l *Ledger) Root() []byte {
+	if l.s.Genesis == nil {
+		return nil
+	}
+	return slices.Clone(l.s.Genesis.Root)
+}
+
 // Founders are the councillors of the first council, sorted.
 func (l *Ledger) Founders() []member.ID {
 	if l.s.Genesis == nil {

@@ -145,6 +145,75 @@ func TestAnHourWithoutTheReceiverIsToldLaterOnce(t *testing.T) {
 	}
 }
 
+// TestAnAlertmanagerAndAMailServerThatWereDownForAnHourAreToldOnce: what stands, and what
+// began and ended meanwhile, each a single time, although the agent was started anew; the
+// Alertmanager, which forgets, is reminded of what stands and of nothing else.
+func TestAnAlertmanagerAndAMailServerThatWereDownForAnHourAreToldOnce(t *testing.T) {
+	s := newStory(t)
+	policy := member.NotifyPolicy{Receivers: []member.Receiver{{Name: "alerts", Kind: "alertmanager"}, {Name: "mail", Kind: "email"}}}
+	herald, kept, down := NewHerald("spare-1", Matters{}), []byte(nil), true
+	news, again := map[string][]string{}, map[string]int{}
+	during := func(d time.Duration) {
+		t.Helper()
+		for end := s.now.Add(d); s.now.Before(end); s.after(time.Second) {
+			effects := herald.Step(s.now, Looked{Page: s.page(), Policy: policy})
+			for len(effects) > 0 {
+				e := effects[0]
+				effects = effects[1:]
+				switch e := e.(type) {
+				case KeepMatters:
+					var err error
+					if kept, err = json.Marshal(e.Matters); err != nil {
+						t.Fatal(err)
+					}
+				case SendMessage:
+					answer := Answered{Receiver: e.Receiver.Name, Message: e.Message.ID}
+					says := string(e.Message.Says) + " " + e.Message.Notice.ID
+					switch {
+					case down:
+						answer.Err = "connection refused"
+					case e.Message.Says == SaysBegun && e.Message.Told != "":
+						again[e.Receiver.Name+" "+says]++
+					case strings.HasPrefix(e.Message.Notice.ID, "verdict/"):
+						news[e.Receiver.Name] = append(news[e.Receiver.Name], says)
+					}
+					effects = append(effects, herald.Step(s.now, answer)...)
+				}
+			}
+		}
+	}
+	verdict := func(id member.ID, kind consensus.VerdictKind) {
+		t.Helper()
+		s.must(consensus.KindVerdict, "web-1", consensus.Verdict{
+			Term: 2, Roster: s.ledger.Roster().Epoch, Findings: []consensus.Finding{{Subject: id, Incarnation: 8, Kind: kind}},
+		})
+	}
+	during(10 * time.Second)
+	verdict("web-2", consensus.VerdictPartial) // it ends within the hour
+	during(20 * time.Minute)
+	s.condemned() // it stands
+	during(20 * time.Minute)
+	verdict("web-2", consensus.VerdictUp)
+	var m Matters
+	if err := json.Unmarshal(kept, &m); err != nil {
+		t.Fatal(err)
+	}
+	herald = NewHerald("spare-1", m)
+	during(20 * time.Minute)
+	down = false
+	during(10 * time.Minute)
+	want := []string{"begun verdict/V-4", "ended verdict/V-3"}
+	for _, r := range policy.Receivers {
+		got := slices.Sorted(slices.Values(news[r.Name]))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s was told %q, want %q", r.Name, got, want)
+		}
+	}
+	if again["alerts begun verdict/V-4"] < 5 || again["alerts begun verdict/V-3"] > 0 || again["mail begun verdict/V-4"] > 0 {
+		t.Errorf("reminded: %v", again)
+	}
+}
+
 func TestOnlyWhoIsOnDutyTells(t *testing.T) {
 	s := newStory(t)
 	first, second := newNewsroom(t, "web-3"), newNewsroom(t, "web-4")

@@ -13,6 +13,7 @@ import (
 
 	"moonwatch/internal/backup"
 	"moonwatch/internal/client"
+	"moonwatch/internal/pki"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -203,9 +204,9 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use:   "restore FILE",
 		Short: "Make a member's ledger from a backup, when all disks are lost",
 		Long: `Make the ledger of the member that agent.yaml names, in its data folder, from a backup.
-It refuses where a ledger is, and a backup of another cluster. A ledger without any fact
-or vote, of an agent that was started on an empty disk, gives way. The agent has to be
-stopped.
+It refuses where a ledger is, and a backup of another cluster: of another name, or founded
+under a CA that tls.ca does not have. A ledger without any fact or vote, of an agent that
+was started on an empty disk, gives way. The agent has to be stopped.
 
 While anybody has the ledger, there is nothing to restore: start the agent, and it is
 fed. When all disks are lost:
@@ -236,7 +237,11 @@ fed. When all disks are lost:
 		if err != nil {
 			return err
 		}
-		if err := b.Restore(dir, cfg.Cluster, cfg.Name); err != nil {
+		roots, err := pki.CAKeys(cfg.TLS.CA)
+		if err != nil {
+			return err
+		}
+		if err := b.Restore(dir, cfg.Cluster, roots, cfg.Name); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.out, "%s: the ledger of cluster %s up to fact %d, for %s. It sits in no council: 'moonwatch council recover' founds one, if none is left\n",

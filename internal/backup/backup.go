@@ -10,6 +10,7 @@ package backup
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"moonwatch/consensus"
@@ -162,11 +164,19 @@ func read(path string) (*Backup, error) {
 // is there whole or not at all. It refuses where a ledger is: its disk has promised
 // votes, which a ledger in its place would forget. An empty one, of an agent that was
 // started on an empty disk, has promised nothing, and gives way.
-func (b *Backup) Restore(dir, cluster string, self member.ID) error {
+//
+// roots are the keys of the CAs that the agent trusts. Two clusters may have one name; one
+// that was founded under a CA that the agent does not trust is another one, and would obey
+// its operators.
+func (b *Backup) Restore(dir, cluster string, roots []ed25519.PublicKey, self member.ID) error {
 	var err error
+	root := b.folded.Root()
 	switch {
 	case b.Cluster != cluster:
 		err = fmt.Errorf("the backup is of cluster %s, this agent is of %s", b.Cluster, cluster)
+	case len(root) > 0 && !slices.ContainsFunc(roots, func(r ed25519.PublicKey) bool { return bytes.Equal(r, root) }):
+		err = fmt.Errorf("the backup is of another cluster that is called %s, too: it was founded under a CA that this agent does not trust; "+
+			"if that CA was replaced since, put its certificate into tls.ca beside the present one", cluster)
 	case b.folded.Roster().Index(self) < 0:
 		err = fmt.Errorf("%s is no member of the fleet in this backup", self)
 	default:

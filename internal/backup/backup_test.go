@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -77,6 +78,9 @@ func written(t *testing.T) (*Backup, string) {
 	}
 	return b, path
 }
+
+// rootsOf are the CAs of an agent of the cluster.
+func rootsOf(b *Backup) []ed25519.PublicKey { return []ed25519.PublicKey{b.folded.Root()} }
 
 func TestABackupIsReadAsItWasWritten(t *testing.T) {
 	b, path := written(t)
@@ -156,8 +160,16 @@ func TestARestoredLedgerIsANewDiskWithTheSameFacts(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "data")
 	for want, refused := range map[string]func() error{
-		"the backup is of cluster shop, this agent is of bank": func() error { return got.Restore(dir, "bank", "a") },
-		"z is no member of the fleet in this backup":           func() error { return got.Restore(dir, "shop", "z") },
+		"the backup is of cluster shop, this agent is of bank": func() error { return got.Restore(dir, "bank", rootsOf(got), "a") },
+		"the backup is of another cluster that is called shop, too": func() error {
+			foreign, err := pki.NewCA("shop", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got.Restore(dir, "shop", []ed25519.PublicKey{foreign.PublicKey()}, "a")
+		},
+		"put its certificate into tls.ca":            func() error { return got.Restore(dir, "shop", nil, "a") },
+		"z is no member of the fleet in this backup": func() error { return got.Restore(dir, "shop", rootsOf(got), "z") },
 	} {
 		if err := refused(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
@@ -166,7 +178,7 @@ func TestARestoredLedgerIsANewDiskWithTheSameFacts(t *testing.T) {
 			t.Error("a restore that was refused has left something")
 		}
 	}
-	if err := got.Restore(dir, "shop", "b"); err != nil {
+	if err := got.Restore(dir, "shop", rootsOf(got), "b"); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*.restoring*")); err != nil || left != nil {
@@ -177,13 +189,13 @@ func TestARestoredLedgerIsANewDiskWithTheSameFacts(t *testing.T) {
 		t.Errorf("%v: %+v, want all facts and no seat", err, s)
 	}
 	another := filepath.Join(t.TempDir(), "data")
-	if err := got.Restore(another, "shop", "b"); err != nil {
+	if err := got.Restore(another, "shop", rootsOf(got), "b"); err != nil {
 		t.Fatal(err)
 	}
 	if x, err := refound.Survey(another); err != nil || x.Disk == s.Disk || s.Disk == "" {
 		t.Errorf("%v: two restored disks are %q and %q, want two", err, s.Disk, x.Disk)
 	}
-	if err := got.Restore(dir, "shop", "b"); err == nil || !strings.Contains(err.Error(), "there is a ledger") {
+	if err := got.Restore(dir, "shop", rootsOf(got), "b"); err == nil || !strings.Contains(err.Error(), "there is a ledger") {
 		t.Errorf("%v, want that it is kept", err)
 	}
 	store, err := disk.Open(disk.Config{Dir: dir, Cluster: "shop", Member: "b"})
@@ -213,19 +225,19 @@ func TestAnEmptyLedgerGivesWay(t *testing.T) {
 	}
 	dir := t.TempDir()
 	s := begin(dir)
-	if err := got.Restore(dir, "shop", "b"); err == nil || !strings.Contains(err.Error(), "in use") {
+	if err := got.Restore(dir, "shop", rootsOf(got), "b"); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("%v, want that an agent has it", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := got.Restore(dir, "shop", "b"); err != nil {
+	if err := got.Restore(dir, "shop", rootsOf(got), "b"); err != nil {
 		t.Fatal(err)
 	}
 	if x, err := refound.Survey(dir); err != nil || x.Seat != 0 || hex.EncodeToString(x.Agreed.Hash) != b.Hash {
 		t.Errorf("%v: %+v, want all facts and no seat", err, x)
 	}
-	if err := got.Restore(dir, "shop", "b"); err == nil || !strings.Contains(err.Error(), "it knows more than a backup") {
+	if err := got.Restore(dir, "shop", rootsOf(got), "b"); err == nil || !strings.Contains(err.Error(), "it knows more than a backup") {
 		t.Errorf("%v, want that it is kept", err)
 	}
 
@@ -236,7 +248,7 @@ func TestAnEmptyLedgerGivesWay(t *testing.T) {
 	if err = errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := got.Restore(promised, "shop", "b"); err == nil || !strings.Contains(err.Error(), "a promise") {
+	if err := got.Restore(promised, "shop", rootsOf(got), "b"); err == nil || !strings.Contains(err.Error(), "a promise") {
 		t.Errorf("%v, want that the vote is kept", err)
 	}
 }
@@ -257,7 +269,7 @@ func TestADataFolderMayLieOnAnotherDisk(t *testing.T) {
 	if err := os.Symlink(far, dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := got.Restore(dir, "shop", "b"); err != nil {
+	if err := got.Restore(dir, "shop", rootsOf(got), "b"); err != nil {
 		t.Fatal(err)
 	}
 	if x, err := refound.Survey(dir); err != nil || x.Agreed.Index != 2 {

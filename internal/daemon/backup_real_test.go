@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"crypto/ed25519"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,7 +62,7 @@ func TestAFleetGoesOnFromABackupWhenAllDisksAreLost(t *testing.T) {
 	seated := []member.ID{"a", "b", "c"}
 	var survivors []consensus.Survivor
 	for _, n := range seated {
-		if err := b.Restore(f.data(n), cluster, n); err != nil {
+		if err := b.Restore(f.data(n), cluster, []ed25519.PublicKey{f.ca.PublicKey()}, n); err != nil {
 			t.Fatal(err)
 		}
 		s, err := refound.Survey(f.data(n))

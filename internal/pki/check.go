@@ -77,6 +77,24 @@ func checkCA(path string, cert *x509.Certificate) (Identity, error) {
 	return id, nil
 }
 
+// CAKeys reads the keys of the CAs in a file: one, or two while a CA is being replaced.
+// It says nothing about whether they are good.
+func CAKeys(path string) ([]ed25519.PublicKey, error) {
+	certs, err := loadCerts("CA certificate", path)
+	if err != nil {
+		return nil, err
+	}
+	var keys []ed25519.PublicKey
+	for _, cert := range certs {
+		key, err := PublicKey(cert)
+		if err != nil {
+			return nil, fmt.Errorf("CA certificate %s: %w", path, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 // loadCerts reads all certificates of a file, at least one.
 func loadCerts(what, path string) ([]*x509.Certificate, error) {
 	data, err := read(what, path)

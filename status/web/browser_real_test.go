@@ -4,6 +4,9 @@ package web
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,6 +160,63 @@ func TestAChangeIsSeenWithoutReload(t *testing.T) {
 	b.colours("dark")
 	b.keep("lost-dark")
 }
+
+// TestNoNameRunsInABrowser: markup in the names of members, slots, pools and failure
+// domains, in labels and in what people wrote, on every page, in what replaces a page that
+// is looked at, and without the policy that would forbid it to run.
+func TestNoNameRunsInABrowser(t *testing.T) {
+	b := browse(t, "the server responded with a status of")
+	s := withLive(t, fleetPage(7), func(p status.Page) status.Live {
+		x := failing(p)
+		for i := range x.By {
+			x.By[i].Observer, x.By[i].Trouble, x.By[i].Abstains = evil, evil, evil
+			for j := range x.By[i].Sees {
+				x.By[i].Sees[j].Subject, x.By[i].Sees[j].Accuses = evil, evil
+			}
+		}
+		x.Self = evil
+		return x
+	})
+	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ServeHTTP(unguarded{w}, r)
+	}))
+	t.Cleanup(bare.Close)
+	t.Cleanup(s.Close)
+	b.do(chromedp.Navigate(bare.URL + "/"))
+	b.until(isLive)
+	ask[bool](b, `window.alert = () => { window.pwned = true }; true`)
+	s.SetPage(evilPage())
+	b.until(`//h1[@id="mode"]/ancestor::section//p[contains(., "alert(1)")]`)
+	unharmed := func(where string) {
+		t.Helper()
+		if ask[bool](b, `!!window.pwned || !!document.querySelector("img[src='x'], script:not([src])")`) {
+			t.Errorf("%s: it runs", where)
+		}
+	}
+	unharmed("a page that is live")
+	for _, code := range []string{"en", "ja"} {
+		for _, path := range []string{"/", "/observers", "/history", "/shield", "/explain/" + url.PathEscape(evil), "/runbook/" + url.PathEscape(evil), "/explain/C-412"} {
+			b.do(chromedp.Navigate(bare.URL + path + "?lang=" + code + "&at=" + url.QueryEscape(evil)))
+			b.until(`//main`)
+			unharmed(path + " " + code)
+		}
+	}
+}
+
+// unguarded takes the policy out of an answer: what it forbids has to be harmless without it.
+type unguarded struct{ http.ResponseWriter }
+
+func (w unguarded) WriteHeader(code int) {
+	w.Header().Del("Content-Security-Policy")
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w unguarded) Write(b []byte) (int, error) {
+	w.Header().Del("Content-Security-Policy")
+	return w.ResponseWriter.Write(b)
+}
+
+func (w unguarded) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func TestALostAgentIsSaid(t *testing.T) {
 	b := browse(t, "503") // what a browser says of an agent that is going

@@ -47,13 +47,14 @@ var gzipHead = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}
 // one, and a beat in between. A slow client gets the newest page when it is
 // ready for it, never a queue of old ones.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
-	if !s.enter() {
+	x := s.enter(addressOf(r))
+	if x == nil {
 		s.metrics.refused.Inc()
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "too many live pages are open: reload the page instead", http.StatusServiceUnavailable)
 		return
 	}
-	defer s.leave()
+	defer s.leave(x)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
@@ -62,14 +63,14 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	if err := s.feed(r, out); err != nil {
+	if err := s.feed(r, out, x.away); err != nil {
 		s.metrics.dropped.Inc()
 		s.cfg.Log.Debug("live page dropped", zap.String("remote", r.RemoteAddr), zap.Error(err))
 	}
 }
 
-// feed sends until the client or the server goes, which is no error.
-func (s *Server) feed(r *http.Request, out *sender) error {
+// feed sends until the client, its place or the server goes, which is no error.
+func (s *Server) feed(r *http.Request, out *sender, away <-chan struct{}) error {
 	seen := r.Header.Get("Last-Event-ID")
 	if seen == "" {
 		seen = r.URL.Query().Get("seen")
@@ -96,6 +97,8 @@ func (s *Server) feed(r *http.Request, out *sender) error {
 			return nil
 		case <-s.stop:
 			return nil
+		case <-away:
+			return nil
 		case <-v.superseded:
 			due = false
 		case <-beat.C:
@@ -108,27 +111,6 @@ func (s *Server) feed(r *http.Request, out *sender) error {
 // while its agent does not decide any more shows an old time.
 func beatOf(v *view) event {
 	return newEvent("beat", "", strconv.AppendInt(nil, v.heard.Load(), 10))
-}
-
-// enter takes one of the places for streams.
-func (s *Server) enter() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.view == nil || s.streams >= s.cfg.MaxStreams {
-		return false
-	}
-	s.streams++
-	s.metrics.streams.Inc()
-	s.running.Add(1)
-	return true
-}
-
-func (s *Server) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.streams--
-	s.metrics.streams.Dec()
-	s.running.Done()
 }
 
 // sender writes events to one client, each within patience.

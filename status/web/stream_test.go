@@ -229,6 +229,62 @@ func TestAThousandStreamsAreBounded(t *testing.T) {
 	}
 }
 
+// TestOneThatHoldsAllStreamsLeavesRoomForOthers: a browser keeps a thousand live pages open
+// and comes back whenever it loses one; somebody at another address has one all the same,
+// and keeps it.
+func TestOneThatHoldsAllStreamsLeavesRoomForOthers(t *testing.T) {
+	const most = 20
+	s := New(Config{MaxStreams: most, Beat: 10 * time.Millisecond})
+	s.SetPage(fleetPage(7))
+	url, _ := serve(t, s)
+	from := func(address string) *http.Client {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+		tr := &http.Transport{DisableCompression: true, DialContext: d.DialContext}
+		t.Cleanup(tr.CloseIdleConnections)
+		return &http.Client{Transport: tr}
+	}
+	greedy := from("127.0.0.1")
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for range 100 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/events", nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if res, err := greedy.Do(r); err == nil {
+					_, _ = io.Copy(io.Discard, res.Body) // until it loses its place
+					res.Body.Close()
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+		})
+	}
+	eventually(t, func() bool { return testutil.ToFloat64(s.metrics.refused) > 100 })
+	for _, address := range []string{"127.0.0.2", "127.0.0.3"} {
+		l := listen(t, from(address), url+"/events")
+		l.nextPage()
+		for range 10 {
+			if m := l.next(); m.event != "beat" {
+				t.Errorf("%s got %+v", address, m)
+			}
+		}
+	}
+	s.mu.Lock()
+	open := s.streams
+	s.mu.Unlock()
+	if open > most {
+		t.Errorf("%d streams, want at most %d", open, most)
+	}
+}
+
 // eventually waits for what another goroutine brings about.
 func eventually(t *testing.T, done func() bool) {
 	t.Helper()

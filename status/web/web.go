@@ -95,6 +95,7 @@ type Server struct {
 	mu      sync.Mutex
 	closed  bool
 	streams int
+	seats   map[*seat]bool
 	view    *view // what is shown, nil before the first page
 	pasts   map[status.Grain]*past
 	sights  *sights
@@ -110,7 +111,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg.withDefaults(), metrics: newMetrics(cfg.Registerer), boot: time.Now().UnixMilli(),
-		stop: make(chan struct{}), news: make(chan struct{}, 1), pasts: map[status.Grain]*past{},
+		stop: make(chan struct{}), news: make(chan struct{}, 1), pasts: map[status.Grain]*past{}, seats: map[*seat]bool{},
 	}
 	s.handler = s.routes()
 	s.running.Go(s.pace)

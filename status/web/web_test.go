@@ -139,8 +139,11 @@ func TestNothingInlineUnderAStrictPolicy(t *testing.T) {
 	}
 }
 
-func TestMarkupInNamesIsText(t *testing.T) {
-	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+// evil is what a name would be that wants to run in somebody's browser.
+const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+
+// evilPage has it in every name and label, and in what people and decisions wrote.
+func evilPage() status.Page {
 	p := lostPage()
 	p.Cluster, p.Headline, p.Self.Name, p.Self.Version = evil, evil, evil, evil
 	p.Mode.Why, p.Mode.Ends, p.Mode.Open = evil, evil, []member.ID{evil, "javascript:alert(1)"}
@@ -153,7 +156,11 @@ func TestMarkupInNamesIsText(t *testing.T) {
 	p.Facts[0].Line, p.Stats[0].Value = evil, evil
 	p.Holds = []status.Hold{{ID: evil, Key: evil, Kind: evil, Means: evil, Scope: evil, Reason: evil, By: evil}}
 	p.Requests = []status.Request{{ID: evil, Act: evil, About: evil, Asks: evil, Reason: evil, By: evil, State: evil, Open: true, Void: evil, AnsweredBy: evil}}
-	s := open(t, p)
+	return p
+}
+
+func TestMarkupInNamesIsText(t *testing.T) {
+	s := open(t, evilPage())
 	v := s.current()
 	explain := get(s, "/explain/%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E")
 	for what, body := range map[string]string{
