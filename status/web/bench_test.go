@@ -1,7 +1,9 @@
 package web
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -30,6 +32,55 @@ func BenchmarkAnswer(b *testing.B) {
 			for b.Loop() {
 				get(http.HandlerFunc(h), path, "Accept-Encoding", "gzip")
 			}
+		})
+	}
+}
+
+// BenchmarkRequest asks for the first view over one connection, with a client that does
+// next to nothing, beside a handler that writes as many bytes and nothing else: the
+// difference is what this package costs.
+func BenchmarkRequest(b *testing.B) {
+	s := New(Config{})
+	defer s.Close()
+	s.SetPage(stormPage())
+	page := get(s, "/", "Accept-Encoding", "gzip").Body.Bytes()
+	for _, x := range []struct {
+		name    string
+		handler http.Handler
+		head    string
+	}{
+		{"first-view", s, ""},
+		{"not-modified", s, "If-None-Match: " + get(s, "/", "Accept-Encoding", "gzip").Header().Get("Etag") + "\r\n"},
+		{"bytes-alone", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { put(w, page) }), ""},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			server := httptest.NewServer(x.handler)
+			defer server.Close()
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer conn.Close()
+			ask := []byte("GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\nAccept-Language: en-GB,en;q=0.9\r\nAccept-Encoding: gzip, br\r\n" + x.head + "\r\n")
+			answers := bufio.NewReaderSize(conn, 1<<16)
+			b.ReportAllocs()
+			began, n := processorTime(b), 0
+			for b.Loop() {
+				if _, err := conn.Write(ask); err != nil {
+					b.Fatal(err)
+				}
+				resp, err := http.ReadResponse(answers, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_, err = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+				if err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			b.ReportMetric(float64((processorTime(b)-began).Microseconds())/float64(n), "cpu-us")
 		})
 	}
 }

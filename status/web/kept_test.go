@@ -187,3 +187,33 @@ func TestManyWhoAskAtOnceWaitForOneWhoWrites(t *testing.T) {
 		t.Errorf("of a page whose basis nobody knows it says that it is the same: %q", c.plain)
 	}
 }
+
+// Answers share the values of their headers, so none may write into them.
+func TestNoAnswerWritesIntoTheHeadersOfAnother(t *testing.T) {
+	s := open(t, fleetPage(7))
+	s.SetPast(pastOf(status.Day, 90, 7))
+	outside := s.Public(shop)
+	const header = "Cross-Origin-Resource-Policy"
+	for range 2 {
+		if got := get(outside, "/api/v2/status.json").Header().Get(header); got != "cross-origin" {
+			t.Errorf("programs of other sites are told %q", got)
+		}
+		if got := get(s, "/").Header().Get(header); got != "same-origin" {
+			t.Errorf("the console says %q", got)
+		}
+	}
+}
+
+// A page with a length is written at once, and in the form that its headers tell.
+func TestAnAnswerTellsItsLength(t *testing.T) {
+	s := open(t, stormPage())
+	for _, encoding := range []string{"", "gzip"} {
+		w := get(s, "/", "Accept-Encoding", encoding)
+		if want := fmt.Sprint(w.Body.Len()); w.Header().Get("Content-Length") != want {
+			t.Errorf("in encoding %q it tells %s bytes, and has %s", encoding, w.Header().Get("Content-Length"), want)
+		}
+		if w = get(s, "/", "Accept-Encoding", encoding, "If-None-Match", w.Header().Get("Etag")); w.Code != http.StatusNotModified || w.Body.Len() > 0 {
+			t.Errorf("who has it is told %d, and %d bytes", w.Code, w.Body.Len())
+		}
+	}
+}
