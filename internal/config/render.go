@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"moonwatch/internal/strict"
@@ -18,27 +19,30 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"q":        scalar,
-	"list":     flowList,
-	"slots":    flowSlots,
-	"lease":    leaseText,
-	"shield":   shieldText,
-	"receiver": receiverText,
-	"span":     spanOf,
-	"time":     strict.Short,
-	"share":    func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
-	"actions":  flowActions,
-	"drills":   drillText,
-	"driver":   flowDriver,
-	"comment":  comment,
-	"note": func(i int, text string) string { // a comment in the first pool explains all
-		if i > 0 {
-			return ""
-		}
-		return comment(text)
-	},
-}).ParseFS(templateFiles, "templates/*.yaml"))
+// templates are read when the first file is written: an agent writes none.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"q":        scalar,
+		"list":     flowList,
+		"slots":    flowSlots,
+		"lease":    leaseText,
+		"shield":   shieldText,
+		"receiver": receiverText,
+		"span":     spanOf,
+		"time":     strict.Short,
+		"share":    func(s float64) string { return fmt.Sprintf("%v%%", percent(s)) },
+		"actions":  flowActions,
+		"drills":   drillText,
+		"driver":   flowDriver,
+		"comment":  comment,
+		"note": func(i int, text string) string { // a comment in the first pool explains all
+			if i > 0 {
+				return ""
+			}
+			return comment(text)
+		},
+	}).ParseFS(templateFiles, "templates/*.yaml"))
+})
 
 // RenderAgent writes a commented agent.yaml with every key in it. What is
 // valid in a comes back from [ParseAgent].
@@ -71,7 +75,7 @@ func comment(text string) string {
 
 func render(name string, values any) []byte {
 	var b strings.Builder
-	if err := templates.ExecuteTemplate(&b, name, values); err != nil {
+	if err := templates().ExecuteTemplate(&b, name, values); err != nil {
 		panic(fmt.Sprintf("config: template %s: %v", name, err)) // ours, and run by a test
 	}
 	return []byte(b.String())

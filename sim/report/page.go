@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"sync"
 	"time"
 
 	"moonwatch/sim/scenario"
@@ -24,11 +25,14 @@ var (
 	pageJS string
 )
 
-// pageTemplate escapes whatever it is given.
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"lane":    func(l lane, width int64) laneOf { return laneOf{l, width} },
-	"columnX": func(i int) int { return i*columnWidth + columnWidth/2 },
-}).Parse(pageHTML))
+// pageTemplate escapes whatever it is given. It is read when the first page is written:
+// agents are of the same program, and write none.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"lane":    func(l lane, width int64) laneOf { return laneOf{l, width} },
+		"columnX": func(i int) int { return i*columnWidth + columnWidth/2 },
+	}).Parse(pageHTML))
+})
 
 // laneOf is a lane and the width of its drawing.
 type laneOf struct {
@@ -74,7 +78,7 @@ func (in Input) writeJSON(w io.Writer) error {
 
 func (in Input) writePage(w io.Writer) error {
 	var b bytes.Buffer // a mistake in the template leaves no half page
-	if err := pageTemplate.Execute(&b, in.view()); err != nil {
+	if err := pageTemplate().Execute(&b, in.view()); err != nil {
 		return err
 	}
 	_, err := b.WriteTo(w)
