@@ -19,6 +19,7 @@ type Shielded struct {
 	Released    time.Duration // from the end of a flood to the end of the last measure; likewise
 	Comings     int           // how often a subdomain came onto the ladder, at the door that saw it most often
 	Overloads   int
+	Browsers    float64 // part of the visits of browsers to challenged subdomains that were served, 0 to 1; -1: nobody was challenged
 }
 
 // Shielded tells what the shield came to so far; false without one.
@@ -49,6 +50,7 @@ type shieldStory struct {
 	over     int
 	told     map[string]string
 	flooding served // of one stretch of floods, for S9
+	browsers served // while challenged
 	book     voteBook
 }
 
@@ -151,6 +153,20 @@ func (s *shieldStory) refusals(h *asking, d *shieldDoor) {
 	}
 }
 
+// visited notes what comes of a browser's visit to a subdomain that is challenged: one that
+// is posed something is served when it has come back.
+func (s *shieldStory) visited(d *shieldDoor, m *shield.Measure, v visitor, j treatment) {
+	if !v.browser || m == nil || m.Rung != shield.Challenge || !d.m.time().Before(m.Until) {
+		return
+	}
+	if !v.back {
+		s.browsers.asked++
+	}
+	if j == letIn {
+		s.browsers.served++
+	}
+}
+
 // bounded checks that no bucket let more through in the last ticks, however many
 // of them within two seconds, than its burst and its rate.
 func (s *shieldStory) bounded(d *shieldDoor) {
@@ -179,7 +195,7 @@ func (s *shieldStory) bounded(d *shieldDoor) {
 func (s *shieldStory) enforced(*shieldDoor) {
 	now := s.g.w.now
 	for host, at := range s.begun {
-		if host == Everybody {
+		if host == Everybody || host == Unfinished {
 			continue
 		}
 		key := s.keyOf(host)
@@ -260,7 +276,10 @@ func (s *shieldStory) note(d *shieldDoor, n shield.Note) {
 }
 
 func (s *shieldStory) sum() Shielded {
-	x := Shielded{Others: s.others.part(), WorstSecond: s.worst, FirstReject: -1, FleetShaped: -1, Released: -1, Overloads: s.over}
+	x := Shielded{Others: s.others.part(), WorstSecond: s.worst, FirstReject: -1, FleetShaped: -1, Released: -1, Overloads: s.over, Browsers: -1}
+	if s.browsers.asked > 0 {
+		x.Browsers = s.browsers.part()
+	}
 	for name := range s.innocent {
 		x.Innocents = append(x.Innocents, name)
 	}

@@ -22,8 +22,9 @@ import (
 // requests a second each, or as much work, and queue a little; what is beyond
 // that is lost, whoever asked, which is what a gateway without a shield does.
 // What the doors vote for becomes a fact of the world's ledger, by the shipped rules.
-// Left out: clients that try again, and the
-// challenge itself: who is challenged is let in by the shaping's fraction.
+// Of who is challenged the browsers solve it and come back, programs do not. A door has
+// so many connections and places as the gateway, which slow clients keep for long.
+// Left out: clients that try again, but for these browsers.
 type Shield struct {
 	Pool       string
 	Doors      int     // the first so many members
@@ -36,7 +37,8 @@ type Shield struct {
 	Time       bool    // the capacity is one of the occupants' time, and doors measure what requests cost
 	Dear       string  // a subdomain whose requests take Times as long as others'; empty: all are alike
 	Times      float64
-	Highest    string // rung up to which the doors may vote; empty: they shape, and the ledger knows no doors
+	Browsers   float64 // part of what subdomains are usually asked for that comes from browsers; floods do from programs
+	Highest    string  // rung up to which the doors may vote; empty: they shape, and the ledger knows no doors
 }
 
 // Everybody and RandomNames are hosts that may be flooded besides the subdomains
@@ -44,6 +46,7 @@ type Shield struct {
 const (
 	Everybody   = "all"           // all subdomains grow together
 	RandomNames = "*.example.com" // names that nobody serves, each asked for once
+	Unfinished  = "unfinished"    // requests whose head never ends
 )
 
 // Hosts are the names of the subdomains, the largest first.
@@ -57,7 +60,7 @@ func (s Shield) Hosts() []string {
 
 // Floods reports whether a host can be flooded.
 func (s *Shield) Floods(host string) bool {
-	return s != nil && (host == Everybody || host == RandomNames || slices.Contains(s.Hosts(), host))
+	return s != nil && (host == Everybody || host == RandomNames || host == Unfinished || slices.Contains(s.Hosts(), host))
 }
 
 // check lists what is wrong with a shield's world.
@@ -78,6 +81,7 @@ func (s *Shield) check(fleet member.Fleet) error {
 	want(s.RPS > 0, "rps is %v, want more than 0", s.RPS)
 	want(s.Dear == "" || slices.Contains(s.Hosts(), s.Dear) && s.Times >= 1 && s.Times <= 1000, "dear is %q, %v times as much, want one of the subdomains, and 1 to 1000", s.Dear, s.Times)
 	want(s.Highest == "" || slices.Contains(member.ShieldRungs(), s.Highest), "highest is %q, want one of %v", s.Highest, member.ShieldRungs())
+	want(s.Browsers >= 0 && s.Browsers <= 1, "browsers is %v, want 0 to 1", s.Browsers)
 	want(s.Skew >= 0 && s.Skew <= 2, "skew is %v, want 0 to 2", s.Skew)
 	return errors.Join(wrong...)
 }
@@ -105,7 +109,11 @@ type guarded struct {
 	doors []*shieldDoor
 	hosts []*asking
 	queue float64 // requests that wait for occupants
-	begun bool    // all slots of the pool have been served
+
+	passes  map[pass]time.Duration // until when
+	solving []comingBack           // in the order in which they come
+
+	begun bool // all slots of the pool have been served
 	story shieldStory
 }
 
@@ -114,6 +122,7 @@ type asking struct {
 	name     []byte
 	made     int // names that were made up, if they are
 	random   bool
+	heads    bool // no request of it ever ends
 	rate     float64
 	times    float64 // the work of others' that a request of it is
 	floods   []*shieldFlood
@@ -148,6 +157,7 @@ type shieldDoor struct {
 	let      int     // requests that it admitted in this tick
 	served   float64 // since it began, answered well
 	owed     []owed  // of this tick
+	places   places
 }
 
 // owed are requests that were let in and are not answered yet.
@@ -175,7 +185,7 @@ func (w *World) openShield() {
 	if w.cfg.Shield == nil {
 		return
 	}
-	g := &guarded{w: w, cfg: *w.cfg.Shield}
+	g := &guarded{w: w, cfg: *w.cfg.Shield, passes: map[pass]time.Duration{}}
 	w.shield = g
 	sum := 0.0
 	for i, name := range g.cfg.Hosts() {
@@ -190,7 +200,7 @@ func (w *World) openShield() {
 	for _, h := range g.hosts {
 		h.rate *= g.cfg.RPS / sum
 	}
-	g.hosts = append(g.hosts, &asking{name: []byte(RandomNames), random: true, times: 1})
+	g.hosts = append(g.hosts, &asking{name: []byte(RandomNames), random: true, times: 1}, &asking{name: []byte(Unfinished), random: true, heads: true, times: 1})
 	for i := range g.cfg.Doors {
 		g.doors = append(g.doors, &shieldDoor{g: g, i: i, m: w.machines[i]})
 	}
@@ -265,8 +275,14 @@ func (g *guarded) tick() {
 	if !g.begun || len(open) == 0 {
 		return // nobody asks for a service that was never there
 	}
+	for _, d := range open {
+		d.places.tick(g.w.now, int(g.queue)/len(open))
+	}
 	for _, h := range g.hosts {
 		h.admitted, h.asked, h.refused = 0, 0, 0
+	}
+	g.comeBack(open)
+	for _, h := range g.hosts {
 		for _, d := range open {
 			g.ask(h, d, g.share(h, d, open))
 		}
@@ -279,7 +295,7 @@ func (g *guarded) tick() {
 		d.served += float64(d.let) * done
 		d.let = 0
 		d.answer(g.queue / max(capacity, 1))
-		d.look(waits)
+		d.look(waits || d.places.full)
 	}
 	g.story.tick(lost, capacity)
 	g.story.votes(open)
@@ -299,9 +315,17 @@ func (g *guarded) open() []*shieldDoor {
 	return out
 }
 
-// share is how many requests a second for a subdomain come through a door.
-func (g *guarded) share(h *asking, d *shieldDoor, open []*shieldDoor) float64 {
-	rate := h.rate / float64(len(open))
+// demanded is what is asked for at a door, requests a second.
+type demanded struct {
+	rate, own float64       // of all, and of those who always ask
+	slow      float64       // of clients that keep their places
+	keeps     time.Duration // for how long
+}
+
+// share is what of the requests for a subdomain comes through a door.
+func (g *guarded) share(h *asking, d *shieldDoor, open []*shieldDoor) demanded {
+	t := demanded{own: h.rate / float64(len(open))}
+	t.rate = t.own
 	for _, x := range h.floods {
 		if x.since >= g.w.now { // it begins now, and a tick's requests came before
 			continue
@@ -311,7 +335,7 @@ func (g *guarded) share(h *asking, d *shieldDoor, open []*shieldDoor) float64 {
 			base = g.cfg.RPS / float64(g.cfg.Subdomains) // of the subdomain in the middle
 		}
 		if x.f.Host == Everybody {
-			rate += base * (x.f.Share - 1) / float64(len(open))
+			t.rate += base * (x.f.Share - 1) / float64(len(open))
 			continue
 		}
 		through := 0
@@ -321,16 +345,23 @@ func (g *guarded) share(h *asking, d *shieldDoor, open []*shieldDoor) float64 {
 			}
 		}
 		if through > 0 && (len(x.f.Whom) == 0 || slices.Contains(x.f.Whom, d.m.id)) {
-			rate += base * (x.f.Share - 1) / float64(through)
+			more := base * (x.f.Share - 1) / float64(through)
+			t.rate += more
+			if x.f.Delay > 0 {
+				t.slow, t.keeps = t.slow+more, max(t.keeps, x.f.Delay)
+			}
 		}
 	}
-	return rate
+	return t
 }
+
+// takes is how long an occupant works on a request.
+func (h *asking) takes() time.Duration { return time.Duration(h.times * float64(requestTakes)) }
 
 // ask sends a tick's requests for a subdomain through a door. How many there are
 // varies as such numbers do.
-func (g *guarded) ask(h *asking, d *shieldDoor, rate float64) {
-	mean := rate * shieldTick.Seconds()
+func (g *guarded) ask(h *asking, d *shieldDoor, t demanded) {
+	mean := t.rate * shieldTick.Seconds()
 	i := slices.Index(g.hosts, h)
 	noise := -2.0
 	for range 4 {
@@ -339,28 +370,51 @@ func (g *guarded) ask(h *asking, d *shieldDoor, rate float64) {
 	x := mean + h.carry[d.i] + noise*math.Sqrt(3*mean) // four even draws have a variance of 1/3
 	n := max(0, int(x))
 	h.carry[d.i] = x - float64(n)
-	let := owed{name: h.name, took: time.Duration(h.times * float64(requestTakes))}
+	let := owed{name: h.name, took: h.takes()}
 	for range n {
-		name := h.name
-		if h.random {
-			h.made++
-			name = fmt.Appendf(nil, "r%d.example.com", h.made)
+		if h.heads {
+			d.places.connect(g.w.now)
+			continue
 		}
-		h.asked++
-		if ref, in := d.admits(name, h.random, g.w.chance.next(streamClients, d.i, i)%10_000); in {
-			h.admitted++
-			d.let++
-			let.ref = ref
-			let.n++
-		} else {
-			h.refused++
-		}
+		g.visit(h, d, g.visitorOf(h, d, i, t), &let)
 	}
-	if let.n > 0 && g.cfg.Time && !h.random {
-		d.owed = append(d.owed, let)
-	}
+	d.owes(let)
 	if n > 0 {
 		g.story.refusals(h, d)
+	}
+}
+
+// visit is one request at a door.
+func (g *guarded) visit(h *asking, d *shieldDoor, v visitor, let *owed) {
+	h.asked++
+	if !d.places.room() {
+		return // refused before anybody counts it
+	}
+	name := h.name
+	if h.random {
+		h.made++
+		name = fmt.Appendf(nil, "r%d.example.com", h.made)
+	}
+	ref, a := d.admits(name, h.random, v)
+	g.story.visited(d, d.acting.Find(ref.Key()), v, a)
+	switch a {
+	case letIn:
+		d.places.take(g.w.now, v.slow)
+		h.admitted++
+		d.let++
+		let.ref = ref
+		let.n++
+	case posed: // it is served a moment later
+		g.poses(h, d, v)
+	case turnedAway:
+		h.refused++
+	}
+}
+
+// owes takes in what was let in at a door and is to be answered.
+func (d *shieldDoor) owes(let owed) {
+	if let.n > 0 && d.g.cfg.Time && string(let.name) != RandomNames {
+		d.owed = append(d.owed, let)
 	}
 }
 

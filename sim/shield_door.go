@@ -35,7 +35,7 @@ func (d *shieldDoor) begin() {
 		panic(fmt.Sprintf("sim: shield of %s: %v", d.m.id, err))
 	}
 	d.life, d.s, d.counter, d.acting, d.head, d.leads, d.let, d.served = d.m.life, s, counter, nil, 0, false, 0, 0
-	d.buckets, d.floors = map[shield.Key]*heldBucket{}, shield.FloorsInParts{}
+	d.buckets, d.floors, d.places = map[shield.Key]*heldBucket{}, shield.FloorsInParts{}, places{}
 	for _, h := range g.cfg.Hosts() { // fleet.yaml names them
 		counter.Learn([]byte(h))
 	}
@@ -51,19 +51,21 @@ func (g *guarded) slots() int {
 }
 
 // admits counts a request and decides about it, as a door of the product does.
-func (d *shieldDoor) admits(name []byte, unknown bool, client uint64) (count.Ref, bool) {
+func (d *shieldDoor) admits(name []byte, unknown bool, v visitor) (count.Ref, treatment) {
 	ref := d.counter.Add(name)
 	if m := d.acting.Find(ref.Key()); m != nil && !m.Shadow {
 		now := d.m.time()
-		if now.Before(m.Until) && !d.passes(now, m, client) {
-			ref.Refuse()
-			return ref, false
+		if now.Before(m.Until) {
+			if a := d.weigh(now, m, v); a != letIn {
+				ref.Refuse()
+				return ref, a
+			}
 		}
 	}
 	if !ref.Known() && !unknown {
 		d.counter.Learn(name) // it was answered well
 	}
-	return ref, true
+	return ref, letIn
 }
 
 // answer lets the requests of a tick be answered, each when its work is done; they wait
@@ -82,25 +84,6 @@ func (d *shieldDoor) answer(waits float64) {
 			}
 		})
 	}
-}
-
-func (d *shieldDoor) passes(now time.Time, m *shield.Measure, client uint64) bool {
-	if !m.Admits(now, client*0x9e3779b97f4a7c15) {
-		return false
-	}
-	if m.Cap == 0 {
-		return true
-	}
-	b := d.buckets[m.Key]
-	if b == nil {
-		b = &heldBucket{}
-		d.buckets[m.Key] = b
-	}
-	if !b.bucket.Take(now, m.Cap, m.Burst) {
-		return false
-	}
-	b.passed++
-	return true
 }
 
 // look ends a tick: the shield is told what was counted, and what it wants is

@@ -78,5 +78,8 @@ func shieldInWords(x sim.Shielded) string {
 			text += fmt.Sprintf(", %s after %s", y.what, Duration(y.took))
 		}
 	}
+	if x.Browsers >= 0 {
+		text += fmt.Sprintf(", %.1f %% of the challenged browsers served", 100*x.Browsers)
+	}
 	return text
 }

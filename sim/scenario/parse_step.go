@@ -281,13 +281,16 @@ func (r *reader) how(o object, s *Step) {
 		if s.Do == sim.Flood && o.Has("whom") && s.Host != "" && !r.s.Shield.Floods(s.Host) {
 			r.Wrong(o.Where("whom"), "%s: a flood has no whom without a shield: it comes through all doors", o.Join("whom"))
 		}
+		if s.Do == sim.Flood && o.Has("delay") && s.Host != "" && !r.s.Shield.Floods(s.Host) {
+			r.Wrong(o.Where("delay"), "%s: a flood has no delay without a shield: there are no places to keep", o.Join("delay"))
+		}
 		var known []string
 		for _, l := range r.s.Load {
 			known = append(known, l.Host)
 		}
 		if r.s.Shield != nil {
 			known = append(known, r.s.Shield.Hosts()...)
-			known = append(known, sim.Everybody, sim.RandomNames)
+			known = append(known, sim.Everybody, sim.RandomNames, sim.Unfinished)
 		}
 		if s.Host != "" && !slices.Contains(known, s.Host) {
 			r.Wrong(o.Where("host"), "%s is %q, for which no load comes: %s", o.Join("host"), s.Host, among1(s.Host, known))

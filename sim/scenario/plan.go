@@ -178,6 +178,9 @@ func (p *Plan) check() error {
 		if s.Do == sim.Flood && !p.World.Shield.Floods(s.Host) && len(s.Members)+len(s.Whom) > 0 {
 			add("%s: fault flood: has no whom", path)
 		}
+		if s.Do == sim.Flood && !p.World.Shield.Floods(s.Host) && s.Delay != 0 {
+			add("%s: fault flood: has no delay", path)
+		}
 		if loaded := func(l Load) bool { return l.Host == s.Host }; s.Do == sim.Flood && !p.World.Shield.Floods(s.Host) && !slices.ContainsFunc(p.World.Load, loaded) {
 			add("%s: no load comes for host %q, which could be flooded", path, s.Host)
 		}

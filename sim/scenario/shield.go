@@ -20,9 +20,10 @@ type ShieldWanted struct {
 	ReleasedMax       Duration `json:"released_max,omitempty"`        // after the end of a flood
 	Comings           *Range   `json:"comings,omitempty"`             // of one subdomain onto the ladder
 	Overloads         *Range   `json:"overloads,omitempty"`           // said by doors
+	BrowsersServed    float64  `json:"browsers_served,omitempty"`     // part of the visits of browsers to challenged subdomains, at least
 }
 
-var shieldKeys = []string{"pool", "doors", "bears", "capacity", "subdomains", "rps", "skew", "unit", "dear", "times", "shadow", "highest"}
+var shieldKeys = []string{"pool", "doors", "bears", "capacity", "subdomains", "rps", "skew", "unit", "dear", "times", "shadow", "highest", "browsers"}
 
 // shield reads the doors of a shield and who asks them for what.
 func (r *reader) shield(top object) {
@@ -46,6 +47,7 @@ func (r *reader) shield(top object) {
 		Dear:       o.Text("dear", "", "the name of a subdomain, such as t-13.example.com", anything),
 		Times:      o.ratio("times", 1, 1, 1000),
 		Shadow:     o.Truth("shadow"),
+		Browsers:   o.ratio("browsers", 0, 0, 1),
 		Highest:    o.word("highest", append([]string{""}, member.ShieldRungs()...)...),
 	}
 	if g := r.s.ground; g != nil {
@@ -69,7 +71,7 @@ func (r *reader) shield(top object) {
 func (r *reader) wantedOfShield(o object) {
 	w := &r.s.Expect.ShieldWanted
 	if r.s.Shield == nil {
-		for _, key := range []string{"others_served", "others_worst_second", "innocents", "first_reject_max", "fleet_shaped_max", "released_max", "comings", "overloads"} {
+		for _, key := range []string{"others_served", "others_worst_second", "innocents", "first_reject_max", "fleet_shaped_max", "released_max", "comings", "overloads", "browsers_served"} {
 			if o.Has(key) {
 				r.Wrong(o.Pairs[key].At, "expect.%s: no door holds floods back, want shield", key)
 			}
@@ -77,6 +79,7 @@ func (r *reader) wantedOfShield(o object) {
 		return
 	}
 	w.OthersServed, w.OthersWorstSecond = o.ratio("others_served", 0, 0, 1), o.ratio("others_worst_second", 0, 0, 1)
+	w.BrowsersServed = o.ratio("browsers_served", 0, 0, 1)
 	w.Innocents, w.Comings, w.Overloads = o.wanted("innocents"), o.wanted("comings"), o.wanted("overloads")
 	w.FirstRejectMax = Duration(o.duration("first_reject_max", 0, 0, longest))
 	w.FleetShapedMax = Duration(o.duration("fleet_shaped_max", 0, 0, longest))
@@ -92,6 +95,9 @@ func (w ShieldWanted) missedOfShield(got sim.Shielded, bad func(key, format stri
 	}
 	least("others_served", w.OthersServed, got.Others)
 	least("others_worst_second", w.OthersWorstSecond, got.WorstSecond)
+	if w.BrowsersServed > 0 {
+		least("browsers_served", w.BrowsersServed, got.Browsers)
+	}
 	most := func(key string, want Duration, got int64) {
 		switch {
 		case want == 0:
