@@ -202,8 +202,5 @@ func (l *Link) Close(ctx context.Context) error {
 // watchGate cuts the connections on which nothing moves: those on which
 // something does are cut by their next byte.
 func (l *Link) watchGate() {
-	if l.cfg.Gate == nil {
-		return // nobody can close it
-	}
 	every(l.life, gateInterval, l.conns.cutBlocked)
 }
