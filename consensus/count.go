@@ -122,6 +122,13 @@ func (c Count) down() bool {
 	return 4*(c.Ups+c.reached) < c.Eligible
 }
 
+// beyond reports that the votes bear a down verdict whatever the others would
+// say: all who may vote and have not said down are taken for up.
+func (c Count) beyond() bool {
+	c.Ups, c.reached = c.Eligible-c.Downs, 0
+	return c.down()
+}
+
 // agreed reports that everybody who can speak has just been asked, and says down.
 func (c Count) agreed() bool { return c.decidable() && !c.OneSided && c.asked == c.Eligible }
 

@@ -24,11 +24,16 @@ func (t *Tally) cut(now time.Time, subjects []*subject) []*subject {
 	}
 }
 
-// asked reports that a roll call is young enough for its up answers to count
-// still. Standing down votes live longer than they do: between two calls the
-// downs alone would decide. In cascade nobody waits for the roll.
-func (t *Tally) asked(now time.Time, s *subject) bool {
-	return t.cascade || now.Sub(s.calledAt) < t.cfg.RollValid
+// borne reports that the votes of a count condemn its subject now. Up answers count
+// for RollValid after the call, and standing down votes live longer: between two
+// calls of the same subject the downs alone would decide. So nobody is cut then but
+// in cascade, where it is one subject's turn after the other, and there only by
+// votes that no answer could outweigh.
+func (t *Tally) borne(now time.Time, s *subject, c Count) bool {
+	if now.Sub(s.calledAt) < t.cfg.RollValid {
+		return c.down()
+	}
+	return t.cascade && c.beyond()
 }
 
 // crossing starts with all subjects that pass, takes them out of everybody's
@@ -43,14 +48,14 @@ func (t *Tally) crossing(now time.Time, subjects, barred []*subject) []*subject 
 			if taken.has(s.place) || slices.Contains(barred, s) || !t.undecided(s) {
 				continue
 			}
-			if !t.asked(now, s) || s.accusers(now, agent.OfAgent) < 2 {
+			if s.accusers(now, agent.OfAgent) < 2 {
 				continue
 			}
 			c := s.counts[agent.OfAgent]
 			if taken != nil {
 				c = t.count(now, s, agent.OfAgent, taken)
 			}
-			if c.down() {
+			if t.borne(now, s, c) {
 				in = append(in, s)
 			}
 		}
@@ -68,7 +73,7 @@ func (t *Tally) unborne(now time.Time, in []*subject) []*subject {
 	var out []*subject
 	taken := t.marked(in)
 	for _, s := range in {
-		if !t.count(now, s, agent.OfAgent, taken).down() {
+		if !t.borne(now, s, t.count(now, s, agent.OfAgent, taken)) {
 			out = append(out, s)
 		}
 	}
