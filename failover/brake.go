@@ -172,7 +172,7 @@ func (b *Brake) Weigh(now time.Time, accused []member.ID) (Brakes, bool) {
 				m.Ends += forPeople + obstacle
 			}
 		}
-		if was := old.In(sc.scope); m.Mode != was.Mode || m.Ends != was.Ends {
+		if was := old.In(sc.scope); m.Mode != was.Mode || m.Why != was.Why || m.Ends != was.Ends {
 			changed = true
 		}
 		if m.Mode != Normal {
@@ -280,18 +280,23 @@ func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeM
 	why := fmt.Sprintf("%d of %d members in trouble: guarded from %d, cascade from %d", n, len(sc.members), sc.levels.guarded, sc.levels.cascade)
 	died := sc.scope == Fleet && b.st.replacementsDied(now) >= 2
 	if died && enter != Cascade {
-		enter, why = Cascade, "two replacements died soon after they went live"
+		enter, why = Cascade, diedSoon
 	}
 	if enter.Rank() > old.Mode.Rank() {
 		delete(b.calm, sc.scope)
-		return ScopeMode{Mode: enter, Since: now, Open: mine, Why: why, Ends: b.ends(enter, sc)}
+		m := ScopeMode{Mode: enter, Since: now, Open: mine, Why: why, Ends: b.ends(enter, sc)}
+		if died {
+			m.Ends = b.endsAfterDeaths(sc)
+		}
+		return m
 	}
 	if old.Mode == Normal {
 		return old
 	}
-	if !b.below(old.Mode, sc, mine) || died {
+	over := b.below(old.Mode, sc, mine)
+	if !over || died {
 		delete(b.calm, sc.scope)
-		return old
+		return b.goesOn(old, sc, why, died, over)
 	}
 	since, ok := b.calm[sc.scope]
 	if !ok {
@@ -333,6 +338,29 @@ func (b *Brake) clear(m Mode) time.Duration {
 		return b.st.timing().GuardedClear
 	}
 	return b.st.timing().CascadeClear
+}
+
+// goesOn is a mode that holds on, and may do so for another reason than it began with:
+// replacements that died hold a cascade whose trouble is over.
+func (b *Brake) goesOn(m ScopeMode, sc scope, why string, died, over bool) ScopeMode {
+	deaths := b.endsAfterDeaths(sc)
+	switch {
+	case died && over:
+		m.Why, m.Ends = diedSoon, deaths
+	case died:
+		m.Ends = deaths
+	case m.Ends == deaths:
+		m.Why, m.Ends = why, b.ends(m.Mode, sc)
+	}
+	return m
+}
+
+// diedSoon is why a fleet is in cascade in which replacements are no remedy.
+const diedSoon = "two replacements died soon after they went live"
+
+// endsAfterDeaths says what has to happen when the brake goes by such deaths.
+func (b *Brake) endsAfterDeaths(sc scope) string {
+	return fmt.Sprintf("%s, once fewer than two replacements have died within %v", b.ends(Cascade, sc), b.st.timing().DeadReplaced)
 }
 
 func (b *Brake) ends(m Mode, sc scope) string {
@@ -386,8 +414,4 @@ func (st *State) settled(id member.ID) bool {
 	default:
 		return u.Duty != Occupant
 	}
-}
-
-func (st *State) replacementsDied(now time.Time) int {
-	return len(within(st.s.Dead, now, st.timing().DeadReplaced))
 }

@@ -23,6 +23,7 @@ type Slot struct {
 	Case     uint64           `json:"case,omitempty"` // the open one
 	Restarts []time.Time      `json:"restarts,omitempty"`
 	LiveAt   time.Time        `json:"live_at,omitzero"` // when a replacement went live in it
+	Died     *Death           `json:"died,omitempty"`   // of that replacement, soon after; never changed in place
 	Anew     uint64           `json:"anew,omitempty"`   // the fact since which its occupant has to start it anew
 	Unable   bool             `json:"unable,omitempty"` // its occupant said that it could not, and goes on trying
 	Away     *Order           `json:"away,omitempty"`   // people took its traffic away; never changed in place
@@ -113,10 +114,7 @@ func (u *Use) again(f consensus.Fact) {
 func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 	u := st.s.Uses[x.Subject]
 	if x.Kind != consensus.VerdictUp {
-		if s := st.slotOf(x.Subject); s != nil && x.Kind == consensus.VerdictDown &&
-			!s.LiveAt.IsZero() && f.Time.Sub(s.LiveAt) < st.timing().DeadReplaced {
-			st.s.Dead = append(within(st.s.Dead, f.Time, st.timing().DeadReplaced), f.Time)
-		}
+		st.diedSoon(f, x)
 		if u != nil && (u.Duty == Spare || u.Duty == BurnIn) && x.Kind == consensus.VerdictDown {
 			// A spare that fell has to prove itself like any other.
 			u.Duty, u.Since, u.Lent = Quarantined, f.Time, nil
@@ -130,6 +128,7 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 		return
 	}
 	st.foundUp(f, x)
+	st.undead(x)
 	if u != nil && u.Duty == Quarantined {
 		u.Duty, u.Since = BurnIn, f.Time
 	}

@@ -297,6 +297,7 @@ func (st *State) cutover(f consensus.Fact, c *Case) {
 		}
 	}
 	s.Occupant, s.Epoch, s.Since, s.LiveAt = c.Spare, c.NewEpoch, f.Time, f.Time
+	s.Died = nil
 	s.Started, s.Drained, s.Away, s.Anew, s.Unable = true, false, nil, 0, false
 	u := st.s.Uses[c.Spare]
 	u.Duty, u.Slot, u.Since, u.Case = Occupant, c.Slot, f.Time, 0

@@ -4,6 +4,7 @@ package phrase
 var japaneseReasons = map[string]string{
 	"%d of %d members in trouble: guarded from %d, cascade from %d":     "%[2]s メンバー中 %[1]s に問題（警戒は %[3]s、カスケードは %[4]s から）",
 	"two replacements died soon after they went live":                   "置き換えた 2 台が稼働直後に停止",
+	"%s, once fewer than two replacements have died within %v":          "%s（%s 以内に稼働直後に停止した置き換えが 2 台未満になってから）",
 	"cascade has calmed down":                                           "カスケードが落ち着きました",
 	"two failure domains are in cascade":                                "2 つの障害ドメインがカスケード状態",
 	"one of them leaves cascade":                                        "いずれかがカスケード状態を脱したとき",
