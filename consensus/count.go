@@ -59,7 +59,7 @@ func (t *Tally) poll(now time.Time, s *subject, kind agent.Kind, without marks, 
 		case agent.Up:
 			c.Ups++
 		case agent.Abstain:
-			if s.reached(now, cast, t.cfg.RollValid) && cast.fresh.vote.Incarnation >= life && !t.unheard(now, e) {
+			if s.reached(now, cast, t.untilAnswered()) && cast.fresh.vote.Incarnation >= life && !t.unheard(now, e) {
 				c.reached++
 			}
 			continue // unanswered but heard: stays eligible
@@ -164,4 +164,14 @@ func (s *spread) add(d member.FailureDomain) {
 	case d != s.first:
 		s.n = 2
 	}
+}
+
+// untilAnswered is how long after a call the answers to the one before still speak for
+// observers that have not answered again. In cascade calls of one subject are far apart,
+// and who was asked and says nothing no longer says what it said then.
+func (t *Tally) untilAnswered() time.Duration {
+	if t.cascade {
+		return t.cfg.ServiceWait
+	}
+	return t.cfg.RollValid
 }

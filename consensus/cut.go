@@ -30,10 +30,21 @@ func (t *Tally) cut(now time.Time, subjects []*subject) []*subject {
 // in cascade, where it is one subject's turn after the other, and there only by
 // votes that no answer could outweigh.
 func (t *Tally) borne(now time.Time, s *subject, c Count) bool {
-	if now.Sub(s.calledAt) < t.cfg.RollValid {
+	if t.answers(now, s, c) {
 		return c.down()
 	}
 	return t.cascade && c.beyond()
+}
+
+// answers reports that a count is of answers to the subject's last roll call. In
+// cascade the accusations that stand may be much older than that call, and would be
+// counted at once: so there whoever was asked has its time to contradict them.
+func (t *Tally) answers(now time.Time, s *subject, c Count) bool {
+	age := now.Sub(s.calledAt)
+	if age >= t.cfg.RollValid {
+		return false
+	}
+	return !t.cascade || age >= t.cfg.ServiceWait || c.asked+c.Ups >= c.Eligible
 }
 
 // crossing starts with all subjects that pass, takes them out of everybody's

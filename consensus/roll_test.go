@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,8 +45,62 @@ func TestInCascadeLapsedAnswersCondemnOnlyWhereNoAnswerCouldHelp(t *testing.T) {
 			if fell := len(a.verdicts) > 0; fell == waits {
 				t.Errorf("2.5 s after the call of a1, %d of 10 accuse it: verdicts %q", accusers, a.findings())
 			}
-			a.run(time.Second) // its turn again
-			a.expect("a1 down")
+			a.run(2 * time.Second) // its turn again, and nobody contradicts
+			if got := a.findings(); got[len(got)-1] != "a1 down" {
+				t.Errorf("after its turn: verdicts %q, want a1 down at last", got)
+			}
 		})
+	}
+}
+
+// What stands accused for long is counted when its turn comes, and so before anybody can
+// have answered: of ten, seven accuse, two have once said that they reach it (seed 611671).
+func TestInCascadeATurnCondemnsNobodyBeforeAnswersCanCome(t *testing.T) {
+	a := newAssembly(t, 4, 4, 3)
+	a.tally.Cascade(true)
+	by := a.observersOf("a1") // ten
+	a.all("a1", agent.Up, by[:9]...)
+	a.mute[by[9]] = true
+	a.say(by[0], a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{}))
+	for _, other := range []member.ID{"a2", "b2", "c2"} {
+		a.all(other, agent.Up)
+		a.all(other, agent.Down, "b1")
+	}
+	a.run(1200 * time.Millisecond)
+	for _, id := range by[:7] {
+		a.say(id, a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{}))
+	}
+	a.run(4 * time.Second) // its next turn has come, and been answered
+	if called := a.tally.memory.subject("a1").calledAt.Sub(noon); called < 2*time.Second {
+		t.Fatalf("a1 was called last after %v, want its second turn", called)
+	}
+	if got := a.findings(); slices.Contains(got, "a1 down") {
+		t.Errorf("verdicts %q: all who were asked reach a1", got)
+	}
+}
+
+// A member that dies in a cascade is condemned at a turn of its own, even if a quarter of
+// its observers say nothing any more and had reached it when they were asked last.
+func TestInCascadeOldAnswersKeepNobodyAlive(t *testing.T) {
+	a := newAssembly(t, 6, 6, 4)
+	a.tally.Cascade(true)
+	a.obeys = true
+	by := a.observersOf("c1") // fifteen
+	a.all("c1", agent.Up)
+	a.all("c1", agent.Down, by[0])
+	for _, other := range []member.ID{"a2", "a3", "a4", "a5", "b2", "b3", "b4", "b5", "c2", "c3"} {
+		a.all(other, agent.Up)
+		a.all(other, agent.Down, "b1")
+	}
+	a.run(10 * time.Second)
+	a.dead["c1"] = true
+	accusers := (7*len(by) + 9) / 10
+	for _, id := range by[accusers:] {
+		a.mute[id] = true // heard, and says nothing about c1
+	}
+	a.all("c1", agent.Down, by[:accusers]...)
+	a.run(20 * time.Second) // more than all eleven turns
+	if got := a.findings(); !slices.Contains(got, "c1 down") {
+		t.Errorf("verdicts %q, want c1 down: %d of %d accuse it, and nobody contradicts", got, accusers, len(by))
 	}
 }

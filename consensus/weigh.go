@@ -25,7 +25,7 @@ func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 	waits := t.marked(cut)
 	for _, s := range subjects {
 		s.cut = waits.has(s.place)
-		if s.cut {
+		if s.cut || t.cascade && s.counts[agent.OfAgent].down() {
 			t.lookWhenAnswered(now, s)
 		}
 	}

@@ -301,10 +301,9 @@ func (b *Brake) weighScope(now time.Time, sc scope, open []member.ID, old ScopeM
 	since, ok := b.calm[sc.scope]
 	if !ok {
 		b.calm[sc.scope] = now
-		return old
 	}
-	if now.Sub(since) < b.clear(old.Mode) {
-		return old
+	if !ok || now.Sub(since) < b.clear(old.Mode) {
+		return b.goesOn(old, sc, why, died, over)
 	}
 	delete(b.calm, sc.scope)
 	if old.Mode == Cascade && !sc.domain {
@@ -349,7 +348,7 @@ func (b *Brake) goesOn(m ScopeMode, sc scope, why string, died, over bool) Scope
 		m.Why, m.Ends = diedSoon, deaths
 	case died:
 		m.Ends = deaths
-	case m.Ends == deaths:
+	case m.Why == diedSoon, m.Ends == deaths:
 		m.Why, m.Ends = why, b.ends(m.Mode, sc)
 	}
 	return m

@@ -29,16 +29,19 @@ func (st *State) diedSoon(f consensus.Fact, x consensus.Finding) {
 }
 
 // undead takes a death back with the verdict that it was booked for: the replacement
-// was well again before anything was done about it. One that is back in another life
-// did die.
+// was well again before anything was done about it. One that is back in another life, or
+// that is up after a while, did die, and what is found of it later is another matter.
 func (st *State) undead(x consensus.Finding) {
 	s := st.slotOf(x.Subject)
-	if s == nil || s.Died == nil || !x.Withdrawn || x.Incarnation != s.Died.Life {
+	if s == nil || s.Died == nil {
 		return
 	}
-	at := s.Died.At
+	death := *s.Died
 	s.Died = nil
-	if i := slices.IndexFunc(st.s.Dead, at.Equal); i >= 0 {
+	if !x.Withdrawn || x.Incarnation != death.Life {
+		return
+	}
+	if i := slices.IndexFunc(st.s.Dead, death.At.Equal); i >= 0 {
 		st.s.Dead = slices.Delete(slices.Clone(st.s.Dead), i, i+1) // others of this process may share it
 	}
 }

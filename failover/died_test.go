@@ -54,6 +54,11 @@ func TestAReplacementWhoseVerdictIsWithdrawnHasNotDied(t *testing.T) {
 		"up after a while": {func(x *tale, id member.ID) {
 			x.find(consensus.Finding{Subject: id, Incarnation: 7, Kind: consensus.VerdictUp})
 		}, 2},
+		"up after a while, and another verdict is withdrawn": {func(x *tale, id member.ID) {
+			x.find(consensus.Finding{Subject: id, Incarnation: 7, Kind: consensus.VerdictUp})
+			x.find(consensus.Finding{Subject: id, Incarnation: 7, Kind: consensus.VerdictAgentLost})
+			x.rise(id, 7)
+		}, 2},
 		"an older life is withdrawn": {func(x *tale, id member.ID) {
 			x.rise(id, 7)
 			x.fall(id, 8)
@@ -99,7 +104,10 @@ func TestACascadeThatReplacementsHoldSaysSo(t *testing.T) {
 	if m.Mode != Cascade || m.Why != diedSoon || !strings.Contains(m.Ends, "fewer than two replacements have died within 10m0s") {
 		t.Errorf("%s because %q, until %s", m.Mode, m.Why, m.Ends)
 	}
-	w.hold(8 * time.Minute) // nobody dies any more
+	w.hold(8*time.Minute + time.Second) // nobody dies any more, and it is calm for a moment
+	if m := w.state.Brake().In(Fleet); m.Mode != Cascade || m.Why == diedSoon || strings.Contains(m.Ends, "died") {
+		t.Errorf("in the calm after the deaths: %s because %q, until %s", m.Mode, m.Why, m.Ends)
+	}
 	w.hold(0, "web-1", "web-2", "web-3", "web-4", "web-5", "web-6")
 	if m := w.state.Brake().In(Fleet); m.Mode != Cascade || m.Why == diedSoon || strings.Contains(m.Ends, "died") {
 		t.Errorf("%s because %q, until %s", m.Mode, m.Why, m.Ends)

@@ -195,7 +195,7 @@ func (c *checker) open(r *revival) error {
 			c.fits[fitting{m.ID, pool}] = fitted{p.Good, p.At}
 		}
 		b.aside[m.ID] = u.Duty == failover.Quarantined || u.Duty == failover.BurnIn
-		b.well[m.ID] = !u.LetGo.IsZero()
+		b.well[m.ID] = u.Duty == failover.Quarantined && !u.LetGo.IsZero() // one in burn-in has fallen since
 		for slot, epoch := range u.Leftover {
 			drill := u.Shadow[slot] && !b.aside[m.ID] // of a spare that a case sent back it is the case's
 			if b.soil(m.ID, slot, stain{epoch, drill}); !drill {
