@@ -113,6 +113,58 @@ func TestKeptPagesAreBounded(t *testing.T) {
 	}
 }
 
+func TestAPageIsForgottenAMinuteAfterItWasLastAskedFor(t *testing.T) {
+	var k kept
+	begun := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
+	at := func(seconds int) time.Time { return begun.Add(time.Duration(seconds) * time.Second) }
+	write := func() []byte { return []byte("it") }
+	for _, name := range []string{"once", "again", "anew"} {
+		k.page(at(0), name, 1, "so it is", write)
+	}
+	k.forget(at(59))
+	if _, ok := k.made(at(59), "again", 1); !ok {
+		t.Error("it is forgotten before a minute is over")
+	}
+	k.page(at(59), "anew", 2, "so it is", write)
+	k.forget(at(60))
+	if _, ok := k.pages["once"]; ok || len(k.pages) != 2 {
+		t.Errorf("after a minute %d pages are kept, want the two that were asked for", len(k.pages))
+	}
+	k.forget(at(59 + 60))
+	if len(k.pages) != 0 {
+		t.Errorf("%d pages are kept that nobody asks for", len(k.pages))
+	}
+}
+
+// An agent shows a page each second, whether anybody looks or not.
+func TestNothingIsKeptWhenNobodyLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := stormPage()
+		s := open(t, p)
+		kept := func() int {
+			s.kept.mu.Lock()
+			defer s.kept.mu.Unlock()
+			return len(s.kept.pages)
+		}
+		get(s, "/explain/V-411")
+		get(s, "/shield")
+		show := func(later time.Duration) {
+			p.Now = p.Now.Add(later)
+			s.SetPage(p)
+			time.Sleep(2 * pageGap) // of the bubble
+			synctest.Wait()
+		}
+		show(time.Second)
+		if n := kept(); n != 2 {
+			t.Fatalf("a second later %d pages are kept, want 2", n)
+		}
+		show(keptFor)
+		if n := kept(); n != 0 {
+			t.Errorf("%d pages are kept a minute after the last question", n)
+		}
+	})
+}
+
 func TestAKeptPageIsOfTheLanguageThatIsAskedFor(t *testing.T) {
 	s := open(t, stormPage())
 	for range 2 {
@@ -173,7 +225,7 @@ func TestManyWhoAskAtOnceWaitForOneWhoWrites(t *testing.T) {
 	for range many {
 		all.Go(func() {
 			<-begin
-			if c := k.page("one", nil, "the same", write); string(c.plain) != "it" {
+			if c := k.page(time.Time{}, "one", nil, "the same", write); string(c.plain) != "it" {
 				t.Errorf("it is %q", c.plain)
 			}
 		})
@@ -183,7 +235,7 @@ func TestManyWhoAskAtOnceWaitForOneWhoWrites(t *testing.T) {
 	if n := writes.Load(); n != 1 {
 		t.Errorf("written %d times, want once", n)
 	}
-	if c, ok := k.made("one", nil); ok {
+	if c, ok := k.made(time.Time{}, "one", nil); ok {
 		t.Errorf("of a page whose basis nobody knows it says that it is the same: %q", c.plain)
 	}
 }

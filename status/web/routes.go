@@ -138,7 +138,7 @@ func (s *Server) notYet(w http.ResponseWriter, r *http.Request, path string) {
 func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
 	t, id := tongueOf(r), r.PathValue("id")
 	name, basis := "explain "+t.Code+" "+id, s.basis()
-	if c, ok := s.kept.made(name, basis); ok {
+	if c, ok := s.kept.made(s.now(), name, basis); ok {
 		answerIn(w, r, c)
 		return
 	}
@@ -156,7 +156,7 @@ func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
 		m.Books = append(m.Books, choice{Words: name, Link: t.Book(name)})
 	}
 	m.Lines, m.See, m.Case = e.Lines, e.See, e.Case
-	answerIn(w, r, s.kept.page(name, basis, m, func() []byte { return render("explain", m) }))
+	answerIn(w, r, s.kept.page(s.now(), name, basis, m, func() []byte { return render("explain", m) }))
 }
 
 // refuse answers a browser that asked for what there is not.

@@ -218,5 +218,5 @@ func (s *Server) shieldPage(w http.ResponseWriter, r *http.Request) {
 	}
 	t := tongueOf(r)
 	m := shieldOf(t, cluster, d)
-	answerIn(w, r, s.kept.page("shield "+t.Code, nil, m, func() []byte { return squeeze(render("shield", m)) }))
+	answerIn(w, r, s.kept.page(s.now(), "shield "+t.Code, nil, m, func() []byte { return squeeze(render("shield", m)) }))
 }

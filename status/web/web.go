@@ -167,11 +167,14 @@ func (s *Server) pace() {
 		case <-s.news:
 		}
 		s.mu.Lock()
+		var now time.Time
 		if s.pending != nil {
+			now = s.pending.Now
 			s.show(*s.pending)
 			s.pending = nil
 		}
 		s.mu.Unlock()
+		s.kept.forget(now) // here, where the agent's loop does not wait for it
 		gap.Reset(pageGap)
 	}
 }
@@ -208,6 +211,14 @@ func (s *Server) current() *view {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.view
+}
+
+// now is the time of the page that is shown; zero: there is none yet.
+func (s *Server) now() time.Time {
+	if v := s.current(); v != nil {
+		return v.page.Now
+	}
+	return time.Time{}
 }
 
 var errNoPage = errors.New("the agent is starting: there is no page yet")
