@@ -30,7 +30,11 @@ func (d *Daemon) shieldSeen() status.ShieldDocument {
 	if now := d.shielding.document.Load(); now != nil {
 		return *now
 	}
-	doc := status.ShieldDocument{Schema: status.Schema, Now: time.Now().UTC(), Throttles: []status.ShieldThrottle{}}
+	now := time.Now().UTC()
+	if p := d.page.Load(); p != nil {
+		now = p.Now.UTC() // the document is the same as long as what is known is: its page is kept
+	}
+	doc := status.ShieldDocument{Schema: status.Schema, Now: now, Throttles: []status.ShieldThrottle{}}
 	if r := d.shielding.ruling.Load(); r != nil {
 		doc.AllDoors, doc.Throttles = r.doors, status.ThrottledBy(r.stands, doc.Now)
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"moonwatch/internal/wire"
 	"moonwatch/member"
 	"moonwatch/shield"
+	"moonwatch/status"
 )
 
 // enforcing is the policy of a fleet whose doors know each other.
@@ -218,5 +220,14 @@ func TestAnAgentWithoutADoorShowsWhatTheLedgerSays(t *testing.T) {
 	doc := d.shieldSeen()
 	if len(doc.Throttles) != 1 || doc.Throttles[0].Host != "a.example.com" || doc.Throttles[0].Rung != "stop" || len(doc.AllDoors) != 3 {
 		t.Errorf("%+v, want what stands of a.example.com, and the doors", doc)
+	}
+	// Its page is kept while the agent's page is the same.
+	d.page.Store(&status.Page{Now: now.Add(time.Minute)})
+	if a, b := d.shieldSeen(), d.shieldSeen(); !a.Now.Equal(now.Add(time.Minute)) || !reflect.DeepEqual(a, b) || len(a.Throttles) != 1 {
+		t.Errorf("%+v and %+v, want what stood at the agent's page, twice", a, b)
+	}
+	d.page.Store(&status.Page{Now: now.Add(time.Hour)})
+	if doc := d.shieldSeen(); len(doc.Throttles) > 0 {
+		t.Errorf("%+v, and it has ended", doc.Throttles)
 	}
 }
