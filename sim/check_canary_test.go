@@ -36,6 +36,14 @@ var canaries = []struct {
 		h.refused = 1
 		g.story.refusals(h, d)
 	}},
+	{"S9", "challenged-below-its-limit", "and is given 100", func(w *World) {
+		g := guardedNow(w)
+		h, d := g.hosts[0], g.doors[0]
+		d.begin()
+		d.acting = shield.NewMeasures([]shield.Measure{{Key: shield.KeyOf(7, h.name), Rung: shield.Challenge, Limit: 100, Until: d.m.time().Add(time.Minute)}})
+		g.visit(h, d, visitor{browser: true}, &owed{})
+		g.story.refusals(h, d)
+	}},
 	{"S9", "a-vote-that-nobody-cast", "by the vote of web-1, which has not voted so", func(w *World) {
 		s := &guardedNow(w).story
 		x := shield.Throttle{Host: "t-01.example.com", Rung: shield.Stop, Doors: []member.ID{"web-0", "web-1"}}

@@ -20,6 +20,7 @@ type Shielded struct {
 	Comings     int           // how often a subdomain came onto the ladder, at the door that saw it most often
 	Overloads   int
 	Browsers    float64 // part of the visits of browsers to challenged subdomains that were served, 0 to 1; -1: nobody was challenged
+	AtOnce      float64 // the same of those that were let in by an earlier visit's pass
 }
 
 // Shielded tells what the shield came to so far; false without one.
@@ -51,6 +52,7 @@ type shieldStory struct {
 	told     map[string]string
 	flooding served // of one stretch of floods, for S9
 	browsers served // while challenged
+	atOnce   float64
 	book     voteBook
 }
 
@@ -154,16 +156,23 @@ func (s *shieldStory) refusals(h *asking, d *shieldDoor) {
 }
 
 // visited notes what comes of a browser's visit to a subdomain that is challenged: one that
-// is posed something is served when it has come back.
-func (s *shieldStory) visited(d *shieldDoor, m *shield.Measure, v visitor, j treatment) {
-	if !v.browser || m == nil || m.Rung != shield.Challenge || !d.m.time().Before(m.Until) {
+// is posed something is served when it has come back, and at once from then on.
+func (s *shieldStory) visited(h *asking, d *shieldDoor, v visitor, t treatment) {
+	if !v.browser {
+		return
+	}
+	m := d.acting.Find(shield.KeyOf(shieldSalt, h.name))
+	if m == nil || m.Rung != shield.Challenge || !d.m.time().Before(m.Until) {
 		return
 	}
 	if !v.back {
 		s.browsers.asked++
 	}
-	if j == letIn {
+	if t == letIn {
 		s.browsers.served++
+		if !v.back {
+			s.atOnce++
+		}
 	}
 }
 
@@ -276,9 +285,9 @@ func (s *shieldStory) note(d *shieldDoor, n shield.Note) {
 }
 
 func (s *shieldStory) sum() Shielded {
-	x := Shielded{Others: s.others.part(), WorstSecond: s.worst, FirstReject: -1, FleetShaped: -1, Released: -1, Overloads: s.over, Browsers: -1}
+	x := Shielded{Others: s.others.part(), WorstSecond: s.worst, FirstReject: -1, FleetShaped: -1, Released: -1, Overloads: s.over, Browsers: -1, AtOnce: -1}
 	if s.browsers.asked > 0 {
-		x.Browsers = s.browsers.part()
+		x.Browsers, x.AtOnce = s.browsers.part(), s.atOnce/s.browsers.asked
 	}
 	for name := range s.innocent {
 		x.Innocents = append(x.Innocents, name)

@@ -41,8 +41,8 @@ type Shield struct {
 	Highest    string  // rung up to which the doors may vote; empty: they shape, and the ledger knows no doors
 }
 
-// Everybody and RandomNames are hosts that may be flooded besides the subdomains
-// themselves.
+// Everybody, RandomNames and Unfinished are hosts that may be flooded besides the subdomains
+// themselves; by Unfinished it is the doors' connections that are.
 const (
 	Everybody   = "all"           // all subdomains grow together
 	RandomNames = "*.example.com" // names that nobody serves, each asked for once
@@ -243,6 +243,9 @@ func (h *asking) attacked(now time.Duration) bool {
 	return len(h.floods) > 0 || now-h.flooded < 2*time.Second
 }
 
+// voteLasts is how long what was voted against a flood may stand after it.
+const voteLasts = 30 * time.Second
+
 // policy is what the fleet says of a shield whose doors may vote; it has none else.
 func (s *Shield) policy(doors []member.Member) (p member.ShieldPolicy) {
 	if s == nil || s.Highest == "" {
@@ -387,7 +390,8 @@ func (g *guarded) ask(h *asking, d *shieldDoor, t demanded) {
 // visit is one request at a door.
 func (g *guarded) visit(h *asking, d *shieldDoor, v visitor, let *owed) {
 	h.asked++
-	if !d.places.room() {
+	if !d.places.room(g.w.now) {
+		g.story.visited(h, d, v, turnedAway)
 		return // refused before anybody counts it
 	}
 	name := h.name
@@ -396,7 +400,7 @@ func (g *guarded) visit(h *asking, d *shieldDoor, v visitor, let *owed) {
 		name = fmt.Appendf(nil, "r%d.example.com", h.made)
 	}
 	ref, a := d.admits(name, h.random, v)
-	g.story.visited(d, d.acting.Find(ref.Key()), v, a)
+	g.story.visited(h, d, v, a)
 	switch a {
 	case letIn:
 		d.places.take(g.w.now, v.slow)
@@ -404,8 +408,11 @@ func (g *guarded) visit(h *asking, d *shieldDoor, v visitor, let *owed) {
 		d.let++
 		let.ref = ref
 		let.n++
-	case posed: // it is served a moment later
+	case posed: // it is served a moment later, and held until then
 		g.poses(h, d, v)
+		if len(h.floods) > 0 || g.w.now-h.flooded >= voteLasts {
+			h.refused++
+		}
 	case turnedAway:
 		h.refused++
 	}

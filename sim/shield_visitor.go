@@ -21,6 +21,10 @@ const (
 	passFor = 15 * time.Minute
 )
 
+// mostBrowsers is how many browsers a subdomain's people have: few enough that they come
+// more than once in a flood.
+const mostBrowsers = 200
+
 // pass says that a browser has solved what it was posed for a subdomain. Doors with one
 // key believe each other's.
 type pass struct {
@@ -47,7 +51,7 @@ func (g *guarded) visitorOf(h *asking, d *shieldDoor, i int, t demanded) visitor
 	case part < t.slow:
 		v.slow = t.keeps
 	case part >= t.rate-t.own*g.cfg.Browsers && !h.random:
-		v.browser = true
+		v.browser, v.client = true, v.client%mostBrowsers
 	}
 	return v
 }

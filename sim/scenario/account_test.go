@@ -79,7 +79,7 @@ func shieldInWords(x sim.Shielded) string {
 		}
 	}
 	if x.Browsers >= 0 {
-		text += fmt.Sprintf(", %.1f %% of the challenged browsers served", 100*x.Browsers)
+		text += fmt.Sprintf(", %.1f %% of the challenged browsers served, %.1f %% at once", 100*x.Browsers, 100*x.AtOnce)
 	}
 	return text
 }

@@ -14,7 +14,7 @@ import (
 var expectKeys = []string{
 	"detect_p50", "detect_p99", "recover_max", "verdicts", "verdict", "false_verdicts", "failovers", "restarts", "destructive",
 	"mode_max", "modes", "occupant_changed", "occupant_kept", "served_by", "failed_requests_max", "quorum", "facts", "never",
-	"others_served", "others_worst_second", "innocents", "first_reject_max", "fleet_shaped_max", "released_max", "comings", "overloads", "browsers_served",
+	"others_served", "others_worst_second", "innocents", "first_reject_max", "fleet_shaped_max", "released_max", "comings", "overloads", "browsers_served", "browsers_at_once",
 }
 
 // expect reads what is expected of the story.

@@ -21,6 +21,7 @@ type ShieldWanted struct {
 	Comings           *Range   `json:"comings,omitempty"`             // of one subdomain onto the ladder
 	Overloads         *Range   `json:"overloads,omitempty"`           // said by doors
 	BrowsersServed    float64  `json:"browsers_served,omitempty"`     // part of the visits of browsers to challenged subdomains, at least
+	BrowsersAtOnce    float64  `json:"browsers_at_once,omitempty"`    // the same by an earlier visit's pass
 }
 
 var shieldKeys = []string{"pool", "doors", "bears", "capacity", "subdomains", "rps", "skew", "unit", "dear", "times", "shadow", "highest", "browsers"}
@@ -71,7 +72,7 @@ func (r *reader) shield(top object) {
 func (r *reader) wantedOfShield(o object) {
 	w := &r.s.Expect.ShieldWanted
 	if r.s.Shield == nil {
-		for _, key := range []string{"others_served", "others_worst_second", "innocents", "first_reject_max", "fleet_shaped_max", "released_max", "comings", "overloads", "browsers_served"} {
+		for _, key := range []string{"others_served", "others_worst_second", "innocents", "first_reject_max", "fleet_shaped_max", "released_max", "comings", "overloads", "browsers_served", "browsers_at_once"} {
 			if o.Has(key) {
 				r.Wrong(o.Pairs[key].At, "expect.%s: no door holds floods back, want shield", key)
 			}
@@ -79,7 +80,7 @@ func (r *reader) wantedOfShield(o object) {
 		return
 	}
 	w.OthersServed, w.OthersWorstSecond = o.ratio("others_served", 0, 0, 1), o.ratio("others_worst_second", 0, 0, 1)
-	w.BrowsersServed = o.ratio("browsers_served", 0, 0, 1)
+	w.BrowsersServed, w.BrowsersAtOnce = o.ratio("browsers_served", 0, 0, 1), o.ratio("browsers_at_once", 0, 0, 1)
 	w.Innocents, w.Comings, w.Overloads = o.wanted("innocents"), o.wanted("comings"), o.wanted("overloads")
 	w.FirstRejectMax = Duration(o.duration("first_reject_max", 0, 0, longest))
 	w.FleetShapedMax = Duration(o.duration("fleet_shaped_max", 0, 0, longest))
@@ -97,6 +98,9 @@ func (w ShieldWanted) missedOfShield(got sim.Shielded, bad func(key, format stri
 	least("others_worst_second", w.OthersWorstSecond, got.WorstSecond)
 	if w.BrowsersServed > 0 {
 		least("browsers_served", w.BrowsersServed, got.Browsers)
+	}
+	if w.BrowsersAtOnce > 0 {
+		least("browsers_at_once", w.BrowsersAtOnce, got.AtOnce)
 	}
 	most := func(key string, want Duration, got int64) {
 		switch {
