@@ -176,3 +176,27 @@ func TestAFloodIsRefusedFromWhatItShows(t *testing.T) {
 		t.Errorf("first refusals after %v, want half of them within 150 ms and all within 250 ms", after)
 	}
 }
+
+// Loads of pages, ten requests within 250 ms every two seconds, make many surges by
+// chance. Nobody is held for them: not in calm, and of a flood the flooded one alone.
+func TestLoadsOfPagesHoldNobody(t *testing.T) {
+	for seed := range uint64(10) {
+		f := newFlooding(t, seed, 320)
+		f.events = nil
+		for i := range 20 {
+			view := f.now.Add(time.Duration(f.rng.Int64N(int64(2 * time.Second))))
+			for range 10 {
+				f.events = append(f.events, moment{view.Add(time.Duration(f.rng.Int64N(int64(250 * time.Millisecond)))), 2 * time.Second, Key(i + 2)})
+			}
+		}
+		f.run(20 * time.Second)
+		if len(f.whom) > 0 {
+			t.Fatalf("seed %d: refused in calm: %v", seed, f.whom)
+		}
+		f.asks(2, 300)
+		f.run(3 * time.Second)
+		if len(f.whom) != 1 || !f.whom[2] {
+			t.Errorf("seed %d: refused were %v, want the flooded one", seed, f.whom)
+		}
+	}
+}

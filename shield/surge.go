@@ -23,8 +23,11 @@ type SurgeRules struct {
 	// after a moment in which a machine stood still.
 	Times float64
 	// Odds is the natural logarithm of the odds against its being chance. 14: one in a
-	// million; a door looks at forty ticks of fifty subdomains a second, and a surge by
-	// chance is held only if there is too much as well.
+	// million for one stretch of requests that come independently. A door looks at forty
+	// ticks of fifty subdomains a second and tries up to six stretches at each, of 75 to
+	// 200 ms, which have most of their requests in common. Loads of pages do not come
+	// independently, and surge by themselves now and then; who surges by chance is held
+	// only if there is too much as well.
 	Odds float64
 	// FloodOdds are those by which seven tenths of Over are enough, if every tick has its
 	// part. 42: a flood that would fill any queue by then.
@@ -38,7 +41,7 @@ type SurgeRules struct {
 	Least, LeastPart float64
 }
 
-// DefaultSurgeRules sees a surge after 100 ms.
+// DefaultSurgeRules sees a surge after 75 to 200 ms, the sooner the more it shows.
 func DefaultSurgeRules() SurgeRules {
 	return SurgeRules{Over: 90 * time.Millisecond, Most: 180 * time.Millisecond, Times: 3, Odds: 14, FloodOdds: 42, Lasts: 4, Known: 5 * time.Second, Least: 1, LeastPart: 1.0 / 256}
 }

@@ -154,6 +154,39 @@ func TestABurstOfATickOrTwoIsNoSurge(t *testing.T) {
 	}
 }
 
+// Loads of pages do not come independently, so they do surge by themselves. How often is
+// bounded here, at a door of twenty subdomains that are each asked for eight pieces of a page
+// within 200 ms every two seconds: the odds of SurgeRules are no promise for these.
+func TestLoadsOfPagesSurgeSeldom(t *testing.T) {
+	const minutes, views, requests = 20, 0.5, 8
+	p := newPassing(1, 0)
+	var coming [8][20]uint32 // in the next 200 ms
+	began := 0
+	was := map[Key]time.Time{}
+	for n := range int(minutes * time.Minute / surgeTick) {
+		for i := range p.rates {
+			for range p.poisson(views * surgeTick.Seconds()) {
+				for range requests {
+					coming[(n+p.rng.IntN(len(coming)))%len(coming)][i]++
+				}
+			}
+		}
+		p.see(surgeTick, coming[n%len(coming)])
+		coming[n%len(coming)] = [20]uint32{}
+		for k, at := range p.r.surge.begun {
+			if !was[k].Equal(at) {
+				was[k] = at
+				began++
+			}
+		}
+	}
+	each := float64(began) / minutes
+	t.Logf("%.1f surges a minute", each)
+	if each > 15 {
+		t.Errorf("%.1f surges a minute, want at most 15", each)
+	}
+}
+
 // Who has asked for more for a while surges no more, also if that is not usual yet.
 func TestASurgeIsOverWithTheWindow(t *testing.T) {
 	p := newPassing(1, 10)
