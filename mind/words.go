@@ -140,7 +140,8 @@ type DoorHeard struct{ Subject member.ID }
 // the councillors' clocks.
 type ClockMeasured struct {
 	Ahead time.Duration
-	// Outlived: its certificate has ended by this clock, and another councillor's has not.
+	// Outlived: its certificate has ended by this clock, and councillors whose have not
+	// are a majority.
 	// Whoever is started from now on cannot connect to it, so it is not to lead them.
 	Outlived bool
 }

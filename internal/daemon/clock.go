@@ -67,21 +67,33 @@ func (d *Daemon) watchClock(ctx context.Context) error {
 	}
 }
 
-// outlived reports that this agent's certificate has ended and that there is a councillor
-// whose has not. Where all have ended somebody has to go on over the connections that
-// stand.
+// outlived reports that this agent's certificate has ended, and that those councillors
+// whose has not can go on without it.
 func (d *Daemon) outlived() bool {
+	var council []member.ID
+	if p := d.sitting.Load(); p != nil {
+		council = *p
+	}
 	now := time.Now()
-	if !now.After(d.keys.Pair().Expires()) {
-		return false
+	return now.After(d.keys.Pair().Expires()) && succeeds(now, d.self, council, d.peers.seen())
+}
+
+// succeeds reports that a majority of the council is others that live, follow the ledger
+// and have certificates that have not ended. Fewer could not lead in self's place: raft's
+// connections among followers close when nothing moves on them, none can be made anew to a
+// councillor whose certificate has ended, and so only the present leader has one to each.
+func succeeds(now time.Time, self member.ID, council []member.ID, seen []status.Seen) bool {
+	good := 0
+	for _, s := range seen {
+		ends := s.Says
+		if ends.IsZero() { // an older build: as it was met
+			ends = s.Ends
+		}
+		if s.Name != self && s.Alive && !s.Mute && now.Before(ends) && slices.Contains(council, s.Name) {
+			good++
+		}
 	}
-	sits := map[member.ID]bool{}
-	for _, id := range d.councillors() {
-		sits[id] = true
-	}
-	return slices.ContainsFunc(d.peers.seen(), func(s status.Seen) bool {
-		return s.Name != d.self && s.Alive && sits[s.Name] && (now.Before(s.Says) || now.Before(s.Ends))
-	})
+	return good > len(council)/2
 }
 
 // measureClock asks the councillors for their time. Half of the round trip is

@@ -6,11 +6,13 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"moonwatch/consensus/link"
 	"moonwatch/internal/pki"
 	"moonwatch/member"
 	"moonwatch/status"
@@ -151,4 +153,33 @@ func TestWhenAllCertificatesEndTheCouncilGoesOn(t *testing.T) {
 	for _, n := range f.names {
 		f.until(n, "it hears of the renewals", 60*time.Second, func(p status.Page) bool { return len(status.Endings(p)) == 0 && p.Council.Quorum })
 	}
+}
+
+// TestWhenMostCertificatesHaveEndedTheCouncilGoesOn under the leader that has connections to
+// everybody: one councillor with a good certificate could lead nobody, for those among
+// followers were closed as nothing moved on them, and none is made anew.
+func TestWhenMostCertificatesHaveEndedTheCouncilGoesOn(t *testing.T) {
+	const lasts = 5 * time.Second
+	f := newFleet(t, []member.ID{"m1", "m2", "m3", "m4", "m5"}, func(f *fleet) { f.council = f.names })
+	f.until("m1", "a leader", 60*time.Second, func(p status.Page) bool { return p.Council.Leader != "" })
+	f.apply(testFleet(f, 1))
+	f.until("m1", "a roster", 60*time.Second, func(p status.Page) bool { return len(p.Members) == 5 && p.Council.Leader != "" })
+	time.Sleep(link.DefaultTiming().Idle + 15*time.Second) // the followers' connections to each other are closed
+	leader := f.agents["m1"].Page().Council.Leader
+	ends := time.Now().Add(lasts)
+	good := f.names[(slices.Index(f.names, leader)+2)%5]
+	for _, n := range f.names {
+		if n != good {
+			f.certEnds(n, lasts)
+		}
+	}
+	// As long as a clock is looked at, an office handed over and an election lost.
+	for end := ends.Add(clockEvery + 15*time.Second); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
+		if !slices.ContainsFunc(f.names, func(n member.ID) bool { return f.agents[n].Page().Council.Quorum }) {
+			t.Fatalf("%v after the end nobody hears of a quorum", time.Since(ends))
+		}
+	}
+	was := f.agents[leader].Page().Knowledge.Head
+	f.applyAt(leader, testFleet(f, 2)) // version 1 again: refused, and so decided
+	f.until(leader, "the council decides", 60*time.Second, func(p status.Page) bool { return p.Knowledge.Head > was && p.Council.Quorum })
 }

@@ -112,20 +112,34 @@ func (p *peers) seen() []status.Seen {
 		if x := p.view[id]; x.Tags[tagConsole] == "" {
 			out = append(out, status.Seen{
 				Name: id, Addr: x.Addr.String(), Alive: x.Alive, Mute: x.Tags[tagMute] != "",
-				Key: p.keys[id], Ends: p.hello[id].Ends, Says: endsOf(x),
+				Key: p.keys[id], Ends: p.hello[id].Ends, Says: p.says(x),
 			})
 		}
 	}
 	return out
 }
 
-// endsOf is when a peer says that its certificate ends; zero: it does not say.
+// maxEnds is the last second of the year 9999: later times have no text in JSON.
+const maxEnds = 253402300799
+
+// endsOf is when a peer says that its certificate ends; zero: it does not say, or nothing
+// that could be a time.
 func endsOf(x gossip.Peer) time.Time {
 	s, err := strconv.ParseInt(x.Tags[tagEnds], 10, 64)
-	if err != nil {
+	if err != nil || s <= 0 || s > maxEnds {
 		return time.Time{}
 	}
 	return time.Unix(s, 0)
+}
+
+// says is when a peer's certificate ends. Once it was met since it said so, the certificate
+// has the word. Called with mu held.
+func (p *peers) says(x gossip.Peer) time.Time {
+	ends := endsOf(x)
+	if met := p.hello[x.Name].Ends; !ends.IsZero() && !met.IsZero() && p.met[x.Name] == lifeOf(x) {
+		return met
+	}
+	return ends
 }
 
 // lifeOf changes when a peer has to be met anew: it was started again, has moved, or has
