@@ -194,9 +194,9 @@ func membersOf(in Input) []Member {
 			Cert:      certOf(l, seen[m.ID]),
 		}
 		x.Expelled = expulsion(l, m.ID, x.Cert)
-		if x.CertEnds = seen[m.ID].Says.UTC(); x.CertEnds.IsZero() && x.Cert != nil {
-			x.CertEnds = x.Cert.Until
-		}
+		// An older build says nothing, and the end of its certificate as it was met is no
+		// word of its own: the file may have been renewed since.
+		x.CertEnds = seen[m.ID].Says.UTC()
 		if u.Lent != nil {
 			x.Home = m.Pool
 		}

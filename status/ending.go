@@ -26,6 +26,9 @@ const (
 	hasEnded    = "ended"
 )
 
+// certTogether: what was issued within so long ends together, and is told of once.
+const certTogether = 10 * time.Minute
+
 // certPatience: an agent whose file was just renewed takes a moment to say so.
 const certPatience = 30 * time.Second
 
@@ -38,6 +41,7 @@ type Ending struct {
 	Day     string // in UTC
 	First   time.Time
 	Members []member.ID // those whose certificates end first on top
+	ends    []time.Time // of each
 }
 
 // Endings lists the certificates that end soon or have ended, by day. Who has said nothing
@@ -57,15 +61,39 @@ func Endings(p Page) []Ending {
 			out = append(out, Ending{Day: day, First: m.CertEnds.UTC()})
 		}
 		x := &out[len(out)-1]
-		x.Members = append(x.Members, m.ID)
+		x.Members, x.ends = append(x.Members, m.ID), append(x.ends, m.CertEnds.UTC())
 	}
 	return out
 }
 
-// stage is how near the end is.
+// groups are those that end together, in order: of a day that is near, each is a moment of
+// its own.
+func (e Ending) groups() []Ending {
+	var out []Ending
+	for i, at := range e.ends {
+		if len(out) == 0 || at.Sub(out[len(out)-1].First) > certTogether {
+			out = append(out, Ending{Day: e.Day, First: at})
+		}
+		x := &out[len(out)-1]
+		x.Members, x.ends = append(x.Members, e.Members[i]), append(x.ends, at)
+	}
+	return out
+}
+
+// stage is how near the end is: of the first, and once that has come, how many groups have
+// ended.
 func (e Ending) stage(now time.Time) string {
 	switch left := e.First.Sub(now); {
 	case left <= 0:
+		ended := 0
+		for _, x := range e.groups() {
+			if !now.Before(x.First) {
+				ended++
+			}
+		}
+		if ended > 1 {
+			return fmt.Sprintf("%s-%d", hasEnded, ended)
+		}
 		return hasEnded
 	case left <= CertLastDay:
 		return endsLastDay
@@ -76,25 +104,39 @@ func (e Ending) stage(now time.Time) string {
 	}
 }
 
-// Line says it in a sentence.
-func (e Ending) Line(now time.Time) string {
-	if e.stage(now) == hasEnded {
-		return fmt.Sprintf("The certificate of %s has ended at %s: who connects anew refuses it.", names(e.Members), moment(e.First))
+// Lines say it in sentences, what has ended apart from what has not.
+func (e Ending) Lines(now time.Time) []string {
+	if !e.Urgent(now) {
+		return []string{fmt.Sprintf("The certificate of %s ends at %s.", names(e.Members), moment(e.First))}
 	}
-	return fmt.Sprintf("The certificate of %s ends at %s.", names(e.Members), moment(e.First))
+	var out []string
+	for _, x := range e.groups() {
+		over := 0
+		for over < len(x.ends) && !now.Before(x.ends[over]) {
+			over++
+		}
+		if over > 0 {
+			out = append(out, fmt.Sprintf("The certificate of %s has ended at %s: who connects anew refuses it.", names(x.Members[:over]), moment(x.First)))
+		}
+		if over < len(x.ends) {
+			out = append(out, fmt.Sprintf("The certificate of %s ends at %s.", names(x.Members[over:]), moment(x.ends[over])))
+		}
+	}
+	return out
 }
 
 // Urgent reports that it is a matter of hours.
 func (e Ending) Urgent(now time.Time) bool { return e.First.Sub(now) <= CertLastDay }
 
-// certNotices tell of certificates' ends: 21, 7 and 1 days before, and when it has come.
+// certNotices tell of certificates' ends: 21, 7 and 1 days before, and when it has come; once more for
+// those that end later on that day.
 // No end of a certificate is ever a verdict, so nothing else would tell of it.
 func certNotices(p Page) []Notice {
 	var out []Notice
 	for _, e := range Endings(p) {
 		n := Notice{
 			ID: certKind + "/" + e.Day, Stage: e.stage(p.Now), Severity: Warning, Since: e.First.Add(-CertEndsSoon),
-			What:    e.Line(p.Now),
+			What:    strings.Join(e.Lines(p.Now), " "),
 			Does:    "Nothing: connections that stand go on, and nobody is accused. From its end on no new connection is made with it, and an agent that is started with it refuses to run.",
 			Do:      "Renew it where the CA's key is (moonwatch cert renew) and copy the file back: the running agent takes it up within a second or so.",
 			Command: "moonwatch cert list", Members: e.Members, Patience: certPatience, Passing: true,
@@ -107,10 +149,20 @@ func certNotices(p Page) []Notice {
 	return out
 }
 
-// unheard reports that a matter of certificates may stand, for somebody that it names
-// has said nothing of its own since this agent was started.
-func unheard(p Page, n Notice) bool {
-	return strings.HasPrefix(n.ID, certKind+"/") && slices.ContainsFunc(p.Members, func(m Member) bool {
-		return m.CertEnds.IsZero() && m.Expelled == "" && slices.Contains(n.Members, m.ID)
-	})
+// lastWords lets a herald that was started anew go by what members had said of their
+// certificates until they are heard again: their silence is no renewal. It returns the
+// page with the words in it, and the words to keep.
+func lastWords(p Page, kept map[member.ID]time.Time) (Page, map[member.ID]time.Time) {
+	words := map[member.ID]time.Time{}
+	p.Members = slices.Clone(p.Members)
+	for i := range p.Members {
+		m := &p.Members[i]
+		if m.CertEnds.IsZero() {
+			m.CertEnds = kept[m.ID]
+		}
+		if !m.CertEnds.IsZero() && m.CertEnds.Sub(p.Now) <= CertEndsSoon {
+			words[m.ID] = m.CertEnds
+		}
+	}
+	return p, words
 }

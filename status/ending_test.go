@@ -56,7 +56,7 @@ func TestPeopleAreToldOfCertificates(t *testing.T) {
 			t.Errorf("%v before: %d messages: %v", x.left, len(got), n.told())
 		case got[0].Notice.ID != id || got[0].Says != x.says || got[0].Notice.Stage != x.stage || got[0].Notice.Severity != x.sev:
 			t.Errorf("%v before: %+v", x.left, got[0])
-		case !strings.Contains(got[0].Notice.What, "web-1, web-2") || strings.Contains(got[0].Notice.What, "web-3"):
+		case !strings.Contains(got[0].Notice.What, "web-1") || !strings.Contains(got[0].Notice.What, "web-2") || strings.Contains(got[0].Notice.What, "web-3"):
 			t.Errorf("%v before: %s", x.left, got[0].Notice.What)
 		}
 	}
@@ -77,5 +77,96 @@ func TestPeopleAreToldOfCertificates(t *testing.T) {
 	says["web-1"], says["web-2"] = was.Add(90*day), was.Add(90*day)
 	if got := told(-3 * day); len(got) != 1 || got[0].Says != SaysEnded {
 		t.Errorf("after the renewal: %v", n.told())
+	}
+}
+
+// endingPages shows a story's members with what they say of their certificates.
+func endingPages(s *story, says map[member.ID]time.Time) func(now time.Time) Page {
+	return func(now time.Time) Page {
+		in := s.input()
+		in.Now = now
+		for i, x := range in.View {
+			in.View[i].Says = says[x.Name]
+		}
+		p := Build(in)
+		p.Pools, p.Verdicts = nil, nil // spares whose proofs are old are another matter
+		return p
+	}
+}
+
+// TestNoCertificateIsSaidToHaveEndedBeforeItHas although another one of that day has; when it
+// does, people hear of it. What was issued together is one message.
+func TestNoCertificateIsSaidToHaveEndedBeforeItHas(t *testing.T) {
+	s := newStory(t)
+	n := newNewsroom(t, "spare-1")
+	first := s.now.Truncate(24 * time.Hour).Add(10*24*time.Hour + 5*time.Minute)
+	second := first.Add(3 * time.Minute)
+	last := first.Add(23*time.Hour + 45*time.Minute)
+	page := endingPages(s, map[member.ID]time.Time{"web-1": first, "web-2": last, "web-3": second})
+	n.during(2*time.Minute, page, first.Add(-time.Hour))
+	n.got = nil
+	n.during(time.Hour, page, first)
+	if len(n.got) != 1 {
+		t.Fatalf("at the first end: %s", n.told())
+	}
+	if what, want := n.got[0].Notice.What, "The certificate of web-1 has ended at "+moment(first)+": who connects anew refuses it. "+
+		"The certificate of web-3 ends at "+moment(second)+". The certificate of web-2 ends at "+moment(last)+"."; what != want {
+		t.Errorf("at the first end:\n%s\nwant:\n%s", what, want)
+	}
+	n.got = nil
+	n.during(time.Hour, page, last)
+	if len(n.got) != 1 || n.got[0].Says != SaysChanged {
+		t.Fatalf("at the last end: %s", n.told())
+	}
+	if what, want := n.got[0].Notice.What, "The certificate of web-1, web-3 has ended at "+moment(first)+": who connects anew refuses it. "+
+		"The certificate of web-2 has ended at "+moment(last)+": who connects anew refuses it."; what != want {
+		t.Errorf("at the last end:\n%s\nwant:\n%s", what, want)
+	}
+}
+
+// TestARestartTellsNothingAgainOfCertificates: who is not heard yet, or never again for its
+// machine is gone, stands as it was; another one's end is told all the same.
+func TestARestartTellsNothingAgainOfCertificates(t *testing.T) {
+	s := newStory(t)
+	n := newNewsroom(t, "spare-1")
+	first := s.now.Truncate(24 * time.Hour).Add(10*24*time.Hour + 5*time.Minute)
+	last := first.Add(6 * time.Hour)
+	says := map[member.ID]time.Time{"web-1": first, "web-2": last}
+	page := endingPages(s, says)
+	n.during(2*time.Minute, page, first)
+	if len(n.got) != 1 || n.got[0].Notice.Stage != hasEnded {
+		t.Fatalf("at the first end: %s", n.told())
+	}
+	n.restart("spare-1")
+	n.got = nil
+	delete(says, "web-1")
+	n.during(5*time.Minute, page, first.Add(3*time.Minute))
+	says["web-1"] = first
+	n.during(5*time.Minute, page, first.Add(10*time.Minute))
+	if len(n.got) != 0 {
+		t.Errorf("after a restart: %s", n.told())
+	}
+	n.restart("spare-1")
+	delete(says, "web-1")
+	n.during(5*time.Minute, page, last)
+	if len(n.got) != 1 || n.got[0].Says != SaysChanged || !strings.Contains(n.got[0].Notice.What, "The certificate of web-2 has ended") {
+		t.Errorf("at the last end: %s", n.told())
+	}
+}
+
+// TestAnOlderBuildIsNotAccusedOfItsOldCertificate which is the one that it was met with: it
+// may have been renewed since, and the agent does not say so.
+func TestAnOlderBuildIsNotAccusedOfItsOldCertificate(t *testing.T) {
+	s := newStory(t)
+	in := s.input()
+	for i := range in.View {
+		in.View[i].Key, in.View[i].Ends = make([]byte, 32), in.Now.Add(-time.Hour)
+	}
+	p := Build(in)
+	if e := Endings(p); len(e) != 0 {
+		t.Errorf("%+v", e)
+	}
+	if c := p.Members[0].Cert; c == nil || !c.Until.Equal(in.Now.Add(-time.Hour)) {
+		t.Errorf("it was met with %+v", c)
 	}
 }

@@ -81,6 +81,8 @@ type Message struct {
 type Matters struct {
 	Schema  int       `json:"schema"`
 	Matters []*Matter `json:"matters"` // in the order in which they began
+	// CertEnds is what members have said last of their certificates, of those that end soon.
+	CertEnds map[member.ID]time.Time `json:"cert_ends,omitempty"`
 	// Dropped is how many were forgotten before every receiver had heard of them.
 	Dropped uint64 `json:"dropped,omitempty"`
 }
@@ -186,10 +188,14 @@ func (h *Herald) look(now time.Time, ev Looked) {
 	h.duty = OnDuty(ev.Page, ev.Policy) == h.self
 	if len(ev.Policy.Receivers) == 0 { // nobody will ever be told: begin anew when somebody is
 		h.dirty = h.dirty || len(h.m.Matters) > 0
-		h.m.Matters = nil
+		h.m.Matters, h.m.CertEnds = nil, nil
 		return
 	}
-	list, known := Notices(ev.Page)
+	page, words := lastWords(ev.Page, h.m.CertEnds)
+	list, known := Notices(page)
+	if known && !maps.EqualFunc(words, h.m.CertEnds, time.Time.Equal) {
+		h.m.CertEnds, h.dirty = words, true
+	}
 	stands := map[string]bool{}
 	for _, n := range list {
 		stands[h.note(now, n)] = true
@@ -197,7 +203,7 @@ func (h *Herald) look(now time.Time, ev Looked) {
 	// A council that is back is heard of on a page that is current.
 	if known {
 		for _, x := range h.m.Matters {
-			if x.Ended.IsZero() && !stands[x.Notice.ID] && !unheard(ev.Page, x.Notice) {
+			if x.Ended.IsZero() && !stands[x.Notice.ID] {
 				x.Ended, x.Ending, h.dirty = now.UTC(), over(ev.Page, x.Notice), true
 			}
 		}

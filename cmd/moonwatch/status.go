@@ -138,7 +138,11 @@ func printStatus(p *printer, page status.Page) {
 		if x.Urgent(page.Now) {
 			tone = bad
 		}
-		add("Certificate", cell{x.Line(page.Now), tone})
+		title := "Certificate"
+		for _, line := range x.Lines(page.Now) {
+			add(title, cell{line, tone})
+			title = ""
+		}
 	}
 	add("Asked", text("%s%s, at %s", page.Self.Name, standing(page.Self), moment(page.Now)))
 	p.grid(rows)

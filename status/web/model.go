@@ -206,7 +206,7 @@ func alerts(p status.Page) []string {
 		say("%s.", x)
 	}
 	for _, x := range status.Endings(p) {
-		out = append(out, x.Line(p.Now))
+		out = append(out, x.Lines(p.Now)...)
 	}
 	for _, u := range p.Unlisted {
 		if u.Addr == "" {
