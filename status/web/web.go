@@ -31,7 +31,7 @@ type Config struct {
 
 	// MaxStreams live pages are open at once, further ones are told to come
 	// back later. 256 by default: each costs about 40 KB, and an incident call
-	// has fewer people.
+	// has fewer people. A quarter as many may be ending besides.
 	MaxStreams int
 	// Beat is how often a stream that has no news says that it is alive. 5 s by
 	// default: a page that hears nothing for three of them says so itself.
@@ -95,6 +95,7 @@ type Server struct {
 	mu      sync.Mutex
 	closed  bool
 	streams int
+	leaving int // streams whose place is somebody else's, and which have not ended
 	seats   map[*seat]bool
 	view    *view // what is shown, nil before the first page
 	pasts   map[status.Grain]*past
