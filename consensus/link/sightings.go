@@ -42,7 +42,7 @@ func (l *Link) askSightings(ctx context.Context, to member.ID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := l.quick.RoundTrip(req)
+	resp, err := l.bulk.RoundTrip(req) // which asks more rarely whether a quiet peer lives
 	if err != nil {
 		return nil, explain(err)
 	}

@@ -15,7 +15,8 @@ import (
 )
 
 // What observers see is asked for while somebody looks, and costs nothing else. An answer
-// is some 500 bytes, so who is looked at sends 100 bytes a second for it.
+// is some 500 bytes, and a connection that is kept open for the next one is asked every two
+// seconds whether it lives: some 150 bytes a second and member, each way.
 const (
 	sightingsFor    = 10 * time.Second // after the last look
 	sightingsEvery  = 5 * time.Second  // each observer is asked
@@ -56,7 +57,7 @@ func (s *sightings) note(now time.Time) {
 }
 
 // Live is what observers see now. Who looks has the others asked for a while; the first
-// one waits a moment for them.
+// ones wait a moment for them.
 func (s *sightings) Live() status.Live {
 	now := time.Now()
 	s.mu.Lock()
@@ -73,16 +74,23 @@ func (s *sightings) Live() status.Live {
 	}
 	round := s.round
 	s.mu.Unlock()
-	if first {
-		wait := time.NewTimer(sightingsPatience)
+	wait := time.NewTimer(sightingsPatience)
+	defer wait.Stop()
+	waited := false
+	select {
+	case <-round: // as a rule: only at the first look somebody has to be waited for
+	default:
+		waited = true
 		select {
 		case <-round:
 		case <-wait.C:
 		}
-		wait.Stop()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if waited { // what was put together meanwhile is without those that have answered
+		s.shown = nil
+	}
 	if now = time.Now(); s.shown == nil || now.Sub(s.shown.AsOf) >= sightingsFresh {
 		s.shown = s.compose(now)
 	}
@@ -100,11 +108,9 @@ func (s *sightings) compose(now time.Time) *status.Live {
 		x, heard := s.heard[m.ID]
 		switch {
 		case m.ID == s.d.self:
-			if own := s.own.Load(); own != nil {
-				x, heard = *own, true
-			}
+			x, heard = s.mine(now)
 		case heard && now.Sub(x.At) > sightingsKept:
-			x.Sees, x.Abstains = nil, ""
+			x = status.LiveFrom{Observer: m.ID, Trouble: x.Trouble}
 		}
 		if !heard {
 			x = status.LiveFrom{Observer: m.ID}
@@ -118,6 +124,16 @@ func (s *sightings) compose(now time.Time) *status.Live {
 		return 1
 	})
 	return out
+}
+
+// mine is what this agent's own observer sees; none: its loop has told nothing lately, and
+// what it saw before is nothing that it sees.
+func (s *sightings) mine(now time.Time) (x status.LiveFrom, ok bool) {
+	own := s.own.Load()
+	if own == nil || now.Sub(own.At) > sightingsKept {
+		return status.LiveFrom{Observer: s.d.self}, false
+	}
+	return *own, true
 }
 
 // askAll asks the observers while somebody looks, until ctx ends.
@@ -175,8 +191,7 @@ func (s *sightings) wanted() bool {
 	return false
 }
 
-// due lists who is to be asked now: members in view, the one that was asked longest ago
-// first.
+// due lists who is to be asked now: members in view, in the order of the page.
 func (s *sightings) due() []member.ID {
 	p := s.d.page.Load()
 	if p == nil {
@@ -213,6 +228,8 @@ func (s *sightings) ask(ctx context.Context, id member.ID) {
 	if err == nil {
 		if err = json.Unmarshal(b, &x); err != nil {
 			err = fmt.Errorf("what %s sees is garbled: %w", id, err)
+		} else if x.At.IsZero() {
+			err = fmt.Errorf("%s sees nothing: its loop has told nothing lately", id)
 		}
 	}
 	s.mu.Lock()
@@ -228,10 +245,7 @@ func (s *sightings) ask(ctx context.Context, id member.ID) {
 
 // Sightings is what this agent's observer sees, for another agent that somebody looks at.
 func (h handler) Sightings() []byte {
-	own := h.d.sightings.own.Load()
-	if own == nil {
-		own = &status.LiveFrom{Observer: h.d.self}
-	}
+	own, _ := h.d.sightings.mine(time.Now())
 	b, err := json.Marshal(own)
 	if err != nil {
 		panic(fmt.Sprintf("daemon: encode sightings: %v", err)) // plain values of ours

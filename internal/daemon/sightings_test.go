@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"encoding/json"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"moonwatch/member"
@@ -66,4 +68,54 @@ func TestWhoLooksSeesWhatAllObserversSee(t *testing.T) {
 			t.Fatal("they are asked although nobody looks")
 		}
 	}
+}
+
+// TestWhatALoopSawBeforeItHungIsNotWhatItSees: neither here nor for whoever asks.
+func TestWhatALoopSawBeforeItHungIsNotWhatItSees(t *testing.T) {
+	d := &Daemon{self: "m1"}
+	s := &d.sightings
+	s.open(d)
+	d.page.Store(&status.Page{Members: []status.Member{{ID: "m1"}, {ID: "m2"}}})
+	told := func(age time.Duration) (here, there status.LiveFrom) {
+		t.Helper()
+		now := time.Now()
+		s.own.Store(&status.LiveFrom{Observer: "m1", At: now.Add(-age), Sees: []status.LiveSees{{Subject: "m2", RTTMicros: 300}}})
+		if err := json.Unmarshal((handler{d: d}).Sightings(), &there); err != nil {
+			t.Fatal(err)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.compose(now).By[0], there
+	}
+	if here, there := told(0); len(here.Sees) != 1 || len(there.Sees) != 1 {
+		t.Errorf("seen just now: here %+v, there %+v", here, there)
+	}
+	if here, there := told(sightingsKept + time.Minute); !here.At.IsZero() || here.Sees != nil || !there.At.IsZero() || there.Sees != nil {
+		t.Errorf("seen long ago: here %+v, there %+v", here, there)
+	}
+}
+
+// TestTwoWhoLookFirstBothWait for those who are asked.
+func TestTwoWhoLookFirstBothWait(t *testing.T) {
+	d := &Daemon{self: "m1"}
+	s := &d.sightings
+	s.open(d)
+	d.page.Store(&status.Page{Members: []status.Member{{ID: "m1"}, {ID: "m2"}}})
+	synctest.Test(t, func(t *testing.T) {
+		got := make(chan status.Live, 2)
+		for range 2 {
+			go func() { got <- s.Live() }()
+			synctest.Wait()
+		}
+		s.mu.Lock()
+		s.heard["m2"] = status.LiveFrom{Observer: "m2", At: time.Now(), Sees: []status.LiveSees{{Subject: "m1", RTTMicros: 300}}}
+		over := s.over
+		s.mu.Unlock()
+		over()
+		for range 2 {
+			if x := <-got; len(x.By[1].Sees) != 1 {
+				t.Errorf("who looked saw %+v", x.By)
+			}
+		}
+	})
 }

@@ -302,6 +302,9 @@ func TestTheSliderChoosesAMoment(t *testing.T) {
 		if !ask[bool](b, `document.getElementById("live").hidden && document.activeElement.id === "at" && window.loadedOnce === 1`) {
 			t.Errorf("%s: it is called live, was loaded anew, or the slider has lost the keyboard", code)
 		}
+		if !ask[bool](b, `[...document.querySelectorAll("header a[hreflang]")].some(a => new URL(a.href).searchParams.get("at"))`) {
+			t.Errorf("%s: the other language is that of now", code)
+		}
 		axe(b, "slider "+code)
 		b.keep("slider-" + code)
 		b.do(chromedp.KeyEvent(kb.End))

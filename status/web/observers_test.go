@@ -220,3 +220,46 @@ func TestWhoIsNotHeardIsNotCalm(t *testing.T) {
 		t.Errorf("%v, %v", count, m.Live.Mute)
 	}
 }
+
+// TestTheMatrixAndItsTableSayTheSame of an edge that was never answered: it was not heard yet,
+// and loses probes once it does; and an observer that watches nobody was heard all the same.
+func TestTheMatrixAndItsTableSayTheSame(t *testing.T) {
+	at := noon
+	live := &status.Live{AsOf: at, Self: "web-1", By: []status.LiveFrom{
+		{Observer: "web-1", At: at, Sees: []status.LiveSees{
+			{Subject: "web-2", Uneasy: true},
+			{Subject: "web-3", Uneasy: true, LostRun: 4},
+			{Subject: "web-4", RTTMicros: 300},
+		}},
+		{Observer: "web-2", At: at},
+		{Observer: "web-3", Trouble: "not in view"},
+	}}
+	m := liveOf(live)
+	if m.Heard != 2 || len(m.Mute) != 1 || m.Mute[0].Observer != "web-3" {
+		t.Errorf("%d were heard, and these were not: %+v", m.Heard, m.Mute)
+	}
+	words := map[member.ID]string{}
+	for _, e := range m.Own {
+		words[e.Subject] = e.Word + " " + m.At[[2]member.ID{"web-1", e.Subject}]
+	}
+	for subject, want := range map[member.ID]string{"web-2": "not heard yet calm", "web-3": "loses probes busy", "web-4": "answers none"} {
+		if words[subject] != want {
+			t.Errorf("%s: %s, want %s", subject, words[subject], want)
+		}
+	}
+	if len(m.Edges) != 2 {
+		t.Errorf("of these something is said: %+v", m.Edges)
+	}
+}
+
+// TestNothingIsLiveWithoutAScript that keeps it so: the mark is shown by the script.
+func TestNothingIsLiveWithoutAScript(t *testing.T) {
+	s := withLive(t, fleetPage(7), failing)
+	for path, past := range map[string]bool{"/observers": false, "/observers?at=1h": true} {
+		_, tag, _ := strings.Cut(get(s, path).Body.String(), `id="live"`)
+		tag, _, _ = strings.Cut(tag, ">")
+		if !strings.HasSuffix(tag, " hidden") || strings.Contains(tag, "data-past") != past {
+			t.Errorf("%s: %s", path, tag)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func liveOf(x *status.Live) *liveModel {
 	}
 	m := &liveModel{Live: *x, At: map[[2]member.ID]string{}}
 	for _, by := range x.By {
-		if by.Sees == nil {
+		if by.At.IsZero() { // who watches nobody sees nothing, and was heard
 			if len(m.Mute) < liveMute {
 				m.Mute = append(m.Mute, by)
 			} else {
@@ -91,7 +91,7 @@ func edgeOf(by status.LiveFrom, s status.LiveSees) liveEdge {
 	switch {
 	case s.Down():
 		e.Look, e.Word = "bad", "says down"
-	case s.RTTMicros == 0:
+	case s.RTTMicros == 0 && s.LostRun <= 1:
 		e.Look, e.Word = "calm", "not heard yet"
 	case s.Uneasy:
 		e.Look, e.Word = "mind", "loses probes"
@@ -106,6 +106,8 @@ func (e liveEdge) form(by status.LiveFrom) string {
 		return "calm"
 	case e.Down():
 		return "bad"
+	case e.Look == "calm": // nothing came yet
+		return "calm"
 	case e.Uneasy:
 		return "busy"
 	default:

@@ -8,6 +8,7 @@
   const seen = document.getElementById('seen');
   const live = document.getElementById('live');
   const said = live.textContent;
+  live.hidden = 'past' in live.dataset; // without a script nothing here is live
   let here = location.href;
   let turn = 0;
 
@@ -39,8 +40,10 @@
         callbacks: { beforeAttributeUpdated: (attribute, node) => !(attribute === 'open' && node.tagName === 'DETAILS') },
       });
       document.getElementById('counted').innerHTML = page.getElementById('counted').innerHTML;
+      const tongues = page.querySelectorAll('header a[hreflang]'); // they lead to the moment that is shown
+      document.querySelectorAll('header a[hreflang]').forEach((a, i) => a.setAttribute('href', tongues[i].getAttribute('href')));
       form.dataset.asof = page.getElementById('ago').dataset.asof;
-      live.hidden = page.getElementById('live').hidden;
+      live.hidden = 'past' in page.getElementById('live').dataset;
       say(false);
     } catch {
       if (mine === turn) say(true);
