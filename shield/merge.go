@@ -240,7 +240,7 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 		if r.Trouble {
 			troubled += float64(r.Total.Admitted) * per
 		}
-		if r.Capacity > 0 {
+		if r.Capacity > 0 && r.ByCost == m.rules.ByCost { // another unit's number means nothing here
 			capacities = append(capacities, float64(r.Capacity))
 		}
 		for _, l := range r.Lines {

@@ -30,6 +30,7 @@ type Report struct {
 	Lines      []Line // the heaviest here, and exact answers about all candidates
 	Votes      []Vote // standing: what is not said again is withdrawn
 	Surges     []Surge
+	ByCost     bool // Capacity is one of cost, and not of requests
 }
 
 // Units counts requests, or cost.
@@ -100,6 +101,7 @@ func (r Report) Encode() ([]byte, error) {
 		b = appendText(b, v.Host)
 	}
 	surges := appendSurges(nil, r.Surges[:min(len(r.Surges), MaxSurges)])
+	surges = append(surges, flag(r.ByCost))
 	lines := len(b)
 	b = append(b, 0)
 	for i, l := range r.Lines[:min(len(r.Lines), MaxLines)] {
@@ -116,6 +118,7 @@ func (r Report) Encode() ([]byte, error) {
 }
 
 // appendSurges writes those that surge behind the lines, where builds of before read no more.
+// The unit follows them, which builds of surges pass over.
 func appendSurges(b []byte, surges []Surge) []byte {
 	b = append(b, byte(len(surges)))
 	for _, x := range surges {
@@ -146,7 +149,7 @@ func flag(x bool) byte {
 var ErrReport = errors.New("malformed report")
 
 // DecodeReport reads a report. It looks at its form only: whether it may be
-// believed is Merge's to say. What follows the surges is of a younger build
+// believed is Merge's to say. What follows the unit is of a younger build
 // and passed over.
 func DecodeReport(b []byte) (Report, error) {
 	if len(b) > MaxReport {
@@ -193,8 +196,15 @@ func DecodeReport(b []byte) (Report, error) {
 		r.Lines = append(r.Lines, l)
 	}
 	var err error
-	r.Surges, err = d.surges()
-	return r, err
+	if r.Surges, err = d.surges(); err != nil || len(d.rest) == 0 { // a build of before says no unit
+		return r, err
+	}
+	unit := d.byte()
+	if unit > 1 {
+		return Report{}, fmt.Errorf("%w: unit %d", ErrReport, unit)
+	}
+	r.ByCost = unit == 1
+	return r, nil
 }
 
 // surges reads those that surge; a report of a build of before has none.

@@ -30,6 +30,7 @@ func drawnReport(t *rapid.T, door string) Report {
 		Seq: rapid.Uint64Range(1, 20).Draw(t, "seq"), Window: 200 * time.Millisecond,
 		Served: rapid.Uint64Range(0, 1000).Draw(t, "served"), Capacity: Units(rapid.Uint64Range(0, 1e6).Draw(t, "capacity")), Trouble: rapid.Bool().Draw(t, "trouble"),
 		Subdomains: rapid.IntRange(0, 1e6).Draw(t, "subdomains"), Floors: rapid.Uint64().Draw(t, "floors"),
+		ByCost: rapid.Bool().Draw(t, "by cost"),
 	}
 	for i := range rapid.IntRange(0, 10).Draw(t, "lines") {
 		l := Line{Key: Key(i + 2), Traffic: drawnTraffic(t)}
@@ -178,6 +179,30 @@ func TestADoorsCostsAreThoseOfItsNewestReport(t *testing.T) {
 		if f := m.Fleet(now); f.Costed != 0 || len(f.Hosts) != 1 || f.Hosts[0].Costed != 0 {
 			t.Errorf("%d reports, the newest without costs: %+v", len(order), f)
 		}
+	}
+}
+
+// When the policy's unit changes the doors take it over one after the other.
+func TestACapacityOfAnotherUnitIsNotAdopted(t *testing.T) {
+	now := time.Unix(1000, 0)
+	rules := DefaultMergeRules()
+	rules.ByCost = true
+	m := NewMerge(rules)
+	m.Expect([]member.ID{"a", "b", "c"})
+	hears := func(door member.ID, seq uint64, capacity Units, byCost bool) {
+		t.Helper()
+		if err := m.Accept(now, Report{Door: door, Life: 1, Seq: seq, Window: time.Second, Capacity: capacity, ByCost: byCost}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hears("a", 1, 1000, false)
+	hears("b", 1, 1000, false)
+	if c := m.Fleet(now).Capacity; c != 0 {
+		t.Errorf("capacity %v from doors that count requests, want none", c)
+	}
+	hears("b", 2, 40_000, true)
+	if c := m.Fleet(now).Capacity; c != 40_000 {
+		t.Errorf("capacity %v, want that of the door that counts costs too", c)
 	}
 }
 

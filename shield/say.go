@@ -36,7 +36,7 @@ func (s *Shield) report() Report {
 	r := Report{
 		Door: s.cfg.Door, Life: s.cfg.Life, Mark: MarkOf(s.cfg.Salt), Seq: s.seq, Window: s.recent.window(),
 		Total: total, Served: s.recent.served(), Capacity: Units(s.capacity.Value()), Trouble: s.trouble, Subdomains: s.subdomains,
-		Lines: lines[:min(len(lines), MaxLines)], Votes: s.votes, Surges: s.recent.surges(),
+		Lines: lines[:min(len(lines), MaxLines)], Votes: s.votes, Surges: s.recent.surges(), ByCost: s.cfg.Capacity.ByCost,
 	}
 	if s.floors != nil {
 		r.Floors = s.floors.Version
