@@ -20,6 +20,11 @@ func (c *Conductor) claim(now time.Time, x *Case, out []ConductorEffect) []Condu
 	if reason, why := c.st.brakeGate(now, x, true); reason != "" {
 		// The fence stands; the claim waits for the cascade to end. That of one
 		// failure domain may need people to end it, so they are told.
+		// A spare that has fallen is given up meanwhile: it may be back at the end,
+		// without what it had prepared.
+		if gone := c.letFallenGo(now, x, out); len(gone) > len(out) {
+			return gone
+		}
 		told := x.Since.Add(claimPatience)
 		switch {
 		case x.State == Escalated:

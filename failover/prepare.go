@@ -284,8 +284,19 @@ func (c *Conductor) prepare(now time.Time, x *Case, out []ConductorEffect) []Con
 // letGo takes a spare away from a case that will not be ready, or is ready and may not
 // go live any more.
 func (c *Conductor) letGo(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	return c.release(now, x, func(p Preparation) string { return c.fallsShort(now, p) }, out)
+}
+
+// letFallenGo releases one that is condemned alone. In a cascade those that take long go
+// on: nobody else may prepare instead of them.
+func (c *Conductor) letFallenGo(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
+	return c.release(now, x, c.fallen, out)
+}
+
+// release gives up the first spare of which why says anything.
+func (c *Conductor) release(now time.Time, x *Case, why func(Preparation) string, out []ConductorEffect) []ConductorEffect {
 	for _, p := range x.Preparing {
-		if why := c.fallsShort(now, p); why != "" {
+		if why := why(p); why != "" {
 			return c.propose(now, out, KindRelease, fmt.Sprintf("%s/%d/release/%s", x.Name(), x.Version, p.Spare),
 				SpareReleased{Case: x.ID, Version: x.Version, Spare: p.Spare, Detail: why})
 		}
@@ -293,15 +304,23 @@ func (c *Conductor) letGo(now time.Time, x *Case, out []ConductorEffect) []Condu
 	return out
 }
 
-// fallsShort says why a spare that prepares will not be ready, empty if it may be. The
-// deadline is one of ledger time, or of as long a time that this leader saw itself.
-func (c *Conductor) fallsShort(now time.Time, p Preparation) string {
+// fallen says under which verdict a spare that prepares fell, empty if it stands.
+func (c *Conductor) fallen(p Preparation) string {
 	switch v, _ := c.st.ledger.Standing(p.Spare); v.Kind {
 	case consensus.VerdictDown:
 		return "it is down"
 	case consensus.VerdictDomainCut:
 		return "it is out of reach with its whole failure domain"
 	default: // it answers for itself
+		return ""
+	}
+}
+
+// fallsShort says why a spare that prepares will not be ready, empty if it may be. The
+// deadline is one of ledger time, or of as long a time that this leader saw itself.
+func (c *Conductor) fallsShort(now time.Time, p Preparation) string {
+	if why := c.fallen(p); why != "" {
+		return why
 	}
 	if p.Ready {
 		if err := c.st.enforceable(now, p.Spare); err != nil {

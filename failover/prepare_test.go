@@ -168,6 +168,31 @@ func TestASpareThatIsGivenBackUnderAVerdictBurnsIn(t *testing.T) {
 	}
 }
 
+// What it prepared may be gone with its memory when it is back, and the end of a cascade
+// would find it ready.
+func TestASpareThatFallsWhilePreparedIsGivenUpInACascade(t *testing.T) {
+	x, c := whilePreparing(t)
+	p := c.Preparing[0]
+	x.commit(KindReport, p.Spare, Report{Case: c.ID, Step: StepPrepare, Slot: c.Slot, Epoch: p.Epoch, Done: true})
+	x.commit(KindBrake, "web-1", Brakes{Modes: map[Scope]ScopeMode{Fleet: {Mode: Cascade, Why: "a test"}}})
+	x.judge(consensus.VerdictDown, p.Spare)
+	x.run(time.Second)
+	if u := x.state.Use(p.Spare); len(c.Preparing) > 0 || u.Duty != Quarantined || len(u.Struck) != 1 {
+		t.Errorf("%s with %+v; %s is %s with %d strikes", walk(c), c.Preparing, p.Spare, u.Duty, len(u.Struck))
+	}
+}
+
+// Nobody else may prepare while a cascade is on: who takes long goes on.
+func TestASpareThatIsSlowToPrepareIsNotGivenUpInACascade(t *testing.T) {
+	x, c := whilePreparing(t)
+	p := c.Preparing[0]
+	x.commit(KindBrake, "web-1", Brakes{Modes: map[Scope]ScopeMode{Fleet: {Mode: Cascade, Why: "a test"}}})
+	x.run(90 * time.Second)
+	if u := x.state.Use(p.Spare); len(c.Preparing) != 1 || u.Duty == Quarantined || len(u.Struck) > 0 {
+		t.Errorf("%s with %+v; %s is %s with %d strikes", walk(c), c.Preparing, p.Spare, u.Duty, len(u.Struck))
+	}
+}
+
 func TestACaseWithoutAnyRollCallIsHeldInTheEnd(t *testing.T) {
 	x, c := whilePreparing(t)
 	first := c.Preparing[0]
