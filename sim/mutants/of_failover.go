@@ -33,7 +33,7 @@ var ofFailover = []Mutant{
 		Breaks: "a cascade is over as soon as fewer than half of its members are in trouble",
 		Ought:  "S6",
 		Story:  "small-cascade",
-		Edits:  []Edit{{"failover/brake.go", "if now.Sub(since) < b.clear(old.Mode) {", "if now.Before(since) {"}},
+		Edits:  []Edit{{"failover/brake.go", "if !ok || now.Sub(since) < b.clear(old.Mode) {", "if !ok {"}},
 	},
 	{
 		Name:   "drain-below-the-floor",
