@@ -33,7 +33,7 @@ var ofFailover = []Mutant{
 		Breaks: "a cascade is over as soon as fewer than half of its members are in trouble",
 		Ought:  "S6",
 		Story:  "small-cascade",
-		Edits:  []Edit{{"failover/brake.go", "if !ok || now.Sub(since) < b.clear(old.Mode) {", "if !ok {"}},
+		Edits:  []Edit{{"failover/brake.go", "if !ok || now.Sub(since) < b.clear(old.Mode) {", "if !ok || now.Before(since) {"}},
 	},
 	{
 		Name:   "drain-below-the-floor",
