@@ -201,6 +201,21 @@ func accepted(by member.ID, resp *http.Response) error {
 	return r
 }
 
+// request begins one piece of work that asks another member: Close waits for it, and its
+// context ends with the link and after limit. done ends it. ErrClosed: Close has begun.
+func (l *Link) request(ctx context.Context, limit time.Duration) (_ context.Context, done func(), err error) {
+	if !l.begin() {
+		return nil, nil, ErrClosed
+	}
+	ctx, unbind := l.bind(ctx)
+	ctx, giveUp := context.WithTimeout(ctx, limit)
+	return ctx, func() {
+		giveUp()
+		unbind()
+		l.work.Done()
+	}, nil
+}
+
 // bind makes a context that also ends with the link.
 func (l *Link) bind(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)

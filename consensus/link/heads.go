@@ -33,14 +33,11 @@ const maxHeadsAnswer = 256 << 10
 
 // Heads asks a member which heads it remembers.
 func (l *Link) Heads(ctx context.Context, to member.ID, first, last uint64) ([]Head, error) {
-	if !l.begin() {
-		return nil, fmt.Errorf("ask %s for heads: %w", to, ErrClosed)
+	ctx, done, err := l.request(ctx, l.timing.Ask)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s for heads: %w", to, err)
 	}
-	defer l.work.Done()
-	ctx, cancel := l.bind(ctx)
-	defer cancel()
-	ctx, giveUp := context.WithTimeout(ctx, l.timing.Ask)
-	defer giveUp()
+	defer done()
 	heads, err := l.askHeads(ctx, to, first, last)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for heads: %w", to, l.because(ctx, err))

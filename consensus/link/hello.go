@@ -23,14 +23,11 @@ const maxHello = 16 << 10
 // the certificate goes: name and cluster have to be those in it, the rest is
 // the other side's word.
 func (l *Link) Ask(ctx context.Context, addr string) (Hello, ed25519.PublicKey, error) {
-	if !l.begin() {
-		return Hello{}, nil, fmt.Errorf("ask %s: %w", addr, ErrClosed)
+	ctx, done, err := l.request(ctx, l.timing.Ask)
+	if err != nil {
+		return Hello{}, nil, fmt.Errorf("ask %s: %w", addr, err)
 	}
-	defer l.work.Done()
-	ctx, cancel := l.bind(ctx)
-	defer cancel()
-	ctx, giveUp := context.WithTimeout(ctx, l.timing.Ask)
-	defer giveUp()
+	defer done()
 	hello, key, err := l.ask(ctx, addr)
 	if err != nil {
 		return Hello{}, nil, fmt.Errorf("ask %s: %w", addr, l.because(ctx, err))

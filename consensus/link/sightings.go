@@ -22,14 +22,11 @@ const maxSightings = 64 << 10
 
 // Sightings asks a member what its observer sees now.
 func (l *Link) Sightings(ctx context.Context, to member.ID) ([]byte, error) {
-	if !l.begin() {
-		return nil, fmt.Errorf("ask %s what it sees: %w", to, ErrClosed)
+	ctx, done, err := l.request(ctx, l.timing.Ask)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s what it sees: %w", to, err)
 	}
-	defer l.work.Done()
-	ctx, cancel := l.bind(ctx)
-	defer cancel()
-	ctx, giveUp := context.WithTimeout(ctx, l.timing.Ask)
-	defer giveUp()
+	defer done()
 	b, err := l.askSightings(ctx, to)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s what it sees: %w", to, l.because(ctx, err))

@@ -23,14 +23,11 @@ func (l *Link) submit(ctx context.Context, to member.ID, command []byte) error {
 	if len(command) > MaxCommand {
 		return fmt.Errorf("command of %d bytes: %w, want at most %d", len(command), ErrTooLarge, MaxCommand)
 	}
-	if !l.begin() {
-		return ErrClosed
+	ctx, done, err := l.request(ctx, l.timing.Submit)
+	if err != nil {
+		return err
 	}
-	defer l.work.Done()
-	ctx, cancel := l.bind(ctx)
-	defer cancel()
-	ctx, giveUp := context.WithTimeout(ctx, l.timing.Submit)
-	defer giveUp()
+	defer done()
 	resp, err := l.post(ctx, l.quick, to, pathSubmit, bytes.NewReader(command))
 	if err != nil {
 		return l.because(ctx, err)

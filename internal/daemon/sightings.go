@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -117,12 +118,7 @@ func (s *sightings) compose(now time.Time) *status.Live {
 		}
 		out.By = append(out.By, x)
 	}
-	slices.SortFunc(out.By, func(a, b status.LiveFrom) int {
-		if a.Observer < b.Observer {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out.By, func(a, b status.LiveFrom) int { return cmp.Compare(a.Observer, b.Observer) })
 	return out
 }
 
