@@ -144,7 +144,8 @@ func (o *Observer) speak(now time.Time, abstains Reason, out []Effect) []Effect 
 		p.renewAt = now.Add(o.cfg.Presence)
 	}
 	urgent := p.dirty
-	p.dirty, p.notYet = false, now.Add(o.cfg.Gather)
+	p.dirty = false
+	datagrams := 0
 	for first := true; first || len(votes) > 0 || len(unreachable) > 0; first = false {
 		s := o.statement(life, abstains)
 		s.Acknowledge = urgent
@@ -152,6 +153,7 @@ func (o *Observer) speak(now time.Time, abstains Reason, out []Effect) []Effect 
 		s.Votes, votes = votes[:n:n], votes[n:]
 		n = min(len(unreachable), MaxVotes-n)
 		s.Unreachable, unreachable = unreachable[:n:n], unreachable[n:]
+		datagrams++
 		out = append(out, Publish{Statement: s, To: o.watch.Councillors})
 		if urgent {
 			p.open = append(p.open, letter{
@@ -160,12 +162,18 @@ func (o *Observer) speak(now time.Time, abstains Reason, out []Effect) []Effect 
 			})
 		}
 	}
+	p.notYet = now.Add(o.cfg.Gather * time.Duration(min(datagrams, gatherMost)))
 	// What is older than the last resend is either acknowledged or renewed.
 	if len(p.open) > 64 {
 		p.open = p.open[len(p.open)-64:]
 	}
 	return out
 }
+
+// gatherMost bounds how many times longer whoever says much waits before it says all of
+// it again: for every datagram of the last time once, so that no number of votes makes
+// more than fifty a second, until a verdict on many would come noticeably later.
+const gatherMost = 5
 
 // statement is the next one, without a vote in it.
 func (o *Observer) statement(life time.Duration, abstains Reason) Statement {

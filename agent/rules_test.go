@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -266,6 +267,46 @@ func TestAStatementHoldsSixteenVotes(t *testing.T) {
 				t.Errorf("smeared %v: %s is down and never named", smeared, subjects[i].ID)
 			}
 		}
+	}
+}
+
+// Campaign seed 611515: nineteen roll calls a second, each answered by all forty votes in
+// three datagrams every 20 ms.
+func TestWhoSaysMuchSaysItLessOften(t *testing.T) {
+	r := newRig(t, Default())
+	var subjects []Subject
+	for i := range 40 {
+		subjects = append(subjects, Subject{ID: member.ID(fmt.Sprintf("s%02d", i)), Service: true, Calm: true})
+	}
+	r.watch(1, []member.ID{"c1"}, subjects...)
+	r.run(20 * time.Second)
+	var newest uint64
+	said := map[time.Duration]int{} // datagrams with something new
+	r.seen = func(at time.Duration, e Effect) {
+		if p, ok := e.(Publish); ok && p.Statement.Acknowledge && p.Statement.Seq > newest {
+			newest = p.Statement.Seq
+			said[at]++
+		}
+	}
+	for _, s := range subjects {
+		r.subject(s.ID).service = "refused"
+	}
+	r.run(5 * time.Second)
+	for i, s := range subjects {
+		r.step(RollCalled{Call: RollCall{ID: RollID{Term: 1, N: uint64(i + 1)}, Subjects: []member.ID{s.ID}}})
+		r.run(5 * time.Millisecond)
+	}
+	times := slices.Sorted(maps.Keys(said))
+	most := 0
+	for i := 1; i < len(times); i++ {
+		before, gap := said[times[i-1]], times[i]-times[i-1]
+		most = max(most, before)
+		if gap < time.Duration(min(before, gatherMost))*20*time.Millisecond {
+			t.Errorf("%d datagrams at %v, and the next %v later", before, times[i-1], gap)
+		}
+	}
+	if most < 3 {
+		t.Fatalf("at most %d datagrams at once in %d statements: nothing is shown", most, len(times))
 	}
 }
 

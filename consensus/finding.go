@@ -48,16 +48,23 @@ func (t *Tally) verdict(now time.Time, cut []*subject) Verdict {
 			}
 		}
 	}
-	fresh := false
-	for _, f := range v.Findings {
-		if t.propose(now, t.memory.subject(f.Subject), f.Kind) {
-			fresh = true
-		}
+	if v.Domain == "" {
+		v.Findings = t.unproposed(now, v.Findings)
+		return v
 	}
-	if !fresh {
+	if len(t.unproposed(now, slices.Clone(v.Findings))) == 0 {
 		return Verdict{}
 	}
 	return v
+}
+
+// unproposed are the findings that are not on their way already: where a dozen members
+// cross the line one after the other while nothing is agreed on, each verdict would carry
+// all that those before it did. That of a failure domain is one word about all of them.
+func (t *Tally) unproposed(now time.Time, findings []Finding) []Finding {
+	return slices.DeleteFunc(findings, func(f Finding) bool {
+		return !t.propose(now, t.memory.subject(f.Subject), f.Kind)
+	})
 }
 
 // without takes those out of a cut whose services are slow to answer, and with each the

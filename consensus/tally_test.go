@@ -3,6 +3,7 @@ package consensus
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,6 +216,45 @@ func TestANewLeaderStartsFromNothing(t *testing.T) {
 	a.run(20 * time.Millisecond)
 	if id := a.calls[len(a.calls)-1].Call.ID; id.Term != 2 || id == old {
 		t.Errorf("called as %v in term 2", id)
+	}
+}
+
+// Campaign seed 611243: while nothing was agreed on, six members crossed the line one after
+// the other, and each proposal carried everybody of those before it, 880 KB a second.
+func TestWhoIsProposedAlreadyIsNotProposedWithTheNextOne(t *testing.T) {
+	a := newAssembly(t, 3, 3, 3)
+	a.obeys = false // nothing is agreed on
+	for _, id := range []member.ID{"a1", "b1", "c1"} {
+		a.all(id, agent.Down)
+	}
+	a.renew()
+	a.run(200 * time.Millisecond) // it is not quiet yet
+	cut := func(ids ...member.ID) string {
+		var subjects []*subject
+		for _, id := range ids {
+			subjects = append(subjects, a.tally.memory.subject(id))
+		}
+		var said []string
+		for _, f := range a.tally.verdict(a.now, subjects).Findings {
+			said = append(said, string(f.Subject))
+		}
+		return strings.Join(said, " ")
+	}
+	for _, c := range []struct {
+		after time.Duration
+		cut   []member.ID
+		want  string
+	}{
+		{0, []member.ID{"a1"}, "a1"},
+		{100 * time.Millisecond, []member.ID{"a1", "b1"}, "b1"},
+		{100 * time.Millisecond, []member.ID{"a1", "b1", "c1"}, "c1"},
+		{100 * time.Millisecond, []member.ID{"a1", "b1", "c1"}, ""},
+		{700 * time.Millisecond, []member.ID{"a1", "b1", "c1"}, "a1"}, // lost, maybe
+	} {
+		a.now = a.now.Add(c.after)
+		if said := cut(c.cut...); said != c.want {
+			t.Errorf("%v after the roll call, cut %v: proposed %q, want %q", a.now.Sub(noon), c.cut, said, c.want)
+		}
 	}
 }
 

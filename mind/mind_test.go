@@ -428,15 +428,31 @@ func TestARepeatedStatementIsAcknowledgedAgainAndNotPassedOn(t *testing.T) {
 	if n := len(all[Acknowledge](h)); n != 9 {
 		t.Errorf("acknowledged %d of 9: whoever repeats himself has missed the last one", n)
 	}
+	for range 3 {
+		for seq := uint64(10); seq < 90; seq++ { // as many as are said within a repeat's time
+			say(5, seq)
+		}
+	}
+	if n := len(all[PassOn](h)); n != 83 {
+		t.Errorf("80 more statements, each of them three times: %d passed on in all, want 83", n)
+	}
+	say(5, 300)
+	say(5, 299)
+	say(5, 299)
+	say(5, 300-64)
+	say(5, 300-64)
+	if n := len(all[PassOn](h)); n != 86 {
+		t.Errorf("after a gap: %d passed on in all, want 86", n)
+	}
 	say(6, 7)
-	say(5, 10)
-	if n := len(all[PassOn](h)); n != 4 {
+	say(5, 310)
+	if n := len(all[PassOn](h)); n != 87 {
 		t.Errorf("passed on %d, want one more: a new life counts anew, and an earlier one is over", n)
 	}
 	h.mind.lead(Led{Leader: "web-3", Term: 2, Quorum: true})
 	say(6, 7)
-	if p := all[PassOn](h); len(p) != 5 || p[4].To != "web-3" {
-		t.Errorf("a new leader was told %+v", p[4:])
+	if p := all[PassOn](h); len(p) != 88 || p[87].To != "web-3" {
+		t.Errorf("a new leader was told %+v", p[87:])
 	}
 }
 
