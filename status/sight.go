@@ -77,6 +77,15 @@ func (c *Chronicle) Sights(asOf time.Time) Sights {
 	return Sights{AsOf: latest(whole(asOf), c.c.At), Begun: c.c.Begun, Verdicts: slices.Clip(c.sights)}
 }
 
+// ObserversDocument is what programs read of the matrix of observers.
+type ObserversDocument struct {
+	Schema   int        `json:"schema"`
+	AsOf     time.Time  `json:"as_of"`
+	At       time.Time  `json:"at"` // the moment that was asked for
+	Subjects []Regarded `json:"subjects"`
+	Live     *Live      `json:"live,omitempty"` // nil: of a moment that has passed
+}
+
 // Regard is what an observer said of a subject when the council last counted.
 type Regard string
 

@@ -89,7 +89,7 @@ council quorum, 5 refused by policy; sim has more, see 'moonwatch sim --help'.`,
 		}
 	}
 	in("run", a.agentCommand(), a.keeperCommand(), a.demoCommand(), a.simCommand())
-	in("look", a.statusCommand(), a.topCommand(), a.membersCommand(), a.slotsCommand(), a.sparesCommand(), a.verdictsCommand(), a.failoversCommand(), a.incidentsCommand(), a.factsCommand(), a.holdsCommand(), a.approvalsCommand(), a.reportCommand(), a.explainCommand(), a.councilCommand(), a.shieldCommand(), a.notifyCommand(), a.auditCommand(), a.tuneCommand())
+	in("look", a.statusCommand(), a.topCommand(), a.membersCommand(), a.observersCommand(), a.slotsCommand(), a.sparesCommand(), a.verdictsCommand(), a.failoversCommand(), a.incidentsCommand(), a.factsCommand(), a.holdsCommand(), a.approvalsCommand(), a.reportCommand(), a.explainCommand(), a.councilCommand(), a.shieldCommand(), a.notifyCommand(), a.auditCommand(), a.tuneCommand())
 	in("change", a.initCommand(), a.certCommand(), a.gossipCommand(), a.ledgerCommand(), a.operatorCommand(), a.configCommand(), a.applyCommand(), a.resumeCommand())
 	in("change", append(a.moveCommands(), a.drillCommand())...)
 	in("change", a.holdCommands()...)

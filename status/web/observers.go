@@ -388,10 +388,7 @@ func (s *Server) observersJSON(w http.ResponseWriter, r *http.Request) {
 	if list == nil {
 		list = []status.Regarded{}
 	}
-	doc := map[string]any{"schema": status.Schema, "as_of": sights.AsOf, "at": at, "subjects": list}
-	if live := s.live(chosen); live != nil {
-		doc["live"] = live
-	}
+	doc := status.ObserversDocument{Schema: status.Schema, AsOf: sights.AsOf, At: at, Subjects: list, Live: s.live(chosen)}
 	answer(w, r, newContent("application/json", encode(doc)))
 }
 
