@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
-
-	"moonwatch/internal/nowait"
 )
 
 const (
@@ -33,7 +31,7 @@ const (
 // short, which was seven eighths of all that an idle agent allocated.
 type sockets struct {
 	tcp *net.TCPListener
-	udp *nowait.UDP
+	udp *net.UDPConn
 }
 
 // bind opens both sockets on one port. Port 0 takes one that is free for both.
@@ -64,12 +62,8 @@ func bindBoth(at netip.AddrPort) (*sockets, error) {
 		return nil, err
 	}
 	s := &sockets{tcp: tcp}
-	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at.Addr(), s.port())))
-	if err != nil {
+	if s.udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(at.Addr(), s.port()))); err != nil {
 		return nil, errors.Join(err, tcp.Close())
-	}
-	if s.udp, err = nowait.NewUDP(udp); err != nil {
-		return nil, errors.Join(err, udp.Close(), tcp.Close())
 	}
 	if err := s.udp.SetReadBuffer(socketBuffer); err != nil {
 		return nil, errors.Join(fmt.Errorf("buffer of %s: %w", s.udp.LocalAddr(), err), s.close())

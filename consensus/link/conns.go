@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-
-	"moonwatch/internal/nowait"
 )
 
 // conns knows every open connection: to count its bytes, to cut it when the
@@ -56,14 +54,6 @@ func (cs *conns) beforeDial(_, address string, _ syscall.RawConn) error {
 // add takes a connection under care. It is closed at once when the gate is
 // closed, when we are, or when there are as many as limit (0: no limit).
 func (cs *conns) add(raw net.Conn, limit int) (*conn, error) {
-	if tcp, ok := raw.(*net.TCPConn); ok {
-		quiet, err := nowait.NewTCP(tcp)
-		if err != nil {
-			raw.Close()
-			return nil, err
-		}
-		raw = quiet
-	}
 	c := &conn{Conn: raw, conns: cs}
 	if cs.blocked(raw.RemoteAddr()) {
 		raw.Close()

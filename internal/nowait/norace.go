@@ -1,7 +1,0 @@
-//go:build !race
-
-package nowait
-
-func written() {}
-
-func hasRead() {}
