@@ -390,7 +390,7 @@ func (g *guarded) ask(h *asking, d *shieldDoor, t demanded) {
 // visit is one request at a door.
 func (g *guarded) visit(h *asking, d *shieldDoor, v visitor, let *owed) {
 	h.asked++
-	if !d.places.room(g.w.now) {
+	if !d.places.connected(g.w.now) {
 		g.story.visited(h, d, v, turnedAway)
 		return // refused before anybody counts it
 	}
@@ -400,10 +400,15 @@ func (g *guarded) visit(h *asking, d *shieldDoor, v visitor, let *owed) {
 		name = fmt.Appendf(nil, "r%d.example.com", h.made)
 	}
 	ref, a := d.admits(name, h.random, v)
+	if a == letIn && !d.places.room(h) {
+		ref.Refuse()
+		g.story.visited(h, d, v, turnedAway)
+		return // it asked for no more than it may, so that is no refusal of the shield's
+	}
 	g.story.visited(h, d, v, a)
 	switch a {
 	case letIn:
-		d.places.take(g.w.now, v.slow)
+		d.places.take(h, g.w.now, v.slow)
 		h.admitted++
 		d.let++
 		let.ref = ref

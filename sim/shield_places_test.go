@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -18,10 +19,10 @@ func TestWhoSaysNothingIsClosedForWhoAsks(t *testing.T) {
 	if p.open() != mostConns || p.heads.all[0].n != mostConns-1 {
 		t.Errorf("%d connections are open, %d of the first; want the oldest gone for the youngest", p.open(), p.heads.all[0].n)
 	}
-	if !p.room(time.Second) {
-		t.Fatal("who asks finds no place beside those who say nothing")
+	if !p.connected(time.Second) {
+		t.Fatal("who asks finds no connection beside those who say nothing")
 	}
-	p.take(time.Second, 0)
+	p.take(nil, time.Second, 0)
 	if p.open() != mostConns {
 		t.Errorf("%d connections are open, want one closed for who asks", p.open())
 	}
@@ -36,10 +37,10 @@ func TestWhoAsksIsNotServedWhereNobodyIsClosed(t *testing.T) {
 	for range mostConns {
 		p.connect(0)
 	}
-	if p.room(time.Second) {
+	if p.connected(time.Second) {
 		t.Error("who asks finds a connection beside those who say nothing")
 	}
-	if p.tick(headWithin, 0); !p.room(headWithin) {
+	if p.tick(headWithin, 0); !p.connected(headWithin) {
 		t.Error("who asks finds none when they are cut off")
 	}
 }
@@ -56,28 +57,50 @@ func TestAnHonestConnectionMayBeTheOldest(t *testing.T) {
 		}
 		now += shieldTick
 	}
-	if p.room(now) {
+	if p.connected(now) {
 		t.Error("its head came in time, and its connection was the oldest before")
 	}
-	if now += headTakes; !p.room(now) {
+	if now += headTakes; !p.connected(now) {
 		t.Error("no room after the flood")
 	}
 }
 
 func TestSlowClientsKeepTheirPlaces(t *testing.T) {
-	var p places
+	p := places{holds: true}
+	h := []*asking{{}, {}}
 	for i := range mostPlaces {
-		if !p.room(0) {
+		if !p.room(h[0]) {
 			t.Fatal("no room")
 		}
-		p.take(0, []time.Duration{time.Hour, time.Minute}[i%2]) // two floods
+		p.take(h[0], 0, []time.Duration{time.Hour, time.Minute}[i%2]) // two floods
 	}
-	if p.room(0) || !p.full {
+	if p.room(h[1]) || !p.full {
 		t.Error("there is room beside as many slow clients as places")
 	}
 	p.tick(time.Minute, 0)
-	if got := p.open(); got != mostPlaces/2 || !p.room(time.Minute) || p.full {
+	if got := p.open(); got != mostPlaces/2 || !p.room(h[1]) || p.full {
 		t.Errorf("%d places are taken after a minute, want half", got)
+	}
+}
+
+func TestWhoHasTheMostPlacesMakesRoom(t *testing.T) {
+	var p places
+	h := []*asking{{}, {}, {}}
+	for i := range mostPlaces {
+		p.take(h[i%4/3], 0, time.Duration(i+1)*time.Hour) // the first has three quarters
+	}
+	if p.room(h[0]) || p.full {
+		t.Error("who has the most takes one more, or nobody else finds room")
+	}
+	for i := range mostPlaces / 3 {
+		if !p.room(h[2]) {
+			t.Fatalf("no room for the third subdomain, which has %d", i)
+		}
+		p.take(h[2], 0, time.Hour)
+	}
+	a, b, c := p.of(h[0]), p.of(h[1]), p.of(h[2])
+	if a.n+b.n+c.n != mostPlaces || b.n != mostPlaces/4 || a.n < c.n-1 || a.all[0].until < mostPlaces/3*time.Hour {
+		t.Errorf("they have %d, %d and %d, want the oldest of the largest to have ended", a.n, b.n, c.n)
 	}
 }
 
@@ -115,6 +138,30 @@ func TestASlowLorisIsFeltWhereNobodyIsClosed(t *testing.T) {
 	}
 }
 
+// Twenty times as many requests as usual, less than the occupants bear, of clients that keep
+// their places for a minute; and the same of three subdomains one after another. Nobody
+// else finds a place where nobody makes room.
+func TestSlowClientsAreFeltWhereNobodyMakesRoom(t *testing.T) {
+	for _, holds := range []bool{false, true} {
+		w, g := shielded(t)
+		for _, d := range g.doors {
+			d.places.holds = holds
+		}
+		var err error
+		for _, h := range g.hosts[6:9] {
+			g.floodHost(Fault{Do: Flood, Host: string(h.name), Share: 20, Delay: time.Minute}, true)
+			err = errors.Join(err, w.Run(12*time.Second)) // it ends where a promise is broken
+		}
+		got, _ := w.Shielded()
+		if !holds && (err != nil || got.WorstSecond < 1 || len(got.Innocents) > 0) {
+			t.Errorf("%.2f %% were served in the worst second, innocents %v, %v; want all", 100*got.WorstSecond, got.Innocents, err)
+		}
+		if holds && err == nil {
+			t.Errorf("%.2f %% were served in the worst second where nobody makes room, and no promise is broken", 100*got.WorstSecond)
+		}
+	}
+}
+
 // Who is challenged and was not flooded is held, although its browsers are served later.
 func TestAChallengedInnocentIsHeld(t *testing.T) {
 	for _, flooded := range []bool{false, true} {
@@ -130,7 +177,7 @@ func TestAChallengedInnocentIsHeld(t *testing.T) {
 			t.Errorf("flooded %v: innocents %v, %.1f of the browsers served", flooded, got.Innocents, got.Browsers)
 		}
 		for range mostPlaces {
-			d.places.take(w.now, time.Hour)
+			d.places.take(h, w.now, time.Hour)
 		}
 		g.visit(h, d, visitor{browser: true}, &owed{})
 		if n := g.story.browsers.asked; n != 2 {

@@ -27,26 +27,25 @@ type body struct {
 // takeBody reads as much of the body as is kept, before an occupant is bound to
 // the request: a client that trickles holds none of them up. It returns nil
 // for a request without body.
-func (g *Gateway) takeBody(w http.ResponseWriter, r *http.Request) (*body, error) {
+func (g *Gateway) takeBody(w *taking, r *http.Request) (*body, error) {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
 	limit := int64(g.cfg.MaxBody)
 	// The deadline is set and cleared on a real clock: it is the kernel's. A
 	// writer without deadlines (in a test) leaves the client its time.
-	deadline := http.NewResponseController(w)
 	begun := time.Now()
 	clock := func(read int64) {
 		until := time.Time{}
 		if read >= 0 {
 			until = begun.Add(g.cfg.BodyTimeout + time.Duration(float64(read)/float64(g.cfg.BodyRate)*float64(time.Second)))
 		}
-		_ = deadline.SetReadDeadline(until)
+		w.readBy(until)
 	}
 	if r.ContentLength > limit {
 		return &body{rest: r.Body, length: r.ContentLength, clock: clock}, nil
 	}
-	_ = deadline.SetReadDeadline(time.Now().Add(g.cfg.BodyTimeout))
+	w.readBy(time.Now().Add(g.cfg.BodyTimeout))
 	head, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		// The deadline stays: before it answers, the library would wait for the
@@ -54,7 +53,7 @@ func (g *Gateway) takeBody(w http.ResponseWriter, r *http.Request) (*body, error
 		w.Header().Set("Connection", "close")
 		return nil, fmt.Errorf("read request body: %w", err)
 	}
-	_ = deadline.SetReadDeadline(time.Time{})
+	w.readBy(time.Time{})
 	if int64(len(head)) > limit {
 		return &body{head: head, rest: r.Body, length: r.ContentLength, clock: clock}, nil
 	}

@@ -32,9 +32,11 @@ type Config struct {
 	// Visitors must not learn the inside of the fleet, so it is off by default.
 	Debug bool
 
-	// MaxInFlight requests are served at once, the next ones are refused with
-	// 503 (the newest first, whoever they are for). 2,048 by default: at about
-	// 30 KB each a full gateway stays near 64 MB.
+	// MaxInFlight requests are served at once. The next one is refused with 503, or, if
+	// its subdomain has fewer of them than another, takes the place of the oldest one of
+	// the subdomain with the most; up to a quarter more may so be about to end. Subdomains
+	// are told apart by the Counter alone. 2,048 by default: at about 30 KB each a full
+	// gateway stays near 64 MB.
 	MaxInFlight int
 	// ChallengeKey is what a challenged browser's pass is made with, alike on all doors
 	// that accept each other's; a random one of this life if empty.

@@ -18,7 +18,9 @@ type exchange struct {
 	v    *view
 	ref  count.Ref // where it was counted
 	body *body
-	req  *http.Request // as it goes out, without address and body; never changed
+
+	client *taking
+	req    *http.Request // as it goes out, without address and body; never changed
 
 	safe       bool // may be sent twice at the same time
 	idempotent bool // may be sent again after it may have had its effect

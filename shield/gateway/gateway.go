@@ -52,6 +52,7 @@ type Gateway struct {
 	table   atomic.Pointer[table]
 
 	gate   *admit.Gate
+	places *places
 	strain strain
 
 	inFlight atomic.Int64
@@ -85,6 +86,7 @@ func Open(cfg Config) (*Gateway, error) {
 		emptied:  make(chan struct{}, 1),
 		cut:      cut,
 
+		places: newPlaces(cfg.MaxInFlight),
 		gate: admit.New(admit.Config{
 			Counter: cfg.Counter, Now: cfg.Now, Key: cfg.ChallengeKey, Challenge: true, Bits: cfg.ChallengeBits,
 		}),
@@ -136,10 +138,11 @@ func (g *Gateway) Close(ctx context.Context) error {
 	return g.closure
 }
 
-// enter takes a request in, unless the gateway is full or closing. Every enter,
-// refused or not, is followed by leave.
+// enter takes a request in, unless the gateway is closing. Every enter, refused or
+// not, is followed by leave.
 func (g *Gateway) enter() bool {
-	return g.inFlight.Add(1) <= int64(g.cfg.MaxInFlight) && !g.closing.Load()
+	g.inFlight.Add(1)
+	return !g.closing.Load()
 }
 
 func (g *Gateway) leave() {

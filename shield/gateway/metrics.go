@@ -16,6 +16,7 @@ const (
 	resultTimeout    result = "timeout"     // 504
 	resultNoOccupant result = "no_occupant" // 503
 	resultFull       result = "full"        // 503
+	resultDisplaced  result = "displaced"   // 503: its place went to a subdomain that had fewer
 	resultNoPool     result = "no_pool"     // 404
 	resultBad        result = "bad_request" // 400, 405
 	resultShed       result = "shed"        // 429, 503: its subdomain is held
@@ -59,7 +60,7 @@ func newMetrics(reg prometheus.Registerer, inFlight func() float64) *metrics {
 	m := &metrics{
 		requests: counters("requests_total", "Requests of clients, by how they ended.", "result",
 			string(resultServed), string(resultTruncated), string(resultFailed), string(resultTimeout), string(resultNoOccupant),
-			string(resultFull), string(resultNoPool), string(resultBad), string(resultShed), string(resultGone), string(resultSlow)),
+			string(resultFull), string(resultDisplaced), string(resultNoPool), string(resultBad), string(resultShed), string(resultGone), string(resultSlow)),
 		retries: counters("retries_total", "Sendings to another occupant, by reason.", "reason",
 			retryUnsent, retryBroken, retryLate),
 		denied: counter("retries_denied_total", "Late requests that were not sent again because the share was used up."),

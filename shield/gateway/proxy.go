@@ -56,8 +56,7 @@ func (g *Gateway) serve(writer http.ResponseWriter, r *http.Request) {
 	w := g.take(writer)
 	defer w.end()
 	if !g.enter() {
-		g.strain.full.Add(1)
-		g.refuse(w, resultFull, http.StatusServiceUnavailable, "too many requests at once")
+		g.refuse(w, resultFull, http.StatusServiceUnavailable, "this door is closing")
 		return
 	}
 	if r.Method == http.MethodConnect {
@@ -79,26 +78,51 @@ func (g *Gateway) serve(writer http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	ctx, end := context.WithCancel(r.Context())
+	defer end()
+	mine, none := g.places.take(ref.Key(), func() {
+		end()
+		w.lose()
+	})
+	if mine == nil {
+		ref.Refuse()
+		if none {
+			g.strain.full.Add(1)
+		}
+		g.refuse(w, resultFull, http.StatusServiceUnavailable, tooMany)
+		return
+	}
+	defer g.places.release(mine)
 	body, err := g.takeBody(w, r)
+	if err != nil && w.lost.Load() {
+		g.refuse(w, resultDisplaced, http.StatusServiceUnavailable, tooMany)
+		return
+	}
 	if err != nil {
 		g.refuse(w, resultBad, http.StatusBadRequest, "the request body did not arrive")
 		return
 	}
-	x := &exchange{g: g, v: v, ref: ref, body: body, result: resultFailed}
+	x := &exchange{g: g, v: v, ref: ref, body: body, client: w, result: resultFailed}
 	x.classify(r)
 	defer func() { // also when ReverseProxy aborts the connection by a panic
 		x.end()
 		body.end()
-		if w.slow {
+		switch {
+		case w.lost.Load():
+			x.result = resultDisplaced
+		case w.slow:
 			x.result = resultSlow
 		}
 		g.gate.Answered(x.ref, r.Host, x.status, x.took)
 		g.metrics.requests.WithLabelValues(string(x.result)).Inc()
 	}()
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	r = r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	r.Body, r.ContentLength = http.NoBody, 0 // the exchange has it
 	g.proxy.ServeHTTP(w, r)
 }
+
+// tooMany is the title of what those are told who find no place, or lose theirs.
+const tooMany = "too many requests at once"
 
 // classify says what may be done with a request that is in trouble.
 //
@@ -139,6 +163,9 @@ func rewrite(p *httputil.ProxyRequest) {
 func (g *Gateway) tellFailure(w http.ResponseWriter, r *http.Request, err error) {
 	x := r.Context().Value(exchangeKey{}).(*exchange)
 	switch {
+	case x.client.lost.Load():
+		w.Header().Set("Connection", "close") // what is left of its request is not waited for
+		problem(w, http.StatusServiceUnavailable, tooMany)
 	case r.Context().Err() != nil || x.body.clientFault() != nil:
 		x.result = resultGone
 		w.WriteHeader(http.StatusBadGateway) // nobody reads it

@@ -292,10 +292,14 @@ func TestTroubleIsWantOfCapacityAlone(t *testing.T) {
 	if g.Trouble() {
 		t.Error("trouble that was told already")
 	}
-	g.enter()
-	ask(1)
-	g.leave()
-	if !g.Trouble() {
+	other, _ := g.places.take(0, func() {})
+	if ask(1); !g.Trouble() { // it would have no more than the other one has
 		t.Error("no trouble, and the gateway is full")
 	}
+	g.places.release(other)
+	own, _ := g.places.take(g.gate.Count(flooded).Key(), func() {})
+	if ask(1); g.Trouble() {
+		t.Error("trouble, and the gateway is full of one subdomain's requests alone")
+	}
+	g.places.release(own)
 }

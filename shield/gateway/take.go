@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,26 @@ type taking struct {
 	bytes    int64         // that were written
 	waited   time.Duration // for the client to take them
 	slow     bool          // it was given up
+	lost     atomic.Bool   // its place went to another
+}
+
+// lose ends what is read of the client and written to it. It may be called while either
+// goes on.
+func (t *taking) lose() {
+	t.lost.Store(true)
+	_ = t.deadline.SetReadDeadline(past)
+	_ = t.deadline.SetWriteDeadline(past)
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// readBy is until when the client may send what is read next, without end if zero.
+func (t *taking) readBy(until time.Time) {
+	_ = t.deadline.SetReadDeadline(until)
+	if t.lost.Load() { // it may just have been lost
+		_ = t.deadline.SetReadDeadline(past)
+	}
 }
 
 // take begins an answer. The deadlines are the kernel's, on a real clock; a writer
@@ -53,6 +74,9 @@ func (t *taking) FlushError() (err error) {
 func (t *taking) within(more int64, write func() error) {
 	begun := time.Now()
 	_ = t.deadline.SetWriteDeadline(begun.Add(t.allowed(more)))
+	if t.lost.Load() {
+		_ = t.deadline.SetWriteDeadline(past)
+	}
 	err := write()
 	t.waited += time.Since(begun)
 	t.slow = t.slow || errors.Is(err, os.ErrDeadlineExceeded)
@@ -64,7 +88,12 @@ func (t *taking) allowed(more int64) time.Duration {
 	return cfg.TakeTimeout + time.Duration(float64(t.bytes+more)/float64(cfg.TakeRate)*float64(time.Second)) - t.waited
 }
 
-// end bounds what the library still has to write when the handler has ended.
+// end bounds what the library still has to write when the handler has ended: who has
+// lost its place is told so within a second, or not.
 func (t *taking) end() {
-	_ = t.deadline.SetWriteDeadline(time.Now().Add(max(t.allowed(0), time.Second)))
+	left := max(t.allowed(0), time.Second)
+	if t.lost.Load() {
+		left = time.Second
+	}
+	_ = t.deadline.SetWriteDeadline(time.Now().Add(left))
 }
