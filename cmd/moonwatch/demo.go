@@ -39,7 +39,7 @@ and what came of it is printed. Faults:
   restart-agent      our agent is started anew: nothing is done
   flood              one subdomain of twenty gets 61 times its requests: a part of them
                      is let in, the others do not feel it, and all are again when it
-                     is over
+                     is over; --flood says how strong it is
 
 The object of --json: schema (1), ok, fault, members (the victims), member (the
 first), accused_ms, verdict_ms, verdict_kind, votes_down, votes_up, drained_ms,
@@ -65,8 +65,8 @@ Exit codes: 0 the story went as it should, 3 it did not.`,
 			switch {
 			case o.Once:
 				o.Fault = fault.value
-			case c.Flags().Changed("fault"), o.JSON:
-				return usage("--fault and --json go with --once; a demo that stays up is broken with 'moonwatch demo kill MEMBER'")
+			case c.Flags().Changed("fault"), c.Flags().Changed("flood"), o.JSON:
+				return usage("--fault, --flood and --json go with --once; a demo that stays up is broken with 'moonwatch demo kill MEMBER'")
 			}
 			o.Profile = profile.value
 			o.Out, o.Err = a.out, a.errw
@@ -76,6 +76,7 @@ Exit codes: 0 the story went as it should, 3 it did not.`,
 	f := c.Flags()
 	f.BoolVar(&o.Once, "once", false, "tell one story and end")
 	f.Var(&fault, "fault", "what to break, with --once")
+	f.Float64Var(&o.Flood, "flood", 0, "with --fault flood: how many times the capacity is asked for, 1.1 to 5 (default 1.25)")
 	f.BoolVar(&o.JSON, "json", false, "print the story as one JSON object, with --once")
 	f.BoolVar(&o.Full, "full", false, "run production windows: slower, and as real as it gets")
 	f.Var(&profile, "profile", "timing profile of the fleet: demo, lan (as --full), fast")

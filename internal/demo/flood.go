@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,6 @@ const FaultFlood = "flood"
 const (
 	tenants     = 20
 	tenantRate  = 5   // requests a second of each tenant's visitors
-	floodRate   = 300 // more of the flooded one's: 61 times as many as before
 	floodLimit  = 320 // requests a second that the pool serves: the capacity
 	calmTime    = 4 * time.Second
 	floodTime   = 8 * time.Second
@@ -36,6 +36,21 @@ const (
 	floodDoors  = 3                // members that open a gateway; visitors take them in turns
 	lookEvery   = 50 * time.Millisecond
 )
+
+// How many times the capacity all visitors ask for together: by default, at least, and at
+// most. Less than the least one is hardly a flood, and of more than the most this machine's
+// own visitors are short of time.
+const (
+	floodUsual = 1.25
+	floodLeast = 1.1
+	floodMost  = 5
+)
+
+// floodRate is how many requests a second come of the flooded subdomain besides its usual,
+// where so many times the capacity is asked for: 300 by default (0).
+func floodRate(times float64) int {
+	return int(cmp.Or(times, floodUsual)*floodLimit) - tenants*tenantRate
+}
 
 // What the others are promised.
 const (
@@ -58,6 +73,7 @@ func floodShield(l layout) string {
 type flood struct {
 	mu     sync.Mutex
 	host   string    // the flooded one
+	rate   int       // requests a second that come of it besides
 	begun  time.Time // zero: before
 	over   time.Time
 	visits []visit
@@ -163,7 +179,7 @@ type FloodResult struct {
 func (f *flood) result() (r FloodResult, lack string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r = FloodResult{Schema: 1, Fault: FaultFlood, Doors: floodDoors, Host: f.host, Tenants: tenants, Times: (tenantRate + floodRate) / tenantRate, Success: 1, Worst: 1}
+	r = FloodResult{Schema: 1, Fault: FaultFlood, Doors: floodDoors, Host: f.host, Tenants: tenants, Times: (tenantRate + f.rate) / tenantRate, Success: 1, Worst: 1}
 	good, all := map[int]int{}, map[int]int{}
 	sumGood, sumAll := 0, 0
 	shaped := map[int]int64{}
@@ -284,7 +300,7 @@ func (o *Options) flood(ctx context.Context) (exit int, err error) {
 	if err != nil {
 		return exitError, err
 	}
-	f := &flood{host: tenantHost(0), others: map[string]bool{}}
+	f := &flood{host: tenantHost(0), rate: floodRate(o.Flood), others: map[string]bool{}}
 	l.flood = f
 	lack, err := "", l.floodOnce(ctx, f)
 	var r FloodResult
@@ -345,9 +361,9 @@ func (l *launcher) floodOnce(ctx context.Context, f *flood) error {
 	if err := wait(ctx, calmTime); err != nil {
 		return err
 	}
-	l.say("%s is flooded: %d requests a second more", f.host, floodRate)
+	l.say("%s is flooded: %d requests a second more", f.host, f.rate)
 	f.mark(&f.begun)
-	stop := c.visit(f.host, floodRate) //nolint:contextcheck // likewise
+	stop := c.visit(f.host, f.rate) //nolint:contextcheck // likewise
 	if err := f.wait(ctx, floodTime, func() bool { return false }); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 // flooding is a flood of ten seconds that is held after 200 ms to a half, and
 // released 5 s after its end.
 func flooding() *flood {
-	f := &flood{host: tenantHost(0), others: map[string]bool{}, begun: time.Unix(1000, 0), over: time.Unix(1010, 0)}
+	f := &flood{host: tenantHost(0), rate: floodRate(0), others: map[string]bool{}, begun: time.Unix(1000, 0), over: time.Unix(1010, 0)}
 	for door := range floodDoors {
 		f.measures(f.begun.Add(200*time.Millisecond), door, []status.ShieldHeld{{Host: f.host, Admit: 500}})
 	}
@@ -92,5 +93,23 @@ func TestAReturnIsNoRelease(t *testing.T) {
 	f.measures(f.over.Add(6*time.Second), 1, []status.ShieldHeld{{Host: f.host, Admit: 500}})
 	if r, _ := f.result(); r.OK || r.Released != nil {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestHowStrongAFloodMayBe(t *testing.T) {
+	for times, ok := range map[float64]bool{0: true, 1: false, 1.1: true, 5: true, 5.1: false, -1: false, math.NaN(): false, math.Inf(1): false} {
+		o := Options{Once: true, Fault: FaultFlood, Flood: times}
+		if err := o.complete(); (err == nil) != ok {
+			t.Errorf("%v times the capacity: %v", times, err)
+		}
+	}
+	if err := (&Options{Once: true, Fault: FaultKill, Flood: 2}).complete(); err == nil {
+		t.Error("a crash has no strength of a flood")
+	}
+	if got := floodRate(0); got != 300 {
+		t.Errorf("%d requests a second more by default, want 300", got)
+	}
+	if got := floodRate(4); got+tenants*tenantRate != 4*floodLimit {
+		t.Errorf("%d requests a second more are not four times the capacity", got)
 	}
 }

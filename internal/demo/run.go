@@ -27,8 +27,11 @@ const (
 
 // Options of one demo.
 type Options struct {
-	Once    bool   // tell one story and end; else stay up until ctrl-C
-	Fault   string // of the story, kill if empty
+	Once  bool   // tell one story and end; else stay up until ctrl-C
+	Fault string // of the story, kill if empty
+	// Flood is how many times the capacity is asked for in story flood, 1.25 if 0. More is seen
+	// sooner, and costs this machine more.
+	Flood   float64
 	JSON    bool   // print the story as one JSON object
 	Full    bool   // production windows: profile lan
 	Verbose bool   // each fact as it comes, and agents that log what they think
@@ -52,6 +55,13 @@ func (o *Options) complete() error {
 	}
 	if !slices.Contains(Faults(), o.Fault) {
 		mistakes = append(mistakes, fmt.Errorf("--fault is %q, want %s", o.Fault, strings.Join(Faults(), ", ")))
+	}
+	switch {
+	case o.Flood == 0: // the default
+	case o.Fault != FaultFlood:
+		mistakes = append(mistakes, errors.New("--flood wants --fault flood"))
+	case !(o.Flood >= floodLeast && o.Flood <= floodMost): // not a number is neither
+		mistakes = append(mistakes, fmt.Errorf("--flood is %v times the capacity, want %v to %v: all visitors are of this machine", o.Flood, floodLeast, floodMost))
 	}
 	if o.JSON && !o.Once {
 		mistakes = append(mistakes, errors.New("--json wants --once: a demo that stays up has no result"))
