@@ -9,17 +9,23 @@ import (
 	"moonwatch/status"
 )
 
-// withPast is an agent that tells of outages before its page was made.
+// withPast is an agent that tells of outages before its page was made, and of no observers.
 func withPast(t *testing.T, page status.Page, outages ...status.Outage) string {
 	t.Helper()
 	past := status.Past{
 		Schema: 1, Cluster: "demo", Now: page.Now, AsOf: page.Now, Begun: page.Now.Add(-10 * 24 * time.Hour), Grain: status.Day, Outages: outages,
 		Slots: []status.PastSlot{{ID: "slot-0", Pool: "web"}, {ID: "slot-1", Pool: "web"}, {ID: "slot-2", Pool: "web"}, {ID: "db-0", Pool: "db"}},
 	}
-	return agentWith(t, page, map[string]http.HandlerFunc{"/api/v1/history/day": func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(past)
-	}})
+	tells := func(doc any) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(doc)
+		}
+	}
+	return agentWith(t, page, map[string]http.HandlerFunc{
+		"/api/v1/history/day": tells(past),
+		"/api/v1/observers":   tells(status.ObserversDocument{Schema: status.Schema, AsOf: page.Now, At: page.Now, Live: &status.Live{AsOf: page.Now}}),
+	})
 }
 
 func TestIncidentsAreListedAndTold(t *testing.T) {

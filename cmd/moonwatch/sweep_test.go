@@ -17,7 +17,7 @@ import (
 // answer at once.
 var askers = map[string]string{
 	"status": "", "top": "", "members": "", "slots": "", "spares": "", "verdicts": "", "failovers": "", "incidents": "", "facts": "",
-	"holds": "", "approvals": "", "report": "", "explain": "web-3", "council": "", "tune": "",
+	"holds": "", "approvals": "", "report": "", "explain": "web-3", "council": "", "tune": "", "observers": "web-3",
 	"shield top": "", "shield list": "", "shield explain": "www.example.com", "notify list": "", "notify test": "",
 	"audit verify": "", "audit export": "", "cert list": "", "spares advise": "",
 	"cert revoke": "web-4 --reason r --yes", "apply": "fleet.yaml --yes", "hold": "fleet --reason r", "freeze": "fleet --reason r",
@@ -93,7 +93,7 @@ func TestWithoutACouncilNothingIsOrdered(t *testing.T) {
 		"spares advise": "", "gossip key rotate": "", "ledger backup": "", "request override": "", "request fenced": "",
 		"request reserve": "", "request failover": "", "approve": "", "reject": "", "resume": "", "sim whatif": "", "members retire": "", "members forget": "",
 	}
-	looks := []string{"status", "top", "members", "slots", "spares", "verdicts", "failovers", "incidents", "facts", "holds", "approvals", "report", "explain", "cert list"}
+	looks := []string{"status", "top", "members", "observers", "slots", "spares", "verdicts", "failovers", "incidents", "facts", "holds", "approvals", "report", "explain", "cert list"}
 	sweep(t, agent, func(t *testing.T, name string, r result) {
 		_, elsewhere := notOfPages[name]
 		switch {

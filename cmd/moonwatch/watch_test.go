@@ -111,7 +111,7 @@ func TestWhatOnlyLooksCanBeWatched(t *testing.T) {
 		}
 	}
 	walk(newApp(t).root())
-	for _, want := range []string{"status", "members", "slots", "spares", "verdicts", "failovers", "incidents", "holds", "approvals", "explain", "council", "shield top", "shield list", "notify list"} {
+	for _, want := range []string{"status", "members", "observers", "slots", "spares", "verdicts", "failovers", "incidents", "holds", "approvals", "explain", "council", "shield top", "shield list", "notify list"} {
 		if !look["moonwatch "+want] {
 			t.Errorf("%s cannot be watched", want)
 		}
