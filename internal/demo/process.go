@@ -63,8 +63,10 @@ func send(p program.Process, s syscall.Signal) error {
 	return nil
 }
 
-// endTime is how long processes that were killed may take to be gone.
-const endTime = 5 * time.Second
+// endTime is how long processes that were killed may take to be gone: on a machine that
+// starves they wait for a processor even for that, and what is left behind
+// starves it further.
+const endTime = 30 * time.Second
 
 // end kills every process of the folder: agents first, that they start nothing
 // new, then services, then whatever had no time yet to write a pid file. It
