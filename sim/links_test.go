@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -306,5 +307,34 @@ func TestLinksOfTenThousandMembersCostNothingWhileAllIsWell(t *testing.T) {
 	w.End(Fault{Do: Lossy, Whom: []member.ID{"m-000"}, Share: 0.5})
 	if !w.links.calm(0, 1) || len(w.links.faults) > 0 {
 		t.Error("a fault that is over is still looked at")
+	}
+}
+
+// TestWhoIsBehindSaysNoMoreForAMemberThanAgainstIt cuts a member off from some of its
+// observers and slows down most of the others, who abstain (seed 611611 of the swarm).
+func TestWhoIsBehindSaysNoMoreForAMemberThanAgainstIt(t *testing.T) {
+	w := still(t, 30)
+	run(t, w, 10*time.Second)
+	leader := w.machine(w.Leader())
+	m := w.machine("m-029")
+	var cut, behind []member.ID
+	for _, x := range w.observersOf(m) {
+		switch sits := slices.Contains(w.councillors(), x.id); {
+		case sits:
+		case len(cut) < 5:
+			cut = append(cut, x.id)
+		default:
+			behind = append(behind, x.id)
+		}
+	}
+	w.Begin(Fault{Do: Cut, Whom: cut, Other: []member.ID{m.id}})
+	run(t, w, grace+time.Second)
+	if !m.well(leader) {
+		t.Fatalf("%d of %d observers do not reach %s, and it is not well", len(cut), len(w.observersOf(m)), m.id)
+	}
+	w.Begin(Fault{Do: Slow, Whom: behind, Share: 9, Delay: 400 * time.Millisecond})
+	run(t, w, time.Millisecond)
+	if m.well(leader) {
+		t.Errorf("%d observers are behind, %d do not reach %s, and it is well", len(behind), len(cut), m.id)
 	}
 }

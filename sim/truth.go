@@ -47,24 +47,38 @@ func (m *machine) well(leader *machine) bool {
 // reached reports that most councillors, and most of the member's observers whose
 // word can come to the leader, reach it and are reached, as severed has it. A link
 // that comes and goes is to be looked at both ways: a verdict that comes as it is
-// back was made while it was gone.
+// back was made while it was gone. Most of those that are in time have to reach it
+// too: who is behind abstains, so it says no more for the member than against it.
 func (m *machine) reached(leader *machine, severed func(a, b int) bool) bool {
 	w := m.w
 	if !w.councilReaches(m, severed) {
 		return false
 	}
-	good, all := 0, 0
+	var all, inTime portion
 	for _, x := range w.observersOf(m) {
 		if !x.up() || !w.heardBy(x, leader, severed) {
 			continue
 		}
-		all++
-		if w.sound(m.i, x.i) {
-			good++
+		sound := w.sound(m.i, x.i)
+		all.count(sound)
+		if x.lag() <= tolerated {
+			inTime.count(sound)
 		}
 	}
-	return 2*good > all
+	return all.most() && (inTime.of == 0 || inTime.most())
 }
+
+// portion is how many of some are so.
+type portion struct{ so, of int }
+
+func (p *portion) count(so bool) {
+	p.of++
+	if so {
+		p.so++
+	}
+}
+
+func (p portion) most() bool { return 2*p.so > p.of }
 
 // observersOf are the machines that have a voice about a member: who observes it
 // and is not condemned itself (PROTOCOL 4, rule 1). In a large fleet they are a
