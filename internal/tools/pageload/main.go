@@ -4,10 +4,12 @@
 //	pageload -dir FOLDER -rate 5000
 //
 // It waits for the first member's page, and then asks all members' pages by turns, each
-// request at its own time whether the one before is answered or not. When it gets SIGINT
-// or SIGTERM it prints one JSON object: requests that were answered in time, those that
-// failed (a member that is gone answers nothing), those that were left out because none of
-// its connections was free at their time, and answers' times in milliseconds.
+// request at its own time whether the one before is answered or not. Whom a page refuses
+// asks the next one, as behind any balancer. When it gets SIGINT or SIGTERM it prints one
+// JSON object: requests that were answered in time, how many of them by another page than
+// they asked first (a member that is gone answers nothing), those that nobody answered,
+// those that were left out because all connections were taken and as many waited for one,
+// and answers' times in milliseconds from when they were due.
 package main
 
 import (
@@ -98,6 +100,7 @@ func ask(ctx context.Context, c *http.Client, page string) error {
 type result struct {
 	Seconds  float64 `json:"seconds"`
 	Answered int     `json:"answered"`
+	Moved    int     `json:"moved"`
 	Failed   int     `json:"failed"`
 	LeftOut  int     `json:"left_out"`
 	Rate     float64 `json:"rate"`
@@ -105,23 +108,42 @@ type result struct {
 	P99      float64 `json:"p99_ms"`
 }
 
+// request is one that is due, and whom it asks first.
+type request struct {
+	first int
+	at    time.Time
+}
+
+// askAny asks one page after the other until one answers, each once.
+func askAny(ctx context.Context, c *http.Client, pages []string, first int) (tries int, err error) {
+	for tries = 1; tries <= len(pages); tries++ {
+		if err = ask(ctx, c, pages[(first+tries-1)%len(pages)]); err == nil {
+			return tries, nil
+		}
+	}
+	return tries, err
+}
+
 func load(ctx context.Context, pages []string, rate, workers int) result {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}}
-	due := make(chan string)
+	due := make(chan request, workers)
 	var r result
 	var mu sync.Mutex
 	var took []time.Duration
 	var asking sync.WaitGroup
 	for range workers {
 		asking.Go(func() {
-			for page := range due {
-				begin := time.Now()
-				err := ask(context.WithoutCancel(ctx), client, page)
+			for x := range due {
+				tries, err := askAny(context.WithoutCancel(ctx), client, pages, x.first)
 				mu.Lock()
-				if err != nil {
+				switch {
+				case err != nil:
 					r.Failed++
-				} else {
-					took = append(took, time.Since(begin))
+				case tries > 1:
+					r.Moved++
+					fallthrough
+				default:
+					took = append(took, time.Since(x.at))
 				}
 				mu.Unlock()
 			}
@@ -135,7 +157,7 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 		<-tick.C
 		for want := int(time.Since(begin).Seconds() * float64(rate)); sent < want; sent++ {
 			select {
-			case due <- pages[sent%len(pages)]:
+			case due <- request{sent, time.Now()}:
 			default:
 				r.LeftOut++
 			}
