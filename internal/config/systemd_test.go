@@ -62,3 +62,27 @@ func TestSystemdTakesTheUnitsAsTheyAre(t *testing.T) {
 		t.Errorf("a mistake went unseen: %s", out)
 	}
 }
+
+// TestSystemdNeverGivesAUnitUp: what ends at once and is started again after a second has
+// ended five times within systemd's ten seconds, and would stay failed.
+func TestSystemdNeverGivesAUnitUp(t *testing.T) {
+	for _, name := range []string{"moonwatch-agent.service", "moonwatch-keeper.service"} {
+		b, err := os.ReadFile(filepath.Join("../../configs/systemd", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		section := ""
+		limit := ""
+		for line := range strings.Lines(string(b)) {
+			switch line = strings.TrimSpace(line); {
+			case strings.HasPrefix(line, "["):
+				section = line
+			case section == "[Unit]" && strings.HasPrefix(line, "StartLimitIntervalSec="):
+				limit = line
+			}
+		}
+		if limit != "StartLimitIntervalSec=0" {
+			t.Errorf("%s: [Unit] says %q, want StartLimitIntervalSec=0", name, limit)
+		}
+	}
+}
