@@ -10,6 +10,7 @@ import (
 
 	"moonwatch/internal/config"
 	"moonwatch/internal/demo"
+	"moonwatch/member"
 )
 
 func TestAgentRunsWithItsFileAndFlags(t *testing.T) {
@@ -63,6 +64,17 @@ func TestHelpNamesEveryFaultOfTheDemo(t *testing.T) {
 	for _, f := range demo.Faults() {
 		if !strings.Contains(r.out, "\n  "+f+" ") {
 			t.Errorf("no line about fault %s", f)
+		}
+	}
+}
+
+// TestHelpNamesEveryProfileThatAgentYAMLTakes, and none as one of a later version.
+func TestHelpNamesEveryProfileThatAgentYAMLTakes(t *testing.T) {
+	for _, command := range [][]string{{"agent", "--help"}, {"config", "show", "--help"}} {
+		r := call(t, command...)
+		r.wants(t, exitOK, append(member.Profiles(), "at most 32 members")...)
+		if strings.Contains(r.out, "later version") {
+			t.Errorf("%v speaks of a later version:\n%s", command, r.out)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"moonwatch/internal/config"
+	"moonwatch/internal/strict"
+	"moonwatch/member"
 )
 
 // agentFile is the --config flag with the flags that override single keys.
@@ -37,7 +40,7 @@ var overrides = []struct{ key, help string }{
 	{"gossip_key_file", "file of the gossip keys"},
 	{"join", "host:port of some members' gossip, with commas"},
 	{"expect_councillors", "names of the founding council, with commas"},
-	{"profile", "lan, fast (own hardware, at most 32 members) or demo (cloud and wan are of a later version); as in fleet.yaml"},
+	{"profile", profileHelp()},
 	{"actions_dir", "folder of the programs that steps run"},
 	{"checks_dir", "folder of the programs that checks run"},
 	{"http", "host:port of page and API, \"\" for none"},
@@ -60,6 +63,11 @@ var overrides = []struct{ key, help string }{
 	{"fence_agents_dir", "folder of the fence agents"},
 	{"log.level", "debug, info, warn or error"},
 	{"log.format", "text or json"},
+}
+
+// profileHelp names the profiles that agent.yaml takes.
+func profileHelp() string {
+	return fmt.Sprintf("timing profile, as in fleet.yaml: %s (fast: own hardware, at most %d members)", strict.Words(member.Profiles(), "or"), member.FastMembers)
 }
 
 var flagName = strings.NewReplacer(".", "-", "_", "-")
