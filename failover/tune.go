@@ -25,10 +25,11 @@ type Tuning struct {
 	For      time.Duration `json:"for"`      // the shortest time for which one of them has looked on
 	Trip     time.Duration `json:"round_trip_p999"`
 	Stall    time.Duration `json:"longest_stall"`
-	Lost     float64       `json:"lost"` // share of all probes
+	Lost     float64       `json:"lost"`       // share of all probes that had no answer in time
+	Silent   float64       `json:"unanswered"` // and had none at all, of the member with most of them
 	Fits     []Fit         `json:"profiles"`
-	Proposal string        `json:"proposal"`
-	Enough   bool          `json:"enough"` // it was looked on for long enough to believe in the longest stall
+	Proposal string        `json:"proposal"` // empty where nothing that was measured speaks for any
+	Enough   bool          `json:"enough"`   // it was looked on for long enough to believe in the longest stall
 }
 
 // tuneLeast is how long members have to look on before what they did not see says
@@ -40,8 +41,11 @@ const tuneLeast = 24 * time.Hour
 const stallsPerDay = 1
 
 // Tune proposes the quickest profile that bears what members have measured: its
-// time-outs the round trips, its patience the stalls. The slowest one is proposed where
-// none does, and says why.
+// time-outs the round trips, its patience the stalls. Where a machine stands still for
+// longer than all forgive, the slowest one is proposed, and says why. None is proposed where
+// no probe was answered, nor where a member had no answer, not even a late one, to more of
+// them than its observer makes sense of (agent.Config.HopelessLoss): such round trips are
+// those of the few that came through, and patience mends no way that is broken.
 func Tune(members int, now time.Time, seen []agent.Measured) Tuning {
 	t := Tuning{Members: members, Measured: len(seen)}
 	var trips, stalls agent.Spread
@@ -51,6 +55,9 @@ func Tune(members int, now time.Time, seen []agent.Measured) Tuning {
 		trips.Join(m.Trips)
 		stalls.Join(m.Stalls)
 		sent, lost = sent+m.Sent, lost+m.Lost
+		if came := m.Trips.N(); came < m.Sent {
+			t.Silent = max(t.Silent, float64(m.Sent-came)/float64(m.Sent))
+		}
 		d := now.Sub(m.Since)
 		if days += d.Hours() / 24; i == 0 || d < t.For {
 			t.For = d
@@ -61,6 +68,7 @@ func Tune(members int, now time.Time, seen []agent.Measured) Tuning {
 		t.Lost = float64(lost) / float64(sent)
 	}
 	t.Enough = t.For >= tuneLeast
+	bearable := false // one profile at least has something to go by
 	for _, name := range []string{member.ProfileFast, member.ProfileLAN, member.ProfileCloud, member.ProfileWAN} {
 		c, w := agent.ForProfile(name), TimingOf(name)
 		f := Fit{
@@ -71,6 +79,14 @@ func Tune(members int, now time.Time, seen []agent.Measured) Tuning {
 		no := func(format string, args ...any) { f.Why = append(f.Why, fmt.Sprintf(format, args...)) }
 		if name == member.ProfileFast && members > member.FastMembers {
 			no("%d members, at most %d", members, member.FastMembers)
+		}
+		answered, bears := trips.N() > 0, t.Silent <= c.HopelessLoss
+		bearable = bearable || answered && bears
+		if !answered {
+			no("no probe was answered: nothing is known of round trips")
+		}
+		if !bears {
+			no("a member had no answer to %.1f %% of its probes, at most %.0f %%", 100*t.Silent, 100*c.HopelessLoss)
 		}
 		if t.Trip > f.TimeOut {
 			no("round trips of %v, time-out %v", t.Trip.Round(time.Microsecond), f.TimeOut)
@@ -86,7 +102,7 @@ func Tune(members int, now time.Time, seen []agent.Measured) Tuning {
 		}
 		t.Fits = append(t.Fits, f)
 	}
-	if t.Proposal == "" {
+	if t.Proposal == "" && bearable {
 		t.Proposal = member.ProfileWAN
 	}
 	return t

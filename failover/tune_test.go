@@ -62,8 +62,47 @@ func TestWhoHasLookedOnForAnHourKnowsLittle(t *testing.T) {
 	if got := Tune(5, now, []agent.Measured{{Since: now.Add(-48 * time.Hour)}, m}); got.Enough || got.For != time.Hour {
 		t.Errorf("%+v", got)
 	}
-	if got := Tune(5, now, nil); got.Enough || got.Proposal == "" {
-		t.Errorf("of nobody: %+v", got)
+}
+
+// TestNoProfileIsProposedOfProbesThatNobodyAnswered: whoever is cut off has measured no
+// round trip, and the quickest profile would bear none of them.
+func TestNoProfileIsProposedOfProbesThatNobodyAnswered(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	saw := func(sent, lost uint64) agent.Measured {
+		m := agent.Measured{Since: now.Add(-48 * time.Hour), Sent: sent, Lost: lost}
+		for range sent - lost {
+			m.Trips.Add(300 * time.Microsecond)
+		}
+		return m
+	}
+	late := saw(1000, 0)
+	late.Lost = 1000
+	for _, c := range []struct {
+		name string
+		seen []agent.Measured
+		want string
+		why  string
+	}{
+		{"nobody", nil, "", "no probe was answered"},
+		{"who observes nobody", []agent.Measured{saw(0, 0)}, "", "no probe was answered"},
+		{"who is cut off", []agent.Measured{saw(1000, 1000)}, "", "no probe was answered"},
+		{"who hears one in a hundred", []agent.Measured{saw(1000, 990)}, "", "no answer to 99.0 % of its probes, at most 50 %"},
+		{"one of many who is cut off", []agent.Measured{saw(1000, 1), saw(1000, 0), saw(1000, 1000)}, "", "no answer to 100.0 % of its probes"},
+		{"who is answered too late for its own profile", []agent.Measured{late}, "fast", ""},
+		{"one of three subjects is dead", []agent.Measured{saw(900, 300), saw(900, 301)}, "fast", ""},
+		{"a spare's agent beside a member's", []agent.Measured{saw(1000, 1), saw(0, 0)}, "fast", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := Tune(5, now, c.seen)
+			if got.Proposal != c.want {
+				t.Errorf("%q is proposed, want %q: %+v", got.Proposal, c.want, got.Fits)
+			}
+			for _, f := range got.Fits {
+				if f.Fits != (c.why == "") || !strings.Contains(strings.Join(f.Why, "; "), c.why) {
+					t.Errorf("%s fits %v: %q, want %q", f.Profile, f.Fits, f.Why, c.why)
+				}
+			}
+		})
 	}
 }
 

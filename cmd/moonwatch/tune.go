@@ -43,10 +43,13 @@ func (a *app) tuneCommand() *cobra.Command {
 measured since they began: how long the round trips of their probes took, and how late
 their own timers were, which is for how long their machines stood still. The quickest
 profile is proposed that bears both: its time-outs 999 of 1,000 round trips, and the
-silence that it forgives the longest stall.
+silence that it forgives the longest stall. None is proposed where no probe was answered,
+or where a member had no answer to more than half of its own: that is no weather.
 
 One agent knows its own machine and its own ways. What several have measured is put
-together from files, each of which one of them wrote with -o json. It changes nothing.`,
+together from files, each of which one of them wrote with -o json. It changes nothing.
+
+Exit codes: 0 a profile is proposed, 1 error, 2 usage, 3 nothing speaks for any.`,
 		Example: `  moonwatch tune
   moonwatch tune -o json > web-1.json
   moonwatch tune web-1.json web-2.json web-3.json`,
@@ -63,7 +66,13 @@ together from files, each of which one of them wrote with -o json. It changes no
 		if err != nil {
 			return fmt.Errorf("print the proposal: %w", err)
 		}
-		return r.print(raw, func(p *printer) { printTuning(p, t) })
+		if err := r.print(raw, func(p *printer) { printTuning(p, t) }); err != nil {
+			return err
+		}
+		if t.Tuning.Proposal == "" {
+			return &exit{code: exitDegraded}
+		}
+		return nil
 	}
 	return c
 }
@@ -144,13 +153,17 @@ func tunedOf(seen []measuredMember) tuned {
 	return t
 }
 
+// tellLoss is the share of unanswered probes from which on people are told: round trips are of
+// those that came through.
+const tellLoss = 0.05
+
 func printTuning(p *printer, t tuned) {
 	x := t.Tuning
 	p.line("Measured by %d of %d members, each for %s or longer; they observe by profile %s.", x.Measured, x.Members, span(x.For), t.Uses)
 	if x.Trip == 0 {
 		p.line("No probe was answered: who observes nobody knows of no round trips. Ask an agent of the roster.")
 	}
-	p.line("Round trips: 999 of 1,000 within %s. Longest stall: %s. Probes without an answer: %.2f %%.",
+	p.line("Round trips: 999 of 1,000 within %s. Longest stall: %s. Probes without an answer in time: %.2f %%.",
 		x.Trip.Round(10*time.Microsecond), x.Stall.Round(time.Millisecond), 100*x.Lost)
 	p.line("")
 	table(p, "", x.Fits, []column[failover.Fit]{
@@ -167,10 +180,16 @@ func printTuning(p *printer, t tuned) {
 		{title: "WHY NOT", of: func(f failover.Fit) cell { return cell{strings.Join(f.Why, "; "), warn} }},
 	})
 	p.line("")
-	if !slices.ContainsFunc(x.Fits, func(f failover.Fit) bool { return f.Fits }) {
+	switch {
+	case x.Proposal == "":
+		p.line("No profile is proposed: what was measured speaks for none. `moonwatch observers` shows who answers whom.")
+	case !slices.ContainsFunc(x.Fits, func(f failover.Fit) bool { return f.Fits }):
 		p.line("No profile bears this: %s comes nearest. Find out what stops these machines for so long.", x.Proposal)
-	} else {
+	default:
 		p.line("Proposal: profile: %s, in fleet.yaml and in every agent.yaml. `moonwatch sim list` has its stories.", x.Proposal)
+	}
+	if x.Proposal != "" && x.Silent > tellLoss {
+		p.line("A member had no answer to %.0f %% of its probes: unless one that it observes was down, find out why before you believe this.", 100*x.Silent)
 	}
 	if !x.Enough {
 		p.line("Measure for a day at least: what comes once a night, as a backup does, is not in this yet.")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,11 @@ func measuredIn(t *testing.T, dir string, id member.ID, trip, stall time.Duratio
 		m.Trips.Add(trip)
 	}
 	m.Stalls.Add(stall)
+	return writeMeasured(t, dir, id, now, m)
+}
+
+func writeMeasured(t *testing.T, dir string, id member.ID, now time.Time, m agent.Measured) string {
+	t.Helper()
 	b, err := json.Marshal(tunedOf([]measuredMember{{id, now, "lan", 40, m}}))
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +45,25 @@ func TestAProfileIsProposedFromWhatSeveralHaveMeasured(t *testing.T) {
 	both := call(t, "tune", good, stalls)
 	both.wants(t, exitOK, "2 of 40 members", "profile: cloud", "a stall of 4s, replaced after 2.3s", "0.50 %")
 	call(t, "tune", good, stalls, "-o", "json").wants(t, exitOK, `"proposal": "cloud"`, `"member": "web-2"`)
+}
+
+// TestWhoWasAnsweredByNobodyGetsNoProposal, and ends with 3, in JSON too.
+func TestWhoWasAnsweredByNobodyGetsNoProposal(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	deaf := writeMeasured(t, dir, "web-1", now, agent.Measured{Since: now.Add(-48 * time.Hour), Sent: 1_000_000, Lost: 1_000_000})
+	r := call(t, "tune", deaf)
+	r.wants(t, exitDegraded, "No probe was answered", "No profile is proposed", "100.00 %")
+	if strings.Contains(r.out, "Proposal:") {
+		t.Errorf("it proposes:\n%s", r.out)
+	}
+	call(t, "tune", deaf, "-o", "json").wants(t, exitDegraded, `"proposal": ""`, `"unanswered": 1`)
+
+	lossy := agent.Measured{Since: now.Add(-48 * time.Hour), Sent: 1000, Lost: 250}
+	for range 750 {
+		lossy.Trips.Add(time.Millisecond)
+	}
+	call(t, "tune", writeMeasured(t, dir, "web-2", now, lossy)).wants(t, exitOK, "profile: lan", "A member had no answer to 25 % of its probes")
 }
 
 func TestWhatIsNoMeasurementIsNamed(t *testing.T) {
