@@ -10,9 +10,9 @@ import (
 	"moonwatch/member"
 )
 
-// Explanation answers "why?" for one verdict, case or member: the same as
-// lines of text and as values. Exactly one of Verdict, Case, Request and Member is
-// set, the one that was asked for.
+// Explanation answers "why?" for one verdict, case, member or slot: the same as
+// lines of text and as values. One of Verdict, Case, Request, Member and Slot is
+// set, the one that was asked for; of a slot that somebody holds Member is as well.
 type Explanation struct {
 	ID      string   `json:"id"`
 	Lines   []string `json:"lines"`
@@ -20,6 +20,7 @@ type Explanation struct {
 	Case    *Case    `json:"case,omitempty"`
 	Request *Request `json:"request,omitempty"`
 	Member  *Member  `json:"member,omitempty"`
+	Slot    *Slot    `json:"slot,omitempty"`
 	See     []string `json:"see,omitempty"` // ids that tell more
 }
 
@@ -29,7 +30,7 @@ var ErrUnknown = errors.New("nothing is known by that id")
 
 // Explain tells why things stand as they do. The id is that of a verdict
 // (V-12), of a case (C-13), of a request (R-14) or the name of a member or of a slot; a member's name
-// wins, and a slot is explained by who holds it.
+// wins, and a slot is explained by who holds it, or could.
 func (p Page) Explain(id string) (Explanation, error) {
 	id = strings.TrimSpace(id)
 	if m, ok := p.member(member.ID(id)); ok {
@@ -82,11 +83,6 @@ func (p Page) unknown(id, kind string, index uint64) error {
 	why := "no member has that name, and an id looks like V-12 or C-13"
 	if id == "" {
 		why = "want the id of a verdict or case, or the name of a member"
-	}
-	for _, s := range p.Slots {
-		if string(s.ID) == id {
-			why = "it is a slot, and nobody holds it"
-		}
 	}
 	if kind != "" {
 		why = p.noSuch(kind, index)

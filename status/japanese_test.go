@@ -18,7 +18,7 @@ import (
 // notOnPages are the files of this package whose words are for reports, messages and
 // errors, which no page shows.
 var notOnPages = []string{
-	"chronicle.go", "chronicle_keep.go", "herald.go", "message.go", "notice.go", "notice_verdict.go", "public.go", "report.go", "roll.go", "telling.go",
+	"chronicle.go", "chronicle_keep.go", "herald.go", "message.go", "notice.go", "notice_slots.go", "notice_verdict.go", "public.go", "report.go", "roll.go", "telling.go",
 }
 
 // commandsAndFormats are texts in which nothing is to be said.
@@ -112,7 +112,7 @@ func textsOf(t *testing.T, name string) []string {
 // sentence is left.
 func TestStoriesAreToldInJapanese(t *testing.T) {
 	left := regexp.MustCompile(`\b[A-Za-z][a-z']+,?(?: [a-z']+,?){2,}`)
-	for _, name := range []string{"lines.txt", "explain.txt"} {
+	for _, name := range []string{"lines.txt", "explain.txt", "explain-vacant.txt", "explain-starting.txt"} {
 		b, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			t.Fatal(err)

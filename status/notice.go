@@ -74,6 +74,8 @@ const (
 	// A proof is a moment late, a claim takes a while.
 	sparesPatience = time.Minute
 	doorPatience   = 30 * time.Second
+	// A fleet that is applied for the first time starts all its slots at once.
+	slotPatience = 2 * time.Minute
 	// Disks are full for a moment, agents are upgraded one by one.
 	blockedPatience = 30 * time.Second
 	// A case that is held for less was not held.
@@ -97,6 +99,8 @@ func Notices(p Page) (list []Notice, known bool) {
 	list = append(list, cascades(p, verdicts)...)
 	list = append(list, verdicts...)
 	list = append(list, plannedCases(p)...)
+	list = append(list, vacancies(p)...)
+	list = append(list, starts(p)...)
 	list = append(list, spareNotices(p)...)
 	list = append(list, doorNotices(p)...)
 	list = append(list, requestNotices(p)...)
@@ -282,6 +286,8 @@ func over(p Page, n Notice) string {
 			}
 		}
 		return fmt.Sprintf("Pool %s is no more.", rest)
+	case "vacant", "starting":
+		return slotsOver(p, kind, rest)
 	case "door":
 		return fmt.Sprintf("Door %s treats its slots as the ledger says.", rest)
 	case "request":

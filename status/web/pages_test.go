@@ -49,6 +49,19 @@ func fleetPage(n int) status.Page {
 	return p
 }
 
+// vacantPage is a page of a fleet with a slot that nobody holds, and one that never served.
+func vacantPage() status.Page {
+	p := fleetPage(7)
+	p.Slots[0].State = status.SlotStarting
+	p.Facts = append([]status.FactLine{{
+		Index: 3, At: noon, Kind: failover.KindReport, By: p.Slots[0].Occupant, Accepted: true,
+		Line: fmt.Sprintf("%s says: activate of %s at slot epoch 2 failed: exit status 3", p.Slots[0].Occupant, p.Slots[0].ID),
+	}}, p.Facts...)
+	p.Slots = append(p.Slots, status.Slot{ID: "slot-9", Pool: "web", State: status.SlotVacant})
+	p.Headline = "5 of 7 slots are served: slot-0 starting, slot-9 vacant."
+	return p
+}
+
 // verdictOn is a verdict about the members named, each with k votes.
 func verdictOn(index uint64, k int, subjects ...member.ID) status.Verdict {
 	v := status.Verdict{ID: fmt.Sprintf("V-%d", index), Index: index, At: noon.Add(12 * time.Second), Term: 2, Roster: 2}

@@ -119,6 +119,9 @@ func runbooksOf(e status.Explanation) []string {
 	if e.Member != nil && e.Member.Verdict != "" {
 		out = append(out, verdictBook(string(e.Member.Verdict)))
 	}
+	if e.Slot != nil && e.Slot.State != status.SlotServing {
+		out = append(out, "MoonwatchSlotNotServing")
+	}
 	slices.Sort(out)
 	return slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "" })
 }

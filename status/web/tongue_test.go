@@ -34,7 +34,7 @@ func everyPlace(t *testing.T) []place {
 	t.Helper()
 	lost, storm, ordered := withPast(t, lostPage(), 9), withPast(t, stormPage(), 200), withPast(t, orderedPage(), 9)
 	seen, seen200 := withLive(t, lostPage(), failing), withLive(t, stormPage(), failing)
-	flooded := shielded(t, floodedDoor)
+	flooded, vacant := shielded(t, floodedDoor), open(t, vacantPage())
 	each := shop
 	each.Slots = true
 	return []place{
@@ -49,6 +49,9 @@ func everyPlace(t *testing.T) []place {
 		{name: "explain-member", at: lost, path: "/explain/web-7"},
 		{name: "explain-slot", at: lost, path: "/explain/slot-5"},
 		{name: "explain-request", at: ordered, path: "/explain/R-408"},
+		{name: "explain-vacant", at: vacant, path: "/explain/slot-9"},
+		{name: "explain-starting", at: vacant, path: "/explain/slot-0"},
+		{name: "now-vacant", at: vacant, path: "/"},
 		{name: "explain-unknown", at: lost, path: "/explain/nobody", odd: true},
 		{name: "runbook", at: lost, path: "/runbook/held-brake"},
 		{name: "runbook-unknown", at: lost, path: "/runbook/nothing", odd: true},

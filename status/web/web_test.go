@@ -92,6 +92,24 @@ func TestWhatPeopleForbidAndAllowIsShown(t *testing.T) {
 	}
 }
 
+// TestASlotThatDoesNotServeIsOneClickFromItsRunbook: also one that has no case to click on.
+func TestASlotThatDoesNotServeIsOneClickFromItsRunbook(t *testing.T) {
+	s := open(t, vacantPage())
+	body := get(s, "/").Body.String()
+	for _, id := range []string{"slot-0", "slot-9"} {
+		if !strings.Contains(body, `href="/explain/`+id+`?lang=en"`) {
+			t.Errorf("the page does not lead to %s", id)
+		}
+		why := get(s, "/explain/"+id).Body.String()
+		if !strings.Contains(why, `href="/runbook/MoonwatchSlotNotServing?lang=en"`) {
+			t.Errorf("the answer does not lead to the runbook: %s", why)
+		}
+	}
+	if strings.Contains(get(s, "/explain/slot-1").Body.String(), "/runbook/MoonwatchSlotNotServing") {
+		t.Error("a slot that serves leads to a runbook")
+	}
+}
+
 func TestFirstViewIsAtMost30KB(t *testing.T) {
 	for name, p := range map[string]status.Page{"calm": fleetPage(7), "lost": lostPage(), "calm 200": fleetPage(200), "storm 200": stormPage()} {
 		s := open(t, p)
