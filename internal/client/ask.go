@@ -108,6 +108,8 @@ func (c *Client) refused(path string, a answer) error {
 		return c.stranger(a)
 	case a.code == http.StatusServiceUnavailable:
 		return fmt.Errorf("ask the agent at %s: %w: %s: ask again in a moment", c.address, ErrStarting, said)
+	case a.code == http.StatusTooManyRequests:
+		return fmt.Errorf("ask the agent at %s: %s", c.address, said)
 	case a.code == http.StatusNotFound && strings.HasPrefix(said, "no such path"):
 		return c.notOffered(path)
 	case a.code == http.StatusNotFound:

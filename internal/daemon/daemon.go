@@ -135,6 +135,7 @@ type Daemon struct {
 	doorDrivers doorDrivers
 	carrying    carrying
 	feed        *feed
+	olden       *olden
 	commands    commands
 	progress    atomic.Int64 // when the loop last finished a step, in ns of this process
 	page        atomic.Pointer[status.Page]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"moonwatch/consensus"
 	"moonwatch/status"
@@ -32,20 +33,28 @@ func (d *Daemon) explain(id string) (status.Explanation, error) {
 		return status.Explanation{}, web.NoPage()
 	}
 	e, err := p.Explain(id)
-	_, index, ok := status.FactOf(id)
+	kind, index, ok := status.FactOf(id)
 	if !errors.Is(err, status.ErrUnknown) || !ok || index > d.feed.head() {
 		return e, err
 	}
 	if first := d.store.First(); index < first {
 		return e, fmt.Errorf("explain %q: this agent keeps facts from %d on; exports go further back, where somebody made one: %w", id, first, status.ErrUnknown)
 	}
+	return d.olden.answer(p.Knowledge.Head, strings.TrimPrefix(fmt.Sprintf("%s-%d", kind, index), "-"), func() (status.Explanation, error) {
+		return d.explainOld(p, id, index, err)
+	})
+}
+
+// explainOld answers from the facts on disk; unknown is what the page says. It reads and
+// looks through megabytes.
+func (d *Daemon) explainOld(p *status.Page, id string, index uint64, unknown error) (status.Explanation, error) {
 	raw, ok := d.feed.Facts(index, followedBytes)
 	if !ok || len(raw) == 0 {
-		return e, err
+		return status.Explanation{}, unknown
 	}
 	f, bad := consensus.DecodeFact(raw[0])
 	if bad != nil {
-		return e, fmt.Errorf("explain %q: fact %d on disk: %w", id, index, bad)
+		return status.Explanation{}, fmt.Errorf("explain %q: fact %d on disk: %w", id, index, bad)
 	}
 	number, command := []byte(strconv.FormatUint(index, 10)), []byte(f.Command.ID)
 	var after []consensus.Fact

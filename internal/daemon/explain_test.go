@@ -52,7 +52,7 @@ func aged(t testing.TB, facts int) *Daemon {
 			batch = nil
 		}
 	}
-	d := &Daemon{store: store, feed: newFeed(store)}
+	d := &Daemon{store: store, feed: newFeed(store), olden: newOlden()}
 	d.feed.status.Head = uint64(facts)
 	d.page.Store(&status.Page{Self: status.Self{Name: "m1"}, Knowledge: status.Knowledge{Head: uint64(facts)}})
 	return d
@@ -97,7 +97,7 @@ func BenchmarkExplainOfThirtyDays(b *testing.B) {
 	for _, x := range []int{1, facts/200*100 + 1, (facts-1)/100*100 + 1} {
 		b.Run(fmt.Sprintf("C-%d", x), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := d.explain(fmt.Sprintf("C-%d", x)); err != nil {
+				if _, err := d.explainOld(d.page.Load(), fmt.Sprintf("C-%d", x), uint64(x), nil); err != nil {
 					b.Fatal(err)
 				}
 			}

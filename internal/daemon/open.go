@@ -61,7 +61,7 @@ func (d *Daemon) open() error {
 		return err
 	}
 	d.clearLeftovers()
-	d.feed = newFeed(d.store)
+	d.feed, d.olden = newFeed(d.store), newOlden()
 	d.chronicling.open(d)
 	d.sightings.open(d)
 	if d.life, err = nextLife(a.DataDir); err != nil {

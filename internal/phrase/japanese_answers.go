@@ -15,10 +15,11 @@ var japaneseAnswers = map[string]string{
 	"and %d more facts: moonwatch audit export --from %d": "ほか %s 件：moonwatch audit export --from %s",
 	"This is from the facts on the disk of %s. They stand there as they were proposed: one that the ledger refused, and why, is told for the latest %d alone.": "%s のディスクにある記録によります。提案されたままの内容で、台帳が却下したかどうかとその理由は最新の %s 件についてだけ分かります。",
 
-	"fact %d is something else: %s":                           "記録 %s は別のものです：%s",
-	"fact %d is no %s or is older than what %s keeps in mind": "記録 %s は %s ではないか、%s の保持範囲より古いものです",
-	"members: %s; verdicts: %s; cases: %s":                    "メンバー：%s；判定：%s；ケース：%s",
-	"the agent is starting: there is no page yet":             "エージェントの起動中です。まだ表示できる内容がありません",
+	"fact %d is something else: %s":                                             "記録 %s は別のものです：%s",
+	"fact %d is no %s or is older than what %s keeps in mind":                   "記録 %s は %s ではないか、%s の保持範囲より古いものです",
+	"members: %s; verdicts: %s; cases: %s":                                      "メンバー：%s；判定：%s；ケース：%s",
+	"explain \"%s\": too many ask for old facts at once: ask again in a moment": "「%s」：古い記録への問い合わせが多すぎます。しばらくしてからもう一度試してください",
+	"the agent is starting: there is no page yet":                               "エージェントの起動中です。まだ表示できる内容がありません",
 
 	"%s moves slot %s of pool %s away from %s: ordered by %s: %w.":     "%s はプール %[3]s のスロット %[2]s を %[4]s から移します（%[5]s の指示：%[6]s）。",
 	"%s is about slot %s of pool %s, lost with %s because of %s (%s).": "%s はプール %[3]s のスロット %[2]s についてのケースです。%[4]s とともに失われました（%[5]s、%[6]s）。",

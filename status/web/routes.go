@@ -109,6 +109,7 @@ func (s *Server) basis() any {
 func (s *Server) explainJSON(w http.ResponseWriter, r *http.Request) {
 	e, err := s.explain(r.PathValue("id"))
 	if err != nil {
+		comeBack(w, err)
 		problem(w, s.statusOf(err), err.Error())
 		return
 	}
@@ -149,6 +150,7 @@ func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		m.Trouble = err.Error()
+		comeBack(w, err)
 		refuse(w, s.statusOf(err), render("explain", m))
 		return
 	}
@@ -168,8 +170,18 @@ func refuse(w http.ResponseWriter, code int, page []byte) {
 	put(w, page)
 }
 
+// comeBack tells who asked too much when to ask again; a browser does so by itself.
+func comeBack(w http.ResponseWriter, err error) {
+	if errors.Is(err, ErrBusy) {
+		w.Header().Set("Retry-After", "2")
+		w.Header().Set("Refresh", "5")
+	}
+}
+
 func (s *Server) statusOf(err error) int {
 	switch {
+	case errors.Is(err, ErrBusy):
+		return http.StatusTooManyRequests
 	case errors.Is(err, status.ErrUnknown):
 		return http.StatusNotFound
 	case errors.Is(err, errNoPage):

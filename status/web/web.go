@@ -224,6 +224,9 @@ func (s *Server) now() time.Time {
 
 var errNoPage = errors.New("the agent is starting: there is no page yet")
 
+// ErrBusy is what Explain says when it is asked for more than it may do at once.
+var ErrBusy = errors.New("too many ask for old facts at once: ask again in a moment")
+
 // NoPage is what Explain says as long as there is nothing to explain from.
 func NoPage() error { return errNoPage }
 

@@ -92,6 +92,23 @@ func TestWhatPeopleForbidAndAllowIsShown(t *testing.T) {
 	}
 }
 
+// TestWhoAsksTooMuchIsToldToComeBack: programs by a header, a browser by itself.
+func TestWhoAsksTooMuchIsToldToComeBack(t *testing.T) {
+	s := New(Config{Explain: func(id string) (status.Explanation, error) {
+		return status.Explanation{}, fmt.Errorf("explain %q: %w", id, ErrBusy)
+	}})
+	defer s.Close()
+	for _, path := range []string{"/api/v1/explain/V-12", "/explain/V-12", "/explain/V-12?lang=ja"} {
+		w := get(s, path)
+		if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d, %v", path, w.Code, w.Header())
+		}
+		if want := map[bool]string{false: "ask again in a moment", true: "もう一度試してください"}[strings.HasSuffix(path, "ja")]; !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s does not say %q: %s", path, want, w.Body)
+		}
+	}
+}
+
 // TestASlotThatDoesNotServeIsOneClickFromItsRunbook: also one that has no case to click on.
 func TestASlotThatDoesNotServeIsOneClickFromItsRunbook(t *testing.T) {
 	s := open(t, vacantPage())
