@@ -21,6 +21,9 @@ func (x *trial) ask(client int, host string) int {
 	return status
 }
 
+// noHost asks without a Host, as HTTP/1.0 allows.
+const noHost = "(none)"
+
 func (x *trial) try(client int, host string) (int, error) {
 	// The kernel takes every address of 127.0.0.0/8 for its own.
 	from := &net.TCPAddr{IP: net.IPv4(127, byte(1+client>>16), byte(client>>8), byte(client))}
@@ -30,7 +33,11 @@ func (x *trial) try(client int, host string) (int, error) {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience))
-	if _, err := fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nConnection: close\r\n\r\n", host); err != nil {
+	head := "HTTP/1.1\r\nHost: " + host
+	if host == noHost {
+		head = "HTTP/1.0"
+	}
+	if _, err := fmt.Fprintf(c, "GET / %s\r\nAccept: */*\r\nConnection: close\r\n\r\n", head); err != nil {
 		return 0, err
 	}
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -240,6 +241,35 @@ func bucketing(x *trial) {
 	}
 	if status := x.ask(1, neighbour); status != http.StatusOK {
 		x.Errorf("who is known was answered with %d", status)
+	}
+}
+
+// nameless: what is answered well under a Host that is no name is counted with all that have
+// none, and so is what has no dot and nobody knows. Otherwise such requests would be in the
+// total, and nobody could be held for them.
+func nameless(x *trial) {
+	x.meet(neighbour, "localhost")
+	odd := slices.DeleteFunc([]string{"a..b", "x..tenants.example", ".tenants.example", ".", ":::", "[::", "a..b.", ".."}, func(host string) bool {
+		return x.ask(1, host) != http.StatusOK // nobody behind the door ever hears of it
+	})
+	if !x.HasDefault && x.ask(1, noHost) == http.StatusOK {
+		odd = append(odd, noHost)
+	}
+	x.settled() // those whom a door gets to know, it knows by now
+	x.Door.Enforce(shield.NewMeasures([]shield.Measure{{
+		Key: shield.Nameless, Rung: shield.Stop, Since: time.Now(), Until: time.Now().Add(time.Hour),
+	}}))
+	i := 0
+	x.until("the first refusal", func() bool { i++; return refusal(x.ask(1, fmt.Sprintf("made-up-%d", i))) })
+	for _, host := range append(odd, "made-up-at-last", "[::1]") {
+		if status := x.ask(1, host); !refusal(status) {
+			x.Errorf("Host %q was answered with %d, want what the nameless are", host, status)
+		}
+	}
+	for _, host := range []string{neighbour, "localhost"} {
+		if status := x.ask(1, host); status != http.StatusOK {
+			x.Errorf("%s, who is known, was answered with %d", host, status)
+		}
 	}
 }
 

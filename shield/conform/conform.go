@@ -48,6 +48,8 @@ type Target struct {
 	// Abandon ends whoever tells the door what to do, as a crash would. The door
 	// itself goes on.
 	Abandon func()
+	// HasDefault says that who names no Host asks for a name that the door has for that.
+	HasDefault bool
 	// Restart ends the door as a crash would and starts it anew, empty.
 	Restart func()
 }
@@ -70,6 +72,7 @@ func Run(t *testing.T, s Subject) {
 		{"a shadow does nothing", shadowing, ""},
 		{"what is asked is counted, refusals included", counting, ""},
 		{"unknown names are held together, known ones alone", bucketing, s.NoBuckets},
+		{"what is no name is held together, and nothing without a dot has a bucket", nameless, ""},
 		{"a door that is started anew does as it was told", restarting, s.NoRestart},
 		{"a tick is bounded, whoever asks", bounded, ""},
 	} {

@@ -2,6 +2,7 @@ package count
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,20 +14,28 @@ import (
 // its normal form, *.example.com for the bucket of unknown names below example.com, and -
 // for the bucket of all others. It tells of those that are asked for much, and of those
 // that it is asked about, in each poll; so there may be a long time between two readings.
+// What it counts under what is no such name is booked as Nameless beside -, so that
+// nothing that is in its totals is nobody's.
 //
 // It has one owner, as a decision does.
 type Told struct {
 	salt  uint64
 	by    map[shield.Key]*told
+	odd   map[string]*line // lines of the program whose names have no key
 	polls uint64
 }
 
-type told struct {
-	raw   string // the program's name
-	name  string // for people
+// line follows the counters of one line of the program.
+type line struct {
 	poll  uint64 // in which it was last told of
-	asked uint64 // the program's counters, as last read
+	asked uint64 // as last read
 	shed  uint64
+}
+
+type told struct {
+	line
+	raw  string // the program's name
+	name string // for people
 
 	total, refused uint64 // since it was first told of, and what was counted before that
 	tick           uint64 // asked since Rotate
@@ -51,10 +60,11 @@ type Tick struct {
 }
 
 // NewTold begins with nothing told. The salt is that of the keys, see shield.KeyOf.
-func NewTold(salt uint64) *Told { return &Told{salt: salt, by: map[shield.Key]*told{}} }
+func NewTold(salt uint64) *Told {
+	return &Told{salt: salt, by: map[shield.Key]*told{}, odd: map[string]*line{}}
+}
 
-// keyOf gives the key of a name, and false for what is counted and never held: a
-// name that is not in its normal form.
+// keyOf gives the key of a name, and false for what is no name in its normal form.
 func (h *Told) keyOf(raw string) (key shield.Key, name string, ok bool) {
 	if raw == "-" {
 		return shield.Nameless, "", true
@@ -80,30 +90,73 @@ func (h *Told) keyOf(raw string) (key shield.Key, name string, ok bool) {
 func (h *Told) Book(e Reading) string {
 	key, name, ok := h.keyOf(e.Name)
 	if !ok {
+		h.bookOdd(e)
 		return ""
 	}
-	x := h.by[key]
-	if x == nil {
-		x = &told{raw: e.Name, name: name}
-		h.by[key] = x
-		x.total, x.asked, x.shed = e.Asked-min(e.Asked, e.Lately), e.Asked-min(e.Asked, e.Lately), e.Refused
+	x := h.at(key, e.Name, name)
+	if x.poll == 0 {
+		x.line = begin(e)
+		x.total += x.asked
 	}
 	if x.poll == h.polls+1 {
 		return "" // it is above the rate, and wanted as well
 	}
-	grew := Grown(e.Asked, x.asked)
-	x.total += grew
-	x.refused += Grown(e.Refused, x.shed)
-	if x.poll != h.polls {
-		grew = min(grew, e.Lately)
-	}
-	x.tick += grew
-	x.asked, x.shed, x.poll, x.told = e.Asked, e.Refused, h.polls+1, true
+	x.add(x.line.follow(e, h.polls))
 	if x.listed || name == "" || name[0] == '*' {
 		return ""
 	}
 	x.listed = true
 	return name
+}
+
+// bookOdd takes in a line whose name has no key.
+func (h *Told) bookOdd(e Reading) {
+	l := h.odd[e.Name]
+	if l == nil {
+		now := begin(e)
+		l = &now
+		h.odd[e.Name] = l
+	}
+	if l.poll == h.polls+1 {
+		return
+	}
+	h.at(shield.Nameless, "-", "").add(l.follow(e, h.polls))
+}
+
+// at gives what is told of a key.
+func (h *Told) at(key shield.Key, raw, name string) *told {
+	x := h.by[key]
+	if x == nil {
+		x = &told{raw: raw, name: name}
+		h.by[key] = x
+	}
+	return x
+}
+
+// begin is a line as it was before what came lately.
+func begin(e Reading) line {
+	return line{asked: e.Asked - min(e.Asked, e.Lately), shed: e.Refused}
+}
+
+// growth is what a line grew by since it was last told of.
+type growth struct{ asked, refused, tick uint64 }
+
+// follow takes in what a line says after a number of polls.
+func (l *line) follow(e Reading, polls uint64) growth {
+	g := growth{asked: Grown(e.Asked, l.asked), refused: Grown(e.Refused, l.shed)}
+	g.tick = g.asked
+	if l.poll != polls {
+		g.tick = min(g.asked, e.Lately)
+	}
+	*l = line{poll: polls + 1, asked: e.Asked, shed: e.Refused}
+	return g
+}
+
+func (x *told) add(g growth) {
+	x.total += g.asked
+	x.refused += g.refused
+	x.tick += g.tick
+	x.told = true
 }
 
 // mostHosts bounds what is remembered. Who is forgotten is told of again when it is
@@ -113,13 +166,11 @@ const mostHosts = 8192
 // End ends a poll.
 func (h *Told) End() {
 	h.polls++
-	if len(h.by) <= mostHosts {
-		return
+	if len(h.by) > mostHosts {
+		maps.DeleteFunc(h.by, func(k shield.Key, x *told) bool { return x.poll != h.polls && k != shield.Nameless })
 	}
-	for k, x := range h.by {
-		if x.poll != h.polls {
-			delete(h.by, k)
-		}
+	if len(h.odd) > mostHosts {
+		maps.DeleteFunc(h.odd, func(_ string, l *line) bool { return l.poll != h.polls })
 	}
 }
 

@@ -88,12 +88,34 @@ func TestKeysAreThoseOfTheOtherDoors(t *testing.T) {
 	}
 }
 
+// What is in the program's totals is somebody's: else a flood under a Host that is no name
+// would be an overload for which nobody can be held.
+func TestWhatHasNoKeyIsBookedAsNameless(t *testing.T) {
+	h := NewTold(salt)
+	if got := tick(h, Reading{Name: "a..b", Asked: 100, Lately: 20, Refused: 3}, Reading{Name: "*", Asked: 50, Lately: 5}); len(got) != 0 {
+		t.Errorf("learned %v, want nobody", got)
+	}
+	if c := only(t, h.Rotate(nil)); c.Key != shield.Nameless || c.Name != "" || c.Asked != 25 || c.Refused != 0 {
+		t.Errorf("at first sight: %+v", c)
+	}
+	if name := h.NameOf(shield.Nameless); name != "-" {
+		t.Errorf("it is called %q", name)
+	}
+	before := only(t, h.Rotate([]shield.Key{shield.Nameless}))
+	tick(h, Reading{Name: "a..b", Asked: 107, Lately: 20, Refused: 5}, Reading{Name: "a..b", Asked: 107, Lately: 20, Refused: 5}, Reading{Name: "-", Asked: 1000, Lately: 10})
+	tick(h, Reading{Name: "a..b", Asked: 110, Lately: 20, Refused: 5}, Reading{Name: "-", Asked: 1010, Lately: 10}, Reading{Name: "*", Asked: 1050, Lately: 2})
+	if c := only(t, h.Rotate(nil)); c.Asked != 7+10+3+10+2 || c.Total-before.Total != 10+1010+1000 || c.Refused != 2 {
+		t.Errorf("two polls later: %+v, before %+v", c, before)
+	}
+}
+
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	h := NewTold(salt)
 	for i := range 3 * mostHosts {
 		tick(h, Reading{Name: "h" + string(rune('a'+i%26)) + time.Duration(i).String() + ".example.com", Asked: 1, Lately: 1})
-		if len(h.by) > mostHosts+1 {
-			t.Fatalf("%d are remembered", len(h.by))
+		tick(h, Reading{Name: "h" + time.Duration(i).String() + "..example.com", Asked: 1, Lately: 1})
+		if len(h.by) > mostHosts+1 || len(h.odd) > mostHosts+1 {
+			t.Fatalf("%d and %d are remembered", len(h.by), len(h.odd))
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestNginxConforms(t *testing.T) {
 			must(t, err)
 			t.Cleanup(d.Close)
 			return &conform.Target{
-				Door: d, Addr: p.Front,
+				Door: d, Addr: p.Front, HasDefault: true, // its server_name
 				Abandon: func() { wire.cut(); d.Close() }, // nothing is taken back
 				Restart: func() { p.Kill(); p.Start() },
 			}
