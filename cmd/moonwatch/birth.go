@@ -100,7 +100,7 @@ func (b *birth) configuration() (agentYAML, fleetYAML []byte, err error) {
 	}
 	a.TLS = config.TLS{Cert: b.name + ".crt", Key: b.name + ".key", CA: "ca.crt"}
 	a.GossipKeyFile = "gossip.key"
-	a.DataDir, a.Socket, a.ActionsDir, a.ChecksDir = "data", "agent.sock", "actions.d", "checks.d"
+	a.DataDir, a.Socket, a.ActionsDir, a.ChecksDir = "data", b.socket(), "actions.d", "checks.d"
 	for _, name := range b.council {
 		a.ExpectCouncillors = append(a.ExpectCouncillors, member.ID(name))
 	}
@@ -113,6 +113,15 @@ func (b *birth) configuration() (agentYAML, fleetYAML []byte, err error) {
 		return nil, nil, err
 	}
 	return agentYAML, fleetYAML, nil
+}
+
+// socket is beside the other files. That of the machine's own agent is where whoever may
+// not read its agent.yaml looks for it: /etc/moonwatch is closed to the socket's group.
+func (b *birth) socket() string {
+	if dir, err := filepath.Abs(b.dir); err == nil && dir == filepath.Dir(machineAgentFile) {
+		return config.DefaultAgent().Socket
+	}
+	return "agent.sock"
 }
 
 // firstFleet is an example to edit: one member, one pool. The pool is not

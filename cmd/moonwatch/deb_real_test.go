@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -95,6 +96,7 @@ func TestTheDebianPackage(t *testing.T) {
 	// A member of a cluster: what makes it one is its own, also when the package goes.
 	x.run("moonwatch", "init", "--dir", "/etc/moonwatch", "--cluster", "prod", "--name", "web-1", "--address", "10.0.0.1")
 	x.run("sh", "-c", "mkdir -p /var/lib/moonwatch && echo history > /var/lib/moonwatch/ledger.db")
+	x.groupMayAsk()
 	own := "/etc/moonwatch/agent.yaml /etc/moonwatch/web-1.key /var/lib/moonwatch/ledger.db"
 	before := x.run("sh", "-c", "sha256sum "+own)
 	x.run("dpkg", "--install", deb)
@@ -116,6 +118,54 @@ func TestTheDebianPackage(t *testing.T) {
 	x.run("dpkg", "--purge", "moonwatch")
 	if _, err := os.Stat(filepath.Join(x.root, "etc/moonwatch")); !os.IsNotExist(err) {
 		t.Errorf("it was never configured, and its folder is still there: %v", err)
+	}
+}
+
+// groupMayAsk starts the agent that was installed, and asks it at its socket as somebody of
+// the group that the package has made, and as somebody who is not of it.
+func (x *installed) groupMayAsk() {
+	x.t.Helper()
+	agent := exec.CommandContext(x.ctx, "chroot", x.root, "moonwatch", "agent", "--config", "/etc/moonwatch/agent.yaml",
+		"--bind", "127.83.0.1:7946", "--link", "127.83.0.1:7947", "--http=", "--debug=", "--gateway=")
+	var said bytes.Buffer
+	agent.Stdout, agent.Stderr = &said, &said
+	if err := agent.Start(); err != nil {
+		x.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- agent.Wait() }()
+	as := func(groups string) (string, error) {
+		out, err := exec.CommandContext(x.ctx, "chroot", "--userspec=65534:65534", "--groups="+groups, x.root,
+			"moonwatch", "holds", "--agent", "unix:/run/moonwatch/agent.sock").CombinedOutput()
+		return string(out), err
+	}
+	within := time.Now().Add(30 * time.Second)
+	for {
+		out, err := as("moonwatch")
+		if err == nil {
+			if !strings.Contains(out, "Nobody holds anything.") {
+				x.t.Errorf("one of the group is told %s", out)
+			}
+			break
+		}
+		select {
+		case err := <-ended:
+			x.t.Fatalf("the agent ended: %v\n%s", err, said.String())
+		case <-time.After(100 * time.Millisecond):
+		}
+		if time.Now().After(within) {
+			x.t.Errorf("one of group moonwatch may not ask: %v: %s", err, out)
+			break
+		}
+	}
+	if out, err := as("65534"); err == nil || !strings.Contains(out, "this user may not use the socket") {
+		x.t.Errorf("one who is not of the group: %v: %s", err, out)
+	}
+	if err := agent.Process.Signal(os.Interrupt); err != nil {
+		x.t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		x.t.Errorf("the agent ended: %v\n%s", err, said.String())
 	}
 }
 

@@ -213,3 +213,15 @@ func TestAFurtherOperatorIsGrantedByTheCA(t *testing.T) {
 	call(t, "operator", "grant", "Bob").wants(t, exitUsage, "want only a-z")
 	call(t, "operator", "grant", "eve", "--ca-key", "nowhere").wants(t, exitError, "--ca-key")
 }
+
+// TestTheMachinesOwnAgentHasItsSocketWhereTheGroupGets: /etc/moonwatch is closed to whoever
+// is not root, and a command that may not read agent.yaml there asks at the usual socket.
+func TestTheMachinesOwnAgentHasItsSocketWhereTheGroupGets(t *testing.T) {
+	for dir, want := range map[string]string{"/etc/moonwatch": "socket: /run/moonwatch/agent.sock\n", "/etc/moonwatch/": "socket: /run/moonwatch/agent.sock\n", "/srv/shop": "socket: agent.sock\n"} {
+		b := birth{dir: dir, cluster: "prod", name: "web-1", address: "10.0.0.1", council: []string{"web-1"}}
+		agentYAML, _, err := b.configuration()
+		if err != nil || !strings.Contains(string(agentYAML), want) {
+			t.Errorf("init --dir %s: %v, want %q in\n%s", dir, err, want, agentYAML)
+		}
+	}
+}

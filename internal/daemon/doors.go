@@ -77,6 +77,9 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 		if _, err := add("socket", "unix", a.Socket, d.socketHandler()); err != nil {
 			return x, err
 		}
+		if err := lend(a.Socket, socketGroup); err != nil {
+			d.log.Warn("socket is its own group's alone", zap.Error(err)) // a sandbox without CAP_CHOWN, say
+		}
 		if err := os.Chmod(a.Socket, 0o660); err != nil {
 			return x, fmt.Errorf("open socket: %w", err)
 		}
