@@ -109,6 +109,8 @@ func TestFewDearRequestsAreAFlood(t *testing.T) {
 	want := int(1000 * (0.85*poolWorks - others) / (60 * dear))
 	if m := p.s.Measures().Find(100); m == nil || m.Admit < want-60 || m.Admit > want+60 {
 		t.Errorf("%+v, want about %d permille let in", m, want)
+	} else if m.Quota() != 0 {
+		t.Errorf("clients are told of %.0f requests a second, and the share of %.0f is one of time", m.Quota(), m.Limit)
 	}
 	if waits := p.queue / poolWorks; waits > 0.1 {
 		t.Errorf("everybody waits for %.2f s", waits)
@@ -126,6 +128,9 @@ func TestFewDearRequestsAreAFlood(t *testing.T) {
 	blind := newPool(t, false) // feels it when everybody waits
 	blind.run(30*time.Second, 2)
 	blind.run(20*time.Second, 60)
+	if m := blind.s.Measures().Find(100); m != nil && m.Quota() != m.Limit {
+		t.Errorf("where requests count, clients are told of %.0f a second, want %.0f", m.Quota(), m.Limit)
+	}
 	if blind.worst <= p.worst {
 		t.Errorf("everybody waited for %.2f s at most, and for %.2f s where requests count", p.worst, blind.worst)
 	}

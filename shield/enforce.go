@@ -27,7 +27,7 @@ const votedFor = 2 * time.Second
 func (s *Shield) measureOf(now time.Time, h Held) Measure {
 	m := Measure{
 		Key: h.Key, Host: s.names[h.Key], Rung: h.Rung, Shadow: s.cfg.Shadow, Admit: permille(h.Admit),
-		Until: h.Until, Since: h.Since, Demand: h.Demand, Limit: h.Limit,
+		Until: h.Until, Since: h.Since, Demand: h.Demand, Limit: h.Limit, ByCost: s.cfg.Capacity.ByCost,
 	}
 	for _, d := range h.Doors {
 		m.Doors = append(m.Doors, string(d))

@@ -20,14 +20,25 @@ type Measure struct {
 	Cap   float64 `json:"cap"`            // admitted requests a second at this door, never more; 0: no cap
 	Burst float64 `json:"burst"`          // requests that the cap saves up
 
-	Until  time.Time `json:"until"`        // not renewed by then, it ends
-	Since  time.Time `json:"since"`        // when the subdomain came onto the ladder
-	Demand float64   `json:"demand"`       // of all doors together, in the fleet's unit a second
-	Limit  float64   `json:"limit"`        // what of it is its share
-	Why    string    `json:"why"`          // one sentence for people
-	Doors  []string  `json:"doors"`        // who has evidence, or voted
-	By     string    `json:"by,omitempty"` // the operator who pinned it to its rung
-	Floors uint64    `json:"floors"`       // version of the floors with which the share was computed
+	Until  time.Time `json:"until"`             // not renewed by then, it ends
+	Since  time.Time `json:"since"`             // when the subdomain came onto the ladder
+	Demand float64   `json:"demand"`            // of all doors together, in the fleet's unit a second
+	Limit  float64   `json:"limit"`             // what of it is its share
+	ByCost bool      `json:"by_cost,omitempty"` // the unit of both is an occupant's time, and not requests
+	Why    string    `json:"why"`               // one sentence for people
+	Doors  []string  `json:"doors"`             // who has evidence, or voted
+	By     string    `json:"by,omitempty"`      // the operator who pinned it to its rung
+	Floors uint64    `json:"floors"`            // version of the floors with which the share was computed
+}
+
+// Quota is how many requests a second are the subdomain's share, to be told to its
+// clients; 0 where its share is one of time, of which no client can say how many of its
+// requests that is.
+func (m *Measure) Quota() float64 {
+	if m.ByCost {
+		return 0
+	}
+	return m.Limit
 }
 
 // Measures is the set of measures of a door, made anew at each change and never

@@ -38,7 +38,7 @@ const (
 
 // Refuse answers a request of a subdomain that is held: 429 while a part of its
 // requests is let in, 503 when none is. A browser gets a page, a program a problem
-// (RFC 9457) and the RateLimit fields.
+// (RFC 9457), and both the RateLimit fields where the share is one of requests.
 func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, why Reason, m *shield.Measure) {
 	if why == Puzzle {
 		g.pose(w, r)
@@ -54,7 +54,7 @@ func (g *Gate) Refuse(w http.ResponseWriter, r *http.Request, why Reason, m *shi
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Vary", "Accept, Accept-Language")
 	h.Set("Retry-After", strconv.Itoa(again))
-	if quota := m.Limit; quota >= 1 && quota < math.MaxInt32 && status == http.StatusTooManyRequests {
+	if quota := m.Quota(); quota >= 1 && quota < math.MaxInt32 && status == http.StatusTooManyRequests {
 		h.Set("RateLimit-Policy", fmt.Sprintf(`"subdomain";q=%d;w=1;qu="requests"`, int(quota)))
 		h.Set("RateLimit", fmt.Sprintf(`"subdomain";r=0;t=%d`, again))
 	}

@@ -182,6 +182,11 @@ func TestWhoIsShedIsToldInItsOwnWords(t *testing.T) {
 			if limits := res.Header().Get("RateLimit-Policy"); c.status == 429 && limits != `"subdomain";q=65;w=1;qu="requests"` {
 				t.Errorf("RateLimit-Policy %q", limits)
 			}
+			g.Enforce(held(func(m *shield.Measure) { none(m); m.Rung, m.ByCost = c.rung, true }))
+			inTime := askFrom(g, "10.0.0.1", flooded, "Accept", c.accept).Header()
+			if got := inTime.Get("RateLimit-Policy") + inTime.Get("RateLimit"); got != "" || inTime.Get("Retry-After") == "" {
+				t.Errorf("a share of an occupant's time is told as %q requests", got)
+			}
 			if c.kind == "application/problem+json" {
 				var p struct{ Status int }
 				if err := json.Unmarshal(body, &p); err != nil || p.Status != c.status {

@@ -66,12 +66,12 @@ type Hold struct {
 	Admit int    // permille
 	Cap   float64
 	Burst float64
-	Limit float64 // requests a second that are its share
+	Limit float64 // requests a second that are its share; 0: it is one of time
 }
 
 // HoldOf makes a hold of a measure; name is how the door calls the subdomain.
 func HoldOf(name string, m shield.Measure) Hold {
-	h := Hold{Name: name, Rung: "shape", Admit: min(max(m.Admit, 0), shield.Whole), Cap: bounded(m.Cap), Burst: bounded(m.Burst), Limit: bounded(m.Limit)}
+	h := Hold{Name: name, Rung: "shape", Admit: min(max(m.Admit, 0), shield.Whole), Cap: bounded(m.Cap), Burst: bounded(m.Burst), Limit: bounded(m.Quota())}
 	if m.Rung.Voted() {
 		h.Rung = m.Rung.String()
 	}

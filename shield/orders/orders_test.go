@@ -70,6 +70,9 @@ func TestAMeasureComesBackAsItWas(t *testing.T) {
 	if got := HoldOf("a", shield.Measure{Rung: shield.ShapeFleet, Admit: -5, Cap: math.Inf(1)}); got.Rung != "shape" || got.Admit != 0 || got.Cap != math.MaxInt32 {
 		t.Errorf("got %+v", got)
 	}
+	if got := HoldOf("a", shield.Measure{Rung: shield.ShapeFleet, Admit: 300, Limit: 100_000, ByCost: true}); got.Limit != 0 {
+		t.Errorf("a share of 10 s of work a second is told as %v requests", got.Limit)
+	}
 }
 
 func FuzzReadOrder(f *testing.F) {
