@@ -44,7 +44,7 @@ func TestReadCommandsPrintTables(t *testing.T) {
 
 // isolated is a page of an agent that lost the council an hour ago.
 func isolated(p status.Page) status.Page {
-	p.Mode = status.Mode{Name: failover.Isolated, Means: "nothing is decided here", Why: "this agent hears of no council quorum"}
+	p.Mode = status.Mode{Name: failover.Isolated, Means: "nothing is decided here", Since: p.Now.Add(-time.Hour), Why: "this agent hears of no council quorum"}
 	p.Council.Quorum, p.Council.Leader = false, ""
 	p.Knowledge.Current, p.Knowledge.AsOf = false, p.Now.Add(-time.Hour)
 	p.Unlisted = []status.Unlisted{{ID: "stranger", Addr: "10.0.0.99:7946"}}

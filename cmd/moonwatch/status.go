@@ -95,6 +95,9 @@ func printStatus(p *printer, page status.Page) {
 	}
 	add("Mode", cell{string(m.Name), modeTone(m.Name)})
 	more("", m.Means)
+	if !m.Since.IsZero() {
+		more("since ", fmt.Sprintf("%s, for %s", moment(m.Since), span(page.Now.Sub(m.Since))))
+	}
 	more("because ", m.Why)
 	more("ends when ", m.Ends)
 	for _, s := range m.Scopes {

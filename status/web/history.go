@@ -28,9 +28,10 @@ type frame struct {
 	Of    string // the cluster
 	JSON  string // where the same is for programs
 
-	Script string // that keeps it up to date, if it changes while it is looked at
-	Still  bool   // without a script it is not loaded anew by itself: somebody is choosing something
-	Seen   string // what that script has been told already
+	Banner *banner // nil: the content begins with the mode, or nothing is known of it
+	Script string  // that keeps it up to date, if it changes while it is looked at
+	Still  bool    // without a script it is not loaded anew by itself: somebody is choosing something
+	Seen   string  // what that script has been told already
 }
 
 // Places are the pages that there are.
@@ -245,7 +246,7 @@ func (s *Server) historyPage(w http.ResponseWriter, r *http.Request) {
 		s.notYet(w, r, "/history")
 		return
 	}
-	s.say(w, r, p.html)
+	answerIn(w, r, p.page(tongueOf(r), s.current().banner()))
 }
 
 // say answers in the language that is asked for.

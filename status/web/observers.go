@@ -288,16 +288,18 @@ func (s *Server) observersPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	at, chosen := momentOf(r.URL.Query().Get("at"), sights.Sights)
-	t := tongueOf(r)
-	if live := s.live(chosen); live != nil {
-		answerIn(w, r, s.livePage(t, *live, func() []byte {
-			return render("observers", observersOf(t, v.page, sights.Sights, live, at, chosen))
-		}))
+	t, mode := tongueOf(r), v.banner()
+	live := s.live(chosen)
+	write := func() []byte {
+		m := observersOf(t, v.page, sights.Sights, live, at, chosen)
+		m.Banner = mode
+		return render("observers", m)
+	}
+	if live != nil {
+		answerIn(w, r, s.livePage(t, mode, *live, write))
 		return
 	}
-	answerIn(w, r, sights.page(t.Code+" "+chosen, func() []byte {
-		return render("observers", observersOf(t, v.page, sights.Sights, nil, at, chosen))
-	}))
+	answerIn(w, r, sights.page(t.Code+" "+chosen+" "+mode.said(), write))
 }
 
 // live is what observers see now; nil: a moment that has passed was chosen, or this agent
@@ -313,15 +315,16 @@ func (s *Server) live(chosen string) *status.Live {
 // livePages are the pages of one moment of the present, by language.
 type livePages struct {
 	asOf  time.Time
+	mode  string
 	pages map[*tongue]content
 }
 
-// livePage is made once for each moment and language, however many look.
-func (s *Server) livePage(t *tongue, live status.Live, write func() []byte) content {
+// livePage is made once for each moment, mode and language, however many look.
+func (s *Server) livePage(t *tongue, mode *banner, live status.Live, write func() []byte) content {
 	s.lived.Lock()
 	defer s.lived.Unlock()
-	if !s.lives.asOf.Equal(live.AsOf) {
-		s.lives = livePages{asOf: live.AsOf, pages: map[*tongue]content{}}
+	if said := mode.said(); !s.lives.asOf.Equal(live.AsOf) || s.lives.mode != said {
+		s.lives = livePages{asOf: live.AsOf, mode: said, pages: map[*tongue]content{}}
 	}
 	c, ok := s.lives.pages[t]
 	if !ok {

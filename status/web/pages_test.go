@@ -19,7 +19,7 @@ func fleetPage(n int) status.Page {
 	p := status.Page{
 		Schema: status.Schema, Now: noon.Add(24 * time.Second), Cluster: "demo",
 		Self: status.Self{Name: "web-1", Version: "0.1.0", Listed: true, Councillor: true},
-		Mode: status.Mode{Name: failover.Normal, Means: "lost slots are replaced within the budget"},
+		Mode: status.Mode{Name: failover.Normal, Means: "lost slots are replaced within the budget", Since: noon.Add(-time.Hour)},
 		Council: status.Council{
 			Councillors: []member.ID{"web-1", "web-2", "web-3", "web-4", "web-5"}, Leader: "web-2", Term: 2, Quorum: true,
 		},

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"sync"
 
 	"moonwatch/status"
 )
@@ -10,11 +11,31 @@ import (
 type past struct {
 	status.Past
 	json func() content
-	html map[*tongue]func() content
+
+	mu    sync.Mutex
+	mode  string // that pages were made in
+	pages map[*tongue]content
 }
 
 func newPast(p status.Past) *past {
-	return &past{Past: p, json: asJSON(p), html: inEach(func(t *tongue) []byte { return render("history", historyOf(t, p)) })}
+	return &past{Past: p, json: asJSON(p)}
+}
+
+// page is made once for each mode and language, however many look.
+func (p *past) page(t *tongue, mode *banner) content {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if said := mode.said(); p.pages == nil || p.mode != said {
+		p.mode, p.pages = said, map[*tongue]content{}
+	}
+	c, ok := p.pages[t]
+	if !ok {
+		m := historyOf(t, p.Past)
+		m.Banner = mode
+		c = newContent("text/html; charset=utf-8", squeeze(render("history", m)))
+		p.pages[t] = c
+	}
+	return c
 }
 
 // historyJSON answers with roll-ups of the grain that the path names.

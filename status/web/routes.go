@@ -138,15 +138,16 @@ func (s *Server) notYet(w http.ResponseWriter, r *http.Request, path string) {
 
 func (s *Server) explainPage(w http.ResponseWriter, r *http.Request) {
 	t, id := tongueOf(r), r.PathValue("id")
-	name, basis := "explain "+t.Code+" "+id, s.basis()
+	v := s.current()
+	name, basis := "explain "+t.Code+" "+id+" "+v.banner().said(), s.basis()
 	if c, ok := s.kept.made(s.now(), name, basis); ok {
 		answerIn(w, r, c)
 		return
 	}
 	e, err := s.explain(id)
 	m := explained{frame: frameOf(t, id, "/explain/"+url.PathEscape(id), "", ""), ID: id}
-	if v := s.current(); v != nil {
-		m.Of, m.Today = v.page.Cluster, v.page.Now.UTC().Truncate(24*time.Hour)
+	if v != nil {
+		m.Of, m.Banner, m.Today = v.page.Cluster, v.banner(), v.page.Now.UTC().Truncate(24*time.Hour)
 	}
 	if err != nil {
 		m.Trouble = err.Error()

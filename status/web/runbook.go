@@ -144,7 +144,7 @@ func (s *Server) runbookPage(w http.ResponseWriter, r *http.Request) {
 	m := runbookModel{frame: frameOf(t, name, "/runbook/"+url.PathEscape(name), "", ""), ID: name}
 	m.JSON = ""
 	if v := s.current(); v != nil {
-		m.Of = v.page.Cluster
+		m.Of, m.Banner = v.page.Cluster, v.banner()
 	}
 	text, err := fs.ReadFile(runbooks.Files, name+".md")
 	if err != nil || !fs.ValidPath(name) {

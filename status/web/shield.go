@@ -212,11 +212,12 @@ func (s *Server) shieldPage(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Shield != nil {
 		d = s.cfg.Shield()
 	}
-	cluster := ""
+	cluster, mode := "", (*banner)(nil)
 	if v := s.current(); v != nil {
-		cluster = v.page.Cluster
+		cluster, mode = v.page.Cluster, v.banner()
 	}
 	t := tongueOf(r)
 	m := shieldOf(t, cluster, d)
+	m.Banner = mode
 	answerIn(w, r, s.kept.page(s.now(), "shield "+t.Code, nil, m, func() []byte { return squeeze(render("shield", m)) }))
 }

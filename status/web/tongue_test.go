@@ -120,6 +120,7 @@ func TestEveryPlace(t *testing.T) {
 		"no English is left on a Japanese page": noEnglishIsLeftOnAJapanesePage,
 		"left over English is found":            leftOverEnglishIsFound,
 		"every page says its language":          everyPageSaysItsLanguage,
+		"every page says the mode":              everyPageSaysTheMode,
 		"pages lead on in their language":       pagesLeadOnInTheirLanguage,
 		"nonsense of a browser is survived":     nonsenseOfABrowserIsSurvived,
 		"the first view is small":               theFirstViewIsSmallInEveryLanguage,

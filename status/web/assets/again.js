@@ -19,6 +19,7 @@
         if (!answer.ok) throw new Error(answer.statusText);
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
         Idiomorph.morph(main, page.getElementById('main').innerHTML, { morphStyle: 'innerHTML' });
+        document.getElementById('banner')?.replaceWith(...page.querySelectorAll('#banner'));
         say(false);
       } catch {
         say(true);

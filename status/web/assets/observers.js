@@ -40,6 +40,7 @@
         callbacks: { beforeAttributeUpdated: (attribute, node) => !(attribute === 'open' && node.tagName === 'DETAILS') },
       });
       document.getElementById('counted').innerHTML = page.getElementById('counted').innerHTML;
+      document.getElementById('banner')?.replaceWith(...page.querySelectorAll('#banner'));
       const tongues = page.querySelectorAll('header a[hreflang]'); // they lead to the moment that is shown
       document.querySelectorAll('header a[hreflang]').forEach((a, i) => a.setAttribute('href', tongues[i].getAttribute('href')));
       form.dataset.asof = page.getElementById('ago').dataset.asof;
