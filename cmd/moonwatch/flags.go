@@ -8,8 +8,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// flagError names the flag that was probably meant.
+// flagError names the flag that was probably meant. Where the command does not exist,
+// its flags are unknown for that reason, and the command is named.
 func flagError(c *cobra.Command, err error) error {
+	if words := c.Flags().Args(); c.HasSubCommands() && len(words) > 0 { // what came before the flag
+		if wrong := c.ValidateArgs(words); wrong != nil {
+			return wrong
+		}
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
 		return withCode(exitUsage, err)

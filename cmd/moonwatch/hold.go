@@ -226,12 +226,14 @@ func printHolds(p *printer, page status.Page) {
 
 func (a *app) resumeCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "resume SCOPE|H-N", Short: "Lift holds, freezes, disarms and maintenance",
+		Use: "resume SCOPE|H-N", Aliases: []string{"release"}, SuggestFor: []string{"unhold", "unfreeze", "lift", "arm"},
+		Short: "Lift (release) holds, freezes, disarms and maintenance",
 		Long: `Lift one hold by its id, or all that stand on a scope. It lets things happen, so
-an operator's key has to sign it.` + scopeHelp + `
+an operator's key has to sign it. 'release' is another name of it; a subdomain
+that the shield holds is let go by 'moonwatch shield release'.` + scopeHelp + `
 
 Exit codes: 0 lifted, 1 error, 4 no council quorum, 5 refused.`,
-		Example: "  moonwatch resume H-42\n  moonwatch resume pool:web --reason 'the release is good'",
+		Example: "  moonwatch resume H-42\n  moonwatch resume pool:web --reason 'the new version is good'\n  moonwatch release fleet --reason 'the switch is back'",
 		Args:    exactly("SCOPE|H-N"),
 	}
 	x := a.order(c)

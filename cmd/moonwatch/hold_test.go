@@ -107,6 +107,9 @@ func TestResumeLiftsAllThatStandsOnAScope(t *testing.T) {
 	if err := json.Unmarshal(c.taken.Load().Payload, &p); err != nil || p.Hold != "hold-b" || c.taken.Load().Kind != consensus.FactKind("hold-lifted") {
 		t.Errorf("%+v: %v", p, err)
 	}
+	call(t, "release", "H-6", "--agent", agent).wants(t, exitOK, "Lifted: H-6.")
+	call(t, "release", "--help").wants(t, exitOK, "moonwatch resume SCOPE|H-N", "resume, release", "moonwatch shield release")
+	call(t, "unhold", "fleet").wants(t, exitUsage, "resume")
 	call(t, "holds", "--agent", agent).wants(t, exitOK, "H-4   hold    fleet", "when resumed")
 	call(t, "status", "--agent", agent).wants(t, exitDegraded, "H-5 disarm of pool:web by bob")
 }

@@ -129,3 +129,21 @@ func (r result) wants(t *testing.T, code int, parts ...string) {
 		}
 	}
 }
+
+// TestAnUnknownCommandIsNamedBeforeItsFlags: whoever mistypes a command is not told that its
+// flags do not exist.
+func TestAnUnknownCommandIsNamedBeforeItsFlags(t *testing.T) {
+	for line, want := range map[string]string{
+		"statsu":                     `unknown command "statsu", did you mean status?`,
+		"statsu --watch":             `unknown command "statsu", did you mean status?`,
+		"statsu -o json":             `unknown command "statsu", did you mean status?`,
+		"nothing fleet --reason x":   `unknown command "nothing"`,
+		"shield tip --for 5m":        `unknown command "tip", did you mean top or pin?`,
+		"members retyre web-3 --yes": `unexpected argument "retyre"`,
+		"status --wacht":             "unknown flag --wacht, did you mean --watch?",
+		"members --wacht":            "unknown flag --wacht, did you mean --watch?",
+		"--no-such-flag":             "unknown flag --no-such-flag",
+	} {
+		call(t, strings.Fields(line)...).wants(t, exitUsage, want)
+	}
+}
