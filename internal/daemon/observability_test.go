@@ -195,6 +195,46 @@ func TestEveryAlertHasItsPage(t *testing.T) {
 	}
 }
 
+// TestEveryAlertIsSeenToFire: for each alert the tests of the rules say when it fires, with
+// all of its labels, and when it does not.
+func TestEveryAlertIsSeenToFire(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(prometheusDir, "moonwatch-tests.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var played struct {
+		Tests []struct {
+			Alerts []struct {
+				Name string `yaml:"alertname"`
+				Want []any  `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		}
+	}
+	if err := yaml.Unmarshal(b, &played); err != nil {
+		t.Fatal(err)
+	}
+	fires, rests := map[string]bool{}, map[string]bool{}
+	for _, test := range played.Tests {
+		for _, a := range test.Alerts {
+			if len(a.Want) > 0 {
+				fires[a.Name] = true
+			} else {
+				rests[a.Name] = true
+			}
+		}
+	}
+	for _, g := range rules(t, "moonwatch-alerts.yml").Groups {
+		for _, r := range g.Rules {
+			if !fires[r.Alert] {
+				t.Errorf("no test of moonwatch-tests.yml sees alert %s fire", r.Alert)
+			}
+			if !rests[r.Alert] {
+				t.Errorf("no test of moonwatch-tests.yml sees alert %s at rest", r.Alert)
+			}
+		}
+	}
+}
+
 // TestTheFleetInNumbers: what the page shows is what is exported.
 func TestTheFleetInNumbers(t *testing.T) {
 	reg := prometheus.NewRegistry()
