@@ -46,14 +46,16 @@ test-unit:
 	@$(gotest) unit $(TESTFLAGS) -- ./...
 
 # One package and one test at a time, never from the cache: the tests share this
-# machine's processors with the fleets that they start.
+# machine's processors with the fleets that they start. The pictures of the pages that
+# they take stay in bin/artifacts.
 .PHONY: test-real
 test-real: test-deps
 ifeq ($(real),)
 	@echo '== go test -tags real: no package has such tests'
 else
 	@echo '== go test -p 1 -parallel 1 -tags real $(real)'
-	@$(gotest) real -count=1 -timeout 40m -p 1 -parallel 1 -tags real $(TESTFLAGS) -- $(real)
+	@rm -rf bin/artifacts && mkdir -p bin/artifacts
+	@$(gotest) real -count=1 -timeout 40m -p 1 -parallel 1 -tags real -artifacts -outputdir=$(CURDIR)/bin/artifacts $(TESTFLAGS) -- $(real)
 endif
 
 .PHONY: test-deps

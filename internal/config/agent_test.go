@@ -3,10 +3,12 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -259,6 +261,25 @@ func wellFormed(t *testing.T, err error, b []byte) {
 	for _, m := range mistakes {
 		if m.Line < 1 || m.Line > lines+1 || m.Column < 1 || m.Text == "" {
 			t.Fatalf("mistake without a place in %d lines: %+v", lines, m)
+		}
+	}
+}
+
+// TestReadmeListsThePortsOfAnAgent, for those who keep firewalls.
+func TestReadmeListsThePortsOfAnAgent(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := DefaultAgent()
+	for key, addr := range map[string]string{"bind": a.Bind.String(), "link": a.Link, "http": a.HTTP, "debug": a.Debug} {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := regexp.MustCompile(`(?m)^\| ` + port + ` .*` + "`" + key + ":`")
+		if !row.Match(readme) {
+			t.Errorf("README lists no port %s of %s", port, key)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 	"strings"
 	"testing"
 )
@@ -88,5 +89,19 @@ func TestAWordOfTheGoCommandIsPassedOn(t *testing.T) {
 	_, out := feed(`go: updates to go.mod needed`)
 	if !strings.HasPrefix(out, "go: updates to go.mod needed") {
 		t.Errorf("output %q lacks it", out)
+	}
+}
+
+// TestPicturesOfRealTestsAreKept: what a test puts into its ArtifactDir is gone after it,
+// unless go test is told where to keep it.
+func TestPicturesOfRealTestsAreKept(t *testing.T) {
+	makefile, err := os.ReadFile("../../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(makefile)) {
+		if strings.Contains(line, "$(gotest) real ") && !strings.Contains(line, " -artifacts -outputdir=$(CURDIR)/bin/artifacts ") {
+			t.Errorf("the real phase keeps no pictures: %s", line)
+		}
 	}
 }
