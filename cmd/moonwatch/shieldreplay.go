@@ -35,7 +35,8 @@ The log is of the common or combined format, with the virtual host in front (Apa
 vhost_combined; nginx: log_format with "$host " before combined), or one JSON object in
 a line, with a time, a status, a client and a host as nginx, Caddy and Traefik call them.
 For a log without hosts, --host says whose it is. A name that ends in .gz is unpacked,
-and - is the standard input. Lines that are no request are passed over and counted.
+and - is the standard input. Lines that are no request, that are longer than 1 MiB, or
+that are dated far ahead of those after them are passed over and counted.
 
 It plays one door that stands alone. Without --capacity the capacity is learned from
 answers of 503, and before the first ones nobody is held. Requests that it would have
@@ -43,7 +44,7 @@ refused are counted so; what their clients would have done then, nobody knows. N
 challenged here: on that rung everybody is shaped.`,
 		Example: `  moonwatch shield replay /var/log/apache2/other_vhosts_access.log --capacity 500
   moonwatch shield replay access.json.gz --capacity 500 --highest stop --json | jq '.held[].host'
-  zcat access.log.*.gz | moonwatch shield replay - --host www.example.com`,
+  ls -tr access.log.*.gz | xargs zcat | moonwatch shield replay - --host www.example.com`,
 		Args: exactly("FILE"),
 	}
 	var cfg replay.Config
@@ -139,7 +140,10 @@ func printReplay(p *printer, x replayed) {
 		}
 	}
 	if x.Late > 0 {
-		p.line("%d requests stand more than a second after younger ones, and were played when they stand.", x.Late)
+		p.line("%d requests stand more than a second after younger ones, and were played when they stand: where they are many, sort the log by time.", x.Late)
+	}
+	if x.Ahead > 0 {
+		p.line("%s dated more than ten minutes ahead of those after them: passed over.", many(x.Ahead, "request"))
 	}
 	switch {
 	case x.Capacity == 0:

@@ -33,10 +33,9 @@ const mostLine = 1 << 20
 
 // Read hands the requests of a log over, in the order of its lines; those of one second,
 // where the log tells no more of their time, evenly over it. host is whose log it is, for
-// lines that name none. A line that is no request is passed over.
+// lines that name none. A line that is no request, or longer than mostLine, is passed over.
 func Read(from io.Reader, host string, each func(Request)) (Lines, error) {
-	s := bufio.NewScanner(from)
-	s.Buffer(make([]byte, 64<<10), mostLine)
+	in := bufio.NewReaderSize(from, 64<<10)
 	out := Lines{First: []Mistake{}}
 	var second []Request
 	flush := func() {
@@ -46,13 +45,19 @@ func Read(from io.Reader, host string, each func(Request)) (Lines, error) {
 		}
 		second = second[:0]
 	}
-	for s.Scan() {
-		line := s.Text()
+	var ended error
+	for ended == nil {
+		var line string
+		var long bool
+		line, long, ended = nextLine(in)
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
 		out.Read++
 		q, err := parse(line, host)
+		if long {
+			err = errLong
+		}
 		if err != nil {
 			out.Skipped++
 			if len(out.First) < 5 {
@@ -70,10 +75,24 @@ func Read(from io.Reader, host string, each func(Request)) (Lines, error) {
 		}
 	}
 	flush()
-	if err := s.Err(); err != nil {
-		return out, fmt.Errorf("after line %d: %w", out.Read, err)
+	if !errors.Is(ended, io.EOF) {
+		return out, fmt.Errorf("after line %d: %w", out.Read, ended)
 	}
 	return out, nil
+}
+
+// nextLine reads a line to its end, and gives no more than its first mostLine bytes. With
+// the last one comes io.EOF, or what went wrong.
+func nextLine(in *bufio.Reader) (line string, long bool, err error) {
+	var all []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		room := mostLine - len(all)
+		all, long = append(all, part[:min(len(part), room)]...), long || len(part) > room
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return strings.TrimRight(string(all), "\r\n"), long, err
+		}
+	}
 }
 
 func parse(line, host string) (Request, error) {
@@ -95,6 +114,7 @@ func parse(line, host string) (Request, error) {
 }
 
 var (
+	errLong   = fmt.Errorf("it is longer than %d bytes", mostLine)
 	errNoHost = errors.New("it names no host: want a log with the virtual host first (Apache's vhost_combined, nginx's log_format '$host $remote_addr - $remote_user [$time_local] ...'), JSON with a host, or --host HOST for all lines")
 	errCommon = errors.New(`want "[HOST[:PORT] ]CLIENT IDENT USER [02/Jan/2006:15:04:05 -0700] "GET / HTTP/1.1" 200 123 ...", or a JSON object`)
 )

@@ -44,6 +44,7 @@ type Result struct {
 	Requests int       `json:"requests"`
 	Hosts    int       `json:"subdomains"` // that were counted alone
 	Late     int       `json:"late"`       // more than a second after a younger one
+	Ahead    int       `json:"ahead"`      // more than ten minutes ahead of those after it: passed over
 	Capacity float64   `json:"capacity"`   // at the end; 0: nothing showed it
 	Learned  bool      `json:"capacity_learned"`
 	Pressure float64   `json:"most_pressure"` // demand of the capacity, at most
@@ -94,13 +95,14 @@ const (
 	mostNotes, mostSpells = 1000, 10_000
 )
 
-// Replay takes requests in the order of their times.
+// Replay takes requests in the order of their times, or nearly so.
 type Replay struct {
 	door     *admit.Alone
 	rules    shield.ThrottleRules
 	standing shield.Standing
 	counter  *count.Counter
 	now      time.Time
+	ahead    []Request // that are held back
 	open     map[shield.Key]*Spell
 	result   Result
 }
@@ -127,13 +129,23 @@ func New(cfg Config) (*Replay, error) {
 	return r, nil
 }
 
-// Add plays one request.
+// Add takes the next request of the log. One that is more than ten minutes ahead of all
+// before it is played when those after it are as well, or at the end.
 func (r *Replay) Add(q Request) {
-	if r.now.IsZero() {
-		r.now = q.At
-		r.result.From = q.At
-		r.do(r.door.Shield().Step(r.now, shield.Leads{Leading: true}))
+	if r.now.IsZero() || q.At.After(r.now.Add(long)) {
+		r.hold(q)
+		return
 	}
+	r.strayed()
+	r.play(q)
+}
+
+func (r *Replay) begin(at time.Time) {
+	r.now, r.result.From = at, at
+	r.do(r.door.Shield().Step(r.now, shield.Leads{Leading: true}))
+}
+
+func (r *Replay) play(q Request) {
 	if q.At.Before(r.now.Add(-time.Second)) {
 		r.result.Late++
 	}
@@ -248,6 +260,9 @@ func (r *Replay) end(k shield.Key) {
 // End says what would have been done. Who is held at the end of the log is held until
 // then.
 func (r *Replay) End() Result {
+	for len(r.ahead) > 0 {
+		r.goOn()
+	}
 	r.until(r.now.Add(tick))
 	for k := range r.open {
 		r.end(k)

@@ -1,10 +1,13 @@
 package replay
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"moonwatch/shield"
@@ -69,13 +72,30 @@ func TestTheRequestsOfASecondComeOverIt(t *testing.T) {
 	if err != nil || n != 12 || lines.Read != 12 || lines.Skipped != 0 {
 		t.Errorf("%d requests, %+v, %v", n, lines, err)
 	}
-	if _, err := Read(strings.NewReader(strings.Repeat("x", mostLine+1)), "", nil); err == nil || !strings.Contains(err.Error(), "too long") {
-		t.Errorf("a line without an end: %v", err)
+}
+
+func TestALineTooLongIsPassedOver(t *testing.T) {
+	const line = "a.example 192.0.2.1 - - [01/Mar/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 1"
+	long := line + strings.Repeat(" x", mostLine)
+	n := 0
+	lines, err := Read(strings.NewReader(line+"\r\n\n"+long+"\n"+line+"\n"+long+line), "", func(Request) { n++ })
+	if err != nil || n != 2 || lines.Read != 4 || lines.Skipped != 2 || !strings.Contains(lines.First[0].Text, "longer than 1048576 bytes") {
+		t.Errorf("%d requests, %+v, %v", n, lines, err)
+	}
+	broken := io.MultiReader(strings.NewReader(line+"\n"), iotest.ErrReader(io.ErrUnexpectedEOF))
+	if _, err := Read(broken, "", func(Request) {}); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "after line 1") {
+		t.Errorf("a log that breaks off: %v", err)
 	}
 }
 
+// stray is a line with a wrong date, before a request of play.
+type stray struct {
+	request int
+	at      time.Time
+}
+
 // play has ten tenants ask, and one of them for more from a moment on.
-func play(t *testing.T, cfg Config, flood int, from, to, long time.Duration) Result {
+func play(t *testing.T, cfg Config, flood int, from, to, long time.Duration, stray ...stray) Result {
 	t.Helper()
 	r, err := New(cfg)
 	if err != nil {
@@ -85,6 +105,11 @@ func play(t *testing.T, cfg Config, flood int, from, to, long time.Duration) Res
 	owed, n := 0.0, 0
 	add := func(at time.Time, host string) {
 		n++
+		for _, s := range stray {
+			if n == s.request {
+				r.Add(Request{At: s.at, Host: "stray.example.com", Client: "192.0.2.1", Status: 200})
+			}
+		}
 		r.Add(Request{At: at, Host: host, Client: fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255), Status: 200})
 	}
 	for at := time.Duration(0); at < long; at += 10 * time.Millisecond {
@@ -115,6 +140,41 @@ func TestAFloodIsShownFromItsBeginToItsEnd(t *testing.T) {
 	}
 	if again := play(t, Config{Capacity: 300}, 3000, 20*time.Second, 40*time.Second, 80*time.Second); !reflect.DeepEqual(again, x) {
 		t.Errorf("the second time: %+v", again)
+	}
+}
+
+// A line with a wrong date, first of all or among the others, changes nothing.
+func TestALineFromTheFutureIsPassedOver(t *testing.T) {
+	const from, to, long = 20 * time.Second, 40 * time.Second, 60 * time.Second
+	want := play(t, Config{Capacity: 300}, 3000, from, to, long)
+	future := time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)
+	got := play(t, Config{Capacity: 300}, 3000, from, to, long,
+		stray{1, future}, stray{2, future.AddDate(-1, 0, 0)}, stray{1500, future}, stray{1501, future}, stray{5000, future.AddDate(1, 0, 0)})
+	if want.Ahead = 5; !reflect.DeepEqual(got, want) {
+		t.Errorf("with it: %+v\nwithout: %+v", got, want)
+	}
+}
+
+// A log that is silent for a night goes on after it, also where it has few lines more.
+func TestALogGoesOnAfterANight(t *testing.T) {
+	for _, more := range []int{1, believed - 1, believed, 3 * believed} {
+		r, err := New(Config{Capacity: 300})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+		for range 3 * believed {
+			r.Add(Request{At: at, Host: "a.example.com", Client: "192.0.2.1", Status: 200})
+			at = at.Add(time.Second)
+		}
+		at = at.Add(8 * time.Hour)
+		for range more {
+			r.Add(Request{At: at, Host: "a.example.com", Client: "192.0.2.1", Status: 200})
+			at = at.Add(time.Second)
+		}
+		if x := r.End(); x.Requests != 3*believed+more || x.Ahead != 0 || x.Late != 0 || at.Sub(x.To) > 2*time.Second {
+			t.Errorf("%d more: %+v", more, x)
+		}
 	}
 }
 
@@ -149,8 +209,11 @@ func TestGapsAndJumpsAreNoWork(t *testing.T) {
 		r.Add(Request{At: at, Host: "a.example.com", Client: "192.0.2.1", Status: 200})
 		at = at.Add(100 * 24 * time.Hour)
 	}
+	for range believed {
+		r.Add(Request{At: at, Host: "a.example.com", Client: "192.0.2.1", Status: 200})
+	}
 	r.Add(Request{At: at.Add(-1000 * 24 * time.Hour), Host: "a.example.com", Client: "192.0.2.1", Status: 200})
-	if x := r.End(); x.Requests != 51 || x.Late != 1 || x.Refused > 0 || len(x.Held) > 0 {
+	if x := r.End(); x.Requests != 51+believed || x.Late != 1 || x.Refused > 0 || len(x.Held) > 0 {
 		t.Errorf("got %+v", x)
 	}
 }
