@@ -10,9 +10,9 @@ import (
 	"moonwatch/member"
 )
 
-// Explanation answers "why?" for one verdict, case, member or slot: the same as
-// lines of text and as values. One of Verdict, Case, Request, Member and Slot is
-// set, the one that was asked for; of a slot that somebody holds Member is as well.
+// Explanation answers "why?": the same as lines of text and as values. What was asked for
+// is set, and what it stands on: the occupant of a slot, what a member's observers see now,
+// mode and budget of what waits for them.
 type Explanation struct {
 	ID      string   `json:"id"`
 	Lines   []string `json:"lines"`
@@ -21,7 +21,14 @@ type Explanation struct {
 	Request *Request `json:"request,omitempty"`
 	Member  *Member  `json:"member,omitempty"`
 	Slot    *Slot    `json:"slot,omitempty"`
-	See     []string `json:"see,omitempty"` // ids that tell more
+
+	Mode     *Mode          `json:"mode,omitempty"`
+	Budget   *Budget        `json:"budget,omitempty"`
+	Observed *Observed      `json:"observed,omitempty"`
+	Unlisted *Unlisted      `json:"unlisted,omitempty"`
+	Incident *FleetIncident `json:"incident,omitempty"`
+
+	See []string `json:"see,omitempty"` // ids that tell more
 }
 
 // ErrUnknown is the refusal to explain what the page does not hold. The error
@@ -29,8 +36,9 @@ type Explanation struct {
 var ErrUnknown = errors.New("nothing is known by that id")
 
 // Explain tells why things stand as they do. The id is that of a verdict
-// (V-12), of a case (C-13), of a request (R-14) or the name of a member or of a slot; a member's name
-// wins, and a slot is explained by who holds it, or could.
+// (V-12), of a case (C-13), of a request (R-14), "mode", or the name of a member, of a slot or
+// of an agent that is in no roster; a member's name wins, and a slot is explained by who
+// holds it, or could.
 func (p Page) Explain(id string) (Explanation, error) {
 	id = strings.TrimSpace(id)
 	if m, ok := p.member(member.ID(id)); ok {
@@ -38,6 +46,14 @@ func (p Page) Explain(id string) (Explanation, error) {
 	}
 	if e, ok := p.explainSlot(member.SlotID(id)); ok {
 		return e, nil
+	}
+	for _, u := range p.Unlisted {
+		if string(u.ID) == id {
+			return p.explainUnlisted(u), nil
+		}
+	}
+	if id == modeID {
+		return p.explainMode(), nil
 	}
 	kind, index, ok := parseID(id)
 	switch {

@@ -10,6 +10,9 @@ import (
 // what budget it meets, and what comes next until when.
 func (p Page) explainCase(c Case) Explanation {
 	e := Explanation{ID: c.ID, Case: &c, See: []string{string(c.Subject)}}
+	if c.Open {
+		e.Mode, e.Budget = &p.Mode, &p.Budget
+	}
 	var t lines
 	if c.Order != nil {
 		t.say(0, "%s moves slot %s of pool %s away from %s: ordered by %s: %s.", c.ID, c.Slot, c.Pool, c.Subject, c.Order.By, c.Order.Reason)
@@ -106,9 +109,7 @@ func (p Page) tellGates(t *lines, c Case) {
 		return
 	}
 	t.say(0, "Mode: %s (%s).", p.Mode.Name, p.Mode.Means)
-	b := p.Budget
-	t.say(0, "Budget: %d of %d replacements under way, %d of %d spent in %.0f min.",
-		b.InFlight, b.MayFly, b.Spent, b.MaySpend, b.WindowSeconds/60)
+	p.tellBudget(t)
 	switch {
 	case c.Gate != "":
 		t.say(0, "Gate now: closed by %s.", c.Gate)

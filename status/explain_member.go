@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"moonwatch/consensus"
@@ -16,6 +17,18 @@ func (p Page) explainMember(m Member) Explanation {
 	var t lines
 	t.say(0, "%s is in failure domain %s%s.", m.ID, m.Domain, m.role())
 	t.say(0, "Duty: %s.", m.duty())
+	switch {
+	case m.Duty != failover.Spare || m.Verdict != "":
+	case m.Ready:
+		t.say(0, "It proved at %s that it is ready.", moment(m.Proven))
+	default:
+		t.say(0, "It cannot be claimed: %s %s.", m.ID, m.NotReady)
+	}
+	for _, h := range p.Holds {
+		if slices.Contains([]failover.Scope{failover.Fleet, failover.HoldOf(m.ID), failover.InDomain(m.Domain), failover.InPool(m.Pool)}, h.Scope) {
+			h.tell(&t)
+		}
+	}
 	if m.Expelled != "" {
 		t.say(0, "Nothing is taken from it: %s. It is observed as if it were silent, and comes back with a certificate that has another key.", m.Expelled)
 	}

@@ -147,9 +147,10 @@ func caseState(c status.Case) cell {
 func (a *app) explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain ID",
-		Short: "Tell why: a verdict (V-12), a case (C-12), a request (R-12), any fact (12), a member or a slot",
+		Short: "Tell why: a verdict (V-12), a case (C-12), a request (R-12), an incident (I-12), any fact (12), a member, a slot or the mode",
 		Long: `Tell why things stand as they do: what was decided, what came of it, and who
-said so. The ids stand in 'moonwatch verdicts', 'moonwatch failovers' and, as numbers,
+said so; of a member without a verdict also what its observers see now, and what a
+verdict lacks. The ids stand in 'moonwatch verdicts', 'moonwatch failovers' and, as numbers,
 in 'moonwatch facts'. What is too old for these is told from the facts on the agent's
 disk, which keeps 30 days of them, or 256 MiB.
 
@@ -157,7 +158,8 @@ Exit codes: 0 it is told, 1 error, also an id of which nothing is known.`,
 		Example: `  moonwatch explain V-12
   moonwatch explain C-13
   moonwatch explain 4711
-  moonwatch explain web-3`,
+  moonwatch explain web-3
+  moonwatch explain mode`,
 		Args: exactly("ID"),
 	}
 	r := a.reading(c)
@@ -210,7 +212,10 @@ func (r *reading) ids(ctx context.Context) []string {
 	if err != nil {
 		return nil
 	}
-	var ids []string
+	ids := []string{"mode"}
+	for _, u := range a.Page.Unlisted {
+		ids = append(ids, string(u.ID))
+	}
 	for _, m := range a.Page.Members {
 		ids = append(ids, string(m.ID))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"moonwatch/consensus"
 	"moonwatch/status"
@@ -15,6 +16,9 @@ import (
 // How much is read for what followed from an old fact, in bytes of commands: some thousand
 // facts, which is hours of a bad day.
 const followedBytes = 4 << 20
+
+// explainWaits is how long the answer about a member waits for what its observers see now.
+const explainWaits = 150 * time.Millisecond
 
 // basis is what explain answers from: each page has a time of its own.
 func (d *Daemon) basis() any {
@@ -33,6 +37,9 @@ func (d *Daemon) explain(id string) (status.Explanation, error) {
 		return status.Explanation{}, web.NoPage()
 	}
 	e, err := p.Explain(id)
+	if err == nil && e.Member != nil && e.Member.Verdict == "" {
+		e = p.WithLive(e, d.sightings.within(explainWaits))
+	}
 	kind, index, ok := status.FactOf(id)
 	if !errors.Is(err, status.ErrUnknown) || !ok || index > d.feed.head() {
 		return e, err

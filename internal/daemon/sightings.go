@@ -59,7 +59,10 @@ func (s *sightings) note(now time.Time) {
 
 // Live is what observers see now. Who looks has the others asked for a while; the first
 // ones wait a moment for them.
-func (s *sightings) Live() status.Live {
+func (s *sightings) Live() status.Live { return s.within(sightingsPatience) }
+
+// within is Live for who waits so long at most.
+func (s *sightings) within(patience time.Duration) status.Live {
 	now := time.Now()
 	s.mu.Lock()
 	first := now.Sub(s.looked) > sightingsFor
@@ -75,7 +78,7 @@ func (s *sightings) Live() status.Live {
 	}
 	round := s.round
 	s.mu.Unlock()
-	wait := time.NewTimer(sightingsPatience)
+	wait := time.NewTimer(patience)
 	defer wait.Stop()
 	waited := false
 	select {

@@ -50,6 +50,9 @@ func TestWhoLooksSeesWhatAllObserversSee(t *testing.T) {
 		}
 		return all
 	})
+	if e, err := f.agents["m1"].explain("m3"); err != nil || e.Observed == nil || len(e.Observed.By) != 2 || e.Observed.Agent != 0 {
+		t.Errorf("the answer about m3 lacks what its two observers see: %+v, %v", e, err)
+	}
 	f.unserve("m3")
 	f.stop("m3")
 	await("both call it silent", func(x status.Live) bool {

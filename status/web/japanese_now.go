@@ -19,6 +19,7 @@ var wordsOfNow = map[string]string{
 
 	"Allows":           "動作",
 	"Since":            "開始",
+	"Not ready":        "準備未了",
 	"since":            "開始",
 	"Set off by":       "きっかけ",
 	"Ends with":        "終了条件",

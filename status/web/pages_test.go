@@ -49,7 +49,8 @@ func fleetPage(n int) status.Page {
 	return p
 }
 
-// vacantPage is a page of a fleet with a slot that nobody holds, and one that never served.
+// vacantPage is a page of a fleet with a slot that nobody holds, one that never served, a
+// spare that is not ready, and agents that are in no roster.
 func vacantPage() status.Page {
 	p := fleetPage(7)
 	p.Slots[0].State = status.SlotStarting
@@ -58,6 +59,13 @@ func vacantPage() status.Page {
 		Line: fmt.Sprintf("%s says: activate of %s at slot epoch 2 failed: exit status 3", p.Slots[0].Occupant, p.Slots[0].ID),
 	}}, p.Facts...)
 	p.Slots = append(p.Slots, status.Slot{ID: "slot-9", Pool: "web", State: status.SlotVacant})
+	for i := range p.Members {
+		if p.Members[i].Duty == failover.Spare {
+			p.Members[i].NotReady = "is not ready: no action"
+		}
+	}
+	p.Pools[0].Free, p.Pools[0].Unready = 0, 1
+	p.Unlisted = []status.Unlisted{{ID: "stray-1", Addr: "10.0.0.77:7946"}, {ID: "old-1", Retired: true}, {ID: "old-2", Addr: "10.0.0.78:7946", Retired: true}}
 	p.Headline = "5 of 7 slots are served: slot-0 starting, slot-9 vacant."
 	return p
 }

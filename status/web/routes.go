@@ -81,8 +81,18 @@ func (s *Server) shown(form func(*view) content) http.HandlerFunc {
 	}
 }
 
-// explain asks who is to answer, the last page by default.
+// explain answers "why?", of an incident from the past.
 func (s *Server) explain(id string) (status.Explanation, error) {
+	e, err := s.explainNow(id)
+	p := s.past(status.Day)
+	if !errors.Is(err, status.ErrUnknown) || p == nil || !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(id)), "I-") {
+		return e, err
+	}
+	return p.ExplainIncident(id)
+}
+
+// explainNow asks who is to answer, the last page by default.
+func (s *Server) explainNow(id string) (status.Explanation, error) {
 	v := s.current()
 	switch {
 	case s.cfg.Explain != nil:

@@ -119,6 +119,17 @@ func runbooksOf(e status.Explanation) []string {
 	if e.Member != nil && e.Member.Verdict != "" {
 		out = append(out, verdictBook(string(e.Member.Verdict)))
 	}
+	if m := e.Member; m != nil && m.Duty == failover.Spare && m.Verdict == "" && !m.Ready {
+		out = append(out, "MoonwatchSparesLow")
+	}
+	if e.Mode != nil && e.Case == nil {
+		out = append(out, map[failover.Mode]string{
+			failover.Cascade: "MoonwatchBrakeOn", failover.Guarded: "MoonwatchBrakeGuarded", failover.Isolated: "MoonwatchNoCouncil",
+		}[e.Mode.Name])
+	}
+	if e.Unlisted != nil && !e.Unlisted.Retired {
+		out = append(out, "MoonwatchUnlistedAgent")
+	}
 	if e.Slot != nil && e.Slot.State != status.SlotServing {
 		out = append(out, "MoonwatchSlotNotServing")
 	}

@@ -92,6 +92,38 @@ func TestWhatPeopleForbidAndAllowIsShown(t *testing.T) {
 	}
 }
 
+// TestWhyNothingHappensIsOneClickAway: a spare that is not ready is counted and named, and the
+// mode, an agent that is in no roster and an incident have answers of their own.
+func TestWhyNothingHappensIsOneClickAway(t *testing.T) {
+	s := withPast(t, vacantPage(), 9)
+	body := get(s, "/").Body.String()
+	for _, want := range []string{"Not ready</th>", `<td class="n"><span class="state t-mind">`, `href="/explain/stray-1?lang=en"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for path, want := range map[string][]string{
+		"/explain/web-1":   {"web-1 is not ready: no action", "/runbook/MoonwatchSparesLow"},
+		"/explain/stray-1": {"is in no roster", "/runbook/MoonwatchUnlistedAgent"},
+		"/explain/i-412":   {"I-412", `href="/explain/C-412?lang=en"`},
+		"/explain/mode":    {"Mode: normal", "Budget: "},
+		"/history":         {`href="/explain/mode?lang=en"`},
+	} {
+		body := get(s, path).Body.String()
+		for _, x := range want {
+			if !strings.Contains(body, x) {
+				t.Errorf("%s lacks %q: %s", path, x, body)
+			}
+		}
+	}
+	if body := get(open(t, stormPage()), "/explain/mode").Body.String(); !strings.Contains(body, "/runbook/MoonwatchBrakeOn") {
+		t.Errorf("a cascade does not lead to its runbook: %s", body)
+	}
+	if w := get(s, "/api/v1/explain/I-9"); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "the last ones are I-") {
+		t.Errorf("%d: %s", w.Code, w.Body)
+	}
+}
+
 // TestWhoAsksTooMuchIsToldToComeBack: programs by a header, a browser by itself.
 func TestWhoAsksTooMuchIsToldToComeBack(t *testing.T) {
 	s := New(Config{Explain: func(id string) (status.Explanation, error) {
@@ -375,8 +407,8 @@ func TestARetiredMemberWhoseAgentIsGoneHasNoAddress(t *testing.T) {
 	p.Unlisted = []status.Unlisted{{ID: "web-14", Retired: true}}
 	s.SetPage(p)
 	for path, want := range map[string][]string{
-		"/?lang=en": {"<caption>Not in the roster: agents in view, and retired members</caption>", `web-14</th><td>gone</td>`},
-		"/?lang=ja": {"<caption>名簿にないもの：検出中のエージェントと引退したメンバー</caption>", `web-14</th><td>不在</td>`},
+		"/?lang=en": {"<caption>Not in the roster: agents in view, and retired members</caption>", `web-14</a></th><td>gone</td>`},
+		"/?lang=ja": {"<caption>名簿にないもの：検出中のエージェントと引退したメンバー</caption>", `web-14</a></th><td>不在</td>`},
 	} {
 		for _, w := range want {
 			if body := get(s, path).Body.String(); !strings.Contains(body, w) {
