@@ -44,6 +44,9 @@ func TestAFloodIsHeldBackAndTheOthersDoNotFeelIt(t *testing.T) {
 	if r.Released == nil {
 		t.Error("it was never released")
 	}
+	if len(r.Missed) > 0 {
+		t.Logf("less than promised on this machine: %v", r.Missed)
+	}
 	if r.FleetShaped == nil || r.FirstReject == nil || *r.FleetShaped < *r.FirstReject {
 		t.Errorf("held at all doors after %v, at the first after %v", r.FleetShaped, r.FirstReject)
 	}

@@ -78,11 +78,65 @@ func TestAFloodThatWentWrongSaysHow(t *testing.T) {
 			}
 		}},
 		{"still held", func(f *flood) { f.end = time.Time{} }},
+		{"released 16.0 s after", func(f *flood) { f.end = f.over.Add(16 * time.Second) }},
+		{"at every door after 6.0 s", func(f *flood) { shaped(f, 6*time.Second) }},
+		{"points off what was wanted", func(f *flood) { wanted(f, 400) }},
 	} {
 		f := flooding()
 		c.change(f)
 		if r, lack := f.result(); r.OK || !strings.Contains(lack, c.lack) {
 			t.Errorf("lack is %q, want %q", lack, c.lack)
+		}
+	}
+}
+
+// shaped has the last door hold the flood only so long after its begin.
+func shaped(f *flood, after time.Duration) {
+	for i, v := range f.visits {
+		if v.Door == floodDoors-1 && v.Start.Before(f.begun.Add(after)) {
+			f.visits[i].Door = 0
+		}
+	}
+}
+
+// wanted has half of the requests let in where so many permille were to be.
+func wanted(f *flood, permille int) {
+	for door := range floodDoors {
+		f.doors[door] = measured{}
+	}
+	released := f.end
+	f.sets = nil
+	for door := range floodDoors {
+		f.measures(f.begun.Add(200*time.Millisecond), door, []status.ShieldHeld{{Host: f.host, Admit: permille}})
+	}
+	f.end = released
+}
+
+// What is less than promised is said; it fails no story where the machine had no time for
+// it, nor for milliseconds.
+func TestAStoryOnAMachineShortOfTimeSaysWhatWasSeen(t *testing.T) {
+	for _, c := range []struct {
+		missed string
+		change func(*flood)
+	}{
+		{"", func(*flood) {}},
+		{"", func(f *flood) { wanted(f, 480) }}, // two points off
+		{"", func(f *flood) { f.end = f.over.Add(15 * time.Second) }},
+		{"fleet_shaped_ms", func(f *flood) { shaped(f, 600*time.Millisecond) }},
+		{"fleet_shaped_ms", func(f *flood) { shaped(f, 6*time.Second); f.stood = 2 * time.Second }},
+		{"released_ms", func(f *flood) { f.end = f.over.Add(16 * time.Second); f.stood = 2 * time.Second }},
+		{"admitted_error", func(f *flood) { wanted(f, 400); f.stood = time.Second }},
+	} {
+		f := flooding()
+		c.change(f)
+		r, lack := f.result()
+		if got := strings.Join(r.Missed, " "); !r.OK || got != c.missed {
+			t.Errorf("missed %q, want %q; %s", got, c.missed, lack)
+		}
+		var text strings.Builder
+		r.writeText(&text)
+		if said := strings.Contains(text.String(), "less than promised: "+c.missed); said != (c.missed != "") {
+			t.Errorf("missed %q, and it says\n%s", c.missed, &text)
 		}
 	}
 }
