@@ -147,7 +147,6 @@ type Fleet struct {
 	Subdomains int         // that the door knows that knows most
 	Hosts      []Seen      // the heaviest first
 	Spread     float64     // standard deviation of Asked: by how much chance alone moves what was counted
-	Seqs       []uint64    // of the reports, in the order of Live
 	Votes      map[Key][]Ballot
 	Behind     uint64 // the oldest version of floors that a live door has
 	byCost     bool
@@ -229,7 +228,6 @@ func (m *Merge) Fleet(now time.Time) Fleet {
 			costs = 1
 		}
 		per := 1 / r.Window.Seconds()
-		f.Seqs = append(f.Seqs, r.Seq)
 		whole := r.rateOf(r.Total, 0)
 		f.Admitted += float64(r.Total.Admitted) * per
 		f.Served += float64(r.Served) * per

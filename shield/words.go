@@ -21,7 +21,7 @@ type Counted struct {
 	Counts     []Count
 	Subdomains int
 	Trouble    bool // the door waits for occupants, or they answer with errors
-	Handshakes bool // connections alone are trouble
+	Handshakes bool // connections alone are trouble; no door says so yet
 }
 
 // Heard is a report of another door; its signature was checked.

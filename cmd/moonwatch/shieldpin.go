@@ -27,7 +27,7 @@ func (a *app) shieldPinCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "pin HOST RUNG", Short: "Set a subdomain's rung: challenge, stop or drop", Args: exactly("HOST", "RUNG"),
 		Long: "Set the rung on which a subdomain stays until the end of the pin. RUNG is challenge, stop or\n" +
-			"drop; 'shield release' is the opposite." + pinHelp,
+			"drop, for which no door votes by itself; 'shield release' is the opposite." + pinHelp,
 		Example: "  moonwatch shield pin www.example.com stop --for 1h --reason 'asked for by the tenant'\n" +
 			"  moonwatch shield pin '*.example.com' challenge --for 30m --reason 'made-up names'",
 	}
