@@ -22,10 +22,12 @@ go test -c -o bin/gateway.test ./shield/gateway
 	awk '
 		/^Benchmark/ { sub(/^Benchmark/, "", $1); sub(/-[0-9]+$/, "", $1); if (!($1 in best) || $3 < best[$1]) best[$1] = $3 }
 		function line(name, what, most) {
-			printf "%-16s %6.1f ns  %5.2f of the peer  %s\n", name, best[name], best[name] / peer, what
-			if (most && best[name] > most && best[name] / peer > most / 112) { printf "%s takes more than %d ns\n", name, most; wrong = 1 }
+			wanted = most ? sprintf("; wanted: %d ns, or %.2f of the peer", most, most / 112) : ""
+			printf "%-16s %6.1f ns  %5.2f of the peer  %s%s\n", name, best[name], best[name] / peer, what, wanted
+			if (most && best[name] > most && best[name] / peer > most / 112) { printf "%s takes more than %d ns, and more than %.2f of the peer\n", name, most, most / 112; wrong = 1 }
 		}
 		END {
+			print "A number fails only if it is too high by the clock and beside the peer: a slow machine is slow in both."
 			peer = best["PeerRateInSyncMap"]
 			line("PeerRateInSyncMap", "x/time/rate in a sync.Map: the peer", 0)
 			line("Normalise", "a Host header becomes a name", 0)
@@ -48,14 +50,14 @@ MOONWATCH_BENCH_ROUNDS=${HAPROXY_ROUNDS:-6} go test -tags real -p 1 -count=1 -v 
 		/^BENCH gateway/ {
 			for (i = 3; i < NF; i += 2) had[$i] = $(i + 1)
 			printf "%-16s %6d requests/s plain ReverseProxy, %d the gateway: %.2f of it; a relay that reads nothing: %.2f\n", "Gateway", had["plain"], had["ours"], had["ratio"], had["most"]
-			printf "%-16s %6.2f us of a processor a request plain, %.2f the gateway, %.2f the relay\n", "", had["cpu-plain-us"], had["cpu-ours-us"], had["cpu-relay-us"]
+			printf "%-16s %6.2f us of a processor a request plain, %.2f the gateway, %.2f the relay; wanted: at most 1.35 times plain\n", "", had["cpu-plain-us"], had["cpu-ours-us"], had["cpu-relay-us"]
 			if (had["cpu-ours-us"] > 1.35 * had["cpu-plain-us"]) { print "the gateway is too slow"; wrong = 1 }
 		}
 		/^BENCH haproxy/ {
 			for (i = 3; i < NF; i += 2) got[$i] = $(i + 1)
-			printf "%-16s %6d requests/s plain, %d as a door: %.3f of it, wanted 0.93\n", "HAProxy", got["plain"], got["door"], got["ratio"]
-			printf "%-16s %6.2f us of a processor a request plain, %.2f as a door: %.3f\n", "", got["cpu-plain-us"], got["cpu-door-us"], got["cpu-ratio"]
-			if (got["ratio"] < 0.93 && got["cpu-ratio"] < 0.93) { print "HAProxy as a door is too slow"; wrong = 1 }
+			printf "%-16s %6d requests/s plain, %d as a door: %.3f of it\n", "HAProxy", got["plain"], got["door"], got["ratio"]
+			printf "%-16s %6.2f us of a processor a request plain, %.2f as a door: %.3f; wanted: 0.93 by requests or by processor, it fails only if both are less\n", "", got["cpu-plain-us"], got["cpu-door-us"], got["cpu-ratio"]
+			if (got["ratio"] < 0.93 && got["cpu-ratio"] < 0.93) { print "HAProxy as a door is too slow by both"; wrong = 1 }
 		}
 		/^BENCH nginx/ {
 			for (i = 3; i < NF; i += 2) nx[$i] = $(i + 1)
