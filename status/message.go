@@ -37,7 +37,19 @@ func (m Message) Foot() string {
 	return fmt.Sprintf("Since %s; %s, told by %s.", moment(m.Notice.Since), m.Notice.ID, m.Teller)
 }
 
-// Text is a message as people read it, with a command to paste.
+// Page is the runbook of what people should do, empty if there is nothing to do any more.
+func (m Message) Page() string {
+	if m.Says == SaysEnded {
+		return ""
+	}
+	return m.Notice.Runbook
+}
+
+// Text is a message as people read it, with a command to paste and the page to read.
 func (m Message) Text() string {
-	return strings.Join([]string{m.Title(), m.Body(), "  " + m.Notice.Command, m.Foot()}, "\n") + "\n"
+	lines := []string{m.Title(), m.Body(), "  " + m.Notice.Command}
+	if page := m.Page(); page != "" {
+		lines = append(lines, "  "+page)
+	}
+	return strings.Join(append(lines, m.Foot()), "\n") + "\n"
 }

@@ -31,10 +31,11 @@ type Notice struct {
 	Severity Severity  `json:"severity"`
 	Since    time.Time `json:"since"`
 
-	What    string   `json:"what"`    // happened
-	Does    string   `json:"does"`    // Moonwatch
-	Do      string   `json:"do"`      // people
-	Command string   `json:"command"` // to paste, for more
+	What    string   `json:"what"`              // happened
+	Does    string   `json:"does"`              // Moonwatch
+	Do      string   `json:"do"`                // people
+	Command string   `json:"command"`           // to paste, for more
+	Runbook string   `json:"runbook,omitempty"` // the page that tells what to do: its path in the repository
 	Folded  []string `json:"folded,omitempty"`
 
 	Members []member.ID `json:"members,omitempty"`
@@ -87,6 +88,14 @@ const (
 // known is false, and what stood before stands still. Without a council that it
 // hears, that is its only notice.
 func Notices(p Page) (list []Notice, known bool) {
+	list, known = noticesOf(p)
+	for i := range list {
+		list[i].Runbook = runbookOf(p, list[i])
+	}
+	return list, known
+}
+
+func noticesOf(p Page) (list []Notice, known bool) {
 	switch {
 	case p.Cluster == "" || p.Knowledge.Blocked != "":
 		return nil, false
@@ -156,7 +165,7 @@ func cascades(p Page, verdicts []Notice) []Notice {
 			What:    fmt.Sprintf("Cascade in %s: %s.", c.Scope.Scope, oneLine(c.Why)),
 			Does:    fmt.Sprintf("%s. It ends when %s.", upperFirst(means(failover.Cascade)), oneLine(c.Ends)),
 			Do:      "Look for what they have in common. To let one case go on in spite of it, two operators ask for it (moonwatch request override).",
-			Command: "moonwatch status",
+			Command: "moonwatch explain mode",
 		}
 		for i := range verdicts {
 			v := &verdicts[i]

@@ -49,7 +49,7 @@ func (a *Action) Send(ctx context.Context, m status.Message) error {
 		Env: append(program.Environment(),
 			"MOONWATCH_MESSAGE="+m.ID, "MOONWATCH_SAYS="+string(m.Says), "MOONWATCH_CLUSTER="+m.Cluster,
 			"MOONWATCH_MATTER="+m.Notice.ID, "MOONWATCH_SEVERITY="+string(m.Notice.Severity),
-			"MOONWATCH_TITLE="+m.Title(), "MOONWATCH_TEXT="+m.Text()),
+			"MOONWATCH_RUNBOOK="+m.Page(), "MOONWATCH_TITLE="+m.Title(), "MOONWATCH_TEXT="+m.Text()),
 	}.Run(ctx, nil)
 	switch {
 	case end.Ending != program.Exited:

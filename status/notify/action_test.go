@@ -28,7 +28,7 @@ func installed(t *testing.T, text string) *Action {
 
 func TestAnInstalledActionGetsTheMessage(t *testing.T) {
 	out := t.TempDir()
-	a := installed(t, `cat > `+out+`/body; printf %s "$MOONWATCH_SAYS $MOONWATCH_MATTER $MOONWATCH_SEVERITY $MOONWATCH_TITLE" > `+out+`/words`)
+	a := installed(t, `cat > `+out+`/body; printf %s "$MOONWATCH_SAYS $MOONWATCH_MATTER $MOONWATCH_SEVERITY $MOONWATCH_RUNBOOK $MOONWATCH_TITLE" > `+out+`/words`)
 	m := fall(status.SaysBegun)
 	if err := a.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestAnInstalledActionGetsTheMessage(t *testing.T) {
 		t.Errorf("%v: it got %s", err, body)
 	}
 	words, err := os.ReadFile(filepath.Join(out, "words"))
-	if want := "begun verdict/V-31 warning " + m.Title(); err != nil || string(words) != want {
+	if want := "begun verdict/V-31 warning docs/runbooks/MoonwatchMemberDown.md " + m.Title(); err != nil || string(words) != want {
 		t.Errorf("%v: %q, want %q", err, words, want)
 	}
 }

@@ -132,6 +132,9 @@ func alertOf(m status.Message, severity status.Severity, until time.Time) alert 
 			"summary": summary, "description": m.Body(), "command": n.Command, "teller": string(m.Teller),
 		},
 	}
+	if page := m.Page(); page != "" {
+		x.Annotations["runbook"] = page
+	}
 	if x.StartsAt.IsZero() || x.StartsAt.After(until) {
 		x.StartsAt = until // Alertmanager refuses an alert that ends before it begins
 	}

@@ -40,6 +40,9 @@ func TestAnAlertEndsUnderTheSeverityUnderWhichItStood(t *testing.T) {
 				x.Labels["alertname"] != "MoonwatchVerdict" || x.Labels["matter"] != "verdict/V-31" || x.Labels["cluster"] != "demo" {
 				t.Errorf("%s: %+v", c.name, x)
 			}
+			if got, want := x.Annotations["runbook"], c.m.Page(); got != want || c.m.Says != status.SaysEnded && want == "" {
+				t.Errorf("%s: runbook %q, want %q", c.name, got, want)
+			}
 		}
 	}
 	if got := alertName("council-lost/12"); got != "MoonwatchCouncilLost" {

@@ -19,7 +19,7 @@ func fall(says status.HeraldSays) status.Message {
 		Notice: status.Notice{
 			ID: "verdict/V-31", Stage: status.Healing, Severity: status.Warning, Since: since,
 			What: "V-31: web-3 is down (5 of 6 observers: <!channel> & “grün”).", Does: "C-32 puts a spare into web-2.", Do: "Nothing.",
-			Command: "moonwatch explain C-32", Folded: []string{"V-30: web-9 is down."},
+			Command: "moonwatch explain C-32", Runbook: "docs/runbooks/MoonwatchMemberDown.md", Folded: []string{"V-30: web-9 is down."},
 		},
 	}
 	if says == status.SaysEnded {

@@ -59,9 +59,12 @@ func (s *Slack) Send(ctx context.Context, m status.Message) error {
 	case m.Notice.Severity == status.Critical:
 		color = "danger"
 	}
-	title := slackText(m.Title())
+	title, more := slackText(m.Title()), "\n`"+slackText(m.Notice.Command)+"`"
+	if page := m.Page(); page != "" {
+		more += "\n" + slackText(page)
+	}
 	body, err := json.Marshal(slackMessage{Text: title, Attachments: []slackAttachment{{
-		Color: color, Text: slackText(m.Body()) + "\n`" + slackText(m.Notice.Command) + "`", Footer: slackText(m.Foot()), Fallback: title,
+		Color: color, Text: slackText(m.Body()) + more, Footer: slackText(m.Foot()), Fallback: title,
 	}}})
 	if err != nil {
 		return fmt.Errorf("message %s: %w", m.ID, err)

@@ -39,7 +39,8 @@ func TestAMessageComesAsSlackTakesIt(t *testing.T) {
 	if strings.Contains(got.Text, "<!channel>") || !strings.Contains(got.Text, "&lt;!channel&gt; &amp;") {
 		t.Errorf("who names a host may call everybody: %s", got.Text)
 	}
-	if a := got.Attachments; len(a) != 1 || a[0].Color != "warning" || !strings.Contains(a[0].Text, "`moonwatch explain C-32`") || !strings.Contains(a[0].Text, "You: Nothing.") {
+	if a := got.Attachments; len(a) != 1 || a[0].Color != "warning" || !strings.Contains(a[0].Text, "`moonwatch explain C-32`") || !strings.Contains(a[0].Text, "You: Nothing.") ||
+		!strings.Contains(a[0].Text, "\ndocs/runbooks/MoonwatchMemberDown.md") {
 		t.Errorf("it says %+v", a)
 	}
 	if err := json.Unmarshal(bodies[1], &got); err != nil || got.Attachments[0].Color != "good" || !strings.HasPrefix(got.Text, "[demo] over: ") {
