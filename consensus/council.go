@@ -47,6 +47,9 @@ type Council struct {
 	// Admits says whether a leader may put a command into its log; nil: any.
 	Admits func(command []byte) bool
 
+	// Clock is what a leader stamps its entries with; nil: the time of the step.
+	Clock func() time.Time
+
 	cfg     CouncilConfig
 	self    member.ID
 	seat    Seat

@@ -38,8 +38,10 @@ func (c *Council) receive(now time.Time, m *raftpb.Message) {
 // propose hands a command to raft; another councillor's raft hands it on to the
 // leader. Whoever wants it repeats it until it is agreed, and a leader that cannot
 // agree for a while, for its disk is slow, would fill its log with the repeats: what
-// stands in it already comes to nothing but an end of the term.
-func (c *Council) propose(command []byte) {
+// stands in it already comes to nothing but an end of the term. The leader stamps it,
+// also what somebody had stamped who has lost the office since.
+func (c *Council) propose(entry []byte) {
+	command, _ := Unstamped(entry)
 	leads := c.Leads()
 	if leads && (bytes.Contains(command, refoundMark) || c.Admits != nil && !c.Admits(command)) {
 		return // a refounding is written when no council is left, and never agreed on
@@ -50,7 +52,7 @@ func (c *Council) propose(command []byte) {
 	if leads && bytes.Contains(command, reformMark) {
 		if r, ok := reformOf(command); ok {
 			cc := r.change()
-			cc.Context = command
+			cc.Context = c.stamped(command)
 			// Raft refuses a change before the last one has ended, and says so by an
 			// empty entry: it is proposed again.
 			_ = c.node.ProposeConfChange(cc)
@@ -58,9 +60,19 @@ func (c *Council) propose(command []byte) {
 		}
 	}
 	// A dropped proposal is repeated by whoever wants it.
-	if err := c.node.Propose(command); err == nil && leads {
+	if !leads {
+		_ = c.node.Propose(command)
+	} else if err := c.node.Propose(c.stamped(command)); err == nil {
 		c.open[string(command)] = true
 	}
+}
+
+func (c *Council) stamped(command []byte) []byte {
+	at := c.now
+	if c.Clock != nil {
+		at = c.Clock()
+	}
+	return Stamped(command, at)
 }
 
 // giveUpOffice hands the leadership to the next councillor on the list that is

@@ -90,13 +90,14 @@ func (c *Council) commit(rd raft.Ready, from int, out []CouncilEffect) []Council
 		c.applied = max(c.applied, e.GetIndex())
 		switch {
 		case e.GetType() == raftpb.EntryConfChangeV2:
-			if command := contextOf(e); command != nil {
+			if entry := contextOf(e); entry != nil {
 				c.reform, c.next = &rd, from+i+1
-				return append(out, Committed{Raft: e.GetIndex(), Command: command, Reforms: true})
+				return append(out, Committed{Raft: e.GetIndex(), Entry: entry, Reforms: true})
 			}
 		case e.GetType() == raftpb.EntryNormal && len(e.GetData()) > 0:
-			delete(c.open, string(e.GetData()))
-			out = append(out, Committed{Raft: e.GetIndex(), Command: e.GetData()})
+			command, _ := Unstamped(e.GetData())
+			delete(c.open, string(command))
+			out = append(out, Committed{Raft: e.GetIndex(), Entry: e.GetData()})
 		}
 	}
 	c.node.Advance(rd)

@@ -19,7 +19,7 @@ func (c *Council) reformed(ev Reformed) []CouncilEffect {
 	return c.ready(c.commit(rd, c.next, nil))
 }
 
-// contextOf is the command in a change of the council.
+// contextOf is the entry that a change of the council carries.
 func contextOf(e *raftpb.Entry) []byte {
 	var cc raftpb.ConfChangeV2
 	if proto.Unmarshal(e.GetData(), &cc) != nil {

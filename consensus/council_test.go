@@ -71,7 +71,8 @@ func (c *chamber) step(id member.ID, ev CouncilEvent) {
 				c.t.Fatalf("%s: raft entry %d after %d", id, e.Raft, s.applied)
 			}
 			s.applied = e.Raft
-			s.commands = append(s.commands, string(e.Command))
+			command, _ := Unstamped(e.Entry)
+			s.commands = append(s.commands, string(command))
 		case Confirmed:
 			s.confirmed = e.Round
 		case CameUp:

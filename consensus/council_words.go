@@ -77,10 +77,10 @@ type SendRaft struct {
 	Message *raftpb.Message
 }
 
-// Committed brings an agreed command, in order.
+// Committed brings an agreed entry, in order: a command with its leader's stamp.
 type Committed struct {
 	Raft    uint64
-	Command []byte
+	Entry   []byte
 	Reforms bool // the council: it is answered by Reformed before anything else
 }
 

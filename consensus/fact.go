@@ -38,14 +38,14 @@ const FormatVersion = 1
 // of them (PROTOCOL 8).
 const MaxCommand = 64 << 10
 
-// Command is what somebody proposes. Its bytes travel unchanged through raft
-// into the fact; repeating one with the same ID is harmless.
+// Command is what somebody proposes. Its bytes travel unchanged through raft, behind
+// the leader's stamp, into the fact; repeating one with the same ID is harmless.
 type Command struct {
 	Format   int             `json:"v"`
 	ID       string          `json:"id"`
 	Kind     FactKind        `json:"kind"`
 	Proposer member.ID       `json:"by"`
-	Time     time.Time       `json:"time"` // the proposer's
+	Time     time.Time       `json:"time"` // the proposer's word; a fact's time is its leader's
 	Payload  json.RawMessage `json:"payload"`
 	Warrant  *Warrant        `json:"warrant,omitempty"` // of an operator, for what only people may do
 }
@@ -92,15 +92,28 @@ func (h Hash) String() string { return hex.EncodeToString(h[:8]) }
 // Fact is one committed entry of the ledger. Accepted and Reason follow from
 // applying it and are the same for everybody; a refusal is a fact too.
 type Fact struct {
-	Index    uint64 // in the ledger, from 1 without gaps
-	Raft     uint64 // index of the raft entry that carried it
-	Time     time.Time
+	Index    uint64    // in the ledger, from 1 without gaps
+	Raft     uint64    // index of the raft entry that carried it
+	Time     time.Time // the leader's stamp: when it put the command into its log
 	Prev     Hash
 	Bytes    []byte // the command, as proposed
 	Command  Command
 	Hash     Hash
 	Accepted bool
 	Reason   string // why it was refused
+}
+
+// saidWithin is how long before the leader's stamp a proposer's word is believed: a
+// command may have waited so long for a council.
+const saidWithin = 10 * time.Minute
+
+// Said is when whoever proposed the fact said what it says, and it may have been found
+// out for the last time: by its own clock, unless that cannot be right.
+func (f Fact) Said() time.Time {
+	if at := f.Command.Time.UTC(); at.Before(f.Time) && f.Time.Sub(at) <= saidWithin {
+		return at
+	}
+	return f.Time
 }
 
 // seal computes the fact's link of the chain from everything that is agreed.

@@ -123,12 +123,14 @@ func (l *Ledger) Found(g Genesis) (Fact, error) {
 	return f, err
 }
 
-// Commit takes the command of one committed raft entry. It reports false for
-// a command that stands in the ledger already: the repeat leaves no fact.
-func (l *Ledger) Commit(raft uint64, command []byte) (Fact, bool, error) {
+// Commit takes one committed raft entry. It reports false for a command that stands
+// in the ledger already: the repeat leaves no fact. The fact's time is the leader's
+// stamp, and never before the last fact's.
+func (l *Ledger) Commit(raft uint64, entry []byte) (Fact, bool, error) {
 	if raft <= l.s.Raft {
 		return Fact{}, false, nil // replayed after a restart
 	}
+	command, at := Unstamped(entry)
 	c, err := DecodeCommand(command)
 	if err != nil {
 		return Fact{}, false, fmt.Errorf("raft entry %d: %w", raft, err)
@@ -137,7 +139,10 @@ func (l *Ledger) Commit(raft uint64, command []byte) (Fact, bool, error) {
 		l.s.Raft = raft
 		return Fact{}, false, nil
 	}
-	f := Fact{Index: l.s.Head + 1, Raft: raft, Time: c.Time.UTC(), Bytes: command, Command: c}
+	if at.IsZero() {
+		at = c.Time.UTC()
+	}
+	f := Fact{Index: l.s.Head + 1, Raft: raft, Time: at, Bytes: command, Command: c}
 	if f.Time.Before(l.s.Time) {
 		f.Time = l.s.Time
 	}

@@ -257,14 +257,14 @@ func (l *Ledger) AgreeAll(saved Saved) (facts []Fact, last, term uint64, err err
 	last, term = saved.Snapshot.GetMetadata().GetIndex(), saved.Snapshot.GetMetadata().GetTerm()
 	for _, e := range saved.Entries {
 		last, term = e.GetIndex(), e.GetTerm()
-		command := e.GetData()
+		entry := e.GetData()
 		if e.GetType() == raftpb.EntryConfChangeV2 {
-			command = contextOf(e)
+			entry = contextOf(e)
 		}
-		if len(command) == 0 || e.GetIndex() <= l.Raft() {
+		if len(entry) == 0 || e.GetIndex() <= l.Raft() {
 			continue
 		}
-		f, fresh, err := l.Commit(e.GetIndex(), command)
+		f, fresh, err := l.Commit(e.GetIndex(), entry)
 		if err != nil {
 			return facts, last, term, err
 		}

@@ -119,7 +119,7 @@ func (st *State) fitsSaid(f consensus.Fact, p Fits) {
 	if fits == nil {
 		fits = map[string]Proof{}
 	}
-	fits[p.Pool] = Proof{At: f.Time, Good: p.Good, Says: p.Says}
+	fits[p.Pool] = Proof{At: f.Said(), Good: p.Good, Says: p.Says}
 	u.Fits = fits
 }
 

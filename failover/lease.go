@@ -56,7 +56,7 @@ func (st *State) enforcerSaid(f consensus.Fact, p Enforcer) {
 	if st.s.Enforcers == nil {
 		st.s.Enforcers = map[member.ID]Enforced{}
 	}
-	st.s.Enforcers[f.Command.Proposer] = Enforced{Kind: p.Kind, Watchdog: p.Watchdog, Tested: f.Time.Add(-max(0, p.Age)), Detail: p.Detail}
+	st.s.Enforcers[f.Command.Proposer] = Enforced{Kind: p.Kind, Watchdog: p.Watchdog, Tested: f.Said().Add(-max(0, p.Age)), Detail: p.Detail}
 }
 
 func (st *State) checkEnforcer(by member.ID, p Enforcer) error {

@@ -390,7 +390,7 @@ func (st *State) reportedAlone(f consensus.Fact, p Report) {
 	u := st.s.Uses[by]
 	switch {
 	case p.Step == StepTest:
-		u.Proof = &Proof{At: f.Time, Good: p.Done, Says: p.Detail}
+		u.Proof = &Proof{At: f.Said(), Good: p.Done, Says: p.Detail}
 	case p.Step == StepPrepare:
 		st.drilled(f, p.Done, p.Detail)
 	case p.Step == StepActivate:

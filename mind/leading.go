@@ -10,7 +10,7 @@ import (
 
 // conducted steps the conductor and carries out what it says.
 func (m *Mind) conducted(ev failover.ConductorEvent) {
-	if m.conduct == nil || m.ledger.Blocked() != "" {
+	if !m.conducts() {
 		return
 	}
 	for _, e := range m.conduct.Step(m.now, ev, m.tally.Open(m.now)) {
@@ -21,6 +21,12 @@ func (m *Mind) conducted(ev failover.ConductorEvent) {
 			m.tallied(consensus.Recall{Subject: e.Subject, All: e.All})
 		}
 	}
+}
+
+// conducts reports that this agent leads and may decide: not by a ledger that it does not
+// understand, and not by a clock that is wrong or in doubt.
+func (m *Mind) conducts() bool {
+	return m.conduct != nil && m.ledger.Blocked() == "" && m.clock.right(m.cfg.ClockMax)
 }
 
 // execute carries out what the executor says.
@@ -100,7 +106,7 @@ func (m *Mind) installed(b []byte) {
 }
 
 func (m *Mind) commit(c consensus.Committed) {
-	f, fresh, err := m.ledger.Commit(c.Raft, c.Command)
+	f, fresh, err := m.ledger.Commit(c.Raft, c.Entry)
 	if err != nil {
 		// Agreed by all, readable by none: it has no effect on anybody.
 		m.out = append(m.out, Noted{Text: err.Error()})

@@ -39,6 +39,7 @@ type Mind struct {
 	now      time.Time
 	out      []Effect
 	led      Led
+	clock    clock     // what this agent dates facts with
 	quorumAt time.Time // when the council was last known to have a quorum
 	touched  time.Time // since when that was never too long ago
 	current  current
@@ -58,7 +59,7 @@ type Mind struct {
 // New makes a mind from what the agent starts with. An error names what is
 // wrong with it.
 func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
-	m := &Mind{cfg: cfg, now: now, quorumAt: now, raftAt: now, presence: now, passed: passed{}, kinds: newKinds()}
+	m := &Mind{cfg: cfg, now: now, quorumAt: now, raftAt: now, presence: now, clock: clock{set: now}, passed: passed{}, kinds: newKinds()}
 	fold := NewFold()
 	m.ledger, m.state, m.throttles = fold.Ledger, fold.State, fold.Throttles
 	m.ledger.ShareFolds(cfg.Folds)
@@ -126,6 +127,7 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 	if m.broken {
 		return nil
 	}
+	m.lookAtClock()
 	switch ev := ev.(type) {
 	case Woken:
 	case Observed:
@@ -168,7 +170,7 @@ func (m *Mind) Step(now time.Time, ev Event) []Effect {
 			m.lead(Led{Leader: ev.Leader, Term: ev.Term, Quorum: true})
 		}
 	case ClockMeasured:
-		m.councilStep(consensus.ClockJudged{Good: ev.Ahead.Abs() <= m.cfg.ClockMax && !ev.Outlived})
+		m.clockMeasured(ev)
 	case Submitted:
 		m.submitted(ev.Command)
 	case HoldCame:
@@ -212,7 +214,7 @@ func (m *Mind) due() {
 	if !m.now.Before(m.tally.Wake()) {
 		m.tallied(consensus.TallyWoken{})
 	}
-	if m.conduct != nil && !m.now.Before(m.conduct.Wake()) {
+	if m.conducts() && !m.now.Before(m.conduct.Wake()) {
 		m.conducted(failover.ConductorWoken{})
 	}
 	if m.ledger.Blocked() == "" && !m.now.Before(m.executor.Wake()) {
@@ -274,8 +276,10 @@ func (m *Mind) Wake() time.Time {
 		w = earliest(w, m.executor.Wake())
 		w = earliest(w, m.teller.Wake())
 		w = earliest(w, m.tally.Wake())
-		if m.conduct != nil {
+		if m.conducts() {
 			w = earliest(w, m.conduct.Wake())
+		}
+		if m.conduct != nil {
 			w = earliest(w, m.lessor.Wake())
 		}
 	}

@@ -22,6 +22,7 @@ func (m *Mind) takeSeat() error {
 		return err
 	}
 	c.Admits = m.admits
+	c.Clock = func() time.Time { return m.clock.time(m.now, m.cfg.ClockMax) }
 	m.council, m.raftAt = c, m.now
 	return nil
 }

@@ -144,6 +144,8 @@ type ClockMeasured struct {
 	// are a majority.
 	// Whoever is started from now on cannot connect to it, so it is not to lead them.
 	Outlived bool
+	// Unasked: nobody could be asked, and Ahead says nothing.
+	Unasked bool
 }
 
 func (ClockMeasured) isEvent() {}
@@ -304,6 +306,10 @@ func (l Led) Feeds() bool { return l.Quorum && l.Leader != "" && !l.Stuck }
 // Noted is for the log only.
 type Noted struct{ Text string }
 
+// MeasureClock asks for the councillors' clocks to be compared at once, answered by
+// ClockMeasured if that succeeds.
+type MeasureClock struct{}
+
 // FeedAnew ends the feed that this agent listens to, for it has a gap: the next one
 // begins behind the facts that are kept.
 type FeedAnew struct{}
@@ -336,6 +342,7 @@ func (SendHold) isEffect()      {}
 func (Led) isEffect()           {}
 func (Noted) isEffect()         {}
 func (FeedAnew) isEffect()      {}
+func (MeasureClock) isEffect()  {}
 func (Broken) isEffect()        {}
 
 // Config holds the parts' numbers and a few of its own.

@@ -14,7 +14,8 @@ type growth struct {
 	terms   map[member.ID]uint64 // that an agent has seen in its present life
 	lives   map[member.ID]member.Incarnation
 	roster  member.RosterEpoch
-	time    time.Time // of the last fact
+	time    time.Time     // of the last fact
+	shown   time.Duration // the latest time that most councillors' clocks have shown
 }
 
 func newGrowth() growth {
@@ -54,13 +55,22 @@ func (c *checker) started(m *machine) {
 	c.kept()
 }
 
-// aged checks S8 on every fact: the ledger's time and the roster's epoch.
+// aheadMost is by how much the ledger may be ahead of the world: councillors whose clocks
+// are off by two seconds may lead, and a jump by two more is taken for nothing.
+const aheadMost = 5 * time.Second
+
+// aged checks S8 on every fact: the ledger's time and the roster's epoch. What most
+// councillors' clocks have shown together nobody can tell from the right time.
 func (c *checker) aged(f consensus.Fact) {
 	c.look(ruleGrowth)
 	if f.Time.Before(c.growth.time) {
 		c.fail(ruleGrowth, "fact %d is of %v, the one before of %v", f.Index, f.Time, c.growth.time)
 	}
 	c.growth.time = f.Time
+	c.growth.shown = max(c.growth.shown, c.w.now, c.w.councilWall())
+	if at := f.Time.Sub(c.w.epoch); at > c.growth.shown+aheadMost {
+		c.fail(ruleGrowth, "fact %d is dated %v, %v ahead of what most councillors' clocks have shown", f.Index, at, at-c.growth.shown)
+	}
 	if e := c.fold.Roster().Epoch; e < c.growth.roster {
 		c.fail(ruleGrowth, "roster epoch %d after %d", e, c.growth.roster)
 	} else {

@@ -30,7 +30,7 @@ func (c *checker) proves(f consensus.Fact) {
 	x := b[by]
 	switch {
 	case p.Step == failover.StepTest:
-		x.at, x.good = f.Time, p.Done
+		x.at, x.good = f.Said(), p.Done
 	case p.Step == failover.StepPrepare && p.Case == 0 && c.books.drill.who == by:
 		x.failed = !p.Done
 	default:

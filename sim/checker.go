@@ -75,7 +75,7 @@ type call struct {
 // persisting notes what a councillor is about to write.
 func (c *checker) persisting(m *machine, e mind.Persist) {
 	for _, x := range e.Entries {
-		b := x.GetData()
+		b, _ := consensus.Unstamped(x.GetData())
 		if len(b) == 0 {
 			continue
 		}
@@ -237,7 +237,7 @@ func (c *checker) fact(f consensus.Fact) []move {
 		c.ready(f, p.Case, p.Spare)
 	case failover.KindFits:
 		p := payload[failover.Fits](f)
-		c.fits[fitting{f.Command.Proposer, p.Pool}] = fitted{p.Good, f.Time}
+		c.fits[fitting{f.Command.Proposer, p.Pool}] = fitted{p.Good, f.Said()}
 	case failover.KindForced:
 		p := payload[failover.Forced](f)
 		c.counts.Cases++

@@ -124,6 +124,7 @@ const (
 	clockEvery = 30 * time.Second
 	clockFirst = 3 * time.Second
 	clockSlow  = 500 * time.Millisecond // an answer that takes longer says nothing
+	clockAsks  = 20 * time.Millisecond  // what a comparison takes that is asked for: a handshake each
 )
 
 // watchClock compares the agent's clock with those of the councillors, as the
@@ -133,13 +134,18 @@ func (m *machine) watchClock(life uint64, after time.Duration) {
 		if m.life != life || m.mind == nil {
 			return
 		}
-		if m.up() {
-			if ahead, ok := m.measureClock(); ok {
-				m.step(mind.ClockMeasured{Ahead: ahead})
-			}
-		}
+		m.compareClocks(life)
 		m.watchClock(life, clockEvery)
 	})
+}
+
+func (m *machine) compareClocks(life uint64) {
+	if m.life != life || m.mind == nil || !m.up() {
+		return
+	}
+	if ahead, ok := m.measureClock(); ok {
+		m.step(mind.ClockMeasured{Ahead: ahead})
+	}
 }
 
 // measureClock takes the median of the clocks, this one's among them, for
@@ -174,4 +180,27 @@ func (w *World) said(by member.ID, stamp time.Time) time.Duration {
 		return w.machines[i].clock.showed(wall, w.now)
 	}
 	return wall
+}
+
+// councilWall is what most councillors' clocks show, since the world began: of two that
+// differ, the later one.
+func (w *World) councilWall() time.Duration {
+	var walls []time.Duration
+	for _, s := range w.seats().Voters {
+		walls = append(walls, w.machine(s.Member).clock.wall(w.now))
+	}
+	if len(walls) == 0 {
+		return w.now
+	}
+	slices.Sort(walls)
+	return walls[len(walls)/2]
+}
+
+// clockOff is by how much a member's clock is ahead of the councillors', 0 where there is
+// one alone: nobody can say which of the two is right.
+func (w *World) clockOff(m *machine) time.Duration {
+	if len(w.seats().Voters) < 2 {
+		return 0
+	}
+	return m.clock.wall(w.now) - w.councilWall()
 }

@@ -75,6 +75,16 @@ func TestALeaderWithAWrongClockStepsDown(t *testing.T) {
 	}
 }
 
+// TestAClockThatJumpsIsNoticedAtOnce: the councillors compare clocks twice a minute, and a
+// leader whose clock has jumped does not go on until then.
+func TestAClockThatJumpsIsNoticedAtOnce(t *testing.T) {
+	w := demo(t, "lan", 21)
+	run(t, w, 33*time.Second) // they have compared a moment ago
+	leader := w.Leader()
+	w.Begin(Fault{Do: ClockJump, Delay: time.Hour, Whom: []member.ID{leader}})
+	within(t, w, 2*time.Second, "the clock of the leader has jumped", func() bool { return w.Leader() != leader && w.Leader() != "" })
+}
+
 func TestClocksThatRunOnePercentWrongHarmNobody(t *testing.T) {
 	w := demo(t, "lan", 22)
 	acts, before := destroyed(w), w.checker.Verdicts

@@ -301,6 +301,9 @@ func (m *machine) carryOut(e mind.Effect) {
 		w.noteLed(m, e)
 	case mind.FeedAnew:
 		m.listenTo("") // and to the next one soon, from where its ledger ends
+	case mind.MeasureClock:
+		life := m.life
+		w.after(clockAsks, func() { m.compareClocks(life) })
 	case mind.Noted:
 	case mind.Broken:
 		w.checker.fail(ruleAgree, "%v", e.Err)

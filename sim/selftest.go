@@ -25,7 +25,7 @@ func (m *machine) testItself(e mind.DoStep) {
 	d := failover.StepDone{Key: e.Key, Result: failover.ResultDone, Detail: saysReady}
 	fail := func(why string) { d.Result, d.Detail = failover.ResultFailed, why }
 	took := m.slow.of(m.w.chance.span(m.w.cfg.Disk.Sync, streamTest, m.i))
-	switch off := (m.clock.wall(m.w.now) - m.w.now).Abs(); {
+	switch off := m.w.clockOff(m).Abs(); {
 	case m.w.now < m.writer.stalled:
 		fail("disk: no answer within " + failover.TestDeadline.String())
 		took = failover.TestDeadline

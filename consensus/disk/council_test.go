@@ -50,7 +50,7 @@ func (c *councillor) step(ev consensus.CouncilEvent) {
 			no(c.t, c.store.Persist(e))
 			c.step(consensus.Persisted{Seq: e.Seq})
 		case consensus.Committed:
-			f, fresh, err := c.ledger.Commit(e.Raft, e.Command)
+			f, fresh, err := c.ledger.Commit(e.Raft, e.Entry)
 			no(c.t, err)
 			if fresh {
 				no(c.t, c.store.Keep([]consensus.Fact{f}))

@@ -161,6 +161,7 @@ type Daemon struct {
 	seating     atomic.Pointer[[]status.Seat]
 	warmth      atomic.Pointer[map[member.ID]uint64] // how far the seats' logs are; nil: this agent does not lead
 	listens     atomic.Bool                          // this agent wants to be fed
+	clockNow    chan struct{}                        // the clocks are to be compared now
 	feedAnew    atomic.Bool                          // the feed has a gap for it, and is to begin again
 	joining     atomic.Pointer[error]                // how the last round of joining ended
 	clockAhead  atomic.Int64                         // ns, of this clock before the councillors' median
@@ -196,7 +197,8 @@ func New(cfg Config) (*Daemon, error) {
 		cfg: cfg, self: cfg.Agent.Name, started: time.Now(), log: cfg.Log, reg: cfg.Registerer,
 		history: status.NewHistory(), events: make(chan mind.Event, eventQueue), writes: make(chan write, 1024),
 		slots: make(chan struct{}, maxDeeds), ready: make(chan struct{}), fatal: make(chan error, 4),
-		opening: make(chan struct{}, 2*member.MaxReceivers),
+		opening:  make(chan struct{}, 2*member.MaxReceivers),
+		clockNow: make(chan struct{}, 1),
 	}
 	d.m = newMetrics(d.reg, d)
 	if err := d.open(); err != nil {

@@ -89,6 +89,11 @@ func (d *Daemon) carryOut(ctx context.Context, e mind.Effect) (news bool) {
 		return true
 	case mind.FeedAnew:
 		d.feedAnew.Store(true)
+	case mind.MeasureClock:
+		select {
+		case d.clockNow <- struct{}{}:
+		default: // it is being measured
+		}
 	case mind.Noted:
 		d.log.Warn("council notes", zap.String("note", e.Text))
 	case mind.Broken:

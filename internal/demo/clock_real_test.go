@@ -17,7 +17,7 @@ import (
 // TestALeaderWhoseClockJumpsByAnHourHandsOverAndNobodyIsCondemned makes the wall clock of
 // the leading agent jump, and that of a member that does not lead the other way. Nobody
 // is condemned or replaced for it, somebody else leads when clocks have been compared,
-// and whoever dies then is replaced as ever, while both clocks are wrong. The leader's
+// and whoever dies then is replaced as ever, while both clocks are wrong; no fact is dated by them. The leader's
 // goes back, before its own certificate begins; with MOONWATCH_RUNS another one's ahead.
 func TestALeaderWhoseClockJumpsByAnHourHandsOverAndNobodyIsCondemned(t *testing.T) {
 	jumps := []time.Duration{-time.Hour}
@@ -62,6 +62,9 @@ func TestALeaderWhoseClockJumpsByAnHourHandsOverAndNobodyIsCondemned(t *testing.
 				}
 				if i > 0 && f.Time.Before(c.heard[i-1].Time) {
 					t.Errorf("#%d is of %v, and the one before of %v", f.Index, f.Time, c.heard[i-1].Time)
+				}
+				if off := time.Until(f.Time); off > time.Second {
+					t.Errorf("#%d of %s is dated %v ahead", f.Index, f.Command.Proposer, off)
 				}
 			}
 			if cutovers != 1 {

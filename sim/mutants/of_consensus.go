@@ -9,6 +9,12 @@ var ofConsensus = []Mutant{
 		Edits:  []Edit{{"consensus/verdict.go", "return max(2, ceilShare(eligible, 60))", "return max(2, ceilShare(eligible, 60)-1)"}},
 	},
 	{
+		Name:   "proposers-date-facts",
+		Breaks: "the ledger's time is what whoever proposed a fact takes for the time",
+		Ought:  "S8",
+		Edits:  []Edit{{"consensus/ledger.go", "if at.IsZero() {", "if true {"}},
+	},
+	{
 		Name:   "one-domain-suffices",
 		Breaks: "down votes of one failure domain alone are a verdict",
 		Ought:  "S1",

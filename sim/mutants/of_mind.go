@@ -8,11 +8,17 @@ var ofMind = []Mutant{
 		Ought:  "S7",
 		Edits: []Edit{{
 			"mind/wants.go", "\t\t\tif m.council != nil {\n", `			if m.conduct != nil {
-				m.commit(consensus.Committed{Raft: m.ledger.Raft() + 1, Command: w.command})
+				m.commit(consensus.Committed{Raft: m.ledger.Raft() + 1, Entry: w.command})
 			}
 			if m.council != nil {
 `,
 		}},
+	},
+	{
+		Name:   "leader-trusts-its-clock",
+		Breaks: "a leader dates facts by its wall clock, also after that has jumped",
+		Ought:  "S8",
+		Edits:  []Edit{{"mind/clock.go", "return c.set.Round(0).Add(now.Sub(c.set) - c.ahead)", "return now"}},
 	},
 	{
 		Name:   "quorum-loss-unnoticed",

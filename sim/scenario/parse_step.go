@@ -266,11 +266,11 @@ func (r *reader) how(o object, s *Step) {
 		s.Share = o.ratio("share", 0, rule.Share.Min, rule.Share.Max)
 	}
 	if rule.Has(sim.FieldDelay) {
-		least := time.Microsecond
+		least, most := time.Microsecond, time.Hour
 		if s.Do == sim.ClockJump {
-			least = -time.Hour
+			least, most = -longest, longest
 		}
-		s.Delay = o.duration("delay", 0, least, time.Hour)
+		s.Delay = o.duration("delay", 0, least, most)
 	}
 	if rule.Has(sim.FieldEvery) {
 		s.Every = o.duration("every", 0, time.Millisecond, time.Hour)

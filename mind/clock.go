@@ -1,0 +1,94 @@
+package mind
+
+import (
+	"fmt"
+	"time"
+
+	"moonwatch/consensus"
+)
+
+// clock is what this agent dates facts with while it leads: the wall clock, and where that
+// is wrong or in doubt, what it showed when the councillors' clocks were compared last and
+// what the steady clock has counted since. Ledger time does not follow a wall clock that
+// jumps (docs/adr/046).
+type clock struct {
+	set      time.Time     // when they were compared last, or this agent began; with the steady clock's reading
+	ahead    time.Duration // by how much the wall clock was ahead of the councillors' median then
+	outlived bool          // this agent's certificate has ended
+	doubted  time.Time     // since when the wall clock has been off by what nobody has measured; zero: it is not
+	asked    time.Time     // when it was asked last that it be measured
+}
+
+// A clock that has jumped is measured at once, and again for as long as that does not
+// succeed: where there are fewer than three councillors nobody can say whose clock is
+// right, and this one's is believed anew after doubtedFor.
+const (
+	measureEvery = 5 * time.Second
+	doubtedFor   = time.Minute
+)
+
+// time is ledger time now, as far as this agent knows. A wall clock that is right goes as
+// it is: what the conductor finds to be over by it must be over for the ledger's gates.
+func (c *clock) time(now time.Time, most time.Duration) time.Time {
+	if c.right(most) {
+		return now.Round(0)
+	}
+	return c.set.Round(0).Add(now.Sub(c.set) - c.ahead)
+}
+
+// jumped is how far the wall clock has gone away from the steady one.
+func (c *clock) jumped(now time.Time) time.Duration {
+	return now.Round(0).Sub(c.set.Round(0)) - now.Sub(c.set)
+}
+
+// right reports that the wall clock is within most of what the councillors' show.
+func (c *clock) right(most time.Duration) bool {
+	return c.doubted.IsZero() && c.ahead.Abs() <= most
+}
+
+// lookAtClock notices a wall clock that has jumped before anything is decided by it. The
+// councillors are compared twice a minute only, which would leave a leader half a minute
+// for ending holds and approving requests by a wrong time.
+func (m *Mind) lookAtClock() {
+	c := &m.clock
+	jumped := c.jumped(m.now)
+	switch off := jumped.Abs() > m.cfg.ClockMax; {
+	case !off && c.doubted.IsZero():
+		return
+	case !off: // it was put back
+		c.doubted = time.Time{}
+		m.judgeClock()
+		return
+	case c.doubted.IsZero():
+		c.doubted, c.asked = m.now, time.Time{}
+		m.out = append(m.out, Noted{Text: fmt.Sprintf("this machine's clock has jumped by %v: it decides nothing until it is compared with the councillors'", jumped)})
+		m.judgeClock()
+	case m.now.Sub(c.doubted) >= doubtedFor:
+		m.clockIs(0)
+		return
+	}
+	if m.council != nil && (c.asked.IsZero() || m.now.Sub(c.asked) >= measureEvery) {
+		c.asked = m.now
+		m.out = append(m.out, MeasureClock{})
+	}
+}
+
+// clockMeasured takes in how the clocks compare.
+func (m *Mind) clockMeasured(ev ClockMeasured) {
+	m.clock.outlived = ev.Outlived
+	if ev.Unasked {
+		m.judgeClock()
+		return
+	}
+	m.clockIs(ev.Ahead)
+}
+
+func (m *Mind) clockIs(ahead time.Duration) {
+	m.clock.set, m.clock.ahead, m.clock.doubted = m.now, ahead, time.Time{}
+	m.judgeClock()
+}
+
+// judgeClock tells the council whether this agent may lead.
+func (m *Mind) judgeClock() {
+	m.councilStep(consensus.ClockJudged{Good: m.clock.right(m.cfg.ClockMax) && !m.clock.outlived})
+}
