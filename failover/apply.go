@@ -208,6 +208,9 @@ func (st *State) Apply(f consensus.Fact) {
 	switch f.Command.Kind {
 	case consensus.KindFleet:
 		st.arrange(f)
+	case consensus.KindRevoked:
+		x, _ := consensus.DecodePayload[consensus.Revoke](f)
+		st.withdraw(f, x)
 	case consensus.KindVerdict:
 		v, _ := consensus.DecodePayload[consensus.Verdict](f)
 		for _, x := range v.Findings {

@@ -212,13 +212,18 @@ func (st *State) enforceableIn(now time.Time, id member.ID, name string) error {
 	return nil
 }
 
-// checkExclusive refuses to make a pool exclusive under the services that run: they
-// were started without an enforcer, and no lease would end them.
+// checkExclusive refuses to make a pool exclusive, or to end that, under the services that
+// run: they were started without an enforcer, and no lease would end them, or they run by a
+// lease that nobody would renew any more, and all of them would be stopped.
 func (st *State) checkExclusive(s *Slot, fl *member.Fleet) error {
 	was, _ := st.ledger.Fleet().Pool(s.Pool)
 	is, ok := fl.Pool(s.Pool)
-	if !ok || was.Exclusive || !is.Exclusive {
+	how := "without an enforcer"
+	switch {
+	case !ok || was.Exclusive == is.Exclusive:
 		return nil
+	case was.Exclusive:
+		how = "by a lease, which ends its service when nobody renews it"
 	}
-	return fmt.Errorf("pools.%s.exclusive: slot %s is run by %s without an enforcer: make another pool for it, and drain this one", s.Pool, s.ID, s.Occupant)
+	return fmt.Errorf("pools.%s.exclusive: slot %s is run by %s %s: make another pool for it, and drain this one", s.Pool, s.ID, s.Occupant, how)
 }

@@ -310,6 +310,17 @@ func TestAPoolIsNotMadeExclusiveUnderServicesThatNobodyKeeps(t *testing.T) {
 	}
 }
 
+// Their leases would end, and all of the pool's services with them.
+func TestAPoolStaysExclusiveUnderServicesThatRunByLease(t *testing.T) {
+	x := leased(t)
+	f := *x.ledger.Fleet()
+	f.Pools = slices.Clone(f.Pools)
+	f.Pools[0].Exclusive, f.Pools[0].Fence = false, nil
+	if got := x.commit(consensus.KindFleet, "web-1", f); got.Accepted || !strings.Contains(got.Reason, "by a lease, which ends its service when nobody renews it") {
+		t.Errorf("accepted: %v, %s", got.Accepted, got.Reason)
+	}
+}
+
 func TestOnlyAMemberSpeaksOfItsOwnEnforcer(t *testing.T) {
 	x := leased(t)
 	if f := x.commit(KindEnforcer, "stranger", Enforcer{Kind: "keeper"}); f.Accepted {

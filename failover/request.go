@@ -93,13 +93,14 @@ type Request struct {
 	Given time.Time     `json:"given"`
 	Cases []PlannedCase `json:"cases"`
 
-	Announced  time.Time `json:"announced,omitzero"` // of one made alone
-	Approved   time.Time `json:"approved,omitzero"`
-	ApprovedBy string    `json:"approved_by,omitempty"`
-	Rejected   time.Time `json:"rejected,omitzero"`
-	RejectedBy string    `json:"rejected_by,omitempty"`
-	Why        string    `json:"why,omitempty"`    // it was rejected
-	Opened     uint64    `json:"opened,omitempty"` // the case that came of it, of a failover: none comes a second time
+	Announced   time.Time `json:"announced,omitzero"` // of one made alone
+	Approved    time.Time `json:"approved,omitzero"`
+	ApprovedBy  string    `json:"approved_by,omitempty"`
+	ApprovedKey string    `json:"approved_key,omitempty"`
+	Rejected    time.Time `json:"rejected,omitzero"`
+	RejectedBy  string    `json:"rejected_by,omitempty"`
+	Why         string    `json:"why,omitempty"`    // it was rejected
+	Opened      uint64    `json:"opened,omitempty"` // the case that came of it, of a failover: none comes a second time
 }
 
 // Name is the request's id as people see it.

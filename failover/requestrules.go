@@ -118,9 +118,9 @@ func (st *State) request(f consensus.Fact, p Requested) {
 // answer applies an accepted answer.
 func (st *State) answer(f consensus.Fact, p Answered) {
 	r := st.s.Requests[p.Request]
-	by, _ := signer(f.Command)
+	by, key := signer(f.Command)
 	if p.Approve {
-		r.Approved, r.ApprovedBy = f.Time, by
+		r.Approved, r.ApprovedBy, r.ApprovedKey = f.Time, by, key
 		return
 	}
 	r.Rejected, r.RejectedBy, r.Why = f.Time, by, p.Reason
