@@ -64,7 +64,7 @@ func TestTheLeaderDatesAFact(t *testing.T) {
 	if f := commit(7, "by a clock that is ahead", now.Add(time.Hour), now.Add(2*time.Minute)); !f.Said().Equal(f.Time) {
 		t.Errorf("said at %v, want %v", f.Said(), f.Time)
 	}
-	if f := commit(8, "without a stamp", now.Add(3*time.Minute), time.Time{}); !f.Time.Equal(now.Add(3*time.Minute)) {
+	if f := commit(8, "without a stamp", now.Add(3*time.Minute), time.Time{}); !f.Time.Equal(now.Add(3 * time.Minute)) {
 		t.Errorf("the fact is of %v, want its command's time", f.Time)
 	}
 }
