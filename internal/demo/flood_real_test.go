@@ -11,10 +11,10 @@ import (
 // A flood on real processes and sockets: who is flooded is held, and not stopped;
 // nobody else is; when it is over, nobody is.
 func TestAFloodIsHeldBackAndTheOthersDoNotFeelIt(t *testing.T) {
-	ownTemp(t)
 	var r FloodResult
 	exit := exitError
 	for try := 1; try <= 3; try++ {
+		ownTemp(t) // a story that failed keeps its logs
 		_, wait := launch(t, "--once", "--fault", FaultFlood, "--json")
 		var out, progress string
 		exit, out, progress = wait()

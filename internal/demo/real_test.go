@@ -106,6 +106,7 @@ func storyOf(t *testing.T, fault string) Result {
 	exit, out, progress, r := tellOnce(t, fault)
 	for tries := 1; !r.OK && strings.Contains(progress, errHeldTooLong.Error()) && tries < 3; tries++ {
 		t.Logf("told again, for it was another story: %s", progress)
+		ownTemp(t) // the one that failed keeps its logs
 		exit, out, progress, r = tellOnce(t, fault)
 	}
 	if exit != exitOK || !r.OK {
