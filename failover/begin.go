@@ -24,7 +24,7 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 			out = c.would(now, x, DeedRestart, out)
 			return c.hold(now, x, reason, why, out)
 		}
-		if x.State == Held || x.Since.Before(c.from) || x.Attempt > 0 {
+		if x.State == Held || x.Since.Before(c.from) || v.At.Before(c.from) || x.Attempt > 0 {
 			return c.restartLate(now, x, out)
 		}
 		return c.step(now, x, Restarting, CaseStep{Detail: "restart in place"}, out)
@@ -79,9 +79,9 @@ func (c *Conductor) begin(now time.Time, x *Case, out []ConductorEffect) []Condu
 }
 
 // restartLate restarts a service that was held, or restarted in vain, or left by
-// an earlier leader, only if a roll call since then still finds it down: a cascade
-// or a hung action may outlast the trouble, and a verdict is lifted only after a
-// clean while.
+// an earlier leader, or condemned by one, only if a roll call since then still finds it
+// down: a cascade, a hung action or a lost council may outlast the trouble, and a verdict
+// is lifted only after a clean while.
 func (c *Conductor) restartLate(now time.Time, x *Case, out []ConductorEffect) []ConductorEffect {
 	look, looked := c.looks[x.Subject]
 	t := c.st.timing()
