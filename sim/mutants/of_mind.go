@@ -15,10 +15,11 @@ var ofMind = []Mutant{
 		}},
 	},
 	{
-		Name:   "leader-trusts-its-clock",
-		Breaks: "a leader dates facts by its wall clock, also after that has jumped",
+		Name:   "jumps-unnoticed",
+		Breaks: "a leader whose wall clock has jumped goes on until clocks are compared",
 		Ought:  "S8",
-		Edits:  []Edit{{"mind/clock.go", "return c.set.Round(0).Add(now.Sub(c.set) - c.ahead)", "return now"}},
+		Story:  "clocks-jump",
+		Edits:  []Edit{{"mind/clock.go", "switch off := jumped.Abs() > m.cfg.ClockMax; {", "switch off := jumped < 0 && jumped > 0; {"}},
 	},
 	{
 		Name:   "quorum-loss-unnoticed",

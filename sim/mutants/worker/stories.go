@@ -107,6 +107,14 @@ var stories = map[string]story{
 			{sim.Fault{At: 31 * s, Do: sim.Isolate, Whom: ids("web-4"), For: 50 * s}, 4 * s},
 		},
 	},
+	"clocks-jump": {
+		about: "two councillors' clocks jump an hour ahead, and a member dies before anybody has compared them",
+		fleet: demo, storm: 120 * s,
+		faults: []fault{
+			{sim.Fault{At: 36 * s, Do: sim.ClockJump, Whom: ids("web-0", "web-1"), Delay: time.Hour, For: 80 * s}, 3 * s},
+			{sim.Fault{At: 40 * s, Do: sim.Crash, Whom: ids("web-4"), For: 70 * s}, 5 * s},
+		},
+	},
 	"voter-restarts": {
 		about: "of three councillors one leads and dies, one restarts, and one has not heard of the leader for a while",
 		fleet: leasedByThree, storm: 100 * s,
