@@ -13,11 +13,14 @@ func (s *Shield) Wanted() []Key {
 	return slices.Compact(out)
 }
 
-// LearnAtMost is how many hosts may become known in the next tick: as many as
-// come in calm, few under pressure, when random names are made up.
+// LearnAtMost is how many hosts may become known in the next tick: as many as come in
+// calm, and none under pressure. Whoever owns a tenant that answers any name well could
+// else make each name of a flood a subdomain of its own, too small to be held, in the
+// place of the bucket that they share. A subdomain that is new then is served out of that
+// bucket until the pressure is over.
 func (s *Shield) LearnAtMost() int {
 	if s.pressed {
-		return 10
+		return 0
 	}
 	return 10_000
 }

@@ -143,6 +143,37 @@ func TestAFloodIsShownFromItsBeginToItsEnd(t *testing.T) {
 	}
 }
 
+// TestNamesOfAFloodDoNotBecomeKnown floods a tenant that answers any name well with two
+// thousand names by turns. They share one bucket, and none of them leaves it under
+// pressure: else the flood would be growth of everybody within seconds.
+func TestNamesOfAFloodDoNotBecomeKnown(t *testing.T) {
+	r, err := New(Config{Capacity: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for second := range 120 {
+		var hosts []string
+		for n := range 100 { // in the first part of each second, as where a log tells of seconds alone
+			hosts = append(hosts, fmt.Sprintf("tenant-%d.example.com", n%20))
+		}
+		for n := 0; second >= 30 && n < 600; n++ {
+			hosts = append(hosts, fmt.Sprintf("made-up-%d.example.com", (600*second+n)%2000))
+		}
+		for n, host := range hosts {
+			at := began.Add(time.Duration(second)*time.Second + time.Second*time.Duration(n)/time.Duration(len(hosts)))
+			r.Add(Request{At: at, Host: host, Client: fmt.Sprintf("10.0.%d.%d", n/250, n%250), Status: 200})
+		}
+	}
+	x := r.End()
+	if len(x.Overload) > 0 || len(x.Held) != 1 || x.Held[0].Host != "*.example.com" {
+		t.Errorf("held %+v, overload %+v", x.Held, x.Overload)
+	}
+	if made, free := 90*600, 90*100; x.Refused < made-free {
+		t.Errorf("%d of %d made-up requests would have been refused, want all but the %d that are free", x.Refused, made, free)
+	}
+}
+
 // A line with a wrong date, first of all or among the others, changes nothing.
 func TestALineFromTheFutureIsPassedOver(t *testing.T) {
 	const from, to, long = 20 * time.Second, 40 * time.Second, 60 * time.Second
