@@ -71,7 +71,7 @@ func (t *Tally) poll(now time.Time, s *subject, kind agent.Kind, without marks, 
 			})
 		}
 	}
-	c.Needed = needed(c.Eligible)
+	c.Needed = ObserverQuorum(c.Eligible)
 	c.OneSided = oneSided(c, seats, downs, standing)
 	return c
 }

@@ -119,15 +119,16 @@ func (f Finding) check(o *Overlay) error {
 				downs[v.Observer] = true
 			}
 		}
-		if len(downs) < 2 || len(downs) < needed(c.Eligible) {
-			return fmt.Errorf("verdict on %s: %d down votes, want %d", f.Subject, len(downs), needed(c.Eligible))
+		if len(downs) < 2 || len(downs) < ObserverQuorum(c.Eligible) {
+			return fmt.Errorf("verdict on %s: %d down votes, want %d", f.Subject, len(downs), ObserverQuorum(c.Eligible))
 		}
 	}
 	return nil
 }
 
-// needed is the observer quorum among the eligible: 60 %, at least two.
-func needed(eligible int) int { return max(2, ceilShare(eligible, 60)) }
+// ObserverQuorum is how many down votes condemn among so many eligible observers: 60 %, at
+// least two (PROTOCOL 4).
+func ObserverQuorum(eligible int) int { return max(2, ceilShare(eligible, 60)) }
 
 // low is the low watermark: below it an accusation is noise.
 func low(eligible int) int { return max(2, ceilShare(eligible, 25)) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"moonwatch/agent"
+	"moonwatch/consensus"
 	"moonwatch/member"
 )
 
@@ -34,9 +35,6 @@ type ObservedBy struct {
 
 func (b ObservedBy) counts() bool { return b.Heard && b.Abstains == "" }
 func (b ObservedBy) down() bool   { return b.counts() && b.Sees != nil && b.Sees.Down() }
-
-// neededOf is the observer quorum of PROTOCOL 4: 60 % of those that are counted, at least 2.
-func neededOf(counted int) int { return max(2, (60*counted+99)/100) }
 
 // WithLive adds to the explanation of a member that stands under no verdict who accuses it
 // now, who was heard at all, and what a verdict would still lack. Of others it adds nothing:
@@ -106,7 +104,7 @@ func (p Page) observed(m Member, live Live) Observed {
 		}
 		o.By = append(o.By, b)
 	}
-	o.Domains, o.Needed = len(agents), neededOf(o.Counted)
+	o.Domains, o.Needed = len(agents), consensus.ObserverQuorum(o.Counted)
 	if o.Service > o.Agent {
 		o.Domains = len(services)
 	}
