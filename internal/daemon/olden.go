@@ -11,11 +11,14 @@ import (
 )
 
 // olden answers what has to be read from the disk, for as many as ask, with a bounded share
-// of one processor: the agent's decisions need the others. One answer is made at a time,
-// and then nobody reads for some time. Who waits too long is told to come back. Answers are
-// kept while the ledger stands still: in an incident many people ask for the same.
+// of one processor: the agent's decisions need the others. One answer is made at a time.
+// A person asks a few times in a row and waits for nothing; where more is read than that,
+// nobody reads for some time after each answer. Who waits too long is told to come back.
+// Answers are kept while the ledger stands still: in an incident many people ask for the same.
 type olden struct {
 	turn    chan struct{} // held by who reads, and in the rest after it
+	owed    time.Duration // how much more was read than oldShare of the time until then; of who has the turn
+	then    time.Time
 	waiting atomic.Int32
 
 	mu   sync.Mutex
@@ -29,9 +32,10 @@ type oldAnswer struct {
 }
 
 const (
-	// oldRest is how many times as long as an answer took nobody reads after it: a
-	// quarter of a processor is read with.
-	oldRest = 3
+	// oldShare of the time may be spent reading, one part in four, and oldBurst may be
+	// owed: half a dozen answers of the longest kind.
+	oldShare = 4
+	oldBurst = 500 * time.Millisecond
 	// oldPatience is how long one waits for its turn: four answers of the longest kind.
 	oldPatience = 2 * time.Second
 	// oldWaiting is how many may wait: more would come to nothing.
@@ -66,10 +70,23 @@ func (o *olden) answer(head uint64, id string, read func() (status.Explanation, 
 		return a.e, a.err
 	}
 	began := time.Now()
-	defer func() { time.AfterFunc(oldRest*time.Since(began), func() { <-o.turn }) }()
+	defer func() { o.rest(began) }()
 	e, err := read()
 	o.keep(head, id, oldAnswer{e, err})
 	return e, err
+}
+
+// rest ends the turn of who began to read then, at once or when enough of what is owed has
+// been made up for.
+func (o *olden) rest(began time.Time) {
+	now := time.Now()
+	o.owed = max(0, o.owed-now.Sub(o.then)/oldShare) + now.Sub(began)
+	o.then = now
+	if much := o.owed - oldBurst; much > 0 {
+		time.AfterFunc(oldShare*much, func() { <-o.turn })
+		return
+	}
+	<-o.turn
 }
 
 func (o *olden) made(head uint64, id string) (oldAnswer, bool) {

@@ -57,13 +57,34 @@ func TestWhoAsksForOldFactsCostsABoundedShare(t *testing.T) {
 			})
 		}
 		asking.Wait()
-		time.Sleep(oldRest * aRead)
+		time.Sleep(oldShare * aRead)
 		busy := time.Duration(r.reads.Load()) * aRead
-		if most := (time.Since(began) + aRead) / 4; r.most.Load() != 1 || busy > most || busy < most/2 {
+		if most := (time.Since(began)+aRead)/oldShare + oldBurst + aRead; r.most.Load() != 1 || busy > most || busy < most/2 {
 			t.Errorf("%d at once, %v of %v spent reading, want one at a time and about a quarter", r.most.Load(), busy, time.Since(began))
 		}
 		if refused.Load() == 0 {
 			t.Error("nobody was told to come back")
+		}
+	})
+}
+
+// TestAPersonWhoAsksAFewTimesWaitsForNothing: five answers in a row take as long as they
+// are read for, and after a while five more.
+func TestAPersonWhoAsksAFewTimesWaitsForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, r := newOlden(), &reader{}
+		for range 3 {
+			began := time.Now()
+			for range 5 {
+				id := fmt.Sprint(r.reads.Load())
+				if _, err := o.answer(9, id, r.of(id)); err != nil {
+					t.Error(err)
+				}
+			}
+			if took := time.Since(began); took != 5*aRead {
+				t.Errorf("five answers took %v, want %v", took, 5*aRead)
+			}
+			time.Sleep(10 * time.Second)
 		}
 	})
 }
@@ -82,7 +103,7 @@ func TestManyWhoAskForTheSameReadOnce(t *testing.T) {
 				})
 			}
 			asking.Wait()
-			time.Sleep(oldRest * aRead)
+			time.Sleep(oldShare * aRead)
 			if got := r.reads.Load(); got != int64(head)+1 {
 				t.Errorf("after %d heads: read %d times", head+1, got)
 			}
@@ -95,6 +116,6 @@ func TestManyWhoAskForTheSameReadOnce(t *testing.T) {
 				t.Fatalf("%d answers are kept, want at most %d", len(o.kept), oldKept)
 			}
 		}
-		time.Sleep(oldRest * aRead)
+		time.Sleep(oldShare * aRead)
 	})
 }
