@@ -19,9 +19,9 @@ const oldHabit = 5 * time.Second
 // carriedBy are the doors that a machine is itself.
 func (w *World) carriedBy(m *machine) []failover.Door {
 	var all []failover.Door
-	for _, p := range w.cfg.Fleet.Pools {
+	for _, p := range w.fleet().Pools {
 		for _, d := range p.Drivers {
-			if d.Carried() && slices.Contains(w.cfg.Fleet.Carriers(p), m.id) {
+			if d.Carried() && slices.Contains(w.fleet().Carriers(p), m.id) {
 				all = append(all, failover.Door(p.Name+"/"+d.Door()+"@"+string(m.id)))
 			}
 		}
@@ -62,7 +62,7 @@ func (l *look) carried() {
 			continue
 		}
 		for _, s := range l.st.Slots() {
-			pool, _ := l.w.cfg.Fleet.PoolOfSlot(s.ID)
+			pool, _ := l.w.fleet().PoolOfSlot(s.ID)
 			if !s.Started || !slices.ContainsFunc(pool.Drivers, member.Driver.Carried) {
 				continue
 			}

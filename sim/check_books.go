@@ -220,6 +220,11 @@ func (b *books) fleet(f consensus.Fact, fl member.Fleet) {
 			delete(b.verdict, id)
 		}
 	}
+	for id := range b.lent {
+		if b.free(id) {
+			delete(b.lent, id) // the case asks anew, by the new policy
+		}
+	}
 	old := b.slots
 	b.slots = map[member.SlotID]*slotBook{}
 	for _, p := range fl.Pools {

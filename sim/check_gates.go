@@ -65,7 +65,11 @@ func (c *checker) calm(f consensus.Fact, p failover.CaseStep, x *caseBook) {
 			c.fail(ruleBudget, "C-%d goes to %s while %s is in cascade", p.Case, p.To, s)
 		}
 	}
-	if n, limit := c.unsettled(f.Time), c.cascadeAt(); n >= limit {
+	limit := c.cascadeAt()
+	if c.w.now-c.limitSince < grace { // the leader may have asked by the fleet before, and the brake has not followed yet
+		limit = max(limit, c.limitWas)
+	}
+	if n := c.unsettled(f.Time); n >= limit {
 		c.fail(ruleBudget, "C-%d goes to %s with %d members condemned, cascade from %d", p.Case, p.To, n, limit)
 	}
 }
@@ -126,6 +130,9 @@ func (c *checker) cascadeAt() int {
 	part := int(share*float64(n) + 1 - 1e-9) // rounded up
 	return max(2, min(max(low, part), (n+1)/2))
 }
+
+// limited notes what another fleet makes of the brake.
+func (c *checker) limited() { c.limitWas, c.limit, c.limitSince = c.limit, c.cascadeAt(), c.w.now }
 
 // replace checks the budget of replacements.
 func (c *checker) replace(f consensus.Fact, p failover.CaseStep, x *caseBook) {

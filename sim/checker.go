@@ -48,6 +48,9 @@ type checker struct {
 	changed  time.Duration    // when that was
 	byPeople bool             // operators write facts to a disk now: those of a refounding, and what it takes for agreed
 
+	limit, limitWas int           // of open subjects, from which on it is a cascade: by this fleet, and by the one before
+	limitSince      time.Duration // when this fleet was agreed on
+
 	counts    Counts
 	acted     time.Duration // when a case's step last began
 	Verdicts  int           // that condemned somebody
@@ -271,6 +274,7 @@ func (c *checker) fact(f consensus.Fact) []move {
 		c.books.asked[payload[failover.Announced](f).Request].announced = f.Time
 	case consensus.KindFleet:
 		c.holds = nil // scopes may be gone, and their modes with them
+		defer c.limited()
 	case failover.KindBrake:
 		b := payload[failover.Brakes](f)
 		c.held(f, b)

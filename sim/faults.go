@@ -24,6 +24,8 @@ type Fault struct {
 	Every time.Duration `json:"every,omitempty"` // a period, or the length of a burst
 	Serve bool          `json:"serve,omitempty"` // after a crash: the machine's init starts the services again at boot
 	Host  string        `json:"host,omitempty"`  // a subdomain
+
+	Change *FleetChange `json:"change,omitempty"` // of the fleet
 }
 
 func (f Fault) String() string {
@@ -34,6 +36,9 @@ func (f Fault) String() string {
 	}
 	if len(f.Whom) > 0 {
 		fmt.Fprintf(&s, " %v", f.Whom)
+	}
+	if f.Change != nil {
+		fmt.Fprintf(&s, " %s", f.Change)
 	}
 	if len(f.Other) > 0 {
 		fmt.Fprintf(&s, " and %v", f.Other)
@@ -71,7 +76,7 @@ func (f Fault) Check() error {
 	}
 	for field, set := range map[Field]bool{
 		FieldWhom: len(f.Whom) > 0, FieldOther: len(f.Other) > 0, FieldShare: f.Share != 0,
-		FieldDelay: f.Delay != 0, FieldEvery: f.Every != 0, FieldServe: f.Serve, FieldHost: f.Host != "",
+		FieldDelay: f.Delay != 0, FieldEvery: f.Every != 0, FieldServe: f.Serve, FieldHost: f.Host != "", FieldChange: f.Change != nil,
 	} {
 		switch {
 		case set && !rule.Has(field):
@@ -83,6 +88,11 @@ func (f Fault) Check() error {
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	if f.Share != 0 && rule.Has(FieldShare) && (f.Share < rule.Share.Min || f.Share > rule.Share.Max) {
 		add("share is %v, want %v to %v", f.Share, rule.Share.Min, rule.Share.Max)
+	}
+	if f.Change != nil && rule.Has(FieldChange) {
+		if err := f.Change.check(len(f.Whom) > 0); err != nil {
+			add("%w", err)
+		}
 	}
 	if f.At < 0 || f.For < 0 || f.Every < 0 || f.Delay < 0 && f.Do != ClockJump {
 		add("a negative time")

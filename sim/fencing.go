@@ -29,8 +29,8 @@ const (
 // tellFences is what the agent's look at its devices brings.
 func (m *machine) tellFences() {
 	can := map[member.ID][]string{}
-	for _, x := range m.w.cfg.Fleet.Members {
-		if pool, ok := m.w.cfg.Fleet.Pool(x.Pool); ok && x.ID != m.id && slices.Contains(pool.Fence, "power") {
+	for _, x := range m.w.fleet().Members {
+		if pool, ok := m.w.fleet().Pool(x.Pool); ok && x.ID != m.id && slices.Contains(pool.Fence, "power") {
 			can[x.ID] = []string{"power"}
 		}
 	}

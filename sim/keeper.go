@@ -17,7 +17,8 @@ import (
 // machine's steady clock, which goes on while the machine stands still.
 type keeper struct {
 	slots   map[member.SlotID]*tenancy
-	receipt bool // planted: it counts from when a lease came
+	told    uint64 // the life of the agent that hears of it
+	receipt bool   // planted: it counts from when a lease came
 }
 
 // tenancy is one slot as the keeper knows it.
@@ -46,7 +47,7 @@ func (m *machine) steady() time.Duration { return m.clock.steady(m.w.now) }
 // leased reports whether the keeper lets the service of a slot epoch start now. That
 // of a replicated slot is none of its business.
 func (m *machine) leased(slot member.SlotID, epoch member.SlotEpoch) bool {
-	if pool, _ := m.w.cfg.Fleet.PoolOfSlot(slot); !pool.Exclusive {
+	if pool, _ := m.w.fleet().PoolOfSlot(slot); !pool.Exclusive {
 		return true
 	}
 	t := m.keeper.slots[slot]
@@ -165,9 +166,10 @@ func (m *machine) lapsed() {
 
 // keepsTelling lets an agent that has just started hear of its keeper, now and then.
 func (m *machine) keepsTelling(life uint64) {
-	if !m.w.cfg.Fleet.Exclusive() {
+	if !m.w.fleet().Exclusive() || m.keeper.told == life {
 		return
 	}
+	m.keeper.told = life
 	for _, t := range m.keeper.slots {
 		t.told = 0
 		if t.boots != m.boots && t.sent > 0 { // it ended with the machine

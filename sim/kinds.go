@@ -81,6 +81,8 @@ const (
 	FieldEvery Field = "every"
 	FieldServe Field = "serve"
 	FieldHost  Field = "host"
+
+	FieldChange Field = "change"
 )
 
 // KindRule says what a fault of one kind is made of. A field that a kind
@@ -166,6 +168,8 @@ var kinds = []KindRule{
 	{OrderDrill, "people have these spares do a drill; of several the first one does", fields(FieldWhom), nil, false, Range{}},
 	{OrderRevoke, "an operator withdraws the certificates of these; mended, they have new ones, with new keys, and their agents start again", fields(FieldWhom), nil, true, Range{}},
 	{OrderClear, "people clear the strikes of these members", fields(FieldWhom), nil, false, Range{}},
+
+	{OrderApply, "people apply another fleet: the one that stands with this change, of whom where it is about members", fields(FieldChange), fields(FieldWhom), false, Range{}},
 
 	{OrderOverride, "an operator asks to let the cases of these go on in spite of the brake: of the fleet, a failure domain or a pool if whom is exactly that, else each one, and then in spite of the budget too", fields(FieldWhom), nil, false, Range{}},
 	{OrderAlone, "the same, by one operator alone: it takes effect after 15 min unless somebody vetoes it", fields(FieldWhom), nil, false, Range{}},

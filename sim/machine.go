@@ -83,7 +83,7 @@ func (m *machine) start(after time.Duration) {
 		}
 		m.life++
 		m.born = m.nextLife()
-		cfg := mind.ForProfile(m.w.cfg.Fleet.Profile, m.id, m.born)
+		cfg := mind.ForProfile(m.w.cfg.Fleet.Profile, m.id, m.born) // which its agent.yaml names, whatever is applied
 		if m.disk.id == "" {
 			if m.born <= m.w.checker.growth.lives[m.id] {
 				m.w.leave("%s lost its disk and began a life while its clock was behind the last one's begin", m.id)
@@ -314,5 +314,6 @@ func (m *machine) applied(facts []consensus.Fact) {
 	for _, f := range facts {
 		m.w.checker.applied(m, f)
 	}
+	m.refit(facts)
 	m.push()
 }

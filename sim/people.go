@@ -123,7 +123,8 @@ func (w *World) orderClear(f Fault) {
 }
 
 // scopesOf is what a list of members means to people: the fleet, a failure
-// domain or a pool where it is exactly that, else one after the other.
+// domain or a pool where it is exactly that, else one after the other. As selectors mean
+// them, failure domains and pools are those of the beginning.
 func (w *World) scopesOf(ids []member.ID) []failover.Scope {
 	is := func(in func(member.Member) bool) bool {
 		n := 0

@@ -100,6 +100,8 @@ func (w *World) begin(f Fault) {
 		w.orderClear(f)
 	case OrderRevoke:
 		w.orderRevoke(f)
+	case OrderApply:
+		w.orderApply(f)
 	default:
 		for _, m := range w.those(f.Whom) {
 			m.struck(f, length)
@@ -271,7 +273,7 @@ func (m *machine) boot(serve bool) {
 	m.on = true
 	if serve {
 		for slot, s := range m.stopped {
-			if pool, _ := m.w.cfg.Fleet.PoolOfSlot(slot); !pool.Exclusive { // else it is its keeper's, not its init's
+			if pool, _ := m.w.fleet().PoolOfSlot(slot); !pool.Exclusive { // else it is its keeper's, not its init's
 				m.running[slot] = &service{epoch: s.epoch}
 			}
 		}

@@ -25,6 +25,8 @@ func mild(r KindRule, whom member.ID) Fault {
 			f.Delay = 200 * time.Millisecond
 		case FieldHost:
 			f.Host = "www.example.com"
+		case FieldChange:
+			f.Change = &FleetChange{Pools: map[string]PoolChange{"web": {Fence: []string{"self"}}}}
 		default:
 		}
 	}

@@ -71,6 +71,7 @@ type World struct {
 	proxies     proxies
 	folds       *consensus.Folds // what all agents fold, once
 	refounded   uint64           // how often people founded a new council
+	applied     int              // how often they applied another fleet
 	checker     *checker
 	rare        rare
 	assumptions assumptions

@@ -125,7 +125,7 @@ func (a *app) crewFor(p *scenario.Plan, workers int) (campaign.Crew, error) {
 func stepText(s scenario.PlanStep) string {
 	f := sim.Fault{
 		At: time.Duration(s.At), Do: s.Do, Whom: s.Members, Other: s.Others, For: time.Duration(s.For), Share: s.Share,
-		Delay: time.Duration(s.Delay), Every: time.Duration(s.Every), Serve: s.Serve, Host: s.Host,
+		Delay: time.Duration(s.Delay), Every: time.Duration(s.Every), Serve: s.Serve, Host: s.Host, Change: s.Change,
 	}
 	text := f.String()
 	if s.On != nil {

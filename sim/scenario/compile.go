@@ -102,7 +102,7 @@ func (p *Plan) wild(members int) (*Plan, error) {
 func stepOf(id int, f sim.Fault) PlanStep {
 	return PlanStep{
 		ID: id, At: Duration(f.At), Do: f.Do, Members: f.Whom, Others: f.Other, For: Duration(f.For), Share: f.Share,
-		Delay: Duration(f.Delay), Every: Duration(f.Every), Serve: f.Serve, Host: f.Host,
+		Delay: Duration(f.Delay), Every: Duration(f.Every), Serve: f.Serve, Host: f.Host, Change: f.Change,
 	}
 }
 
@@ -159,7 +159,9 @@ func (s *Scenario) groundFor(members int) (*ground, error) {
 		return nil, err
 	}
 	f, council := l.build()
-	return newGround(f, council), nil
+	g := newGround(f, council)
+	g.added = s.ground.added
+	return g, nil
 }
 
 // compiler makes steps concrete as far as that can be known beforehand.
@@ -172,7 +174,7 @@ type compiler struct {
 func (c *compiler) step(i int, x Step) error {
 	s := PlanStep{
 		ID: i, At: Duration(x.At), On: x.On, Within: Duration(x.Within), After: Duration(x.After), Do: x.Do, For: Duration(x.For),
-		Share: x.Share, Delay: Duration(x.Delay), Every: Duration(x.Every), Serve: x.Serve, Host: x.Host, As: x.As,
+		Share: x.Share, Delay: Duration(x.Delay), Every: Duration(x.Every), Serve: x.Serve, Host: x.Host, Change: x.Change, As: x.As,
 	}
 	if x.Nth > 1 {
 		s.Nth = x.Nth
@@ -224,7 +226,7 @@ func (g *ground) knows(s Selector) error {
 			return fmt.Errorf("%s is not in a fleet of %d", s, len(g.fleet.Members))
 		}
 	case s.kind == bySlot:
-		if !slices.Contains(slotsOf(g.fleet), member.SlotID(s.name)) {
+		if !slices.Contains(g.slots(), member.SlotID(s.name)) {
 			return fmt.Errorf("%s is not in a fleet of %d", s, len(g.fleet.Members))
 		}
 	case s.kind == byDomain:

@@ -18,7 +18,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 	e := Event{Lane: LaneCase, Raw: string(f.Command.Kind)}
 	switch {
 	case !f.Accepted && ofPeople(f.Command.Kind):
-		e.Text = fmt.Sprintf("people are refused: %s", f.Reason)
+		e.Text = fmt.Sprintf("people are refused: %s", strings.ReplaceAll(f.Reason, "\n", "; "))
 		t.tell(e)
 		return
 	case !f.Accepted:
@@ -162,7 +162,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 // ofPeople are the commands of which people are told that they were refused.
 func ofPeople(k consensus.FactKind) bool {
 	switch k {
-	case failover.KindDrain, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer, failover.KindDrill, failover.KindCleared, consensus.KindRevoked:
+	case failover.KindDrain, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer, failover.KindDrill, failover.KindCleared, consensus.KindRevoked, consensus.KindFleet:
 		return true
 	default:
 		return false
@@ -181,14 +181,20 @@ func (t *teller) drainOf(id uint64) string {
 // inventory counts what a fleet consists of: a witness has no pool, and so is
 // no spare.
 func inventory(f member.Fleet) string {
-	witnesses := 0
+	witnesses, retired := 0, 0
 	for _, m := range f.Members {
-		if m.Pool == "" {
+		switch {
+		case m.Retired:
+			retired++
+		case m.Pool == "":
 			witnesses++
 		}
 	}
-	slots := len(slotsOf(f))
-	text := fmt.Sprintf("%s, %s, %s", counted(len(f.Members), "member"), counted(slots, "slot"), counted(len(f.Members)-slots-witnesses, "spare"))
+	slots, members := len(slotsOf(f)), len(f.Members)-retired
+	text := fmt.Sprintf("%s, %s, %s", counted(members, "member"), counted(slots, "slot"), counted(members-slots-witnesses, "spare"))
+	if retired > 0 {
+		text += fmt.Sprintf(", %d retired", retired)
+	}
 	switch witnesses {
 	case 0:
 		return text

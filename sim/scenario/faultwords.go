@@ -79,6 +79,7 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.OrderDrill:       {"people want a drill of {whom}", ""},
 	sim.OrderRevoke:      {"people withdraw the certificate of {whom}", "{whom}: a new certificate, and the agent starts again"},
 	sim.OrderClear:       {"people have looked at {whom}", ""},
+	sim.OrderApply:       {"people apply another fleet: {change}", ""},
 	sim.OrderDryRun:      {"people want only to know what would be done with {whom}", "the dry run of {whom} ends"},
 
 	sim.Flood: {"{host}: {times} as many requests come", "{host}: as many requests come as before"},
@@ -103,9 +104,15 @@ func faultWords(g *ground, f *sim.Fault) (begin, end string) {
 	if f.Delay != 0 {
 		numbers += ", by " + strict.Short(f.Delay)
 	}
+	change := ""
+	if f.Change != nil {
+		if change = f.Change.String(); len(f.Whom) > 0 {
+			change = g.names(f.Whom) + " " + change
+		}
+	}
 	fill := strings.NewReplacer(
 		"{whom}", g.names(f.Whom), "{other}", other, "{to}", to, "{share}", fmt.Sprintf("%.3g %%", 100*f.Share), "{times}", fmt.Sprintf("%g times", f.Share),
-		"{delay}", strict.Short(f.Delay), "{every}", strict.Short(or(f.Every, 10*time.Second)), "{host}", f.Host, "{numbers}", numbers,
+		"{delay}", strict.Short(f.Delay), "{every}", strict.Short(or(f.Every, 10*time.Second)), "{host}", f.Host, "{numbers}", numbers, "{change}", change,
 	)
 	return fill.Replace(texts[0]), fill.Replace(texts[1])
 }

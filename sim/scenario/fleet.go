@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"moonwatch/member"
@@ -126,7 +127,11 @@ type ground struct {
 	fleet   member.Fleet
 	council []member.ID
 	holds   map[member.ID]member.SlotID // at the beginning
+	added   []member.SlotID             // by steps that apply another fleet
 }
+
+// slots are those that the fleet has, or has at some time.
+func (g *ground) slots() []member.SlotID { return slices.Concat(slotsOf(g.fleet), g.added) }
 
 // newGround deals the slots out as the ledger does: the members of a pool take
 // its slots in the order in which both are written.

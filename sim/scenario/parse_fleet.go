@@ -125,13 +125,7 @@ func (r *reader) pool(o object, p *poolShape) {
 		p.hosts = append(p.hosts, h.Text)
 	}
 	p.exclusive = o.Truth("exclusive")
-	levels := []string{"none", "self", "lease", "watchdog", "power"}
-	for _, l := range o.texts("fence", strict.Words(levels, "or")) {
-		if !slices.Contains(levels, l.Text) {
-			r.Wrong(l.At, "%s has %q, %s", o.Join("fence"), l.Text, strict.Meant(l.Text, levels))
-		}
-		p.fence = append(p.fence, l.Text)
-	}
+	p.fence = r.fenceLevels(o)
 	p.disarmed = o.Has("armed") && !o.Truth("armed")
 	p.prepare = o.Truth("prepare")
 	p.reserve = o.Integer("reserve", 0, 0, mostMembers)
@@ -141,6 +135,19 @@ func (r *reader) pool(o object, p *poolShape) {
 		p.borrow = append(p.borrow, x.Text)
 	}
 	p.drills = o.Duration("drill_every", 0, time.Second, 90*24*time.Hour, time.Minute)
+}
+
+// fenceLevels reads the fence levels of a pool, of those that the simulator has a model of.
+func (r *reader) fenceLevels(o object) []string {
+	levels := []string{"none", "self", "lease", "watchdog", "power"}
+	var fence []string
+	for _, l := range o.texts("fence", strict.Words(levels, "or")) {
+		if !slices.Contains(levels, l.Text) {
+			r.Wrong(l.At, "%s has %q, %s", o.Join("fence"), l.Text, strict.Meant(l.Text, levels))
+		}
+		fence = append(fence, l.Text)
+	}
+	return fence
 }
 
 // writtenOut reads a fleet whose members have names.

@@ -13,7 +13,7 @@ import (
 
 // stepKeys are all keys of a step; which of them a fault takes is its kind's.
 var stepKeys = []string{
-	"at", "on", "nth", "within", "after", "do", "whom", "except", "other", "for", "share", "delay", "every", "serve", "host", "as",
+	"at", "on", "nth", "within", "after", "do", "whom", "except", "other", "for", "share", "delay", "every", "serve", "host", "change", "as",
 }
 
 // kindNames are the words of do.
@@ -169,7 +169,7 @@ func (r *reader) impossible(s Selector) string {
 			return fmt.Sprintf("%s is not in the fleet: %s", s, among1(s.name, known))
 		}
 	case bySlot:
-		if known := slotsOf(g.fleet); !slices.Contains(known, member.SlotID(s.name)) {
+		if known := g.slots(); !slices.Contains(known, member.SlotID(s.name)) {
 			return fmt.Sprintf("%s is not in the fleet: %s", s, among1(s.name, known))
 		}
 	case byStep:
@@ -244,7 +244,7 @@ func (r *reader) how(o object, s *Step) {
 		return
 	}
 	rule, _ := sim.RuleOf(s.Do)
-	for _, f := range []sim.Field{sim.FieldWhom, sim.FieldOther, sim.FieldShare, sim.FieldDelay, sim.FieldEvery, sim.FieldServe, sim.FieldHost} {
+	for _, f := range []sim.Field{sim.FieldWhom, sim.FieldOther, sim.FieldShare, sim.FieldDelay, sim.FieldEvery, sim.FieldServe, sim.FieldHost, sim.FieldChange} {
 		key := string(f)
 		switch {
 		case o.Has(key) && !rule.Has(f):
@@ -276,6 +276,9 @@ func (r *reader) how(o object, s *Step) {
 		s.Every = o.duration("every", 0, time.Millisecond, time.Hour)
 	}
 	s.Serve = rule.Has(sim.FieldServe) && o.Truth("serve")
+	if rule.Has(sim.FieldChange) {
+		r.change(o, s)
+	}
 	if rule.Has(sim.FieldHost) {
 		s.Host = o.Text("host", "", "a DNS name", func(host string) bool { return isHost(host) || r.s.Shield.Floods(host) })
 		if s.Do == sim.Flood && o.Has("whom") && s.Host != "" && !r.s.Shield.Floods(s.Host) {
@@ -300,7 +303,7 @@ func (r *reader) how(o object, s *Step) {
 
 // mend reads a step that ends what earlier ones began.
 func (r *reader) mend(o object, s *Step) {
-	for _, key := range []string{"except", "other", "for", "share", "delay", "every", "serve", "host", "as"} {
+	for _, key := range []string{"except", "other", "for", "share", "delay", "every", "serve", "host", "change", "as"} {
 		if o.Has(key) {
 			r.Wrong(o.Pairs[key].At, "%s: mend has no %s", o.Join(key), key)
 		}

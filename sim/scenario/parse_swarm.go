@@ -47,6 +47,9 @@ func (r *reader) swarm(top object) {
 				if w.Has(p.Key) {
 					s.Kinds = append(s.Kinds, Weight{sim.FaultKind(p.Key), w.Integer(p.Key, 1, 1, 1000)})
 				}
+				if p.Key == string(sim.OrderApply) {
+					r.Wrong(p.At, "swarm.kinds.%s: what changes is not drawn, want it among the steps", p.Key)
+				}
 				if p.Key == string(sim.Flood) && len(r.s.Load) == 0 {
 					r.Wrong(p.At, "swarm.kinds.flood: no load comes for any host")
 				}

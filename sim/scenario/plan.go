@@ -83,15 +83,18 @@ type PlanStep struct {
 	Every   Duration      `json:"every,omitempty"`
 	Serve   bool          `json:"serve,omitempty"`
 	Host    string        `json:"host,omitempty"`
-	As      string        `json:"as,omitempty"`
-	Mends   []int         `json:"mends,omitempty"` // steps whose faults it ends
+
+	Change *sim.FleetChange `json:"change,omitempty"`
+
+	As    string `json:"as,omitempty"`
+	Mends []int  `json:"mends,omitempty"` // steps whose faults it ends
 }
 
 // fault is the step as a fault on members that are known now.
 func (s *PlanStep) fault(at time.Duration, whom, other []member.ID) sim.Fault {
 	return sim.Fault{
 		At: at, Do: s.Do, Whom: whom, Other: other, For: time.Duration(s.For), Share: s.Share,
-		Delay: time.Duration(s.Delay), Every: time.Duration(s.Every), Serve: s.Serve, Host: s.Host,
+		Delay: time.Duration(s.Delay), Every: time.Duration(s.Every), Serve: s.Serve, Host: s.Host, Change: s.Change,
 	}
 }
 
@@ -174,6 +177,13 @@ func (p *Plan) check() error {
 		}
 		if err := s.check(); err != nil {
 			add("%s: %w", path, err)
+		}
+		if s.Change != nil {
+			for _, pool := range sortedKeys(s.Change.Pools) {
+				if _, ok := p.World.Fleet.Pool(pool); !ok {
+					add("%s.change.pools: %s is not in the fleet", path, pool)
+				}
+			}
 		}
 		if s.Do == sim.Flood && !p.World.Shield.Floods(s.Host) && len(s.Members)+len(s.Whom) > 0 {
 			add("%s: fault flood: has no whom", path)

@@ -56,6 +56,45 @@ func TestAPlanReadAgainIsTheSamePlan(t *testing.T) {
 	}
 }
 
+// TestAnotherFleetIsPartOfThePlan writes every word of a change down and reads it again,
+// also what is told by being empty.
+func TestAnotherFleetIsPartOfThePlan(t *testing.T) {
+	a := encoded(t, compiled(t, `
+fleet: {pools: {web: {slots: 3, spares: 1}, db: {slots: 2, spares: 1}}}
+steps:
+  - at: 40s
+    do: order-apply
+    change:
+      profile: wan
+      brake: {guarded: {min: 1, share: 5%}, cascade: {min: 2, share: 0.4}}
+      pools:
+        web: {exclusive: false, armed: false, prepare: true, restart: false, fence: [self, power], drill_every: 24h, early_after: 30s, reserve: 0, floor: 1, borrow_from: none}
+        db: {add_slots: [db-7], remove_slots: db-1, borrow_from: [web]}
+  - {at: 50s, do: order-apply, whom: [slot:db-7, spares], change: {members: {retired: true, pool: db}}}
+`, 1))
+	p, err := DecodePlan("p", a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := encoded(t, p); !bytes.Equal(a, b) {
+		t.Errorf("%s\n%s", a, b)
+	}
+	c := p.Steps[0].Change
+	if from := c.Pools["web"].BorrowFrom; from == nil || len(*from) != 0 || *c.Pools["web"].Reserve != 0 || *c.Pools["db"].BorrowFrom == nil {
+		t.Errorf("%+v", c.Pools)
+	}
+	if text := p.Steps[1].Change.String(); text != "in pool db; retired" {
+		t.Error(text)
+	}
+	broken := bytes.Replace(a, []byte(`"drill_every"`), []byte(`"drill_evry"`), 1)
+	if _, err := DecodePlan("p", broken); err == nil || !strings.Contains(err.Error(), "unknown key drill_evry") {
+		t.Error(err)
+	}
+	if _, err := DecodePlan("p", bytes.Replace(a, []byte(`"db": {`), []byte(`"bd": {`), 1)); err == nil || !strings.Contains(err.Error(), "bd is not in the fleet") {
+		t.Error(err)
+	}
+}
+
 func TestWhatIsKnownBeforehandIsConcreteInThePlan(t *testing.T) {
 	p := compiled(t, good, 1)
 	late := p.Steps[0] // occupants are not known before the fleet is up

@@ -66,6 +66,7 @@ type Step struct {
 	Every  time.Duration
 	Serve  bool
 	Host   string
+	Change *sim.FleetChange
 	As     string // the name by which later steps mean what this one struck
 }
 
