@@ -60,7 +60,8 @@ no exclusive slot. See docs/adr/014-keeper.md.`,
   moonwatch keeper --gate nft
   moonwatch keeper --socket ./keeper.sock --dir ./keeper --cgroup none
   moonwatch keeper status
-  moonwatch keeper enter --slot db-0 --slot-epoch 12 -- /usr/sbin/mydb --foreground`,
+  moonwatch keeper enter --slot db-0 --slot-epoch 12 -- /usr/sbin/mydb --foreground
+  moonwatch keeper end --unit mydb.service`,
 		Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			exe, err := os.Executable()
@@ -91,7 +92,7 @@ no exclusive slot. See docs/adr/014-keeper.md.`,
 	c.Flags().StringVar(&device, "watchdog", "", "watchdog device that resets the machine if a slot is not seen to end")
 	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	c.Flags().StringVar(&format, "log-format", "text", "text or json")
-	c.AddCommand(a.keeperStatusCommand(&socket), a.keeperEnterCommand(&socket), a.keeperSitCommand())
+	c.AddCommand(a.keeperStatusCommand(&socket), a.keeperEnterCommand(&socket), a.keeperEndCommand(), a.keeperSitCommand())
 	return c
 }
 
@@ -208,7 +209,7 @@ func printKeeper(p *printer, st door.Status) {
 }
 
 func (a *app) keeperEnterCommand(socket *string) *cobra.Command {
-	var slot, epoch string
+	var slot, epoch, part string
 	c := &cobra.Command{
 		Use:   "enter -- PROGRAM [ARGUMENT]...",
 		Short: "Run a program as part of an exclusive slot",
@@ -219,7 +220,11 @@ is run and the exit code is 75, which for an action means: ask again later.
 The agent starts the actions of exclusive pools this way. Where the keeper has no
 cgroup, a service that an action starts with setsid enters by itself:
   setsid moonwatch keeper enter -- /usr/sbin/mydb --foreground
-MOONWATCH_SLOT and MOONWATCH_SLOT_EPOCH, which every action has, name the slot.`,
+MOONWATCH_SLOT and MOONWATCH_SLOT_EPOCH, which every action has, name the slot.
+
+The main process of a unit of systemd says which with --unit: by entering the slot it
+leaves the cgroup of its unit, so systemd ends it alone, and 'keeper end' ends what it
+has started (configs/systemd/slot.conf).`,
 		Example: "  moonwatch keeper enter --slot db-0 --slot-epoch 12 -- /usr/sbin/mydb --foreground",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -232,16 +237,46 @@ MOONWATCH_SLOT and MOONWATCH_SLOT_EPOCH, which every action has, name the slot.`
 			if err != nil || n == 0 || slot == "" {
 				return usage("--slot is %q and --slot-epoch is %q, want the name of a slot and a whole number above 0", slot, epoch)
 			}
+			if c.Flags().Changed("unit") {
+				if err := processes.CheckPart(part); err != nil {
+					return usage("--unit: %v", err)
+				}
+			}
 			path, err := filepath.Abs(*socket)
 			if err != nil {
 				return err
 			}
-			err = unit.Enter(c.Context(), path, member.SlotID(slot), member.SlotEpoch(n), args)
+			err = unit.EnterPart(c.Context(), path, member.SlotID(slot), member.SlotEpoch(n), part, args)
 			return withCode(program.ExitRetry, err) // only the program itself could have come back with nil
 		},
 	}
 	c.Flags().StringVar(&slot, "slot", os.Getenv("MOONWATCH_SLOT"), "the slot that the program is of")
 	c.Flags().StringVar(&epoch, "slot-epoch", os.Getenv("MOONWATCH_SLOT_EPOCH"), "the slot epoch under which it runs")
+	c.Flags().StringVar(&part, "unit", "", "the unit of systemd whose main process this is, as in mydb.service")
+	return c
+}
+
+func (a *app) keeperEndCommand() *cobra.Command {
+	var dir, part string
+	c := &cobra.Command{
+		Use:   "end",
+		Short: "End what a unit of systemd has left running in its slot",
+		Long: `End by force all processes that the main process of a unit has started and left, once
+it has entered a slot with 'keeper enter --unit'. It asks no keeper: systemd runs it as
+ExecStopPost= of a unit that it stops because the keeper is gone, and whenever else that
+unit stops (configs/systemd/slot.conf). What else runs of the slot is left alone. It
+succeeds when nothing of the unit runs any more.`,
+		Example: "  moonwatch keeper end --unit mydb.service\n  moonwatch keeper end --unit mydb.service --dir ./keeper",
+		Args:    exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := processes.CheckPart(part); err != nil {
+				return usage("--unit: %v", err)
+			}
+			return unit.End(c.Context(), dir, part)
+		},
+	}
+	c.Flags().StringVar(&part, "unit", "", "the unit whose processes are ended, as in mydb.service")
+	c.Flags().StringVar(&dir, "dir", keeperDir, "folder of the keeper's records")
 	return c
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -281,7 +282,22 @@ func (g *cgroups) Slots() ([]member.SlotID, error) {
 }
 
 func (g *cgroups) Forget(slot member.SlotID) error {
-	if err := os.Remove(g.at(slot)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var below []string // parts of it, and what the service made below its own
+	err := filepath.WalkDir(g.at(slot), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			below = append(below, path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	for _, dir := range slices.Backward(below) {
+		if gone := os.Remove(dir); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("forget cgroup: %w", err)
 	}
 	return nil

@@ -50,7 +50,7 @@ const (
 // in the folder: a keeper that is started again looks where the processes are, or
 // says that it cannot.
 func Open(dir, want string) (Group, error) {
-	note := filepath.Join(dir, "owns")
+	note := filepath.Join(dir, noteFile)
 	before, err := os.ReadFile(note)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("open groups: %w", err)

@@ -17,5 +17,7 @@ func anyCgroup(string) (Group, error)    { return nil, errLinux }
 func openCgroup(string) (Group, error)   { return nil, errLinux }
 func openSessions(string) (Group, error) { return nil, errLinux }
 
+func partsIn(string) (map[member.SlotID]Group, error) { return nil, errLinux }
+
 // MarkOf is the value of Mark for a slot of the keeper with this folder.
 func MarkOf(dir string, slot member.SlotID) string { return dir + " " + string(slot) }

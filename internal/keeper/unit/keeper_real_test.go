@@ -98,7 +98,7 @@ func TestAKilledKeeperThatIsBackWithinSGoesOn(t *testing.T) {
 		s.agent()
 		file := s.serve("polite")
 		time.Sleep(200 * time.Millisecond)
-		must(t, k.Process.Kill())
+		s.kill(k)
 		s.keeper()
 		time.Sleep(2 * quick().Stop)
 		s.wantServing(file)
@@ -110,7 +110,7 @@ func TestAServiceWithoutAKeeperForLongerThanSIsStoppedAtOnce(t *testing.T) {
 		k := s.keeper()
 		agent := s.agent()
 		file := s.serve("deaf")
-		must(t, k.Process.Kill())
+		s.kill(k)
 		must(t, agent.Process.Kill())
 		time.Sleep(quick().Stop + quick().Within)
 		s.wantServing(file)
@@ -128,13 +128,38 @@ func TestARecordThatIsTornStopsWhatRuns(t *testing.T) {
 		s.agent()
 		file := s.serve("polite")
 		time.Sleep(200 * time.Millisecond)
-		must(t, k.Process.Kill())
+		s.kill(k)
 		path := filepath.Join(s.dir, "records", "db-0"+recordEnd)
 		b, err := os.ReadFile(path)
 		must(t, err)
 		must(t, os.WriteFile(path, b[:len(b)/2], 0o600))
 		s.keeper()
 		s.wantStopped(file)
+	})
+}
+
+// In a session nobody leaves the cgroup of a unit, and systemd ends it all.
+func TestAPartIsEndedApartFromTheRestOfItsSlot(t *testing.T) {
+	everywhere(t, func(t *testing.T, s *site) {
+		k := s.keeper()
+		must(t, s.hand(patient()))
+		rest, file := s.serve("polite"), filepath.Join(s.dir, "part.witness")
+		s.spawn(append(self("enter-part", s.socket, slot, "7", "mydb.service"), self("service", file, "polite", "child")...)...)
+		s.eventually("the part serves", func() bool { b, _ := os.ReadFile(file); return len(b) > 0 })
+		s.kill(k)
+		must(t, End(t.Context(), filepath.Join(s.dir, "records"), "other.service"))
+		s.wantServing(file)
+		must(t, End(t.Context(), filepath.Join(s.dir, "records"), "mydb.service"))
+		if s.cgroup == "none" {
+			s.wantServing(file)
+		} else {
+			s.wantStopped(file)
+		}
+		s.wantServing(rest)
+		s.keeper()
+		_, err := s.client.Release(t.Context(), slot, 7)
+		must(t, err)
+		s.wantStopped(rest)
 	})
 }
 

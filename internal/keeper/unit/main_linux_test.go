@@ -54,6 +54,9 @@ func as(what string, args []string) int {
 				err = Enter(ctx, args[0], member.SlotID(args[1]), member.SlotEpoch(epoch), args[3:])
 			}
 		}
+	case "enter-part": // SOCKET SLOT EPOCH PART PROGRAM...
+		epoch, _ := strconv.Atoi(args[2])
+		err = EnterPart(ctx, args[0], member.SlotID(args[1]), member.SlotEpoch(epoch), args[3], args[4:])
 	case "service": // FILE polite|deaf [child]: it writes down when it served
 		stop()
 		if args[1] == "deaf" {
@@ -214,6 +217,14 @@ func (s *site) spawn(argv ...string) *exec.Cmd {
 		<-ended
 	})
 	return c
+}
+
+// kill ends a process as nobody can refuse, and waits until it has: what it locked is free.
+func (s *site) kill(c *exec.Cmd) {
+	s.t.Helper()
+	p := program.Identify(c.Process.Pid)
+	must(s.t, c.Process.Kill())
+	s.eventually("it has ended", func() bool { return p.Fate() != program.Runs })
 }
 
 // keeper starts a keeper as a process and waits until it answers.
