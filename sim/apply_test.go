@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"moonwatch/failover"
 	"moonwatch/member"
 )
 
@@ -77,11 +78,17 @@ func TestTheCheckersJudgeByTheFleetThatStands(t *testing.T) {
 	if c.cascadeAt() != 2 || c.limit != 2 || c.limitWas != 3 || c.timing().BurnIn >= 10*time.Minute {
 		t.Errorf("cascade from %d (%d, before %d), burn-in %v", c.cascadeAt(), c.limit, c.limitWas, c.timing().BurnIn)
 	}
+	// A cascade goes on where the fleet still has what it binds.
+	c.holds = holds{failover.InDomain("a"): hold{mode: failover.Cascade}, failover.InPool("gone"): hold{mode: failover.Cascade}}
 	spare := slices.IndexFunc(w.machines, func(m *machine) bool { return m.id == "spare-1" })
 	w.Begin(Fault{Do: OrderApply, Whom: []member.ID{w.machines[spare].id}, Change: &FleetChange{Members: MemberChange{Retired: to(true)}}})
 	run(t, w, 2*time.Second)
 	if _, in := c.books.pools["spare-1"]; in || w.fleet().Members[6].Retired != true {
 		t.Errorf("spare-1 is in pool %q", c.books.pools["spare-1"])
 	}
+	if _, goes := c.holds[failover.InDomain("a")]; !goes || len(c.holds) != 1 {
+		t.Errorf("modes of %v are remembered", c.holds)
+	}
+	c.holds = nil
 	within(t, w, time.Minute, "all well", func() bool { return w.Now()%time.Second == 0 && len(w.Troubles()) == 0 })
 }

@@ -1,11 +1,13 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"time"
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
+	"moonwatch/member"
 )
 
 // holds remembers since when each scope of the brake is in its mode.
@@ -17,6 +19,16 @@ type hold struct {
 	fact time.Time     // in the ledger's
 }
 
+// outlive forgets the scopes that another fleet does not have: their modes are gone
+// with them.
+func (h holds) outlive(f *member.Fleet) {
+	maps.DeleteFunc(h, func(s failover.Scope, _ hold) bool {
+		return s != failover.Fleet &&
+			!slices.ContainsFunc(f.Pools, func(p member.Pool) bool { return s == failover.InPool(p.Name) }) &&
+			!slices.ContainsFunc(f.Members, func(m member.Member) bool { return !m.Retired && s == failover.InDomain(m.Domain) })
+	})
+}
+
 // held checks S6 on every fact of the brake: a mode does not end before its calm
 // while can have passed. Two clocks say how long it lasted, the world's and the
 // ledger's; it is too short only if both say so, with a fifth for clocks that run
@@ -25,6 +37,9 @@ func (c *checker) held(f consensus.Fact, b failover.Brakes) {
 	c.look(ruleBudget)
 	t := c.timing()
 	lasts := map[failover.Mode]time.Duration{failover.Guarded: t.GuardedClear, failover.Cascade: t.CascadeClear}
+	if was := c.timesWas; c.limitWas > 0 && c.w.now-c.limitSince < grace { // the leader may have said so by the fleet before
+		lasts[failover.Guarded], lasts[failover.Cascade] = min(t.GuardedClear, was.GuardedClear), min(t.CascadeClear, was.CascadeClear)
+	}
 	for s, was := range c.holds {
 		lasted := max(c.w.now-was.at, f.Time.Sub(was.fact))
 		if b.In(s).Mode.Rank() < was.mode.Rank() && lasted < lasts[was.mode]*4/5 {

@@ -132,7 +132,10 @@ func (c *checker) cascadeAt() int {
 }
 
 // limited notes what another fleet makes of the brake.
-func (c *checker) limited() { c.limitWas, c.limit, c.limitSince = c.limit, c.cascadeAt(), c.w.now }
+func (c *checker) limited() {
+	c.limitWas, c.limit, c.limitSince = c.limit, c.cascadeAt(), c.w.now
+	c.timesWas, c.times = c.times, c.timing()
+}
 
 // replace checks the budget of replacements.
 func (c *checker) replace(f consensus.Fact, p failover.CaseStep, x *caseBook) {

@@ -50,6 +50,7 @@ type checker struct {
 
 	limit, limitWas int           // of open subjects, from which on it is a cascade: by this fleet, and by the one before
 	limitSince      time.Duration // when this fleet was agreed on
+	times, timesWas failover.Timing
 
 	counts    Counts
 	acted     time.Duration // when a case's step last began
@@ -273,7 +274,7 @@ func (c *checker) fact(f consensus.Fact) []move {
 	case failover.KindAnnounced:
 		c.books.asked[payload[failover.Announced](f).Request].announced = f.Time
 	case consensus.KindFleet:
-		c.holds = nil // scopes may be gone, and their modes with them
+		c.holds.outlive(c.fold.Fleet())
 		defer c.limited()
 	case failover.KindBrake:
 		b := payload[failover.Brakes](f)
