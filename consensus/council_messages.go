@@ -2,9 +2,11 @@ package consensus
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 )
 
 // standsForElection reports that a message asks for a vote.
@@ -75,17 +77,30 @@ func (c *Council) stamped(command []byte) []byte {
 	return Stamped(command, at)
 }
 
-// giveUpOffice hands the leadership to the next councillor on the list that is
-// not this one. If that one does not take it, raft stays with us, and the next
-// judgement tries another.
+// giveUpOffice hands the leadership to the next councillor on the list that is not this
+// one, of those that follow as far as raft knows. If that one does not take it, raft
+// stays with us, and the next judgement tries another.
 func (c *Council) giveUpOffice() {
 	if !c.barred || !c.Leads() {
 		return
 	}
-	voters := c.seats.Voters
-	self := seatAt(voters, c.seat.ID)
-	c.turn++
-	if n := len(voters); n > 1 {
-		c.node.TransferLeader(voters[(self+1+c.turn%(n-1))%n].ID)
+	others := slices.DeleteFunc(c.after(c.seat.ID), func(s Seat) bool { return s.ID == c.seat.ID })
+	progress := c.node.Status().Progress
+	follows := func(s Seat) bool { // who was heard is forgotten once in an election time-out; who follows is not
+		p := progress[s.ID]
+		return p.RecentActive || p.State == tracker.StateReplicate
 	}
+	if slices.ContainsFunc(others, follows) { // a leader who has just begun knows of nobody yet
+		others = slices.DeleteFunc(others, func(s Seat) bool { return !follows(s) })
+	}
+	if n := len(others); n > 0 {
+		c.turn++
+		c.node.TransferLeader(others[c.turn%n].ID)
+	}
+}
+
+// after are the voters in the order of the list, begun behind a seat.
+func (c *Council) after(id uint64) []Seat {
+	next := seatAt(c.seats.Voters, id) + 1
+	return slices.Concat(c.seats.Voters[next:], c.seats.Voters[:next])
 }

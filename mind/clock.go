@@ -17,11 +17,13 @@ type clock struct {
 	outlived bool          // this agent's certificate has ended
 	doubted  time.Time     // since when the wall clock has been off by what nobody has measured; zero: it is not
 	asked    time.Time     // when it was asked last that it be measured
+	judged   time.Time     // when the council was told last whether this agent may lead
 }
 
 // A clock that has jumped is measured at once, and again for as long as that does not
-// succeed: where there are fewer than three councillors nobody can say whose clock is
-// right, and this one's is believed anew after doubtedFor.
+// succeed. Where there are fewer than three councillors nobody can say whose clock is
+// right, and this one's is believed anew after doubtedFor; where there are more, one
+// whose clock has not jumped leads.
 const (
 	measureEvery = 5 * time.Second
 	doubtedFor   = time.Minute
@@ -51,6 +53,9 @@ func (c *clock) right(most time.Duration) bool {
 // for ending holds and approving requests by a wrong time.
 func (m *Mind) lookAtClock() {
 	c := &m.clock
+	if !c.right(m.cfg.ClockMax) && m.now.Sub(c.judged) >= measureEvery {
+		m.judgeClock() // whom the office was offered last has not taken it
+	}
 	jumped := c.jumped(m.now)
 	switch off := jumped.Abs() > m.cfg.ClockMax; {
 	case !off && c.doubted.IsZero():
@@ -63,7 +68,7 @@ func (m *Mind) lookAtClock() {
 		c.doubted, c.asked = m.now, time.Time{}
 		m.out = append(m.out, Noted{Text: fmt.Sprintf("this machine's clock has jumped by %v: it decides nothing until it is compared with the councillors'", jumped)})
 		m.judgeClock()
-	case m.now.Sub(c.doubted) >= doubtedFor:
+	case m.now.Sub(c.doubted) >= doubtedFor && (m.council == nil || len(m.ledger.Councillors()) < 3):
 		m.clockIs(0)
 		return
 	}
@@ -90,5 +95,6 @@ func (m *Mind) clockIs(ahead time.Duration) {
 
 // judgeClock tells the council whether this agent may lead.
 func (m *Mind) judgeClock() {
+	m.clock.judged = m.now
 	m.councilStep(consensus.ClockJudged{Good: m.clock.right(m.cfg.ClockMax) && !m.clock.outlived})
 }

@@ -148,14 +148,18 @@ func (m *machine) compareClocks(life uint64) {
 	}
 }
 
-// measureClock takes the median of the clocks, this one's among them, for
-// right. Two clocks that differ say nothing: either may be wrong.
+// measureClock asks the councillors that answer in time for theirs.
 func (m *machine) measureClock() (ahead time.Duration, ok bool) {
 	w := m.w
-	offsets := []time.Duration{0}
-	for _, id := range w.councillors() {
+	var offsets []time.Duration
+	council := w.councillors()
+	for _, id := range council {
 		x := w.machine(id)
-		if x == m || !x.up() || !m.knows(x) {
+		if x == m {
+			offsets = append(offsets, 0)
+			continue
+		}
+		if !x.up() || !m.knows(x) {
 			continue
 		}
 		there, ok1 := w.way(m.i, x.i)
@@ -165,11 +169,7 @@ func (m *machine) measureClock() (ahead time.Duration, ok bool) {
 			offsets = append(offsets, m.clock.wall(w.now)-x.clock.wall(w.now)-(there-back)/2)
 		}
 	}
-	if len(offsets) < 3 {
-		return 0, false
-	}
-	slices.Sort(offsets)
-	return offsets[len(offsets)/2], true
+	return mind.AheadOfCouncil(len(council), offsets)
 }
 
 // said is when a member stamped a fact, in the world's time: its clock may have

@@ -24,8 +24,8 @@ const (
 // clockWarn is the difference above which people are told.
 const clockWarn = time.Second
 
-// watchClock compares this agent's clock with those of the councillors. The
-// median of all, this one's among them, is taken for right.
+// watchClock compares this agent's clock with those of the councillors, whose median is
+// taken for right.
 func (d *Daemon) watchClock(ctx context.Context) error {
 	tick := time.NewTimer(clockFirst)
 	defer tick.Stop()
@@ -105,7 +105,11 @@ func (d *Daemon) measureClock(ctx context.Context) (ahead time.Duration, ok bool
 	if early := time.Now().Round(0).Sub(d.keys.Pair().Begins()); early < 0 {
 		return early, true
 	}
-	offsets := []time.Duration{0} // our own
+	council := d.seated()
+	var offsets []time.Duration
+	if slices.Contains(council, d.self) {
+		offsets = append(offsets, 0)
+	}
 	asked := map[member.ID]bool{d.self: true}
 	for _, id := range d.councillors() {
 		addr, known := d.peers.linkAddress(id)
@@ -119,14 +123,10 @@ func (d *Daemon) measureClock(ctx context.Context) (ahead time.Duration, ok bool
 		took := time.Since(began)
 		cancel()
 		d.hearRefounding(ctx, h)
-		if err != nil || h.Now.IsZero() || took > 500*time.Millisecond {
+		if err != nil || h.Now.IsZero() || took > 500*time.Millisecond || !slices.Contains(council, id) {
 			continue
 		}
 		offsets = append(offsets, began.Add(took/2).Round(0).Sub(h.Now))
 	}
-	if len(offsets) < 3 {
-		return 0, false // two clocks that differ: either may be wrong
-	}
-	slices.Sort(offsets)
-	return offsets[len(offsets)/2], true
+	return mind.AheadOfCouncil(len(council), offsets)
 }

@@ -82,6 +82,14 @@ func (d *Daemon) councillors() []member.ID {
 	return append(all, d.cfg.Agent.ExpectCouncillors...)
 }
 
+// seated are the councillors as the ledger has them or, before it has any, as agent.yaml expects.
+func (d *Daemon) seated() []member.ID {
+	if p := d.sitting.Load(); p != nil && len(*p) > 0 {
+		return *p
+	}
+	return d.cfg.Agent.ExpectCouncillors
+}
+
 // noteSeats tells the other goroutines who sits in the council, and whether this agent
 // wants to be fed.
 func (d *Daemon) noteSeats() {

@@ -22,6 +22,13 @@ var ofMind = []Mutant{
 		Edits:  []Edit{{"mind/clock.go", "switch off := jumped.Abs() > m.cfg.ClockMax; {", "switch off := jumped < 0 && jumped > 0; {"}},
 	},
 	{
+		Name:   "few-clocks-for-all",
+		Breaks: "the median of the clocks that can be asked is taken for the council's",
+		Ought:  "S8",
+		Story:  "clocks-of-a-domain-jump",
+		Edits:  []Edit{{"mind/clock_median.go", "	silent := council - len(offsets)\n", "	council = len(offsets)\n	silent := 0\n"}},
+	},
+	{
 		Name:   "quorum-loss-unnoticed",
 		Breaks: "an agent that sees no council goes on as if there were one",
 		Ought:  "S7",

@@ -115,6 +115,15 @@ var stories = map[string]story{
 			{sim.Fault{At: 40 * s, Do: sim.Crash, Whom: ids("web-4"), For: 70 * s}, 5 * s},
 		},
 	},
+	"clocks-of-a-domain-jump": {
+		about: "two councillors are cut off, and of the other three two have clocks that jump an hour ahead together",
+		fleet: demo, storm: 120 * s,
+		faults: []fault{
+			{sim.Fault{At: 20 * s, Do: sim.Isolate, Whom: ids("web-2", "web-3"), For: 90 * s}, 0},
+			{sim.Fault{At: 36 * s, Do: sim.ClockJump, Whom: ids("web-0", "web-1"), Delay: time.Hour, For: 80 * s}, 3 * s},
+			{sim.Fault{At: 45 * s, Do: sim.Crash, Whom: ids("spare-1"), For: 60 * s}, 5 * s},
+		},
+	},
 	"voter-restarts": {
 		about: "of three councillors one leads and dies, one restarts, and one has not heard of the leader for a while",
 		fleet: leasedByThree, storm: 100 * s,
