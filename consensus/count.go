@@ -67,7 +67,8 @@ func (t *Tally) poll(now time.Time, s *subject, kind agent.Kind, without marks, 
 		if votes != nil {
 			*votes = append(*votes, VoteCount{
 				Observer: e.id, Domain: e.domain, Stance: stance,
-				Reason: said.vote.Reason, Fresh: said == &cast.fresh, Evidence: said.evidence(now),
+				Reason: said.vote.Reason, Fresh: said == &cast.fresh,
+				ForMS: max(1, now.Sub(said.since).Milliseconds()), Evidence: said.evidence(now),
 			})
 		}
 	}

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -574,6 +575,31 @@ func TestAServiceVerdictIsLiftedWhereThereIsNoServiceAnyMore(t *testing.T) {
 	a.services["a1"] = false
 	a.run(time.Minute)
 	a.expect("a1 service-down", "a1 up")
+}
+
+// TestAVoteTellsSinceWhenItIsSaid: saying it again, as standing votes are every second,
+// does not make an accusation younger; an answer to the roll call is as old as it is.
+func TestAVoteTellsSinceWhenItIsSaid(t *testing.T) {
+	a := newAssembly(t, 2, 2)
+	a.mute["b1"] = true // accuses and does not answer
+	s := a.tally.memory.subject("a1")
+	begun := a.now
+	for ; a.now.Sub(begun) < 3*time.Second; a.now = a.now.Add(time.Second) {
+		a.seq++
+		for _, by := range []member.ID{"a2", "b1"} {
+			a.step(Heard{agent.Statement{Observer: by, Incarnation: 1, Seq: a.seq, Life: 3 * time.Second, Votes: []agent.Vote{a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{})}}})
+		}
+	}
+	a.seq++
+	a.step(Heard{agent.Statement{Observer: "a2", Incarnation: 1, Seq: a.seq, Life: 3 * time.Second, Votes: []agent.Vote{a.vote("a1", agent.OfAgent, agent.Down, s.roll)}}})
+	count := a.tally.spell(a.now.Add(250*time.Millisecond), s, agent.OfAgent, nil)
+	said := map[member.ID]int64{}
+	for _, v := range count.Votes {
+		said[v.Observer] = v.ForMS
+	}
+	if want := map[member.ID]int64{"a2": 250, "b1": 3250}; !maps.Equal(said, want) {
+		t.Errorf("said for %v ms, want %v", said, want)
+	}
 }
 
 func TestVerdictsNameTheBestGuessOfWhenItBegan(t *testing.T) {

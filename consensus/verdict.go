@@ -89,7 +89,10 @@ type VoteCount struct {
 	Stance   agent.Stance         `json:"stance"`
 	Reason   agent.Reason         `json:"reason,omitempty"`
 	Fresh    bool                 `json:"fresh,omitempty"` // answered a roll call
-	Evidence agent.Evidence       `json:"evidence,omitzero"`
+	// ForMS is for how many milliseconds before the count its observer had said so, at least one, as the
+	// leader heard it: short, for a verdict has many votes; builds of before do not tell.
+	ForMS    int64          `json:"ms,omitempty"`
+	Evidence agent.Evidence `json:"evidence,omitzero"`
 }
 
 // IsZero reports that nothing was counted.

@@ -56,6 +56,7 @@ type castVote struct {
 	until time.Time
 	vote  agent.Vote
 	at    time.Time // when it came
+	since time.Time // when the first of those came that say the same without a break
 }
 
 func (v castVote) live(now time.Time) bool { return now.Before(v.until) }
@@ -103,11 +104,11 @@ func (s *subject) book(now time.Time, t *Tally, observer int, st agent.Statement
 	case !v.Roll.IsZero():
 		switch again := v.Roll == c.fresh.vote.Roll; {
 		case !again:
-			c.fresh = castVote{vote: v, at: now, until: now.Add(t.cfg.RollValid)}
+			c.fresh = castVote{vote: v, at: now, since: now, until: now.Add(t.cfg.RollValid)}
 			c.answered = st.Seq
 			return true
 		case st.Seq > c.answered && v.Stance != c.fresh.vote.Stance: // it has looked on, and takes it back
-			c.fresh.vote, c.fresh.at = v, now // repeats do not prolong an answer
+			c.fresh.vote, c.fresh.at, c.fresh.since = v, now, now // repeats do not prolong an answer
 			c.answered = st.Seq
 		}
 	case st.Seq < c.seq:
@@ -117,7 +118,11 @@ func (s *subject) book(now time.Time, t *Tally, observer int, st agent.Statement
 			s.accusedAt = now
 		}
 		news := !c.standing.live(now) || c.standing.vote.Incarnation != v.Incarnation
-		c.standing = castVote{vote: v, at: now, until: now.Add(st.Life)}
+		since := now
+		if !news {
+			since = c.standing.since
+		}
+		c.standing = castVote{vote: v, at: now, since: since, until: now.Add(st.Life)}
 		return news
 	default: // withdrawn: what it answered before is over as well
 		c.seq = st.Seq

@@ -1,6 +1,10 @@
 package member
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Fleet is the content of fleet.yaml: what the ledger owns and `moonwatch
 // apply` changes. Lists keep the order of the file where it has a meaning:
@@ -96,6 +100,23 @@ func (c Checks) times() (interval, timeout time.Duration) {
 		return c.Exec.Interval, c.Exec.Timeout
 	default:
 		return 0, 0
+	}
+}
+
+// String is the check that is set as it stands on one line, empty where none is.
+func (c Checks) String() string {
+	times := fmt.Sprintf("every %s within %s", c.Interval(), c.Timeout())
+	switch {
+	case c.HTTP != nil:
+		return fmt.Sprintf("http :%d%s %s", c.HTTP.Port, c.HTTP.Path, times)
+	case c.TCP != nil:
+		return fmt.Sprintf("tcp :%d %s", c.TCP.Port, times)
+	case c.GRPC != nil:
+		return strings.TrimSpace(fmt.Sprintf("grpc :%d %s", c.GRPC.Port, c.GRPC.Service)) + " " + times
+	case c.Exec != nil:
+		return fmt.Sprintf("exec %s %s", c.Exec.Name, times)
+	default:
+		return ""
 	}
 }
 

@@ -282,7 +282,7 @@ func poolsOf(in Input, p Page) []Pool {
 	for _, f := range in.Ledger.Fleet().Pools {
 		x := Pool{
 			Name: f.Name, Exclusive: f.Exclusive, Armed: f.Armed,
-			Slots: len(f.Slots), Floor: f.Spares.Floor, Warm: f.Spares.Warm,
+			Slots: len(f.Slots), Floor: f.Spares.Floor, Warm: f.Spares.Warm, Check: f.Checks.String(),
 		}
 		if f.Actions.Prepare != "" {
 			e := in.State.Estimate(f.Name)

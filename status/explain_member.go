@@ -81,7 +81,7 @@ func (p Page) tellVotes(t *lines, m Member) {
 	for _, v := range p.Verdicts {
 		for _, f := range v.Findings {
 			if v.ID == m.VerdictID && f.Subject == m.ID {
-				v.tell(t, f)
+				p.tellFinding(t, v, f)
 				return
 			}
 		}

@@ -5,6 +5,7 @@ import (
 
 	"moonwatch/agent"
 	"moonwatch/consensus"
+	"moonwatch/member"
 )
 
 // explainVerdict tells what was decided and what came of it, then who voted
@@ -27,14 +28,14 @@ func (p Page) explainVerdict(v Verdict) Explanation {
 		t.say(0, "The %d members crossed the line together.", n)
 	}
 	for _, f := range v.Findings {
-		v.tell(&t, f)
+		p.tellFinding(&t, v, f)
 	}
 	e.Lines = t
 	return e
 }
 
-// tell adds one finding with every vote behind it.
-func (v Verdict) tell(t *lines, f Finding) {
+// tellFinding adds one finding with every vote behind it, and by which way the votes came.
+func (p Page) tellFinding(t *lines, v Verdict, f Finding) {
 	t.say(0, "Evidence about %s:", f.Subject)
 	if f.Withdrawn {
 		t.say(1, "Withdrawn: it was well again before anything irreversible was done.")
@@ -45,6 +46,7 @@ func (v Verdict) tell(t *lines, f Finding) {
 	for _, c := range f.Tallies {
 		t.say(1, "About its %s: %d down, %d up; %d of %d observers eligible, %d down votes needed%s.",
 			c.Of, c.Downs, c.Ups, c.Eligible, c.Assigned, c.Needed, reached(c))
+		p.tellWay(t, f.Subject, c.Of)
 		for _, vote := range c.Votes {
 			t.put(2, vote.line())
 		}
@@ -60,6 +62,33 @@ func (v Verdict) tell(t *lines, f Finding) {
 	} else if f.Kind != consensus.VerdictUp {
 		t.say(1, "No observer still reached it.")
 	}
+}
+
+// tellWay says how observers ask an agent or a service, as the fleet stands at present:
+// each by itself, and there is no second way.
+func (p Page) tellWay(t *lines, subject member.ID, of string) {
+	m, ok := p.member(subject)
+	switch {
+	case !ok:
+	case of == "service":
+		if check := p.checkOf(m.Pool); check != "" {
+			t.say(2, "Each asks its service by itself: %s.", check)
+		}
+	case m.Addr != "":
+		t.say(2, "Each probes it by itself, by UDP to %s.", m.Addr)
+	default:
+		t.say(2, "Each probes it by itself, by UDP; this agent's gossip knows no address of it.")
+	}
+}
+
+// checkOf is what observers ask the services of a pool, empty where there is none.
+func (p Page) checkOf(pool string) string {
+	for _, x := range p.Pools {
+		if x.Name == pool {
+			return x.Check
+		}
+	}
+	return ""
 }
 
 func reached(t Tally) string {
@@ -78,10 +107,16 @@ func (v Vote) line() string {
 	if v.Evidence != "" {
 		text += " (" + v.Evidence + ")"
 	}
-	if v.Fresh {
+	switch {
+	case v.Fresh && !v.Since.IsZero():
+		return text + ", answering the roll call at " + clock(v.Since)
+	case v.Fresh:
 		return text + ", answering the roll call"
+	case !v.Since.IsZero():
+		return text + ", its standing vote since " + clock(v.Since)
+	default:
+		return text + ", its standing vote"
 	}
-	return text + ", its standing vote"
 }
 
 func reachers(t Tally) string {

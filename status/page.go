@@ -183,9 +183,10 @@ type Pool struct {
 	Unready     int    `json:"unready,omitempty"` // spares that have not proven lately that they are ready
 	Quarantined int    `json:"quarantined"`
 	BurnIn      int    `json:"burn_in"`
-	Floor       int    `json:"floor"`          // below this many free spares people are told
-	Warm        int    `json:"warm"`           // how many are wanted
-	Lent        int    `json:"lent,omitempty"` // members that stand in for other pools
+	Floor       int    `json:"floor"`           // below this many free spares people are told
+	Warm        int    `json:"warm"`            // how many are wanted
+	Lent        int    `json:"lent,omitempty"`  // members that stand in for other pools
+	Check       string `json:"check,omitempty"` // what observers ask its slots' services, in words; empty: nothing
 
 	Prepares *failover.Estimate `json:"prepares,omitempty"` // how long a spare likely takes; nil: it goes live in one step
 }
@@ -303,6 +304,7 @@ type Vote struct {
 	Stance   string               `json:"stance"`
 	Reason   agent.Reason         `json:"reason,omitempty"`
 	Fresh    bool                 `json:"fresh"`              // answered the roll call; false: its standing vote
+	Since    time.Time            `json:"since,omitzero"`     // when the leader first heard this word of it; zero: the leader's build does not tell
 	Evidence string               `json:"evidence,omitempty"` // what it saw, in words
 }
 

@@ -3,6 +3,7 @@ package status
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"moonwatch/consensus"
 	"moonwatch/failover"
@@ -18,26 +19,30 @@ func verdictOf(f consensus.Fact, v consensus.Verdict) Verdict {
 		y := Finding{
 			Subject: x.Subject, Kind: x.Kind, Incarnation: x.Incarnation,
 			Withdrawn: x.Withdrawn, SilentSince: x.SilentSince,
-			Tallies: []Tally{tallyOf("agent", x.Agent)},
+			Tallies: []Tally{tallyOf("agent", f.Time, x.Agent)},
 		}
 		if !x.Service.IsZero() {
-			y.Tallies = append(y.Tallies, tallyOf("service", x.Service))
+			y.Tallies = append(y.Tallies, tallyOf("service", f.Time, x.Service))
 		}
 		out.Findings = append(out.Findings, y)
 	}
 	return out
 }
 
-func tallyOf(of string, c consensus.Count) Tally {
+func tallyOf(of string, at time.Time, c consensus.Count) Tally {
 	t := Tally{
 		Of: of, Assigned: c.Assigned, Eligible: c.Eligible, Needed: c.Needed,
 		Downs: c.Downs, Ups: c.Ups, OneSided: c.OneSided, Votes: []Vote{},
 	}
 	for _, v := range c.Votes {
-		t.Votes = append(t.Votes, Vote{
+		vote := Vote{
 			Observer: v.Observer, Domain: v.Domain, Stance: v.Stance.String(), Reason: v.Reason,
 			Fresh: v.Fresh, Evidence: evidence(v.Evidence),
-		})
+		}
+		if v.ForMS > 0 {
+			vote.Since = at.Add(-time.Duration(v.ForMS) * time.Millisecond)
+		}
+		t.Votes = append(t.Votes, vote)
 	}
 	return t
 }

@@ -137,13 +137,14 @@ func (s *story) after(d time.Duration) { s.now = s.now.Add(d) }
 func (s *story) condemned() consensus.Fact {
 	s.t.Helper()
 	silent := agent.Evidence{SilentFor: 1200 * time.Millisecond, LostRun: 6}
+	said := map[bool]int64{true: 400, false: 90}
 	c := consensus.Count{Assigned: 6, Standing: 6, Eligible: 6, Needed: 4, Downs: 5, Ups: 1}
 	for _, v := range []struct {
 		id member.ID
 		d  member.FailureDomain
 	}{{"spare-1", "c"}, {"spare-2", "c"}, {"web-1", "a"}, {"web-2", "a"}, {"web-4", "b"}} {
 		c.Votes = append(c.Votes, consensus.VoteCount{
-			Observer: v.id, Domain: v.d, Stance: agent.Down, Reason: agent.Silence, Fresh: v.id != "web-2", Evidence: silent,
+			Observer: v.id, Domain: v.d, Stance: agent.Down, Reason: agent.Silence, Fresh: v.id != "web-2", ForMS: said[v.id == "web-2"], Evidence: silent,
 		})
 	}
 	c.Votes = append(c.Votes, consensus.VoteCount{Observer: "web-5", Domain: "b", Stance: agent.Up, Reason: agent.Answered, Fresh: true})

@@ -158,7 +158,7 @@ func poolItem(p member.Pool) item {
 		{"spares.drill_every", unlessZero(p.Spares.DrillEvery)},
 		{"hosts", join(p.Hosts)},
 		{"fence", join(p.Fence)},
-		{"checks", checkText(p.Checks)},
+		{"checks", p.Checks.String()},
 		{"actions.activate", p.Actions.Activate},
 		{"actions.prepare", p.Actions.Prepare},
 		{"actions.unprepare", p.Actions.Unprepare},
@@ -175,22 +175,6 @@ func unlessZero[T comparable](x T) string {
 		return ""
 	}
 	return fmt.Sprint(x)
-}
-
-func checkText(c member.Checks) string {
-	times := fmt.Sprintf("every %s within %s", c.Interval(), c.Timeout())
-	switch {
-	case c.HTTP != nil:
-		return fmt.Sprintf("http :%d%s %s", c.HTTP.Port, c.HTTP.Path, times)
-	case c.TCP != nil:
-		return fmt.Sprintf("tcp :%d %s", c.TCP.Port, times)
-	case c.GRPC != nil:
-		return strings.TrimSpace(fmt.Sprintf("grpc :%d %s", c.GRPC.Port, c.GRPC.Service)) + " " + times
-	case c.Exec != nil:
-		return fmt.Sprintf("exec %s %s", c.Exec.Name, times)
-	default:
-		return ""
-	}
 }
 
 // reordered reports that the members that stay stand in another order.
