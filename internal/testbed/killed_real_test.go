@@ -29,7 +29,7 @@ func TestWhoeverIsKilledLeavesNoMachineBehind(t *testing.T) {
 		s.Join("booted", m.PID, "192.0.2.7/24")
 		m.Unit("sleeper.service", "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sleep 1d\n")
 		m.Run("systemctl", "start", "sleeper")
-		fmt.Printf("%s%d %d %s %s\n", made, m.PID, s.hosts[ethernet], m.Show("sleeper", "MainPID"), m.group)
+		fmt.Printf("%s%d %d %s %s\n", made, m.PID, s.hosts[Switch], m.Show("sleeper", "MainPID"), m.group)
 		time.Sleep(time.Minute)
 		t.Fatal("nobody killed this process for a minute")
 	}

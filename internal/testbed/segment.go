@@ -20,7 +20,11 @@ type Segment struct {
 	hosts map[string]int // a process in each
 }
 
-const ethernet = "switch"
+// Switch is the name under which programs run where the bridge is.
+const Switch = "switch"
+
+// Port is the port of the bridge that a machine is plugged into.
+func Port(name string) string { return "to-" + name }
 
 // NewSegment makes one without machines. It skips the test where that is not possible.
 func NewSegment(t testing.TB) *Segment {
@@ -31,9 +35,9 @@ func NewSegment(t testing.TB) *Segment {
 		}
 	}
 	s := &Segment{t: t, hosts: map[string]int{}}
-	s.hold(ethernet)
-	s.Run(ethernet, "ip", "link", "add", "br0", "type", "bridge")
-	s.Run(ethernet, "ip", "link", "set", "br0", "up")
+	s.hold(Switch)
+	s.Run(Switch, "ip", "link", "add", "br0", "type", "bridge")
+	s.Run(Switch, "ip", "link", "set", "br0", "up")
 	return s
 }
 
@@ -70,8 +74,8 @@ func (s *Segment) Join(name string, pid int, addresses ...string) {
 
 func (s *Segment) join(name string, addresses []string) {
 	s.t.Helper()
-	s.Run(ethernet, "ip", "link", "add", "to-"+name, "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(s.hosts[name]))
-	s.Run(ethernet, "ip", "link", "set", "to-"+name, "master", "br0", "up")
+	s.Run(Switch, "ip", "link", "add", Port(name), "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(s.hosts[name]))
+	s.Run(Switch, "ip", "link", "set", Port(name), "master", "br0", "up")
 	s.Run(name, "ip", "link", "set", "lo", "up")
 	s.Run(name, "ip", "link", "set", "eth0", "up")
 	for _, a := range addresses {
@@ -86,7 +90,7 @@ func (s *Segment) join(name string, addresses []string) {
 // Plug puts a machine's cable in, or pulls it.
 func (s *Segment) Plug(name string, in bool) {
 	s.t.Helper()
-	s.Run(ethernet, "ip", "link", "set", "to-"+name, map[bool]string{true: "up", false: "down"}[in])
+	s.Run(Switch, "ip", "link", "set", Port(name), map[bool]string{true: "up", false: "down"}[in])
 }
 
 // On is how a program runs in a machine's network, in place of the one that is started.
