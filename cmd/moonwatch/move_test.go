@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -46,6 +47,37 @@ func TestASwitchoverIsToldStepByStep(t *testing.T) {
 	call(t, "switchover", "slot-1", "--detach", "--reason", "r", "--agent", agent).wants(t, exitOK, "C-12 goes on: 'moonwatch explain C-12'")
 	agent = moved(t, c, failover.OutcomeAborted, nil)
 	call(t, "switchover", "slot-1", "--reason", "r", "--agent", agent).wants(t, exitError, "was given up, web-2 still serves slot-1")
+}
+
+// Ctrl-C lets go of a switchover, which goes on, and says so. A signal is the end of the context.
+func TestCtrlCLetsGoOfASwitchover(t *testing.T) {
+	c := &council{outcome: accepted}
+	initialised(t)
+	page := fixture(t, "page-open.json")
+	page.Cluster = "shop"
+	page.Cases = append(page.Cases, status.Case{
+		ID: "C-12", Index: 12, Slot: "slot-1", Subject: "web-2", State: failover.Activating, Open: true,
+		Passages: []status.Passage{{State: failover.Activating, At: page.Now, Detail: "spare-2"}},
+	})
+	a := newApp(t)
+	var out, errw heard
+	a.out, a.errw = &out, &errw
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	code, agent := make(chan int, 1), agentWith(t, page, c.routes())
+	go func() {
+		code <- a.run(ctx, []string{"switchover", "slot-1", "--reason", "r", "--agent", agent})
+	}()
+	errw.until(t, "C-12 ACTIVATING: spare-2")
+	ordered := c.taken.Load()
+	cancel()
+	if got := <-code; got != exitError {
+		t.Errorf("exit %d after Ctrl-C, want %d: how it ends is not known", got, exitError)
+	}
+	errw.until(t, "no longer watching: C-12 goes on; 'moonwatch explain C-12'")
+	if c.taken.Load() != ordered {
+		t.Error("something was ordered on the way out")
+	}
 }
 
 func TestADrainAndItsWayBack(t *testing.T) {
