@@ -66,6 +66,43 @@ func TestACampaignPassesAndItsHashIsTheSameWithAnyWorkersAndSlices(t *testing.T)
 	other.wants(t, exitError, "the time of faults of the results there is 1m, and now it is 3m: they do not add up")
 }
 
+// The results of 100 seeds are one of them, a hundred times over: what did not
+// happen in it never happened.
+func TestACampaignTellsWhatNeverHappened(t *testing.T) {
+	inFolder(t, "crash.yaml", crash)
+	for _, c := range []struct {
+		name  string
+		drawn bool
+	}{{"swarm", true}, {"crash.yaml", false}} {
+		args := []string{"sim", "campaign", c.name, "--seeds", "1", "--members", "7", "--minutes", "1", "--keep", "kept-" + c.name}
+		call(t, append(args, "--json")...).wants(t, exitOK)
+		text, err := os.ReadFile(filepath.Join("kept-"+c.name, "slice-000001.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r campaign.Record
+		if err := json.Unmarshal(text, &r); err != nil {
+			t.Fatal(err)
+		}
+		for r.Seed = 2; r.Seed < 100; r.Seed++ {
+			line, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = append(append(text, line...), '\n')
+		}
+		if err := os.WriteFile(filepath.Join("kept-"+c.name, "slice-000001.jsonl"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := call(t, args...)
+		got.wants(t, exitOK, "100 ok")
+		const warning = "never happened in 100 seeds, so nothing is known about it:"
+		if told := strings.Contains(got.out, warning) && strings.Contains(got.out, "people-allowed"); told != c.drawn {
+			t.Errorf("%s: what never happened is told: %t\n%s", c.name, told, got.out)
+		}
+	}
+}
+
 func TestARunIsSavedAsAPlanThatReplaysToTheSame(t *testing.T) {
 	inFolder(t, "crash.yaml", crash)
 	first := call(t, "sim", "run", "crash.yaml", "--seed", "2", "--json", "--save-plan", "p.json")

@@ -156,8 +156,8 @@ func (a *app) campaign(ctx context.Context, name string, k simCampaign) (err err
 		v.kept(k.keep, cfg.Folder.Records())
 	}
 	sum, err := campaign.Run(ctx, cfg)
-	if s.scenario.Swarm == nil {
-		sum.Never = []string{} // of a story that is told, most of it is not meant to happen
+	if !s.scenario.Drawn() {
+		sum.Never = []string{}
 	}
 	v.bar.clear()
 	if v.tale != nil && err == nil && sum.Seeds > 0 {

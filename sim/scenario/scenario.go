@@ -35,6 +35,11 @@ type Scenario struct {
 	wild   bool // everything is drawn by sim.Swarm
 }
 
+// Drawn reports whether chance decides what happens: then a campaign that is
+// long enough should see everything. Of a story that is told, most is not meant
+// to happen.
+func (s *Scenario) Drawn() bool { return s.wild || s.Swarm != nil }
+
 // Members is how many the fleet has.
 func (s *Scenario) Members() int { return len(s.ground.fleet.Members) }
 
