@@ -78,6 +78,9 @@ func (p *printer) summary(s *campaign.Summary) {
 	if len(s.Lacking) > 0 {
 		p.fact("missed", "the scenario wants these to happen in some seed, and they did not: %s", strings.Join(s.Lacking, ", "))
 	}
+	if len(s.Unchecked) > 0 {
+		p.fact("warning", "never looked at, so not checked: %s", strings.Join(s.Unchecked, ", "))
+	}
 	if len(s.Never) > 0 {
 		p.fact("warning", "never happened in %d seeds, so nothing is known about it: %s", s.Seeds, strings.Join(s.Never, ", "))
 	}
@@ -91,12 +94,14 @@ func (p *printer) figures(s *campaign.Summary) {
 	if s.Requests > 0 {
 		p.fact("requests", "%d, of them failed %d", s.Requests, s.Failed)
 	}
-	checks := 0
+	checks, looked := 0, 0
 	for _, n := range s.Checks {
-		checks += n
+		if n > 0 {
+			checks, looked = checks+n, looked+1
+		}
 	}
 	if checks > 0 {
-		p.fact("checks", "%d, of %s", checks, many(len(s.Checks), "promise"))
+		p.fact("checks", "%d, of %s", checks, many(looked, "promise"))
 	}
 }
 

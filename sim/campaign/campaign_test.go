@@ -67,7 +67,7 @@ func act(t Task) (*scenario.Result, error) {
 	r := &scenario.Result{
 		Scenario: "play", Seed: p.Seed, Outcome: scenario.Ok, Members: 7, Verdicts: 1, Events: 1000,
 		DetectMS: []int64{int64(p.Seed) * 10}, Virtual: time.Minute, Trace: fmt.Sprintf("%016x", p.Seed*77),
-		Checks: map[string]int{"S1": 3}, Sometimes: map[string]int{"vote.split": int(p.Seed % 2), "never": 0},
+		Checks: map[string]int{"S1": 3, "S9": 0, "two": 0}, Sometimes: map[string]int{"vote.split": int(p.Seed % 2), "never": 0},
 	}
 	switch p.Do {
 	case "crash":
@@ -313,6 +313,16 @@ func TestWhatNeverHappenedIsToldWhenTheCampaignIsLongEnough(t *testing.T) {
 	}
 }
 
+func TestAPromiseThatNoSeedLookedAtIsNamed(t *testing.T) {
+	tally := newTally()
+	for i, checks := range []map[string]int{{"two": 0, "S9": 0, "S1": 3, "L1": 0}, {"two": 1, "S9": 0, "S1": 0, "L1": 0}} {
+		tally.add(Record{Seed: uint64(i), Result: &scenario.Result{Outcome: scenario.Ok, Checks: checks}})
+	}
+	if s := tally.summary(nil); !reflect.DeepEqual(s.Unchecked, []string{"S9"}) {
+		t.Errorf("%v", s.Unchecked)
+	}
+}
+
 func TestWhereNothingWasMeasuredThereIsNull(t *testing.T) {
 	text, err := json.Marshal(newTally().summary(nil))
 	if err != nil {
@@ -323,7 +333,7 @@ func TestWhereNothingWasMeasuredThereIsNull(t *testing.T) {
 			t.Errorf("%s is not null in %s", key, text)
 		}
 	}
-	for _, key := range []string{`"ok":false`, `"seeds":0`, `"failures":[]`, `"never":[]`} {
+	for _, key := range []string{`"ok":false`, `"seeds":0`, `"failures":[]`, `"never":[]`, `"unchecked":[]`} {
 		if !strings.Contains(string(text), key) {
 			t.Errorf("no %s in %s", key, text)
 		}

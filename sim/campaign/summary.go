@@ -41,6 +41,7 @@ type Summary struct {
 
 	Outcomes  map[scenario.Outcome]int `json:"outcomes"`
 	Checks    map[string]int           `json:"checks"`
+	Unchecked []string                 `json:"unchecked"` // of Checks: promises that no seed ever looked at
 	Sometimes map[string]int           `json:"sometimes"`
 	Never     []string                 `json:"never"`   // of Sometimes: what did not happen in a campaign that is long enough to expect it
 	Lacking   []string                 `json:"lacking"` // of the scenario's own list: what did not happen, and has to

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"moonwatch/sim"
 	"moonwatch/sim/scenario"
 )
 
@@ -60,7 +61,7 @@ type tally struct {
 func newTally() *tally {
 	return &tally{seen: map[uint64]bool{}, traces: map[uint64]string{}, sum: Summary{
 		Outcomes: map[scenario.Outcome]int{}, Checks: map[string]int{}, Sometimes: map[string]int{},
-		Never: []string{}, Lacking: []string{}, Failures: []Failure{}, Voids: []Failure{},
+		Unchecked: []string{}, Never: []string{}, Lacking: []string{}, Failures: []Failure{}, Voids: []Failure{},
 	}}
 }
 
@@ -119,6 +120,11 @@ func (t *tally) summary(wanted []string) *Summary {
 		s.PerSecond = &speed
 	}
 	s.Trace = t.trace()
+	for _, p := range sim.Promises() {
+		if n, known := s.Checks[p.Name]; known && n == 0 {
+			s.Unchecked = append(s.Unchecked, p.Name)
+		}
+	}
 	for _, k := range slices.Sorted(maps.Keys(s.Sometimes)) {
 		if s.Sometimes[k] == 0 && s.Seeds >= enough {
 			s.Never = append(s.Never, k)
