@@ -118,6 +118,23 @@ func TestARunIsSavedAsAPlanThatReplaysToTheSame(t *testing.T) {
 	call(t, "sim", "shrink", "p.json").wants(t, exitError, "the plan breaks nothing: played, it ends ok")
 }
 
+// The same run has one hash, whoever tells of it.
+func TestARunsReportHasTheHashThatTheCommandTells(t *testing.T) {
+	inFolder(t, "crash.yaml", crash)
+	told := call(t, "sim", "run", "crash.yaml", "--json", "--report", "run")
+	told.wants(t, exitOK)
+	call(t, "sim", "campaign", "crash.yaml", "--seeds", "1", "--report", "campaign").wants(t, exitOK, *decode(t, told).Trace)
+	for _, file := range []string{"run/result.json", "run/index.html", "campaign/result.json", "campaign/index.html"} {
+		text, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hash := *decode(t, told).Trace; !strings.Contains(string(text), hash) {
+			t.Errorf("%s has another trace hash than %s", file, hash)
+		}
+	}
+}
+
 func TestAnInterruptedCampaignTellsWhatRan(t *testing.T) {
 	inFolder(t, "crash.yaml", crash)
 	ctx, cancel := context.WithCancel(t.Context())

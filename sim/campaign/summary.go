@@ -37,7 +37,7 @@ type Summary struct {
 	Peak       *uint64  `json:"peak_bytes"` // memory of the worker that took most
 	Requests   int      `json:"requests"`
 	Failed     int      `json:"failed"`
-	Trace      *string  `json:"trace_hash"` // of the seeds' hashes in the order of seeds
+	Trace      *string  `json:"trace_hash"` // of the seeds' hashes in the order of seeds; of one seed its own
 
 	Outcomes  map[scenario.Outcome]int `json:"outcomes"`
 	Checks    map[string]int           `json:"checks"`

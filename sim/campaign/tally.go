@@ -139,11 +139,17 @@ func (t *tally) summary(wanted []string) *Summary {
 	return &s
 }
 
-// trace is the hash of the seeds' hashes in the order of seeds, nil if there
-// are none.
+// trace is the hash of the seeds' hashes in the order of seeds; of one seed its
+// own, by which a run's report and result.json name it too; nil if there are
+// none.
 func (t *tally) trace() *string {
-	if len(t.traces) == 0 {
+	switch len(t.traces) {
+	case 0:
 		return nil
+	case 1:
+		for _, own := range t.traces {
+			return &own
+		}
 	}
 	h := fnv.New64a()
 	for _, seed := range slices.Sorted(maps.Keys(t.traces)) {

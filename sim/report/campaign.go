@@ -17,7 +17,7 @@ type Campaign struct {
 	Seeds int    `json:"seeds"` // that ran
 	First uint64 `json:"first_seed"`
 	Last  uint64 `json:"last_seed"`
-	Trace string `json:"trace_hash"` // of the seeds' hashes in the order of seeds
+	Trace string `json:"trace_hash"` // of the seeds' hashes in the order of seeds; of one seed its own
 
 	Members  int                      `json:"members"` // of the largest fleet
 	Outcomes map[scenario.Outcome]int `json:"outcomes"`
