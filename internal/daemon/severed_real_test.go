@@ -224,3 +224,30 @@ func TestASlotIsGivenAwayWhenItsMemberIsSeveredFromTheNetwork(t *testing.T) {
 	})
 	x.await(severed, "it knows who has the slot", func(p status.Page) bool { return p.Knowledge.Current && occupant(p) == taken })
 }
+
+// TestWhoComesBackBeforeItIsFencedKeepsItsSlot: a case that is given up before FENCED gives
+// the slot back as it was. People hold it there, so that the member is back in time.
+func TestWhoComesBackBeforeItIsFencedKeepsItsSlot(t *testing.T) {
+	x := newSevering(t)
+	x.order(failover.KindHold, failover.HoldGiven{Kind: failover.HoldOnly, Scope: failover.Fleet, Reason: "looking", Until: time.Now().Add(time.Hour)})
+	x.standStill(true)
+	p := x.await("m1", "a case that is held", func(p status.Page) bool {
+		return len(p.Cases) > 0 && p.Cases[0].Open && p.Cases[0].Held == failover.HeldHold
+	})
+	id, epoch := p.Cases[0].ID, p.Slots[0].Epoch
+	x.standStill(false)
+	p = x.await("m1", "the end of its case", func(p status.Page) bool { return p.Cases[0].ID == id && !p.Cases[0].Open })
+	if c := p.Cases[0]; c.Outcome != failover.OutcomeAborted || c.Proof != "" {
+		t.Errorf("%s ended as %q with proof %q: %+v", c.ID, c.Outcome, c.Proof, c.Passages)
+	}
+	x.await("m1", "all is as before", func(p status.Page) bool {
+		s := p.Slots[0]
+		return s.Occupant == severed && s.Epoch == epoch && s.State == status.SlotServing && !s.Drained && p.Pools[0].Free == 3
+	})
+	if got := x.answers(aClient); got != string(severed) {
+		t.Errorf("%q answers at the address of m4", got)
+	}
+	if n := x.count("off lies"); n > 0 {
+		t.Errorf("it was switched off %d times", n)
+	}
+}
