@@ -108,7 +108,7 @@ func (s *Shield) handIn(now time.Time, t Throttle) []Effect {
 		return nil
 	default:
 		s.suppressed[t.Host] = now
-		return []Effect{Note{What: Suppressed, Key: t.Key, Host: t.Host, Rung: t.Rung, Text: "voted for and not done: " + err.Error()}}
+		return []Effect{Note{What: Suppressed, Key: t.Key, Host: t.Host, Rung: t.Rung, Gate: GateOf(err), Text: "voted for and not done: " + err.Error()}}
 	}
 }
 

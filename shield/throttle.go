@@ -206,7 +206,7 @@ func (s *Standing) gates(rules ThrottleRules, at time.Time, t Throttle) error {
 	}
 	old := s.standing(at, t.Host)
 	if t.By == "" && old.By != "" {
-		return fmt.Errorf("%s has pinned it to %v until %s", old.By, old.Rung, old.Until.UTC().Format(time.RFC3339))
+		return GatePinned.shut("%s has pinned it to %v until %s", old.By, old.Rung, old.Until.UTC().Format(time.RFC3339))
 	}
 	if t.Rung == Observe {
 		if t.By == "" && !old.Rung.Voted() {
@@ -227,10 +227,10 @@ func (s *Standing) gates(rules ThrottleRules, at time.Time, t Throttle) error {
 	}
 	if t.Rung > old.Rung && t.By == "" {
 		if since := at.Sub(s.Drained); !s.Drained.IsZero() && since >= 0 && since < rules.NoneAfterDrain {
-			return fmt.Errorf("traffic was drained %v ago: nothing new for %v", since.Round(time.Second), rules.NoneAfterDrain)
+			return GateDrained.shut("traffic was drained %v ago: nothing new for %v", since.Round(time.Second), rules.NoneAfterDrain)
 		}
 		if n := len(s.lately(rules, at)); n >= rules.Budget {
-			return fmt.Errorf("%d new rungs within %v are spent", n, rules.BudgetOver)
+			return GateBudget.shut("%d new rungs within %v are spent", n, rules.BudgetOver)
 		}
 	}
 	if t.Rung >= Stop && old.Rung < Stop {
@@ -244,10 +244,10 @@ func (s *Standing) gates(rules ThrottleRules, at time.Time, t Throttle) error {
 func (rules ThrottleRules) mayStop(host string) error {
 	for _, never := range rules.NeverStop {
 		if never == host {
-			return errors.New("it stands on the list of those that are never stopped")
+			return GateNeverStop.shut("it stands on the list of those that are never stopped")
 		}
 		if bucket, ok := Bucket([]byte(never)); ok && bucket == host {
-			return fmt.Errorf("%s, which is never stopped, is one of them to a door that does not know it yet", never)
+			return GateNeverStop.shut("%s, which is never stopped, is one of them to a door that does not know it yet", never)
 		}
 	}
 	return nil
@@ -282,10 +282,10 @@ func (s *Standing) few(rules ThrottleRules, at time.Time, t Throttle) error {
 		}
 	}
 	if most := max(1, int(rules.MostSubdomains*float64(t.Subdomains))); n > most {
-		return fmt.Errorf("%d of %d subdomains would be stopped, at most %d may", n, t.Subdomains, most)
+		return GateMostSubdomains.shut("%d of %d subdomains would be stopped, at most %d may", n, t.Subdomains, most)
 	}
 	if usual > rules.MostUsual {
-		return fmt.Errorf("those stopped have %.0f %% of the normal traffic, at most %.0f %% may", 100*usual, 100*rules.MostUsual)
+		return GateMostTraffic.shut("those stopped have %.0f %% of the normal traffic, at most %.0f %% may", 100*usual, 100*rules.MostUsual)
 	}
 	return nil
 }
@@ -297,7 +297,7 @@ func (rules ThrottleRules) voted(t Throttle) error {
 		return nil
 	}
 	if t.Rung > rules.Highest {
-		return fmt.Errorf("the policy's highest rung is %v", rules.Highest)
+		return GateHighest.shut("the policy's highest rung is %v", rules.Highest)
 	}
 	if !slices.IsSorted(t.Doors) || !slices.IsSorted(t.All) || len(slices.Compact(slices.Clone(t.Doors))) != len(t.Doors) ||
 		len(slices.Compact(slices.Clone(t.All))) != len(t.All) {
@@ -316,9 +316,9 @@ func (rules ThrottleRules) voted(t Throttle) error {
 	case all == 0:
 		return errors.New("there is no door")
 	case all == 1 && !rules.TrustSingleDoor:
-		return errors.New("there is one door only: want an operator, or single_door: trust")
+		return GateVotes.shut("there is one door only: want an operator, or single_door: trust")
 	case len(t.Doors) < all/2+1:
-		return fmt.Errorf("%d of %d doors voted, want %d", len(t.Doors), all, all/2+1)
+		return GateVotes.shut("%d of %d doors voted, want %d", len(t.Doors), all, all/2+1)
 	default:
 		return nil
 	}

@@ -71,6 +71,7 @@ type Note struct {
 	Admit int // permille
 	Text  string
 	Why   Refusal // of Refused
+	Gate  Gate    // of Suppressed
 }
 
 func (Say) effect()     {}

@@ -131,6 +131,7 @@ type shieldLoop struct {
 	published shield.FloorsInParts
 	refusals  map[shield.Refusal]time.Time // when each was said last
 
+	held    heldLoop
 	idle    time.Time // until then no tick is closed: one was late
 	pressed time.Time // when the pressure began under which nobody is held yet; zero: there is none
 	notes   []status.ShieldNote
@@ -188,6 +189,7 @@ func (l *shieldLoop) tick(now time.Time) error {
 		Asked: total.Asked - l.base.Asked, Refused: total.Refused - l.base.Refused, Served: total.Served - l.base.Served, Cost: total.Cost - l.base.Cost,
 	}))
 	d.shielding.metrics.observe(l.shield, shield.CapacityFor(policyOf(l.fleet)))
+	l.held.observe(now, d.shielding.metrics.single, l.shield.Measures().List(), counts, l.shield.Fleet().Hosts)
 	if now.Sub(l.shown) >= shieldShow {
 		l.show(now)
 	}
@@ -231,6 +233,7 @@ func (l *shieldLoop) take(now time.Time, fleet *member.Fleet) error {
 	l.idle = now.Add(l.every / 2) // its first tick is a whole one
 	d.door.Enforce(nil)
 	d.shielding.metrics.nothing()
+	l.held.observe(now, d.shielding.metrics.single, nil, nil, nil)
 	d.log.Info("shield policy", zap.String("mode", l.mode), zap.String("unit", p.Unit), zap.Int("capacity", p.Serves()))
 	if l.mode == member.ShieldOff {
 		return nil
@@ -318,7 +321,7 @@ func (l *shieldLoop) doubt(now time.Time, problem string) {
 }
 
 func (l *shieldLoop) note(now time.Time, n shield.Note) {
-	l.measure(now, n.What)
+	l.measure(now, n)
 	if n.What == shield.Refused {
 		l.refuse(now, n.Why, "", n.Text)
 		return
@@ -332,9 +335,9 @@ func (l *shieldLoop) note(now time.Time, n shield.Note) {
 }
 
 // measure keeps the metrics of what is said.
-func (l *shieldLoop) measure(now time.Time, what shield.What) {
+func (l *shieldLoop) measure(now time.Time, n shield.Note) {
 	m := l.d.shielding.metrics
-	switch what {
+	switch n.What {
 	case shield.PressureBegan:
 		l.pressed = now
 	case shield.PressureEnded, shield.OverloadBegan:
@@ -345,7 +348,7 @@ func (l *shieldLoop) measure(now time.Time, what shield.What) {
 		}
 		l.pressed = time.Time{}
 	case shield.Suppressed:
-		m.suppressed.Inc()
+		m.suppressed.WithLabelValues(string(n.Gate)).Inc()
 	case shield.OverloadEnded, shield.Climbed, shield.Left, shield.Refused: // shown as a state, or counted where it is refused
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -88,7 +89,10 @@ func (x *counted) run(long time.Duration, extra int) {
 			}
 		}
 		for flood += float64(extra) * shieldTick.Seconds(); flood >= 1; flood-- {
-			x.d.shielding.counter.Add(tenant(0))
+			ref := x.d.shielding.counter.Add(tenant(0))
+			if m := x.d.gateway.Measures().Find(x.d.shielding.counter.KeyOf(tenant(0))); m != nil && rand.IntN(shield.Whole) >= m.Admit {
+				ref.Refuse()
+			}
 		}
 		x.now = x.now.Add(shieldTick)
 		if err := x.loop.tick(x.now); err != nil {
@@ -139,6 +143,12 @@ func TestAFloodedSubdomainIsHeldAndReleased(t *testing.T) {
 	if n := testutil.ToFloat64(m.rungs.WithLabelValues("shape-local")); n != 1 {
 		t.Errorf("%v subdomains are on its rung, want one", n)
 	}
+	if asked, let := m.single.asked.WithLabelValues(string(tenant(0)), "false"), m.single.admitted.WithLabelValues(string(tenant(0)), "false"); testutil.ToFloat64(asked) < 2*testutil.ToFloat64(let) || testutil.ToFloat64(let) <= 0 {
+		t.Errorf("of it %v are asked for and %v let in", testutil.ToFloat64(asked), testutil.ToFloat64(let))
+	}
+	if refused := testutil.ToFloat64(m.single.refused.WithLabelValues(string(tenant(0)), "shape-local")); refused < 100 {
+		t.Errorf("%v requests for it were refused", refused)
+	}
 	if n, took := x.decided(); n != 1 || took < shieldTick.Seconds() || took > 1 {
 		t.Errorf("%d decisions took %v s", n, took)
 	}
@@ -148,6 +158,16 @@ func TestAFloodedSubdomainIsHeldAndReleased(t *testing.T) {
 	}
 	if n := testutil.ToFloat64(m.rungs.WithLabelValues("shape-local")); n != 0 {
 		t.Errorf("%v are still on a rung", n)
+	}
+	if n := testutil.CollectAndCount(m.single.asked); n != 0 {
+		t.Errorf("%d series of demand are left of those that were held", n)
+	}
+	if n := testutil.CollectAndCount(m.single.refused); n != 1 {
+		t.Errorf("%d series of refusals after the flood, want the one that was not scraped yet", n)
+	}
+	x.run(heldKept, 0)
+	if n := testutil.CollectAndCount(m.single.refused); n != 0 {
+		t.Errorf("%d series of refusals stand for ever", n)
 	}
 	if n := len(x.document("").Notes); n < 2 {
 		t.Errorf("%d notes, want at least that it came and left", n)

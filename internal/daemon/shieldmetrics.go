@@ -13,9 +13,10 @@ type shieldMetrics struct {
 	held, rungs, votes                  *prometheus.GaugeVec
 	decided                             prometheus.Histogram
 
-	doors, live, oldest        prometheus.Gauge
-	heard, dropped, suppressed prometheus.Counter
-	refused                    *prometheus.CounterVec
+	doors, live, oldest prometheus.Gauge
+	heard, dropped      prometheus.Counter
+	refused, suppressed *prometheus.CounterVec
+	single              heldMetrics
 }
 
 func newShieldMetrics(reg prometheus.Registerer) shieldMetrics {
@@ -48,7 +49,10 @@ func newShieldMetrics(reg prometheus.Registerer) shieldMetrics {
 	m.overload = gauge("overload", "1 while too much is asked for and nobody in particular is to blame.")
 	m.rungs = gauges("rung_subdomains", "Subdomains on a rung at this door; none of them in shadow.", shield.Rungs())
 	m.votes = gauges("votes", "Standing votes of this door.", []shield.Rung{shield.Challenge, shield.Stop, shield.Drop})
-	m.suppressed = counter("suppressed_total", "Rungs that the doors voted for and a gate forbids, said by the door that proposes.")
+	m.suppressed = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "moonwatch_shield_suppressed_total", Help: "Rungs that the doors voted for and a gate forbids, by gate, said by the door that proposes."}, []string{"why"})
+	for _, g := range shield.Gates() {
+		m.suppressed.WithLabelValues(string(g))
+	}
 	m.decided = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "moonwatch_shield_decision_seconds", Help: "From the first tick under pressure until somebody is held.",
 		Buckets: prometheus.ExponentialBuckets(0.05, 2, 8), // one tick to 6.4 s
@@ -63,9 +67,10 @@ func newShieldMetrics(reg prometheus.Registerer) shieldMetrics {
 	for _, why := range shield.Refusals() {
 		m.refused.WithLabelValues(string(why))
 	}
-	reg.MustRegister(m.held, m.refused)
+	reg.MustRegister(m.held, m.refused, m.suppressed)
 	m.held.WithLabelValues("true")
 	m.held.WithLabelValues("false")
+	m.single = newHeldMetrics(reg)
 	return m
 }
 
