@@ -94,6 +94,9 @@ func (p *printer) figures(s *campaign.Summary) {
 	if s.Requests > 0 {
 		p.fact("requests", "%d, of them failed %d", s.Requests, s.Failed)
 	}
+	for _, note := range s.Notes {
+		p.fact("note", "%s", note)
+	}
 	checks, looked := 0, 0
 	for _, n := range s.Checks {
 		if n > 0 {

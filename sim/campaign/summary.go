@@ -39,6 +39,7 @@ type Summary struct {
 	Failed     int      `json:"failed"`
 	Trace      *string  `json:"trace_hash"` // of the seeds' hashes in the order of seeds; of one seed its own
 
+	Notes     []string                 `json:"notes"` // what a reader has to know to take the rest for what it is
 	Outcomes  map[scenario.Outcome]int `json:"outcomes"`
 	Checks    map[string]int           `json:"checks"`
 	Unchecked []string                 `json:"unchecked"` // of Checks: promises that no seed ever looked at

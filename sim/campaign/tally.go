@@ -16,6 +16,9 @@ import (
 // happens did not.
 const enough = 100
 
+// mostNotes is how many notes a summary has room for.
+const mostNotes = 10
+
 // Record is what became of one seed, as a slice keeps it.
 type Record struct {
 	Seed   uint64           `json:"seed"`
@@ -61,7 +64,7 @@ type tally struct {
 func newTally() *tally {
 	return &tally{seen: map[uint64]bool{}, traces: map[uint64]string{}, sum: Summary{
 		Outcomes: map[scenario.Outcome]int{}, Checks: map[string]int{}, Sometimes: map[string]int{},
-		Unchecked: []string{}, Never: []string{}, Lacking: []string{}, Failures: []Failure{}, Voids: []Failure{},
+		Notes: []string{}, Unchecked: []string{}, Never: []string{}, Lacking: []string{}, Failures: []Failure{}, Voids: []Failure{},
 	}}
 }
 
@@ -82,6 +85,11 @@ func (t *tally) add(r Record) {
 	x := r.Result
 	if r.Peak > 0 && (s.Peak == nil || r.Peak > *s.Peak) {
 		s.Peak = &r.Peak
+	}
+	for _, note := range x.Notes {
+		if len(s.Notes) < mostNotes && !slices.Contains(s.Notes, note) {
+			s.Notes = append(s.Notes, note)
+		}
 	}
 	t.traces[r.Seed] = x.Trace
 	t.detect = append(t.detect, x.DetectMS...)
@@ -105,6 +113,7 @@ func (t *tally) add(r Record) {
 // summary is the sum so far. wanted is what has to have happened.
 func (t *tally) summary(wanted []string) *Summary {
 	s := t.sum
+	slices.Sort(s.Notes)
 	bySeed := func(a, b Failure) int { return cmp.Compare(a.Seed, b.Seed) }
 	slices.SortFunc(s.Failures, bySeed)
 	slices.SortFunc(s.Voids, bySeed)

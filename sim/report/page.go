@@ -131,6 +131,7 @@ func (in Input) run(v *view) {
 		v.Lead += ", " + many(len(r.Story.Faults), "fault", "faults")
 	}
 	v.Lead += "."
+	v.Notes = append(v.Notes, r.Notes...)
 	v.Single = true
 	took := cmp.Or(in.Runs[0].Took, in.Took)
 	v.Tiles = []tile{

@@ -198,6 +198,18 @@ func (p *Plan) check() error {
 	return errors.Join(wrong...)
 }
 
+// notes say what a plan does not show, although it may look so.
+func (p *Plan) notes() []string {
+	var out []string
+	for _, s := range p.Steps {
+		note := fmt.Sprintf("the flood of %s is felt by nobody: without a shield occupants bear any load", s.Host)
+		if s.Do == sim.Flood && !p.World.Shield.Floods(s.Host) && !slices.Contains(out, note) {
+			out = append(out, note)
+		}
+	}
+	return out
+}
+
 // check says what is wrong with a step by itself.
 func (s *PlanStep) check() error {
 	if s.After < 0 || s.Within < 0 {

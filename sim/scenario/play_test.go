@@ -131,6 +131,24 @@ func TestTheStoryChangesNothing(t *testing.T) {
 	}
 }
 
+// A thousand times as many requests would be told as borne by everybody.
+func TestAFloodWithoutAShieldIsSaidToBeFeltByNobody(t *testing.T) {
+	const flood = `
+load: [{host: a.example.com, pool: web, rps: 10}]
+duration: 1m
+steps:
+  - {at: 40s, do: flood, host: a.example.com, share: 1000, for: 5s}
+  - {at: 50s, do: flood, host: a.example.com, share: 2, for: 5s}
+`
+	r := played(t, compiled(t, flood, 1), PlayOptions{})
+	if want := "the flood of a.example.com is felt by nobody: without a shield occupants bear any load"; r.Outcome != Ok || len(r.Notes) != 1 || r.Notes[0] != want {
+		t.Errorf("%s, notes %q", r.Outcome, r.Notes)
+	}
+	if r := played(t, compiled(t, "duration: 1m", 1), PlayOptions{}); len(r.Notes) > 0 {
+		t.Errorf("notes %q", r.Notes)
+	}
+}
+
 func TestASwarmPlaysAsTheSimulatorPlaysIt(t *testing.T) {
 	p, err := BuiltinSwarm().Compile(4, Options{Members: 10, Minutes: 2})
 	if err != nil {

@@ -30,6 +30,9 @@ type Result struct {
 	Promise  string  `json:"promise,omitempty"` // its name: "promise 4", "S3", "L2", an expectation's key
 	BrokenMS int64   `json:"broken_ms,omitempty"`
 
+	// Notes are what a reader has to know to take the rest for what it is.
+	Notes []string `json:"notes,omitempty"`
+
 	Members   int           `json:"members"`
 	Verdicts  int           `json:"verdicts"`       // that condemned a member
 	False     int           `json:"false_verdicts"` // of them on members that were well

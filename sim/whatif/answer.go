@@ -110,10 +110,12 @@ func (p *Posed) Read(r *scenario.Result) (*Answer, error) {
 // assumed says what the world takes for granted about the fleet.
 func (p *Posed) assumed() []string {
 	s := p.Stand
+	action := p.Plan.World.Action
+	easy := fmt.Sprintf("who serves bears any load, the shield is not played, and actions take %s to %s and work", action.Min, action.Max)
 	if p.Plan.World.Begin == nil {
-		return []string{"everybody is well and every slot is served when it begins"}
+		return []string{"everybody is well and every slot is served when it begins", easy}
 	}
-	out := []string{fmt.Sprintf("the fleet stands as the ledger's fact %d says; who has no verdict is well", s.Head)}
+	out := []string{fmt.Sprintf("the fleet stands as the ledger's fact %d says; who has no verdict is well", s.Head), easy}
 	if p.Old > 0 {
 		out = append(out, fmt.Sprintf("that ledger is %s old: its agent hears of no council, and facts may be missing", seconds(p.Old.Milliseconds())))
 	}

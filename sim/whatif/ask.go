@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"moonwatch/consensus"
@@ -73,14 +72,14 @@ func Pose(q Question) (*Posed, error) {
 		World: scenario.World{
 			Fleet: stand.Fleet, Council: stand.Council, Begin: q.Begin,
 			Delay: scenario.Duration(calm.Net.Delay), Jitter: scenario.Duration(calm.Net.Jitter),
-			Sync: between(calm.Disk.Sync), Action: between(calm.Action), Load: loads(stand.Fleet, q.RPS, deeds),
+			Sync: between(calm.Disk.Sync), Action: between(calm.Action), Load: loads(stand.Fleet, q.RPS),
 		},
 		Storm: scenario.Duration(settled + watch), Steps: []scenario.PlanStep{},
 	}
 	for i, d := range deeds {
 		s := scenario.PlanStep{
 			ID: i + 1, At: scenario.Duration(settled + d.At), Do: d.Do, Members: d.Whom, Others: d.Other,
-			For: scenario.Duration(d.For), Share: d.Share, Delay: scenario.Duration(d.Delay), Serve: d.Serve, Host: d.Host,
+			For: scenario.Duration(d.For), Share: d.Share, Delay: scenario.Duration(d.Delay), Serve: d.Serve,
 		}
 		if d.Leader {
 			leader, err := scenario.ParseSelector("leader")
@@ -157,24 +156,16 @@ func councilOf(f member.Fleet) []member.ID {
 	return out
 }
 
-// loads sends requests to the first host of each pool, and to those that are to
-// be flooded.
-func loads(f member.Fleet, rps float64, deeds []Deed) []scenario.Load {
+// loads sends requests to the first host of each pool.
+func loads(f member.Fleet, rps float64) []scenario.Load {
 	if rps <= 0 {
 		rps = usualRPS
 	}
 	var out []scenario.Load
-	add := func(host, pool string) {
-		if !slices.ContainsFunc(out, func(l scenario.Load) bool { return l.Host == host }) {
-			out = append(out, scenario.Load{Host: host, Pool: pool, RPS: rps})
-		}
-	}
 	for _, p := range f.Pools {
-		add(hostsOf(p)[0], p.Name)
-	}
-	for _, d := range deeds {
-		if pool, ok := poolOf(f.Pools, d.Host); ok {
-			add(d.Host, pool)
+		host := hostsOf(p)[0]
+		if !slices.ContainsFunc(out, func(l scenario.Load) bool { return l.Host == host }) {
+			out = append(out, scenario.Load{Host: host, Pool: p.Name, RPS: rps})
 		}
 	}
 	return out
@@ -187,20 +178,6 @@ func hostsOf(p member.Pool) []string {
 		return []string{p.Name}
 	}
 	return p.Hosts
-}
-
-// poolOf is the pool that serves a host: by its name, or by "*." and what is
-// behind the host's first dot.
-func poolOf(pools []member.Pool, host string) (name string, ok bool) {
-	_, above, dotted := strings.Cut(host, ".")
-	for _, as := range []string{host, "*." + above} {
-		for _, p := range pools {
-			if slices.Contains(hostsOf(p), as) && (as == host || dotted) {
-				return p.Name, true
-			}
-		}
-	}
-	return "", false
 }
 
 func understood(says []string, f Fleet) ([]Deed, error) {

@@ -52,6 +52,9 @@ func TestALostMemberUsesOneSpareAndItsSlotIsServedAgain(t *testing.T) {
 	if len(a.Slots) != 1 || a.Slots[0].Slot != "web-2" || a.Slots[0].ServedMS == nil || *a.Slots[0].ServedMS > 6000 || a.Slots[0].By != a.Spares[0] {
 		t.Errorf("slots %+v, want web-2 served again by the spare within 6 s", a.Slots)
 	}
+	if !strings.Contains(strings.Join(a.Assumed, "\n"), "bears any load, the shield is not played, and actions take 200ms to 900ms and work") {
+		t.Errorf("assumed %q", a.Assumed)
+	}
 	if len(a.Requests) != 1 || a.Requests[0].Total < 5000 || a.Requests[0].Failed > 2 {
 		t.Errorf("requests %+v, want 100/s and at most two failures", a.Requests)
 	}

@@ -26,7 +26,7 @@ func Forms() []string {
 	return []string{
 		"kill WHO", "kill the agent of WHO", "kill the service of WHO", "stall WHO for 5s", "isolate WHO",
 		"cut WHO from WHO", "lose failure domain NAME", "restart WHO", "fill the disk of WHO", "stall the disk of WHO",
-		"lose 30% of the packets of WHO", "flood HOST by 10",
+		"lose 30% of the packets of WHO",
 	}
 }
 
@@ -184,7 +184,7 @@ func (s *sentence) verb(d *Deed) error {
 	case s.next("cut"):
 		return s.cut(d)
 	case s.next("flood"):
-		return s.flood(d)
+		return errNoFlood
 	default:
 		return fmt.Errorf("it begins with none of: %s", strings.Join(Forms(), "; "))
 	}
@@ -229,30 +229,10 @@ func (s *sentence) cut(d *Deed) error {
 	return nil
 }
 
-func (s *sentence) flood(d *Deed) error {
-	host, err := s.take("a subdomain")
-	if err != nil {
-		return err
-	}
-	if _, ok := poolOf(s.fleet.Fleet.Pools, host); !ok {
-		var hosts []string
-		for _, p := range s.fleet.Fleet.Pools {
-			hosts = append(hosts, hostsOf(p)...)
-		}
-		return fmt.Errorf("no pool serves %s: %s", host, known(host, hosts))
-	}
-	d.Do, d.Host, d.Share = sim.Flood, host, 10
-	if s.next("by") {
-		n, err := s.take("a factor")
-		if err != nil {
-			return err
-		}
-		if d.Share, err = strconv.ParseFloat(strings.TrimSuffix(n, "x"), 64); err != nil || d.Share <= 1 {
-			return fmt.Errorf("%q is no factor, want for example 10", n)
-		}
-	}
-	return nil
-}
+// errNoFlood is the answer to a flood: its requests would all be served, which
+// says nothing about the fleet.
+var errNoFlood = errors.New("occupants bear any load here, and the fleet's shield is not played: " +
+	"'moonwatch shield replay' says what it would have done about an access log, and scenarios with a shield play floods, such as shield-one-is-flooded")
 
 // settle gives a deed what nobody needs to say.
 func (d *Deed) settle() error {

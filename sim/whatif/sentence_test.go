@@ -46,8 +46,6 @@ func TestASentenceIsUnderstoodAsPeopleMeanIt(t *testing.T) {
 		"lose 30% of the packets of web-2":       "0s lossy [web-2] 30 %",
 		"fill the disk of web-0":                 "0s full-disk [web-0]",
 		"stall the disk of the leader for 10s":   "0s stall-disk leader for 10s",
-		"flood www.example.com by 20x for 1m":    "0s flood www.example.com x 20 for 1m0s",
-		"flood eu.shop.example.com by 2":         "0s flood eu.shop.example.com x 2",
 	} {
 		d, err := Understand(says, demo())
 		got := d.String()
@@ -62,30 +60,29 @@ func TestASentenceIsUnderstoodAsPeopleMeanIt(t *testing.T) {
 
 func TestWhatIsNotUnderstoodSaysWhatThereIs(t *testing.T) {
 	for says, want := range map[string]string{
-		"":                               "begins with none of",
-		"explode web-3":                  "kill WHO",
-		"kill":                           "it ends where a member was expected",
-		"kill wbe-3":                     "there is no member wbe-3: is it web-3?",
-		"kill nobody":                    "there are",
-		"lose failure domain x":          "there is no failure domain x: is it a?",
-		"kill slot web-9":                "there is no slot web-9: is it web-",
-		"half of pool db":                "there is no pool db",
-		"kill 9 members of the pool":     "9 of 7 members are impossible",
-		"kill -3 of the pool":            "-3 of 7 members are impossible",
-		"kill 2 of nobody":               "there is no member nobody",
-		"kill a nobody":                  "there is no member nobody",
-		"lose 30 of the packets of web":  "there is no member packets",
-		"kill 120% of the fleet":         "impossible",
-		"kill web-3 for ever":            `"ever" is no time`,
-		"kill web-3 tomorrow":            `"tomorrow" was not expected`,
-		"cut web-0":                      `"from" is missing`,
-		"cut the leader from web-0":      "isolate the leader instead",
-		"kill the leader and web-0":      "are two sentences",
-		"flood www.example.com by night": `"night" is no factor`,
-		"flood":                          "a subdomain",
-		"flood ww.example.com":           "no pool serves ww.example.com: is it www.example.com?",
-		"cut web-0 from domain a":        "web-0 cannot be cut off from itself",
-		"kill failure b":                 `wants "domain NAME"`,
+		"":                              "begins with none of",
+		"explode web-3":                 "kill WHO",
+		"kill":                          "it ends where a member was expected",
+		"kill wbe-3":                    "there is no member wbe-3: is it web-3?",
+		"kill nobody":                   "there are",
+		"lose failure domain x":         "there is no failure domain x: is it a?",
+		"kill slot web-9":               "there is no slot web-9: is it web-",
+		"half of pool db":               "there is no pool db",
+		"kill 9 members of the pool":    "9 of 7 members are impossible",
+		"kill -3 of the pool":           "-3 of 7 members are impossible",
+		"kill 2 of nobody":              "there is no member nobody",
+		"kill a nobody":                 "there is no member nobody",
+		"lose 30 of the packets of web": "there is no member packets",
+		"kill 120% of the fleet":        "impossible",
+		"kill web-3 for ever":           `"ever" is no time`,
+		"kill web-3 tomorrow":           `"tomorrow" was not expected`,
+		"cut web-0":                     `"from" is missing`,
+		"cut the leader from web-0":     "isolate the leader instead",
+		"kill the leader and web-0":     "are two sentences",
+		"flood www.example.com by 50":   "occupants bear any load here, and the fleet's shield is not played",
+		"flood":                         "'moonwatch shield replay' says what it would have done",
+		"cut web-0 from domain a":       "web-0 cannot be cut off from itself",
+		"kill failure b":                `wants "domain NAME"`,
 	} {
 		_, err := Understand(says, demo())
 		if err == nil || !errors.Is(err, ErrNotUnderstood) || !strings.Contains(err.Error(), want) {
@@ -97,7 +94,7 @@ func TestWhatIsNotUnderstoodSaysWhatThereIs(t *testing.T) {
 func TestEveryFormIsUnderstood(t *testing.T) {
 	f := demo()
 	for _, form := range Forms() {
-		says := strings.NewReplacer("from WHO", "from web-2", "WHO", "web-0", "NAME", "b", "HOST", "www.example.com").Replace(form)
+		says := strings.NewReplacer("from WHO", "from web-2", "WHO", "web-0", "NAME", "b").Replace(form)
 		if _, err := Understand(says, f); err != nil {
 			t.Error(err)
 		}
