@@ -206,8 +206,7 @@ func (st *State) switchedOff(f consensus.Fact, c *Case, p Report) {
 	c.enter(Fenced, f, p.Detail)
 }
 
-// nextOutside is the order that is due now, if any: of the pool's levels in their
-// order, the first one that nothing before it may still prove. Fencers take turns.
+// nextOutside is the order that is due now, if any.
 func (st *State) nextOutside(now time.Time, c *Case) (level string, by member.ID, due bool) {
 	if !c.fencing() || c.Outside.underWay(now) || c.Outside != nil && now.Sub(c.Outside.At) < outsideAgain {
 		return "", "", false
@@ -215,25 +214,67 @@ func (st *State) nextOutside(now time.Time, c *Case) (level string, by member.ID
 	if !st.condemnedOutside(c) {
 		return "", "", false // one that answers is asked to stop it itself
 	}
+	turn := 0
+	if c.Outside != nil {
+		turn = c.Outside.Attempt
+	}
+	return st.outsideTurn(c, turn)
+}
+
+// outsideTurn is who is told, and at which level, after so many orders of one fence. The
+// pool's levels stand in the order in which they are tried: one that has proven nothing in
+// its orders gives way to the next one that somebody can bring about, and after the last
+// one the first has its turn again, for as long as the case wants a proof. What was ordered
+// before follows from the number of orders alone, so a level whose fencers come or go
+// meanwhile may have one order more or less in that round.
+func (st *State) outsideTurn(c *Case, turn int) (level string, by member.ID, due bool) {
+	levels := st.outsideLevels(c)
+	round := 0
+	for _, level := range levels {
+		round += ordersOf(len(st.fencers(level, c.Fencee)))
+	}
+	if round == 0 {
+		return "", "", false
+	}
+	rounds, left := turn/round, turn%round
+	for _, level := range levels {
+		able := st.fencers(level, c.Fencee)
+		n := ordersOf(len(able))
+		if left < n {
+			return level, able[(rounds*n+left)%len(able)], true
+		}
+		left -= n
+	}
+	return "", "", false // not reached: left < round
+}
+
+// outsideLevels lists the pool's levels from outside in their order, up to the first one
+// that still proves the same by itself.
+func (st *State) outsideLevels(c *Case) []string {
 	pool, _ := st.ledger.Fleet().Pool(c.Pool)
+	var levels []string
 	for _, level := range pool.Fence {
-		switch level {
-		case "none", "self": // it is silent, or has tried
-		case "lease", "watchdog":
-			if st.waits(c) {
-				return "", "", false // it ends by itself
-			}
-		default:
-			if able := st.fencers(level, c.Fencee); len(able) > 0 {
-				turn := 0
-				if c.Outside != nil {
-					turn = c.Outside.Attempt
-				}
-				return level, able[turn%len(able)], true
-			}
+		switch {
+		case slices.Contains(fromOutside, level):
+			levels = append(levels, level)
+		case (level == "lease" || level == "watchdog") && st.waits(c):
+			return levels
+		default: // none and self: it is silent, or has tried
 		}
 	}
-	return "", "", false
+	return levels
+}
+
+// ordersOf is how many orders of a round a level has that so many members can bring about,
+// each of which takes ten seconds to a minute in vain. Each of them has one, for it may be
+// its way to the device that is broken; a single one has two, for a controller may want a
+// second telling; and what three did not prove, in turn, is the device's fault: the others
+// of a large fleet have theirs in later rounds.
+func ordersOf(fencers int) int {
+	if fencers == 0 {
+		return 0
+	}
+	return min(max(fencers, 2), 3)
 }
 
 // orderFence proposes the fence from outside that is due. In a cascade it waits.
