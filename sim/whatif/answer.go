@@ -1,6 +1,7 @@
 package whatif
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -83,7 +84,10 @@ func (p *Posed) Read(r *scenario.Result) (*Answer, error) {
 	}
 	x := reader{
 		a: a, first: first, slots: map[member.SlotID]int{}, duty: map[member.ID]string{}, state: map[member.ID]string{},
-		held: map[member.ID]string{},
+		held: map[member.ID]string{}, open: map[member.ID]string{},
+	}
+	if p.Stand.Mode != failover.Normal {
+		x.mode = string(p.Stand.Mode)
 	}
 	x.before(p.Stand)
 	x.still(p.Stand, r.Story.Faults)
@@ -94,6 +98,7 @@ func (p *Posed) Read(r *scenario.Result) (*Answer, error) {
 		x.event(e)
 	}
 	x.sum(r.Story)
+	x.unseen()
 	if p.Plan.World.Begin == nil && x.led != "" {
 		a.Assumed = append(a.Assumed, fmt.Sprintf("%s leads the council when it begins; another seed has another leader", x.led))
 	}
@@ -160,6 +165,9 @@ type reader struct {
 	duty  map[member.ID]string
 	state map[member.ID]string // in the member's lane
 	held  map[member.ID]string // why the last case about it waits
+	open  map[member.ID]string // the last word of the last case about it, if that is not closed
+	mode  string               // of the fleet's brake
+	brake string               // why it is in that mode
 	led   member.ID            // the leader when it begins
 	moved []int                // places in Answer.Slots whose new occupant is told next
 }
@@ -194,6 +202,17 @@ func (x *reader) event(e scenario.Event) {
 	}
 	if e.Lane == scenario.LaneMember && e.State != "" {
 		x.state[e.Member] = e.State
+	}
+	switch {
+	case e.Lane == scenario.LaneBrake && e.State != "":
+		x.mode = e.State
+		if e.Text != "" {
+			x.brake = e.Text
+		}
+	case e.Lane == scenario.LaneCase && e.State == string(failover.Closed):
+		delete(x.open, e.Member)
+	case e.Lane == scenario.LaneCase && e.Case != 0 && e.State != "" && e.Text != "":
+		x.open[e.Member] = e.Text
 	}
 	switch {
 	case e.Lane == scenario.LanePool && e.State != "":
@@ -252,16 +271,42 @@ func (x *reader) taken(by member.ID) {
 
 // why says why a slot is not served in the end.
 func (x *reader) why(s Slot) string {
-	switch held := x.held[s.lost]; {
+	switch held, verdict := x.held[s.lost], consensus.VerdictKind(x.state[s.lost]); {
 	case x.a.Leader == "":
 		return "nobody leads the council, so nothing is decided"
 	case held != "":
 		return held
-	case x.state[s.lost] == string(consensus.VerdictDomainCut):
+	case verdict == consensus.VerdictDomainCut:
 		return "its failure domain is out of reach as a whole and may well run, so nobody is replaced"
+	case x.open[s.lost] != "":
+		return fmt.Sprintf("it was not over when the time was, last: %s", x.open[s.lost])
+	case x.mode == string(failover.Cascade):
+		return cmp.Or(x.brake, "the brake is in mode "+x.mode) + "; no case is open, and nothing destructive begins while that holds"
+	case verdict == consensus.VerdictPartial:
+		return fmt.Sprintf("some of its observers reach %s, so nobody replaces it", s.lost)
+	case slices.Contains(condemning, verdict):
+		return fmt.Sprintf("%s stands under a verdict (%s), and no case is open within the time that was looked at", s.lost, verdict)
 	default:
-		return ""
+		return fmt.Sprintf("no verdict condemns %s within the time that was looked at", s.lost)
 	}
+}
+
+// condemning are the verdicts that open cases.
+var condemning = []consensus.VerdictKind{consensus.VerdictDown, consensus.VerdictServiceDown, consensus.VerdictAgentLost}
+
+// unseen tells in the story what no event does: that a slot was not served, and
+// was again.
+func (x *reader) unseen() {
+	for _, s := range x.a.Slots {
+		if !s.silent || s.Before {
+			continue
+		}
+		x.a.Story = append(x.a.Story, Line{AtMS: s.LostMS, Text: fmt.Sprintf("slot %s is not served any more", s.Slot)})
+		if s.ServedMS != nil {
+			x.a.Story = append(x.a.Story, Line{AtMS: *s.ServedMS, Text: fmt.Sprintf("slot %s is served again by %s, after %.1f s", s.Slot, s.By, float64(*s.ServedMS-s.LostMS)/1000)})
+		}
+	}
+	slices.SortStableFunc(x.a.Story, func(a, b Line) int { return cmp.Compare(a.AtMS, b.AtMS) })
 }
 
 // unusable are the states, in a member's lane, of a spare that nobody can use.
@@ -339,9 +384,12 @@ func (a *Answer) Text() string {
 	if a.Leader == "" {
 		p("council: nobody leads it in the end")
 	}
-	if len(a.Modes) > 0 {
+	switch {
+	case len(a.Modes) > 0:
 		p("brake of the fleet: %s", strings.Join(a.Modes, ", then "))
-	} else {
+	case a.Leader == "":
+		p("brake: not asked, for nobody leads")
+	default:
 		p("brake: holds nothing")
 	}
 	for _, r := range a.Requests {

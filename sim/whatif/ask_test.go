@@ -131,6 +131,9 @@ func TestWhyNothingIsDoneIsSaid(t *testing.T) {
 		"lose failure domain b":          "its failure domain is out of reach",
 		"kill a majority of the council": "nobody leads the council",
 		"kill web-1, web-2 and spare-0":  "waits (brake)",
+		"isolate web-1, web-2 and web-4": "members in trouble; no case is open",
+		"kill web-2 at 59s":              "no verdict condemns web-2 within the time",
+		"kill web-2 at 56s":              "it was not over when the time was, last: C-",
 	} {
 		a := answer(t, Question{Fleet: demoFleet(), Says: []string{says}, Seed: 1, For: time.Minute})
 		if a.OK || len(a.Slots) == 0 || !strings.Contains(a.Slots[0].Why, want) {
@@ -138,6 +141,9 @@ func TestWhyNothingIsDoneIsSaid(t *testing.T) {
 		}
 		if (a.Leader == "") != (want == "nobody leads the council") {
 			t.Errorf("%s: %q leads in the end", says, a.Leader)
+		}
+		if strings.Contains(a.Text(), "brake: holds nothing") && want == "nobody leads the council" {
+			t.Errorf("%s: nobody leads, and the brake holds nothing", says)
 		}
 	}
 }
@@ -147,6 +153,9 @@ func TestAMachineThatStandsStillServesNothing(t *testing.T) {
 		a := answer(t, Question{Fleet: demoFleet(), Says: []string{says}, Seed: 1, For: time.Minute})
 		if len(a.Slots) != 1 || a.Slots[0].Slot != "web-2" || a.Slots[0].ServedMS == nil || *a.Slots[0].ServedMS > within || !a.OK {
 			t.Errorf("%s: slots %+v, want web-2 lost and served again within %d ms", says, a.Slots, within)
+		}
+		if text := a.Text(); strings.Count(text, "slot web-2 is not served any more") != 1 || strings.Count(text, "slot web-2 is served again by "+string(a.Slots[0].By)+", after") != 1 {
+			t.Errorf("%s: the story does not tell once that the slot is not served, and is again", says)
 		}
 	}
 }
