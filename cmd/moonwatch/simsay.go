@@ -95,6 +95,9 @@ func (p *printer) figures(s *campaign.Summary) {
 		p.fact("requests", "%d, of them failed %d", s.Requests, s.Failed)
 	}
 	for _, note := range s.Notes {
+		if s.Seeds > 1 {
+			note = "in at least one seed: " + note
+		}
 		p.fact("note", "%s", note)
 	}
 	checks, looked := 0, 0

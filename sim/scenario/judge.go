@@ -21,7 +21,7 @@ func (r *run) judge() *Result {
 		Events: r.w.Events(), Virtual: r.w.Now(), Trace: fmt.Sprintf("%016x", r.w.Trace()),
 		Checks: r.w.Checks(), Sometimes: r.w.Sometimes(),
 	}
-	res.Notes = r.plan.notes()
+	res.Notes = append(r.plan.notes(), r.neverCame()...)
 	res.Messages, res.Bytes = r.sent()
 	for _, q := range r.w.Requests() {
 		res.Requests, res.Failed = res.Requests+q.Total, res.Failed+q.Failed

@@ -24,6 +24,9 @@ func (r *run) missed(res *Result, story *Story) []miss {
 	for _, l := range r.late {
 		bad("within", "%s", l)
 	}
+	for _, l := range r.idled {
+		bad("steps", "%s", l)
+	}
 	atMost := func(key string, limit Duration, pct int, got []time.Duration) {
 		switch {
 		case limit == 0:
@@ -48,12 +51,12 @@ func (r *run) missed(res *Result, story *Story) []miss {
 	count("restarts", e.Restarts, x.restarts)
 	count("destructive", e.Destructive, x.destructive)
 	r.missedModes(e, bad)
-	for _, slot := range r.slots(e.OccupantChanged) {
+	for _, slot := range r.slots("occupant_changed", e.OccupantChanged, bad) {
 		if by := r.w.Occupant(slot); by == x.first[slot] {
 			bad("occupant_changed", "slot %s is still held by %s", slot, by)
 		}
 	}
-	for _, slot := range r.slots(e.OccupantKept) {
+	for _, slot := range r.slots("occupant_kept", e.OccupantKept, bad) {
 		if by := r.w.Occupant(slot); by != x.first[slot] {
 			bad("occupant_kept", "slot %s went from %s to %s", slot, x.first[slot], by)
 		}
@@ -145,20 +148,27 @@ func missedLines(e Expectations, transcript string, bad func(key, format string,
 }
 
 // slots are the slots that selectors mean: by their names, or those that a
-// member got from the fleet.
-func (r *run) slots(sels []Selector) []member.SlotID {
+// member got from the fleet. Of selectors that mean none nothing can be expected.
+func (r *run) slots(key string, sels []Selector, bad func(key, format string, args ...any)) []member.SlotID {
 	var slots []member.SlotID
 	for _, s := range sels {
 		if s.kind == bySlot {
 			slots = append(slots, member.SlotID(s.name))
 			continue
 		}
-		for _, id := range r.originally(s) {
+		ids, before := r.originally(s), len(slots)
+		for _, id := range ids {
 			for _, slot := range sortedKeys(r.witness.first) {
 				if r.witness.first[slot] == id {
 					slots = append(slots, slot)
 				}
 			}
+		}
+		switch {
+		case len(ids) == 0:
+			bad(key, "%s was nobody in this story", s)
+		case len(slots) == before:
+			bad(key, "%s held no slot in the beginning", s)
 		}
 	}
 	return slots

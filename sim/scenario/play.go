@@ -50,6 +50,7 @@ type run struct {
 	going   map[int][]sim.Fault // faults without an end, by the step that began them
 	done    []PlanStep          // as they were really done
 	late    []string            // steps that had to strike by a time and have not
+	idled   []string            // steps that found nobody, or fewer than they draw
 	witness *witness
 	teller  *teller // nil: nobody asked for the story
 

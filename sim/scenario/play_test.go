@@ -131,6 +131,42 @@ func TestTheStoryChangesNothing(t *testing.T) {
 	}
 }
 
+// A story in which a step strikes nobody, or fewer than it draws, is not the one
+// that was meant, nor is an expectation met that is about nobody.
+func TestAStepThatFindsNobodyIsMissed(t *testing.T) {
+	const fleet = "fleet: {members: 7, failure_domains: 3, spares: 2, council: 3}\nduration: 1m\n"
+	for _, c := range []struct{ text, missed, note string }{
+		{`steps: [{at: 30s, do: crash, whom: claimed, for: 3s}]`, "steps: step 0 (crash) struck nobody: nobody is claimed", ""},
+		{`steps: [{at: 30s, do: crash, whom: "random:2 of claimed", for: 3s}]`, "steps: step 0 (crash) struck nobody: nobody is random:2 of claimed", ""},
+		{`steps: [{at: 30s, do: cut, whom: leader, other: claimed, for: 3s}]`, "steps: step 0 (cut) struck nobody: nobody is claimed", ""},
+		{`
+steps:
+  - {at: 30s, do: kill-agent, whom: "random:1 of spares", as: gone}
+  - {at: 45s, do: freeze, whom: "random:2 of spares", except: "@gone", for: 1s}
+`, "steps: step 1 (freeze) struck too few: random:2 of spares had 1 to draw from", ""},
+		{`
+steps:
+  - {at: 30s, do: freeze, whom: spares, for: 1s, as: spare}
+expect: {occupant_kept: "@spare"}
+`, "occupant_kept: @spare held no slot in the beginning", ""},
+		{`
+steps:
+  - {at: 30s, do: crash, whom: claimed, as: nobody, for: 3s}
+expect: {occupant_changed: "@nobody", occupant_kept: "@nobody"}
+`, "occupant_changed: @nobody was nobody in this story; occupant_kept: @nobody was nobody in this story", ""},
+		{`steps: [{on: mode.cascade, nth: 2, do: freeze, whom: leader, for: 3s}]`, "", "step 0 (freeze) did nothing: mode.cascade has not happened 2 times"},
+		{`steps: [{on: freeze, do: freeze, whom: spares, for: 1s}, {at: 30s, do: freeze, whom: leader, for: 1s}]`, "", ""},
+	} {
+		r := played(t, compiled(t, fleet+c.text, 1), PlayOptions{Story: true})
+		if (r.Outcome == Missed) != (c.missed != "") || !strings.Contains(r.Broken, c.missed) || strings.Join(r.Notes, "; ") != c.note {
+			t.Errorf("%s: %s: %s, notes %q, want %q and %q", c.text, r.Outcome, r.Broken, r.Notes, c.missed, c.note)
+		}
+		if idle := strings.HasPrefix(c.missed, "steps: "); idle && !strings.Contains(string(Transcript(r.Story)), strings.TrimPrefix(c.missed, "steps: ")) {
+			t.Errorf("%s: the story does not tell it:\n%s", c.text, Transcript(r.Story))
+		}
+	}
+}
+
 // A thousand times as many requests would be told as borne by everybody.
 func TestAFloodWithoutAShieldIsSaidToBeFeltByNobody(t *testing.T) {
 	const flood = `

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"slices"
 
 	"moonwatch/failover"
@@ -14,6 +15,7 @@ type eye struct {
 	g      *ground
 	w      *sim.World             // nil: beforehand
 	struck map[string][]member.ID // by the name of a step; without an entry it is not known yet
+	short  []string               // selectors that found fewer than they draw
 }
 
 // whom are the members that the selectors mean together, without the excepted
@@ -50,7 +52,11 @@ func (e *eye) one(d *dice, s Selector, out map[member.ID]bool) ([]member.ID, boo
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id member.ID) bool { return out[id] })
 	if s.draws() {
 		slices.Sort(ids)
-		ids = some(d, ids, s.amount(len(ids), len(e.g.council)))
+		n := s.amount(len(ids), len(e.g.council))
+		if n > len(ids) {
+			e.short = append(e.short, fmt.Sprintf("%s had %d to draw from", s, len(ids)))
+		}
+		ids = some(d, ids, n)
 	}
 	return ids, true
 }

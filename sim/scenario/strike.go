@@ -3,8 +3,10 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"moonwatch/internal/strict"
 	"moonwatch/sim"
 )
 
@@ -64,7 +66,8 @@ func (r *run) see(h sim.Happening) {
 	}
 }
 
-// strike does a step now. One that finds nobody does nothing.
+// strike does a step now. One that finds nobody does nothing, and is no story
+// that anybody meant, nor is one that finds fewer than it draws.
 func (r *run) strike(s *PlanStep) {
 	now := r.w.Now()
 	if s.Do == Mend {
@@ -72,6 +75,7 @@ func (r *run) strike(s *PlanStep) {
 		return
 	}
 	whom, other := s.Members, s.Others
+	r.eye.short = nil
 	if len(s.Whom) > 0 {
 		whom, _ = r.eye.whom(roll(r.plan.Seed, s.ID, forWhom), s.Whom, s.Except)
 	}
@@ -81,12 +85,53 @@ func (r *run) strike(s *PlanStep) {
 	if s.As != "" {
 		r.eye.struck[s.As] = whom
 	}
-	if len(s.Whom) > 0 && len(whom) == 0 || len(s.Other) > 0 && len(other) == 0 {
+	switch {
+	case len(s.Whom) > 0 && len(whom) == 0:
+		r.idle(s, "struck nobody: nobody is "+inList(s.Whom))
 		return
+	case len(s.Other) > 0 && len(other) == 0:
+		r.idle(s, "struck nobody: nobody is "+inList(s.Other))
+		return
+	case len(r.eye.short) > 0:
+		r.idle(s, "struck too few: "+strings.Join(r.eye.short, ", "))
 	}
 	f := s.fault(now, whom, other)
 	r.w.Begin(f)
 	r.book(s, f)
+}
+
+// idle books a step that did less than it says.
+func (r *run) idle(s *PlanStep, what string) {
+	text := fmt.Sprintf("step %d (%s) %s", s.ID, s.Do, what)
+	r.idled = append(r.idled, text)
+	if r.teller != nil {
+		r.teller.tell(Event{Lane: LaneChecker, State: "idle", Raw: "idle", Text: text})
+	}
+}
+
+// neverCame are the steps that wait for what has not happened. Without within
+// that is fine, and worth a word.
+func (r *run) neverCame() []string {
+	var out []string
+	for _, x := range r.waiting {
+		if !x.over {
+			times := ""
+			if n := max(1, x.step.Nth); n > 1 {
+				times = fmt.Sprintf(" %d times", n)
+			}
+			out = append(out, fmt.Sprintf("step %d (%s) did nothing: %s has not happened%s", x.step.ID, x.step.Do, x.step.On, times))
+		}
+	}
+	return out
+}
+
+// inList is what selectors mean together, in words.
+func inList(sels []Selector) string {
+	var all []string
+	for _, s := range sels {
+		all = append(all, s.String())
+	}
+	return strict.Words(all, "or")
 }
 
 // book remembers a fault for whoever mends it, and for the plan as it was
