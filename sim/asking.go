@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"moonwatch/failover"
+	"moonwatch/member"
 )
 
 // allowedFor is how long a world's people want to make use of what they ask for.
@@ -32,12 +33,28 @@ func (w *World) orderRequest(f Fault) {
 			return
 		}
 	}
+	asked := false
 	for _, c := range w.checker.state.OpenCases() {
 		if slices.Contains(f.Whom, c.Subject) {
-			p.Case = c.ID
+			p.Case, asked = c.ID, true
 			w.ask(f, p)
 		}
 	}
+	if !asked {
+		w.vain("no case about %s is open", f.Whom)
+	}
+}
+
+// vain tells that what people want of some members cannot even be handed in.
+func (w *World) vain(format string, whom []member.ID) {
+	var names []string
+	for _, id := range whom {
+		names = append(names, string(id))
+	}
+	if n := len(names) - 3; n > 0 {
+		names = append(names[:3], fmt.Sprintf("%d more", n))
+	}
+	w.tell(Happening{What: PeopleNoted, Text: fmt.Sprintf(format, strings.Join(names, ", "))})
 }
 
 // ask hands a request in with the plan as it is now.
@@ -50,10 +67,15 @@ func (w *World) ask(f Fault, p failover.Requested) {
 
 // orderFailover lets an operator ask to have the slots fail over that some members hold.
 func (w *World) orderFailover(f Fault) {
+	asked := false
 	for _, id := range f.Whom {
 		if slot, sits := w.checker.books.seats[id]; sits {
+			asked = true
 			w.ask(f, failover.Requested{Act: failover.ActFailover, Slot: slot, For: allowedFor, Reason: "the scenario wants it"})
 		}
+	}
+	if !asked {
+		w.vain("%s holds no slot", f.Whom)
 	}
 }
 
@@ -73,4 +95,5 @@ func (w *World) orderAnswer(f Fault) {
 		w.order(by, failover.KindAnswer, fmt.Sprintf("%s/%s/%d", f.Do, r.Name(), w.now), p)
 		return
 	}
+	w.vain("nobody asked for anything about %s", f.Whom)
 }

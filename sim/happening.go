@@ -41,7 +41,8 @@ const (
 	ActionEnded  HappeningKind = "action-ended"
 	ServiceUp    HappeningKind = "service-up"
 	ServiceDown  HappeningKind = "service-down"
-	ShieldSaid   HappeningKind = "shield-said" // a door of the shield, first of all; Text says what
+	PeopleNoted  HappeningKind = "people-noted" // what people wanted comes to nothing before the ledger hears of it; Text says why
+	ShieldSaid   HappeningKind = "shield-said"  // a door of the shield, first of all; Text says what
 )
 
 // Watch lets an onlooker see everything that happens from now on. Onlookers are

@@ -121,8 +121,8 @@ var kinds = []KindRule{
 	{StallDisk, "no write ends", fields(FieldWhom), nil, true, Range{}},
 	{SlowDisk, "a write takes delay longer and share times as long (10 times if neither is given)", fields(FieldWhom), fields(FieldDelay, FieldShare), true, aFactor},
 	{FullDisk, "writes fail", fields(FieldWhom), nil, true, Range{}},
-	{TornTail, "a crash in the middle of a write: the last record on the disk is half there; what was synced stays", fields(FieldWhom), fields(FieldServe), true, Range{}},
-	{LostTail, "a crash that loses everything not yet synced, as a crash of the machine does and one of the agent alone does not", fields(FieldWhom), fields(FieldServe), true, Range{}},
+	{TornTail, "a crash in the middle of a write: nothing of that write is found, for the store has whole transactions or none; what was synced stays", fields(FieldWhom), fields(FieldServe), true, Range{}},
+	{LostTail, "the same by another name: what is not yet synced is lost, which a crash leaves to chance", fields(FieldWhom), fields(FieldServe), true, Range{}},
 	{BitFlip, "a bit of a stored record flips and the agent restarts: it refuses to start and names the file, until people move that file away at the end", fields(FieldWhom), nil, true, Range{}},
 
 	{Lossy, "a share of the datagrams on these members' links is lost, each way", fields(FieldWhom, FieldShare), fields(FieldOther), true, aShare},
@@ -149,7 +149,7 @@ var kinds = []KindRule{
 	{LyingActions, "a share of the actions (all) is reported done and has no effect", fields(FieldWhom), fields(FieldShare), true, aShare},
 	{UnknownActions, "a share of the actions (all) has its effect, and the answer is lost", fields(FieldWhom), fields(FieldShare), true, aShare},
 
-	{LyingFence, "the device that can switch it off says ok, and the power stays on", fields(FieldWhom), nil, true, Range{}},
+	{LyingFence, "the device that can switch it off says ok, and the power stays on; for pools with power among their fence", fields(FieldWhom), nil, true, Range{}},
 	{HangingFence, "the device that can switch it off does not answer", fields(FieldWhom), nil, true, Range{}},
 	{FailingFence, "the device that can switch it off refuses", fields(FieldWhom), nil, true, Range{}},
 

@@ -88,23 +88,33 @@ func (w *World) orderLift(f Fault) {
 // orderDrain lets an operator take the traffic of all slots that some members
 // hold, or give it back.
 func (w *World) orderDrain(f Fault, back bool) {
+	ordered := false
 	for _, id := range f.Whom {
 		if slot, sits := w.checker.books.seats[id]; sits {
+			ordered = true
 			w.order(operator, failover.KindDrain, fmt.Sprintf("drain/%s/%v/%d", slot, back, w.now), failover.DrainOrdered{
 				Slot: slot, Subject: id, Epoch: w.checker.books.slots[slot].epoch, Back: back, Reason: "the scenario wants it",
 			})
 		}
 	}
+	if !ordered && !back {
+		w.vain("%s holds no slot", f.Whom)
+	}
 }
 
 // orderSwitchover lets an operator move the slots that some members hold.
 func (w *World) orderSwitchover(f Fault) {
+	ordered := false
 	for _, id := range f.Whom {
 		if slot, sits := w.checker.books.seats[id]; sits {
+			ordered = true
 			w.order(operator, failover.KindSwitchover, fmt.Sprintf("switchover/%s/%d", slot, w.now), failover.SwitchoverOrdered{
 				Slot: slot, Subject: id, Epoch: w.checker.books.slots[slot].epoch, Reason: "the scenario wants it",
 			})
 		}
+	}
+	if !ordered {
+		w.vain("%s holds no slot", f.Whom)
 	}
 }
 

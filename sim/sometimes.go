@@ -145,7 +145,7 @@ func (w *World) notice(h Happening) {
 		if h.Step.Step == failover.StepStop && h.Step.Case == 0 {
 			w.seldom("old-occupant-stopped")
 		}
-	case AgentEnded, ActionEnded, ServiceUp, ServiceDown:
+	case AgentEnded, ActionEnded, ServiceUp, ServiceDown, PeopleNoted:
 	case ShieldSaid: // of floods nothing is counted yet
 	}
 }

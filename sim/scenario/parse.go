@@ -37,6 +37,8 @@ type reader struct {
 	strict.Reader
 	s     Scenario
 	named map[string]int // names that steps gave, and the step
+
+	fences []fenced // faults of fence devices
 }
 
 var topKeys = []string{
@@ -63,6 +65,7 @@ func (r *reader) read(root *strict.Value) {
 		s.Steps = append(s.Steps, r.step(i, v))
 	}
 	r.swarm(top)
+	r.devices()
 	r.expect(top)
 	for _, x := range top.texts("sometimes", "a list of what has to happen sometimes") {
 		if known := sometimes(); !slices.Contains(known, x.Text) {

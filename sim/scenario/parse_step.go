@@ -262,6 +262,7 @@ func (r *reader) how(o object, s *Step) {
 		r.Wrong(o.Where("for"), "%s is %s: it ends at %s, after the end of all faults: duration is %s",
 			o.Join("for"), strict.Short(s.For), strict.Short(end), strict.Short(r.s.Duration))
 	}
+	r.fenced(o.Where("do"), o.Join("do"), s.Do)
 	if rule.Has(sim.FieldShare) {
 		s.Share = o.ratio("share", 0, rule.Share.Min, rule.Share.Max)
 	}
@@ -298,6 +299,43 @@ func (r *reader) how(o object, s *Step) {
 		if s.Host != "" && !slices.Contains(known, s.Host) {
 			r.Wrong(o.Where("host"), "%s is %q, for which no load comes: %s", o.Join("host"), s.Host, among1(s.Host, known))
 		}
+	}
+}
+
+// fenced is a fault of fence devices, and where it stands.
+type fenced struct {
+	at   strict.Place
+	path string
+	kind sim.FaultKind
+}
+
+func (r *reader) fenced(at strict.Place, path string, kind sim.FaultKind) {
+	if kind == sim.LyingFence || kind == sim.HangingFence || kind == sim.FailingFence {
+		r.fences = append(r.fences, fenced{at, path, kind})
+	}
+}
+
+// devices refuses the faults of fence devices where there never are any.
+func (r *reader) devices() {
+	if len(r.fences) == 0 || r.s.ground == nil {
+		return
+	}
+	power := func(fence []string) bool { return slices.Contains(fence, "power") }
+	if slices.ContainsFunc(r.s.ground.fleet.Pools, func(p member.Pool) bool { return power(p.Fence) }) {
+		return
+	}
+	for _, s := range r.s.Steps {
+		if s.Change == nil {
+			continue
+		}
+		for _, p := range s.Change.Pools {
+			if power(p.Fence) {
+				return
+			}
+		}
+	}
+	for _, f := range r.fences {
+		r.Wrong(f.at, "%s is %s, and there is no fence device: no pool has power among its fence", f.path, f.kind)
 	}
 }
 

@@ -47,6 +47,7 @@ func (r *reader) swarm(top object) {
 				if w.Has(p.Key) {
 					s.Kinds = append(s.Kinds, Weight{sim.FaultKind(p.Key), w.Integer(p.Key, 1, 1, 1000)})
 				}
+				r.fenced(p.At, "swarm.kinds", sim.FaultKind(p.Key))
 				if p.Key == string(sim.OrderApply) {
 					r.Wrong(p.At, "swarm.kinds.%s: what changes is not drawn, want it among the steps", p.Key)
 				}

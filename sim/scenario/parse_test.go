@@ -45,6 +45,17 @@ expect:
   facts: [spare, "the power is gone"]
 `
 
+func TestAFenceDeviceMayComeWithAnotherFleet(t *testing.T) {
+	for _, text := range []string{
+		"fleet: {members: 5, fence: power}\nsteps: [{at: 1s, do: lying-fence, whom: all}]",
+		"steps: [{at: 2s, do: lying-fence, whom: all}, {at: 1s, do: order-apply, change: {pools: {web: {fence: power}}}}]",
+	} {
+		if _, err := Parse("x.yaml", []byte(text)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAScenarioIsRead(t *testing.T) {
 	s, err := Parse("dir/x.yaml", []byte(good))
 	if err != nil {
@@ -179,6 +190,8 @@ func TestEveryMistakeIsNamedWithItsPlace(t *testing.T) {
 		{"steps: [{at: 1s, do: order-apply, change: {members: {retired: true}}}]", "x.yaml:1:44: steps[0].change.members stands without whom: whose line of the fleet changes"},
 		{"steps: [{at: 1s, do: order-apply, whom: spares, change: {profile: wan}}]", "x.yaml:1:35: steps[0].whom stands without change.members: nothing changes about members"},
 		{"steps: [{at: 1s, do: order-apply, whom: spares, change: {members: {retired: true}}, for: 3s}]", "x.yaml:1:85: steps[0].for: a order-apply does not end by itself"},
+		{"steps: [{at: 1s, do: lying-fence, whom: all}]", "x.yaml:1:22: steps[0].do is lying-fence, and there is no fence device: no pool has power among its fence"},
+		{"swarm: {kinds: {failing-fence: 1}}", "x.yaml:1:17: swarm.kinds is failing-fence, and there is no fence device: no pool has power among its fence"},
 		{"swarm: {kinds: {order-apply: 1}}", "x.yaml:1:17: swarm.kinds.order-apply: what changes is not drawn, want it among the steps"},
 		{"swarm: {faults: 5..2}", `x.yaml:1:17: swarm.faults is "5..2", want a range such as 1, 0..12 or 2..`},
 		{"swarm: {kinds: {crush: 2}}", "x.yaml:1:17: unknown key swarm.kinds.crush, did you mean crash?"},

@@ -167,6 +167,27 @@ expect: {occupant_changed: "@nobody", occupant_kept: "@nobody"}
 	}
 }
 
+// What people want and cannot even be handed in is told as a refusal is.
+func TestPeopleWhoAskForNothingAreRefused(t *testing.T) {
+	for do, want := range map[string]string{
+		"order-approve":    "nobody asked for anything about web-0, web-1",
+		"order-reject":     "nobody asked for anything about web-0, web-1",
+		"order-override":   "no case about web-0, web-1 is open",
+		"order-failover":   "spare-0, spare-1 holds no slot",
+		"order-drain":      "spare-0, spare-1 holds no slot",
+		"order-switchover": "spare-0, spare-1 holds no slot",
+	} {
+		whom := `["member:0", "member:1"]`
+		if strings.Contains(want, "slot") {
+			whom = "spares"
+		}
+		p := compiled(t, "duration: 40s\nsteps: [{at: 30s, do: "+do+", whom: "+whom+"}]", 1)
+		if story := string(Transcript(played(t, p, PlayOptions{Story: true}).Story)); !strings.Contains(story, "people are refused: "+want+"\n") {
+			t.Errorf("%s: want %q in\n%s", do, want, story)
+		}
+	}
+}
+
 // A thousand times as many requests would be told as borne by everybody.
 func TestAFloodWithoutAShieldIsSaidToBeFeltByNobody(t *testing.T) {
 	const flood = `

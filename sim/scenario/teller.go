@@ -113,6 +113,8 @@ func (t *teller) see(h sim.Happening) {
 		t.agreed(h.Fact)
 	case sim.ServiceDown, sim.ServiceUp, sim.ActionBegan, sim.ActionEnded:
 		t.serving(h)
+	case sim.PeopleNoted:
+		t.tell(Event{Lane: LaneCase, Raw: string(h.What), Text: "people are refused: " + h.Text})
 	case sim.ShieldSaid:
 		t.tell(Event{Lane: LaneShield, Member: h.Member, Raw: string(h.What), Text: "shield: " + h.Text})
 	}
