@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"moonwatch/member"
@@ -13,11 +14,12 @@ import (
 type assumptions struct {
 	left    string // the first one that was left, and when
 	emptied map[uint64]bool
-	liars   map[member.ID]int // by how many faults
+	liars   map[member.ID]int     // by how many faults
+	rates   map[member.ID]float64 // of clocks, by all drifts that last
 }
 
 func newAssumptions() assumptions {
-	return assumptions{emptied: map[uint64]bool{}, liars: map[member.ID]int{}}
+	return assumptions{emptied: map[uint64]bool{}, liars: map[member.ID]int{}, rates: map[member.ID]float64{}}
 }
 
 // worstRate is the error of a clock's rate that the protocol stands.
@@ -52,8 +54,15 @@ func (w *World) assume(h Happening) {
 			w.leave("%d of %d councillors' disks lost what they had synced: %v", len(gone), all, gone)
 		}
 	case ClockDrift:
-		if began && (f.Share > worstRate || f.Share < -worstRate) {
-			w.leave("the clock of %v is wrong by %.1f %% of the time, the protocol stands %.0f %%", f.Whom, 100*f.Share, 100*worstRate)
+		for _, id := range f.Whom {
+			if !began {
+				a.rates[id] -= f.Share
+				continue
+			}
+			const rounding = 1e-9
+			if a.rates[id] += f.Share; math.Abs(a.rates[id]) > worstRate+rounding {
+				w.leave("the clock of %v is wrong by %.1f %% of the time, the protocol stands %.0f %%", id, 100*a.rates[id], 100*worstRate)
+			}
 		}
 	case Lie, Defame:
 		for _, id := range f.Whom {

@@ -118,6 +118,27 @@ func TestADeadSpareUnderAVerdictIsNoTrouble(t *testing.T) {
 	}
 }
 
+// Two drifts of one clock are one that is as large as both.
+func TestDriftsOfOneClockAddUp(t *testing.T) {
+	w := demo(t, "lan", 34)
+	drift := func(what HappeningKind, id member.ID, share float64) {
+		w.assume(Happening{What: what, Fault: &Fault{Do: ClockDrift, Whom: []member.ID{id}, Share: share}})
+	}
+	drift(FaultBegan, "web-0", 0.009)
+	drift(FaultBegan, "web-1", 0.009)
+	drift(FaultBegan, "web-1", -0.009)
+	drift(FaultEnded, "web-0", 0.009)
+	drift(FaultBegan, "web-0", 0.01)
+	if v := w.Void(); v != "" {
+		t.Fatal(v)
+	}
+	drift(FaultEnded, "web-1", -0.009)
+	drift(FaultBegan, "web-1", 0.009)
+	if v := w.Void(); !strings.Contains(v, "the clock of web-1 is wrong by 1.8 % of the time") {
+		t.Fatalf("%q", v)
+	}
+}
+
 func TestARunThatLeavesTheAssumptionsIsVoid(t *testing.T) {
 	for _, c := range []struct {
 		fault Fault
@@ -126,7 +147,7 @@ func TestARunThatLeavesTheAssumptionsIsVoid(t *testing.T) {
 		{Fault{Do: Wipe, Whom: []member.ID{"web-0", "web-1", "spare-0"}}, ""},
 		{Fault{Do: Wipe, Whom: []member.ID{"web-0", "web-1", "web-2"}}, "3 of 5 councillors' disks"},
 		{Fault{Do: ClockDrift, Whom: []member.ID{"web-0"}, Share: 0.01}, ""},
-		{Fault{Do: ClockDrift, Whom: []member.ID{"web-0"}, Share: -0.02}, "the clock of [web-0]"},
+		{Fault{Do: ClockDrift, Whom: []member.ID{"web-0"}, Share: -0.02}, "the clock of web-0 is wrong by -2.0 %"},
 		{Fault{Do: Lie, Whom: []member.ID{"web-0", "web-1"}}, ""},
 		{Fault{Do: Lie, Whom: []member.ID{"web-0", "web-1", "web-2"}}, "3 of the 6 running observers"},
 	} {

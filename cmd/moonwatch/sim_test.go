@@ -135,6 +135,29 @@ func TestARunsReportHasTheHashThatTheCommandTells(t *testing.T) {
 	}
 }
 
+// Of two faults one matters.
+func TestTheReportOfAFailingRunHasTheShrunkPlan(t *testing.T) {
+	inFolder(t, "two.yaml", `
+fleet: demo
+duration: 1m
+steps:
+  - {at: 30s, do: crash, whom: "member:1"}
+  - {at: 31s, do: freeze, whom: "member:5", for: 1s}
+expect: {verdicts: 0}
+`)
+	call(t, "sim", "run", "two.yaml", "--save-plan", "two.plan.json", "--report", "run").wants(t, exitDegraded, "verdicts: 1, want 0")
+	page, err := os.ReadFile(filepath.Join("run", "index.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"The shrunk plan", "moonwatch sim replay two.shrunk.plan.json"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	call(t, "sim", "replay", "two.shrunk.plan.json").wants(t, exitDegraded, "verdicts: 1, want 0")
+}
+
 func TestAnInterruptedCampaignTellsWhatRan(t *testing.T) {
 	inFolder(t, "crash.yaml", crash)
 	ctx, cancel := context.WithCancel(t.Context())

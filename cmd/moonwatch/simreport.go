@@ -18,11 +18,12 @@ import (
 // shownRuns is how many broken seeds of a campaign a report shows in full.
 const shownRuns = 3
 
-// reportRun writes the report of a single run.
-func (a *app) reportRun(dir, command string, plan *scenario.Plan, text []byte, rec campaign.Record) error {
+// reportRun writes the report of a single run, and of what it was shrunk to.
+func (a *app) reportRun(dir, command string, plan *scenario.Plan, text []byte, rec campaign.Record, shrunk ...report.Run) error {
+	run := report.Run{Result: resultOf(plan, rec), Took: took(rec), Replay: command, Plan: string(text)}
 	return report.Write(dir, report.Input{
 		Command: command, Version: a.parts.version + revision(), Profile: profile(plan), Took: took(rec),
-		Runs: []report.Run{{Result: resultOf(plan, rec), Took: took(rec), Replay: command, Plan: string(text)}},
+		Runs: append([]report.Run{run}, shrunk...),
 	})
 }
 
@@ -106,7 +107,7 @@ func (c *chronicle) write(ctx context.Context, dir, command string, crew campaig
 		}
 		in.Runs = append(in.Runs, report.Run{Result: resultOf(p, again), Took: took(again), Replay: replayLine(r), Plan: string(text)})
 		if i == 0 {
-			if run, ok := c.shrunk(ctx, crew, p, r, b); ok {
+			if run, ok := shrunk(ctx, crew, p, r, b); ok {
 				in.Runs = append(in.Runs, run)
 			}
 		}
@@ -143,9 +144,10 @@ func commandLine(c *cobra.Command, args []string) string {
 	return strings.Join(words, " ")
 }
 
-// shrunk is the simplest run that breaks as a seed did. It is not ok if there is
+// shrunk is the simplest run that breaks as a seed did; if the seed's plan has a
+// file, its own is written beside that. It is not ok if there is
 // no simpler one than the seed's, or no time for it.
-func (c *chronicle) shrunk(ctx context.Context, crew campaign.Crew, p *scenario.Plan, r campaign.Record, b *bar) (report.Run, bool) {
+func shrunk(ctx context.Context, crew campaign.Crew, p *scenario.Plan, r campaign.Record, b *bar) (report.Run, bool) {
 	const length = time.Minute
 	timed, cancel := context.WithTimeout(ctx, length)
 	defer cancel()

@@ -132,12 +132,33 @@ func (a *app) play(ctx context.Context, s *source, r simRun) error {
 	sum.Scenario, sum.Members = plan.Scenario, len(plan.World.Fleet.Members)
 	err = a.tellRun(r, s, rec, sum)
 	if r.report != "" { // if it cannot be written, the answer is there
-		err = errors.Join(err, a.reportRun(r.report, r.command, plan, text, rec))
+		err = errors.Join(err, a.reportRun(r.report, r.command, plan, text, rec, a.shrunkRun(ctx, r, s, plan, rec, b)...))
 	}
 	if err != nil {
 		return err
 	}
 	return ended(outcomeCode(rec.Outcome()))
+}
+
+// shrunk is what a run that broke something is shrunk to, for its report. There
+// is nothing where it is as simple as can be, or no worker is left of it.
+func (a *app) shrunkRun(ctx context.Context, r simRun, s *source, plan *scenario.Plan, rec campaign.Record, b *bar) []report.Run {
+	if !rec.Broken() || rec.Result == nil {
+		return nil
+	}
+	crew, err := a.crewFor(plan, 0)
+	if err != nil {
+		return nil
+	}
+	defer b.clear()
+	rec.Plan = r.savePlan
+	if s.plan != nil {
+		rec.Plan = s.arg
+	}
+	if run, ok := shrunk(ctx, crew, plan, rec, b); ok {
+		return []report.Run{run}
+	}
+	return nil
 }
 
 // tellRun prints what happened and how it ended.
