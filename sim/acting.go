@@ -71,7 +71,10 @@ func (m *machine) poll(e mind.DoStep, left time.Duration) {
 
 // fate is what becomes of one action on this machine; empty: what should.
 func (m *machine) fate() FaultKind {
-	for _, f := range m.drivers {
+	for _, f := range m.lasting {
+		if !f.Do.spoils() {
+			continue
+		}
 		if f.Share == 0 || m.w.chance.unit(streamDriver, m.i, 0) < f.Share {
 			return f.Do
 		}
@@ -171,13 +174,18 @@ func (m *machine) acted(life uint64, d failover.StepDone) {
 	}
 }
 
-// spoil begins or ends a fault of a machine's drivers.
-func (m *machine) spoil(f Fault, begins bool) {
-	if begins {
-		m.drivers = append(m.drivers, f)
-		return
+// spoils reports that a fault is one of drivers: actions end otherwise than they
+// should.
+func (k FaultKind) spoils() bool {
+	switch k {
+	case HangActions, FailActions, LyingActions, UnknownActions:
+		return true
+	default:
+		return false
 	}
-	if i := slices.IndexFunc(m.drivers, func(x Fault) bool { return x.Do == f.Do }); i >= 0 {
-		m.drivers = slices.Delete(m.drivers, i, i+1)
-	}
+}
+
+// spoiled reports that a fault of its drivers holds the machine.
+func (m *machine) spoiled() bool {
+	return slices.ContainsFunc(m.lasting, func(f lastingFault) bool { return f.Do.spoils() })
 }

@@ -58,7 +58,7 @@ func (m *machine) dropAddresses() {
 // else who could know.
 func (l *look) carried() {
 	for _, m := range l.w.machines {
-		if len(l.w.carriedBy(m)) == 0 || !m.up() || !l.inTouch(m) || len(m.drivers) > 0 {
+		if len(l.w.carriedBy(m)) == 0 || !m.up() || !l.inTouch(m) || m.spoiled() {
 			continue
 		}
 		for _, s := range l.st.Slots() {

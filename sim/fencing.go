@@ -49,14 +49,15 @@ func (m *machine) switchOff(e mind.DoStep) {
 	done := func(r failover.StepResult, detail string) func() {
 		return func() { m.acted(life, failover.StepDone{Key: e.Key, Result: r, Detail: detail, Took: w.now - began}) }
 	}
+	fault := x.fence()
 	switch {
-	case x.fence == FailingFence:
+	case fault == FailingFence:
 		w.after(min(took, left), done(failover.ResultFailed, "the device refuses: exit status 1"))
 		return
-	case x.fence == LyingFence:
+	case fault == LyingFence:
 		w.after(left, done(failover.ResultUnknown, "the device said ok, and its status is on"))
 		return
-	case x.fence == HangingFence || took+twiceOff >= left:
+	case fault == HangingFence || took+twiceOff >= left:
 		w.after(left, done(failover.ResultUnknown, "the fence agent was killed at its deadline"))
 		return
 	}
@@ -74,6 +75,15 @@ func (m *machine) switchOff(e mind.DoStep) {
 	})
 }
 
+// fence is what is wrong with the device that can switch the machine off: the last
+// fault of it that lasts.
+func (m *machine) fence() FaultKind {
+	if faults := m.lasting.of(LyingFence); len(faults) > 0 {
+		return faults[len(faults)-1].Do
+	}
+	return ""
+}
+
 // unplug takes a machine's power until people have looked.
 func (m *machine) unplug() {
 	if !m.on {
@@ -81,5 +91,9 @@ func (m *machine) unplug() {
 	}
 	m.crash(m.lands())
 	m.ail()
-	m.w.after(looksSoon, func() { m.boot(false) })
+	m.w.after(looksSoon, func() {
+		if !m.lasting.holds(Crash) { // else there is no power to give back
+			m.boot(false)
+		}
+	})
 }

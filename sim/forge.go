@@ -25,7 +25,7 @@ const forgeEvery = 2 * time.Second
 
 // forges lets a machine forge until it is told otherwise.
 func (m *machine) forges(life uint64) {
-	if !m.forger || m.life != life || m.mind == nil {
+	if !m.lasting.holds(Forge) || m.life != life || m.mind == nil {
 		return
 	}
 	if l := m.mind.Leading(); m.up() && !m.mind.Councillor() && l.Leader != "" {

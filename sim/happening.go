@@ -18,6 +18,7 @@ type Happening struct {
 	What   HappeningKind
 
 	Fault *Fault            // of FaultBegan and FaultEnded
+	Held  []member.ID       // of FaultEnded: whom another fault of its sort holds still
 	Fact  *consensus.Fact   // of Agreed
 	Led   *mind.Led         // of LedBy: what Member believes
 	Step  *failover.StepKey // of ActionBegan and ActionEnded

@@ -69,11 +69,18 @@ func (w *World) strikeLinks(f Fault) {
 	w.ailing(l)
 }
 
-// healLinks ends the first fault that is like f. A swizzle heals link by link.
+// healLinks ends the first fault that is like f, or for who says the kind and the
+// ends alone the first of that kind between them. A swizzle heals link by link.
 func (w *World) healLinks(f Fault) {
-	i := slices.IndexFunc(w.links.faults, func(l *linkFault) bool {
-		return l.healing == 0 && l.f.Do == f.Do && slices.Equal(l.f.Whom, f.Whom) && slices.Equal(l.f.Other, f.Other)
-	})
+	find := func(like func(*linkFault) bool) int {
+		return slices.IndexFunc(w.links.faults, func(l *linkFault) bool {
+			return l.healing == 0 && slices.Equal(l.f.Whom, f.Whom) && like(l)
+		})
+	}
+	i := find(func(l *linkFault) bool { return l.f.like(f) })
+	if i < 0 {
+		i = find(func(l *linkFault) bool { return l.f.Do == f.Do && l.f.For == 0 && slices.Equal(l.f.Other, f.Other) })
+	}
 	if i < 0 {
 		return
 	}

@@ -31,10 +31,7 @@ type machine struct {
 	paused  time.Duration    // until then the agent stands still
 	halted  time.Duration    // and the services as well
 	waiting []func(*machine) // what arrived while the agent stood still
-	lies    []Fault          // what the agent says that it does not think
-	forger  bool             // hands in what is not its to decide
-	drivers []Fault          // what becomes of its actions
-	fence   FaultKind        // what is wrong with the device that can switch it off
+	lasting lasting          // the faults that hold it
 	slow    pace             // what all that it does takes longer
 	clock   clock
 	writer  writer

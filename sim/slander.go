@@ -19,7 +19,9 @@ const slanderSeq = 1 << 40
 
 // against reports whether a machine lies about a subject.
 func (m *machine) against(id member.ID) bool {
-	return slices.ContainsFunc(m.lies, func(f Fault) bool { return f.Do == Lie || slices.Contains(f.Other, id) })
+	return slices.ContainsFunc(m.lasting, func(f lastingFault) bool {
+		return f.Do == Lie || f.Do == Defame && slices.Contains(f.Other, id)
+	})
 }
 
 // slandered is a statement with every word turned against those that the
@@ -40,7 +42,7 @@ func (m *machine) slandered(st agent.Statement) agent.Statement {
 
 // slander lets a lying agent speak without being asked, twice a second.
 func (m *machine) slander(life uint64) {
-	if len(m.lies) == 0 || m.life != life || m.mind == nil {
+	if !m.lasting.holds(Lie) || m.life != life || m.mind == nil {
 		return
 	}
 	st := agent.Statement{Observer: m.id, Incarnation: m.born, Life: 3 * time.Second}
@@ -56,15 +58,8 @@ func (m *machine) slander(life uint64) {
 	m.w.after(500*time.Millisecond, func() { m.slander(life) })
 }
 
-// lie begins to lie.
-func (m *machine) lie(f Fault) {
-	m.lies = append(m.lies, f)
-	m.slander(m.life)
-}
-
-// repent ends a lie: people install the true agent, and start it.
-func (m *machine) repent(f Fault) {
-	m.lies = slices.DeleteFunc(m.lies, func(x Fault) bool { return x.Do == f.Do && slices.Equal(x.Other, f.Other) })
+// repent ends all lies: people install the true agent, and start it.
+func (m *machine) repent() {
 	m.endAgent()
 	m.start(100 * time.Millisecond)
 }

@@ -156,7 +156,7 @@ func (w *World) struck(h Happening) {
 		case TornTail, LostTail:
 			w.rare.torn[id] = h.What == FaultBegan || w.rare.torn[id]
 		case ClockJump, ClockDrift:
-			w.rare.skewed[id] = h.What == FaultBegan
+			w.rare.skewed[id] = h.What == FaultBegan || slices.Contains(h.Held, id)
 		default: // leaves no trace here
 		}
 	}

@@ -61,7 +61,7 @@ func (x *letter) forwarded() mind.Event {
 // say sends a statement to the councillors.
 func (m *machine) say(e mind.SendStatement) {
 	st := e.Statement
-	if len(m.lies) > 0 {
+	if m.lasting.holds(Lie) {
 		st = m.slandered(st)
 	}
 	m.w.checker.said(m, st)

@@ -112,6 +112,9 @@ func (w *World) begin(f Fault) {
 // struck lets a fault of one machine begin.
 func (m *machine) struck(f Fault, length time.Duration) {
 	until := m.w.now + length
+	if rule, _ := RuleOf(f.Do); rule.Ends {
+		m.lasting = append(m.lasting, lastingFault{f, until})
+	}
 	switch f.Do {
 	case Crash:
 		m.crash(m.lands())
@@ -138,28 +141,29 @@ func (m *machine) struck(f Fault, length time.Duration) {
 	case Freeze:
 		m.pause(length)
 	case Slow:
-		m.slow = f.pace(pace{more: 100 * time.Millisecond})
+		m.slows()
 	case StallDisk:
 		m.writer.stalled = max(m.writer.stalled, until)
 	case FullDisk:
 		m.writer.full = max(m.writer.full, until)
 	case SlowDisk:
-		m.writer.slow = f.pace(pace{times: 10})
+		m.slows()
 	case ClockJump:
 		m.clock.jump(m.w.now, f.Delay)
 	case ClockDrift:
 		m.clock.run(m.w.now, f.Share)
-	case HangActions, FailActions, LyingActions, UnknownActions:
-		m.spoil(f, true)
-	case LyingFence, HangingFence, FailingFence:
-		m.fence = f.Do
 	case Lie, Defame:
-		m.lie(f)
+		m.slander(m.life)
 	case Forge:
-		m.forger = true
 		m.forges(m.life)
-	default: // not a machine's
+	default: // not a machine's, or one that counts as long as it lasts
 	}
+}
+
+// slows makes the machine as slow as the worst fault that lasts.
+func (m *machine) slows() {
+	m.slow = m.lasting.pace(Slow, pace{more: 100 * time.Millisecond})
+	m.writer.slow = m.lasting.pace(SlowDisk, pace{times: 10})
 }
 
 // pace is what a fault says about it, or otherwise if it says nothing.
@@ -172,7 +176,13 @@ func (f Fault) pace(otherwise pace) pace {
 
 // end undoes a fault. What ends by itself or cannot be undone is left alone.
 func (w *World) end(f Fault) {
-	w.tell(Happening{What: FaultEnded, Fault: &f})
+	var held []member.ID
+	for _, m := range w.those(f.Whom) {
+		if m.lasting.end(f); m.lasting.holds(f.Do) {
+			held = append(held, m.id)
+		}
+	}
+	w.tell(Happening{What: FaultEnded, Fault: &f, Held: held})
 	for _, m := range w.those(f.Whom) {
 		w.note(m.i, "end of "+string(f.Do))
 		if !f.Do.isOrder() {
@@ -200,8 +210,33 @@ func (w *World) end(f Fault) {
 	}
 }
 
-// mended ends a fault of one machine.
+// mended ends a fault of one machine, which is no longer among those that last.
+// What adds up ends in any case, all else with the last one of its sort.
 func (m *machine) mended(f Fault) {
+	switch f.Do {
+	case ClockJump:
+		m.clock.jump(m.w.now, -f.Delay)
+		return
+	case ClockDrift:
+		m.clock.run(m.w.now, -f.Share)
+		return
+	case Slow:
+		m.slows()
+		m.lossyAt = m.w.now // answers that came too late are lost ones, and are remembered
+		return
+	case SlowDisk:
+		m.slows()
+		return
+	case Pause, Freeze, StallDisk, FullDisk:
+		if f.For == 0 { // else its time is over, or a longer one of its kind goes on
+			m.release(f.Do)
+		}
+		return
+	default:
+	}
+	if m.lasting.holds(f.Do) {
+		return
+	}
 	switch f.Do {
 	case Crash, Wipe, TornTail, LostTail:
 		m.boot(f.Serve)
@@ -216,27 +251,8 @@ func (m *machine) mended(f Fault) {
 		for _, s := range m.running {
 			s.sick = false
 		}
-	case Slow:
-		m.slow = pace{}
-		m.lossyAt = m.w.now // answers that came too late are lost ones, and are remembered
-	case SlowDisk:
-		m.writer.slow = pace{}
-	case Pause, Freeze, StallDisk, FullDisk:
-		if f.For == 0 { // else its time is over, or a longer one of its kind goes on
-			m.release(f.Do)
-		}
-	case ClockJump:
-		m.clock.jump(m.w.now, -f.Delay)
-	case ClockDrift:
-		m.clock.run(m.w.now, -f.Share)
-	case HangActions, FailActions, LyingActions, UnknownActions:
-		m.spoil(f, false)
-	case LyingFence, HangingFence, FailingFence:
-		m.fence = ""
 	case Lie, Defame:
-		m.repent(f)
-	case Forge:
-		m.forger = false
+		m.repent()
 	default: // over by itself
 	}
 }
@@ -336,18 +352,20 @@ func (m *machine) resume() {
 	m.woken()
 }
 
-// release ends at once what would have lasted until a time.
+// release ends at once what would have lasted for good, or leaves it to another
+// fault of the same kind that goes on.
 func (m *machine) release(do FaultKind) {
-	now := m.w.now
+	end := max(m.w.now, m.lasting.until(do))
 	switch do {
 	case StallDisk:
-		m.writer.stalled = min(m.writer.stalled, now)
+		m.writer.stalled = min(m.writer.stalled, end)
 	case FullDisk:
-		m.writer.full = min(m.writer.full, now)
+		m.writer.full = min(m.writer.full, end)
 	case Pause:
-		m.halted, m.paused = min(m.halted, now), min(m.paused, now)
+		m.halted = min(m.halted, end)
+		m.paused = min(m.paused, max(end, m.lasting.until(Freeze)))
 	default:
-		m.paused = min(m.paused, max(m.halted, now))
+		m.paused = min(m.paused, max(m.halted, end))
 	}
 	if m.up() && (do == Pause || do == Freeze) {
 		m.resume()

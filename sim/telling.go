@@ -107,7 +107,7 @@ func (l *look) doors() {
 	l.carried()
 	for _, d := range l.st.Doors(l.w.time()) {
 		m := l.w.machine(d.Teller)
-		if !m.up() || !l.inTouch(m) || len(m.drivers) > 0 {
+		if !m.up() || !l.inTouch(m) || m.spoiled() {
 			continue
 		}
 		for _, b := range d.Behind {

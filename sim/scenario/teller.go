@@ -100,7 +100,7 @@ func (t *teller) see(h sim.Happening) {
 	case sim.FaultBegan:
 		t.began(h.Fault)
 	case sim.FaultEnded:
-		t.ended(h.Fault)
+		t.ended(h.Fault, h.Held)
 	case sim.AgentStarted:
 		t.change(h.Member, h.What, func(c *condition) { c.off, c.gone = false, false })
 	case sim.AgentEnded:
@@ -155,20 +155,24 @@ func (t *teller) began(f *sim.Fault) {
 	}
 }
 
-// ended closes the band of the first fault that is like f.
-func (t *teller) ended(f *sim.Fault) {
+// ended closes the band of the first fault that is like f; whom another one of its
+// sort holds still is named.
+func (t *teller) ended(f *sim.Fault, held []member.ID) {
 	for i, place := range t.open {
 		b := &t.s.Faults[place]
 		if b.Kind == f.Do && slices.Equal(b.Whom, f.Whom) {
 			t.seq++
 			b.ToMS, b.EndSeq = t.w.Now().Milliseconds(), t.seq
+			if len(held) > 0 && b.End != "" {
+				b.End += "; another such fault still holds " + t.g.names(held)
+			}
 			t.open = slices.Delete(t.open, i, i+1)
 			break
 		}
 	}
 	for _, id := range f.Whom {
 		t.change(id, sim.FaultEnded, func(c *condition) {
-			if f.Do == sim.Pause || f.Do == sim.Freeze {
+			if (f.Do == sim.Pause || f.Do == sim.Freeze) && !slices.Contains(held, id) {
 				c.halted = false
 			}
 		})

@@ -112,8 +112,10 @@ func (x *witness) mended(h sim.Happening) {
 	switch h.Fault.Do {
 	case sim.Crash, sim.Wipe, sim.TornTail, sim.LostTail:
 		for _, id := range h.Fault.Whom {
-			delete(x.crashed, id)
-			delete(x.off, id)
+			if !slices.Contains(h.Held, id) {
+				delete(x.crashed, id)
+				delete(x.off, id)
+			}
 		}
 	default: // the power was there
 	}
