@@ -84,6 +84,11 @@ type ObserversDocument struct {
 	At       time.Time  `json:"at"` // the moment that was asked for
 	Subjects []Regarded `json:"subjects"`
 	Live     *Live      `json:"live,omitempty"` // nil: of a moment that has passed
+	// Then is what observers saw at the moment that has passed, by their own memory; nil: of
+	// now, or they were not asked.
+	Then *Live `json:"then,omitempty"`
+	// Busy says why they were not: others look back at this time. Ask again in a second.
+	Busy bool `json:"busy,omitempty"`
 }
 
 // Regard is what an observer said of a subject when the council last counted.

@@ -21,7 +21,7 @@ func (a *app) observersCommand() *cobra.Command {
 	var at string
 	c := &cobra.Command{
 		Use:   "observers [MEMBER]",
-		Short: "Show who sees whom now, or who was counted against whom before",
+		Short: "Show who sees whom, now or at a moment of the last day",
 		Long: `Show what each observer sees of its subjects now: who says down, who loses probes, who
 does not believe itself. Edges that are calm are counted; with a MEMBER all of its edges
 are listed, those at which it observes and those at which it is observed. It is what the
@@ -30,7 +30,9 @@ page's matrix draws. Nobody has agreed on it: what was agreed on is a verdict.
 The asked agent asks all members, each at most every 5 s; who has not answered is named.
 
 With --at it shows the verdicts that stood at a moment of the last day and which observers
-were counted for them: what an observer saw besides is kept nowhere.`,
+were counted for them, and what all observers saw at that moment, to 5 s. Each agent
+remembers for 24 h, in memory: one that was started later is named, as is one of a build
+that remembers nothing.`,
 		Example: `  moonwatch observers
   moonwatch observers web-3 --watch
   moonwatch observers --at 15m
@@ -91,9 +93,13 @@ func (r *reading) observers(ctx context.Context, at time.Time, who member.ID) er
 		return err
 	}
 	r.noteAge(page.Page)
-	doc, raw, err := agent.Observers(ctx, at)
+	doc, raw, err := observersAt(ctx, agent, at)
 	if err != nil {
 		return err
+	}
+	know := ""
+	if then := doc.Then; then != nil { // of all, whoever is asked about
+		know = fmt.Sprintf("What observers saw at %s: %d of %d know of that moment.", moment(then.Moment), then.Heard(), len(then.By))
 	}
 	if who != "" {
 		if names := memberNames(page.Page); !slices.Contains(names, string(who)) {
@@ -109,10 +115,49 @@ func (r *reading) observers(ctx context.Context, at time.Time, who member.ID) er
 	return r.print(raw, func(p *printer) {
 		if doc.Live == nil {
 			printCounted(p, doc)
+			printThen(p, doc, know, who)
 			return
 		}
-		printSeen(p, doc.Live, who)
+		printSeen(p, doc.Live, who, seenColumns)
 	})
+}
+
+// An agent asks of one moment at a time, for up to 10 s: who comes meanwhile, or before all
+// have answered, asks again.
+const (
+	observersAgain = 3
+	observersPause = 1200 * time.Millisecond
+)
+
+func observersAt(ctx context.Context, agent *client.Client, at time.Time) (status.ObserversDocument, json.RawMessage, error) {
+	for range observersAgain {
+		doc, raw, err := agent.Observers(ctx, at)
+		if err != nil || !doc.Busy && (doc.Then == nil || !doc.Then.Partial) {
+			return doc, raw, err
+		}
+		select {
+		case <-ctx.Done(): // it is said that not all were asked
+			return doc, raw, nil
+		case <-time.After(observersPause):
+		}
+	}
+	return agent.Observers(ctx, at)
+}
+
+// printThen prints what observers saw at a moment that has passed, and who knows of it.
+func printThen(p *printer, d status.ObserversDocument, know string, who member.ID) {
+	switch {
+	case d.Busy:
+		p.line("")
+		p.line("What observers saw then was not asked: others look back at this time. Ask again.")
+	case d.Then != nil:
+		p.line("")
+		p.line("%s", know)
+		printSeen(p, d.Then, who, thenColumns)
+		if d.Then.Partial {
+			p.line("Some observers are being asked. Ask again.")
+		}
+	}
 }
 
 func memberNames(page status.Page) (names []string) {
@@ -130,19 +175,24 @@ func only(d *status.ObserversDocument, who member.ID) *status.ObserversDocument 
 		}
 		return !slices.ContainsFunc(x.By, func(s status.ObserverSaid) bool { return s.Observer == who })
 	})
-	if d.Live == nil {
-		return d
+	for _, live := range []*status.Live{d.Live, d.Then} {
+		if live != nil {
+			onlySeen(live, who)
+		}
 	}
-	for i := range d.Live.By {
-		by := &d.Live.By[i]
+	return d
+}
+
+func onlySeen(live *status.Live, who member.ID) {
+	for i := range live.By {
+		by := &live.By[i]
 		if by.Observer != who {
 			by.Sees = slices.DeleteFunc(by.Sees, func(s status.LiveSees) bool { return s.Subject != who })
 		}
 	}
-	d.Live.By = slices.DeleteFunc(d.Live.By, func(x status.LiveFrom) bool {
+	live.By = slices.DeleteFunc(live.By, func(x status.LiveFrom) bool {
 		return x.Observer != who && len(x.Sees) == 0
 	})
-	return d
 }
 
 // seen is one edge: what an observer sees of a subject.
@@ -158,17 +208,14 @@ func (s seen) rank() int {
 		return 0
 	case s.Uneasy:
 		return 1
-	case s.unheard():
+	case s.Unheard():
 		return 2
 	default:
 		return 3
 	}
 }
 
-// unheard reports that no probe was answered yet.
-func (s seen) unheard() bool { return s.RTTMicros == 0 && s.LostRun <= 1 }
-
-func printSeen(p *printer, live *status.Live, who member.ID) {
+func printSeen(p *printer, live *status.Live, who member.ID, columns []column[seen]) {
 	var all, shown []seen
 	var unsure []status.LiveFrom
 	for _, by := range live.By {
@@ -196,7 +243,7 @@ func printSeen(p *printer, live *status.Live, who member.ID) {
 	p.line("%s", fmt.Sprintf("%d edges%s: %d say down, %d lose probes, %d not heard yet, %d calm.", len(all), about, counts[0], counts[1], counts[2], counts[3]))
 	if len(shown) > 0 {
 		p.line("")
-		table(p, "", shown, seenColumns)
+		table(p, "", shown, columns)
 	}
 	if len(unsure) > 0 {
 		p.line("")
@@ -239,6 +286,10 @@ var seenColumns = []column[seen]{
 		return text("%.2f ms", float64(s.RTTMicros)/1000)
 	}},
 }
+
+// thenColumns have the figures with which it began to be seen so, and since when it was.
+var thenColumns = append(slices.Clone(seenColumns[:len(seenColumns)-1]),
+	column[seen]{title: "SINCE", of: func(s seen) cell { return word(s.Since.UTC().Format("15:04:05.0")) }})
 
 func seenCell(s seen) cell {
 	switch s.rank() {

@@ -51,6 +51,14 @@ func TestObserversAreShownNowAndBefore(t *testing.T) {
 			},
 		}},
 	}
+	heldBefore := page.Now.Add(-15 * time.Minute)
+	before.Then = &status.Live{AsOf: page.Now, Moment: heldBefore, Self: "web-1", By: []status.LiveFrom{
+		{Observer: "web-1", At: page.Now, Moment: heldBefore, Sees: []status.LiveSees{
+			{Subject: "web-2", RTTMicros: 210, Since: heldBefore.Add(-time.Hour)},
+			{Subject: "web-3", RTTMicros: 190, LossPct: 10, LostRun: 4, SilentFor: 1100, Accuses: agent.Silence, Since: heldBefore.Add(-61 * time.Second)},
+		}},
+		{Observer: "web-2", Trouble: "it knows nothing of before 2026-05-04 11:00:00 UTC"},
+	}}
 	var asked string
 	agent := withObservers(t, page, now, before, &asked)
 	r := call(t, "observers", "--agent", agent)
@@ -73,6 +81,10 @@ func TestObserversAreShownNowAndBefore(t *testing.T) {
 	r = call(t, "observers", "web-1", "-o", "json", "--agent", agent)
 	if err := json.Unmarshal([]byte(r.out), &doc); err != nil || len(doc.Live.By) != 3 {
 		t.Errorf("%v, edges of web-1 alone: %s", err, r.out)
+	}
+	r = call(t, "observers", "web-2", "--at", "15m", "-o", "json", "--agent", agent)
+	if err := json.Unmarshal([]byte(r.out), &doc); err != nil || len(doc.Then.By) != 2 || len(doc.Then.By[0].Sees) != 1 {
+		t.Errorf("%v, edges of web-2 alone: %s", err, r.out)
 	}
 	before.Subjects = nil
 	call(t, "observers", "--at", "1h", "--agent", withObservers(t, page, now, before, &asked)).wants(t, exitOK, "Nobody stood under a verdict at")

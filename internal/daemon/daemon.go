@@ -132,6 +132,7 @@ type Daemon struct {
 	addresses   []string // of the others, as last kept; owned by join
 	flights     flights
 	sightings   sightings
+	hindsight   hindsight
 	doorDrivers doorDrivers
 	carrying    carrying
 	feed        *feed
@@ -235,6 +236,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	actor("meet", d.meet)
 	actor("clock", d.watchClock)
 	actor("sightings", d.sightings.askAll)
+	actor("hindsight", d.hindsight.askAll)
 	actor("disk", d.writeAll)
 	actor("history", d.chronicling.writeAll)
 	actor("past", func(ctx context.Context) error { return d.chronicling.showAll(ctx, d) })

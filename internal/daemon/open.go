@@ -64,6 +64,7 @@ func (d *Daemon) open() error {
 	d.feed, d.olden = newFeed(d.store), newOlden()
 	d.chronicling.open(d)
 	d.sightings.open(d)
+	d.hindsight.open(d)
 	if d.life, err = nextLife(a.DataDir); err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (d *Daemon) openDoors() error {
 	a := d.cfg.Agent
 	d.web = web.New(web.Config{
 		Log: d.log.Named("web"), Registerer: d.reg, Healthy: d.healthy, Ready: d.isReady,
-		Shield: d.shieldSeen, Explain: d.explain, Basis: d.basis, Live: d.sightings.Live,
+		Shield: d.shieldSeen, Explain: d.explain, Basis: d.basis, Live: d.sightings.Live, Then: d.hindsight.Then,
 	})
 	var err error
 	if a.Gateway != "" {

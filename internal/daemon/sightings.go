@@ -37,6 +37,9 @@ type sightings struct {
 	own  atomic.Pointer[status.LiveFrom] // the loop's
 	look chan struct{}                   // somebody does, for the first time in a while
 
+	trailing sync.Mutex // held for microseconds: the loop waits for it
+	trail    status.Trail
+
 	mu     sync.Mutex
 	looked time.Time
 	heard  map[member.ID]status.LiveFrom
@@ -55,6 +58,22 @@ func (s *sightings) open(d *Daemon) {
 func (s *sightings) note(now time.Time) {
 	x := status.LiveOf(s.d.self, now, s.d.mind.Sightings(now))
 	s.own.Store(&x)
+	s.trailing.Lock()
+	defer s.trailing.Unlock()
+	s.trail.Note(x)
+}
+
+// then is what this agent's own observer saw at a moment that has passed, by its trail; with
+// no time at which it was heard: it does not know.
+func (s *sightings) then(moment time.Time) status.LiveFrom {
+	s.trailing.Lock()
+	defer s.trailing.Unlock()
+	x, ok := s.trail.At(moment)
+	x.Observer, x.Moment, x.Since = s.d.self, moment, s.trail.Since()
+	if ok {
+		x.At = time.Now().UTC()
+	}
+	return x
 }
 
 // Live is what observers see now. Who looks has the others asked for a while; the first
@@ -223,7 +242,7 @@ func (s *sightings) ask(ctx context.Context, id member.ID) {
 	ctx, cancel := context.WithTimeout(ctx, sightingsWait)
 	defer cancel()
 	var x status.LiveFrom
-	b, err := s.d.link.Sightings(ctx, id)
+	b, err := s.d.link.Sightings(ctx, id, time.Time{})
 	if err == nil {
 		if err = json.Unmarshal(b, &x); err != nil {
 			err = fmt.Errorf("what %s sees is garbled: %w", id, err)
@@ -242,9 +261,13 @@ func (s *sightings) ask(ctx context.Context, id member.ID) {
 	s.heard[id] = x
 }
 
-// Sightings is what this agent's observer sees, for another agent that somebody looks at.
-func (h handler) Sightings() []byte {
+// Sightings is what this agent's observer sees, or saw at a moment, for another agent that
+// somebody looks at.
+func (h handler) Sightings(moment time.Time) []byte {
 	own, _ := h.d.sightings.mine(time.Now())
+	if !moment.IsZero() {
+		own = h.d.sightings.then(moment)
+	}
 	b, err := json.Marshal(own)
 	if err != nil {
 		panic(fmt.Sprintf("daemon: encode sightings: %v", err)) // plain values of ours

@@ -53,10 +53,32 @@ func TestWhoLooksSeesWhatAllObserversSee(t *testing.T) {
 	if e, err := f.agents["m1"].explain("m3"); err != nil || e.Observed == nil || len(e.Observed.By) != 2 || e.Observed.Agent != 0 {
 		t.Errorf("the answer about m3 lacks what its two observers see: %+v, %v", e, err)
 	}
+	back := &f.agents["m1"].hindsight
+	then := func(what string, at func() time.Time, ok func(status.Live) bool) {
+		t.Helper()
+		end := time.Now().Add(60 * time.Second)
+		x, asked := back.Then(at())
+		for ; !asked || x.Partial || !ok(x); x, asked = back.Then(at()) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: not within a minute: %v, %+v", what, asked, x)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	calm := time.Now().Truncate(hindsightGrid).Add(hindsightGrid)
+	time.Sleep(time.Until(calm)) // a moment of the grid that is to pass
+	then("three remember", func() time.Time { return calm }, func(x status.Live) bool { return x.Heard() == 3 && x.Moment.Equal(calm) })
 	f.unserve("m3")
 	f.stop("m3")
 	await("both call it silent", func(x status.Live) bool {
 		return sees(x, "m1", "m3", status.LiveSees.Down) && sees(x, "m2", "m3", status.LiveSees.Down)
+	})
+	then("both called it silent a moment ago", time.Now, func(x status.Live) bool {
+		return sees(x, "m1", "m3", status.LiveSees.Down) && sees(x, "m2", "m3", status.LiveSees.Down)
+	})
+	up := func(y status.LiveSees) bool { return !y.Down() && !y.Since.IsZero() }
+	then("before, all was well", func() time.Time { return calm }, func(x status.Live) bool {
+		return sees(x, "m1", "m3", up) && sees(x, "m2", "m3", up)
 	})
 
 	s.mu.Lock()
@@ -83,7 +105,7 @@ func TestWhatALoopSawBeforeItHungIsNotWhatItSees(t *testing.T) {
 		t.Helper()
 		now := time.Now()
 		s.own.Store(&status.LiveFrom{Observer: "m1", At: now.Add(-age), Sees: []status.LiveSees{{Subject: "m2", RTTMicros: 300}}})
-		if err := json.Unmarshal((handler{d: d}).Sightings(), &there); err != nil {
+		if err := json.Unmarshal((handler{d: d}).Sightings(time.Time{}), &there); err != nil {
 			t.Fatal(err)
 		}
 		s.mu.Lock()

@@ -68,7 +68,9 @@ type observersModel struct {
 	Accusers []accuser
 	Counted  time.Time // the last count before At
 	Slider   slider
-	Live     *liveModel // nil: of a moment that has passed, or nobody is asked
+	Live     *liveModel // what observers see, or saw At; nil: nobody was asked
+	Busy     bool       // for others look back at this time
+	Here     string     // the address of this page
 }
 
 type regarded struct {
@@ -84,7 +86,7 @@ type accuser struct {
 	Of       string
 }
 
-func observersOf(t *tongue, p status.Page, s status.Sights, live *status.Live, at time.Time, chosen string) observersModel {
+func observersOf(t *tongue, p status.Page, s status.Sights, seen seen, at time.Time, chosen string) observersModel {
 	keep := ""
 	if chosen != "" {
 		keep = "at=" + chosen
@@ -95,8 +97,9 @@ func observersOf(t *tongue, p status.Page, s status.Sights, live *status.Live, a
 		Slider: sliderAt(t, s.AsOf, at, chosen != ""),
 	}
 	m.Script, m.Still = "observers.js", true
-	if !m.Past {
-		m.Live = liveOf(live)
+	m.Live, m.Busy, m.Here = liveOf(seen.Live), seen.busy, m.To("/observers")
+	if m.Past {
+		m.Here += "&at=" + chosen
 	}
 	for _, x := range ago {
 		link := m.To("/observers")
@@ -158,7 +161,8 @@ func accusers(all []status.Regarded) []accuser {
 	return out[:min(len(out), told)]
 }
 
-// draw fills the matrix: the edges of today's overlay, and over them what was said.
+// draw fills the matrix: the edges of today's overlay, or of then where observers remember
+// them, and over them what was said.
 func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 	order := slices.Clone(members)
 	slices.SortFunc(order, func(a, b status.Member) int {
@@ -174,7 +178,7 @@ func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 	put := func(form string, observer, subject int) {
 		fmt.Fprintf(cells[form], cellForms[form], observer*10+4, subject*10+4)
 	}
-	said := map[[2]int]bool{}
+	drawn := map[[2]int]bool{}
 	for _, r := range all {
 		row, ok := place[r.Subject]
 		if !ok {
@@ -185,7 +189,7 @@ func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 			if !ok {
 				continue
 			}
-			said[[2]int{column, row}] = true
+			drawn[[2]int{column, row}] = true
 			put(m.over(s, r.Subject), column, row)
 		}
 	}
@@ -195,14 +199,22 @@ func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 			if !ok {
 				continue
 			}
+			form := m.now(id, s.ID)
+			if form == "" {
+				continue
+			}
 			m.Edges++
-			if !said[[2]int{column, row}] {
-				put(m.now(id, s.ID), column, row)
+			if at := [2]int{column, row}; !drawn[at] {
+				drawn[at] = true
+				put(form, column, row)
 			}
 		}
 		if row > 0 && order[row-1].Domain != s.Domain {
 			x.Lines += fmt.Sprintf("M0 %dh%dM%d 0v%d", row*10, x.Size, row*10, x.Size)
 		}
+	}
+	if m.Past && m.Live != nil {
+		m.drawFormer(place, drawn, put)
 	}
 	for _, form := range []string{"none", "calm", "busy", "mind", "bad"} {
 		if cells[form].Len() > 0 {
@@ -225,6 +237,21 @@ func (m *observersModel) draw(members []status.Member, all []status.Regarded) {
 	x.Words = m.L.Say("%d members, each watched by others; %d of them under a verdict. The tables below say who said what.", len(order), len(all))
 }
 
+// drawFormer adds the edges of then that are of the overlay no more.
+func (m *observersModel) drawFormer(place map[member.ID]int, drawn map[[2]int]bool, put func(form string, observer, subject int)) {
+	for _, by := range m.Live.By {
+		column, stays := place[by.Observer]
+		for _, s := range by.Sees {
+			row, ok := place[s.Subject]
+			if at := [2]int{column, row}; !ok || !stays || drawn[at] {
+				continue
+			}
+			m.Edges++
+			put(m.Live.At[[2]member.ID{by.Observer, s.Subject}], column, row)
+		}
+	}
+}
+
 // over is the cell of somebody who was counted for a verdict: as it is now, where that is
 // known.
 func (m *observersModel) over(s status.ObserverSaid, subject member.ID) string {
@@ -242,13 +269,16 @@ func (m *observersModel) over(s status.ObserverSaid, subject member.ID) string {
 	}
 }
 
-// now is the cell of anybody else.
+// now is the cell of anybody else; empty: the observer did not watch the subject then.
 func (m *observersModel) now(observer, subject member.ID) string {
 	if m.Live == nil {
 		return "none"
 	}
 	if form := m.Live.At[[2]member.ID{observer, subject}]; form != "" {
 		return form
+	}
+	if m.Past && m.Live.heard[observer] {
+		return ""
 	}
 	return "calm" // nothing was heard of it
 }
@@ -289,27 +319,52 @@ func (s *Server) observersPage(w http.ResponseWriter, r *http.Request) {
 	}
 	at, chosen := momentOf(r.URL.Query().Get("at"), sights.Sights)
 	t, mode := tongueOf(r), v.banner()
-	live := s.live(chosen)
+	seen := s.seen(at, chosen)
 	write := func() []byte {
-		m := observersOf(t, v.page, sights.Sights, live, at, chosen)
+		m := observersOf(t, v.page, sights.Sights, seen, at, chosen)
 		m.Banner = mode
 		return render("observers", m)
 	}
-	if live != nil {
-		answerIn(w, r, s.livePage(t, mode, *live, write))
+	if seen.Live != nil && chosen == "" {
+		answerIn(w, r, s.livePage(t, mode, *seen.Live, write))
 		return
 	}
-	answerIn(w, r, sights.page(t.Code+" "+chosen+" "+mode.said(), write))
+	answerIn(w, r, sights.page(t.Code+" "+chosen+" "+mode.said()+" "+seen.name(), write))
 }
 
-// live is what observers see now; nil: a moment that has passed was chosen, or this agent
-// asks nobody.
-func (s *Server) live(chosen string) *status.Live {
-	if chosen != "" || s.cfg.Live == nil {
-		return nil
+// seen is what observers see, or saw at a moment; without it: this agent asks nobody, or not
+// now.
+type seen struct {
+	*status.Live
+	busy bool
+}
+
+// name tells what a page shows of it from what another shows.
+func (s seen) name() string {
+	switch {
+	case s.busy:
+		return "busy"
+	case s.Live == nil:
+		return ""
+	default:
+		return s.AsOf.Format(time.RFC3339Nano)
 	}
-	x := s.cfg.Live()
-	return &x
+}
+
+func (s *Server) seen(at time.Time, chosen string) seen {
+	switch {
+	case chosen == "" && s.cfg.Live != nil:
+		x := s.cfg.Live()
+		return seen{Live: &x}
+	case chosen != "" && s.cfg.Then != nil:
+		x, ok := s.cfg.Then(at)
+		if !ok {
+			return seen{busy: true}
+		}
+		return seen{Live: &x}
+	default:
+		return seen{}
+	}
 }
 
 // livePages are the pages of one moment of the present, by language.
@@ -354,9 +409,10 @@ func (s *sights) page(name string, write func() []byte) content {
 	c = newContent("text/html; charset=utf-8", squeeze(write()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.pages) < keptPages {
-		s.pages[name] = c
+	if len(s.pages) >= keptPages { // as a rule those of moments that were being asked for
+		clear(s.pages)
 	}
+	s.pages[name] = c
 	return c
 }
 
@@ -391,7 +447,13 @@ func (s *Server) observersJSON(w http.ResponseWriter, r *http.Request) {
 	if list == nil {
 		list = []status.Regarded{}
 	}
-	doc := status.ObserversDocument{Schema: status.Schema, AsOf: sights.AsOf, At: at, Subjects: list, Live: s.live(chosen)}
+	seen := s.seen(at, chosen)
+	doc := status.ObserversDocument{Schema: status.Schema, AsOf: sights.AsOf, At: at, Subjects: list, Busy: seen.busy}
+	if chosen == "" {
+		doc.Live = seen.Live
+	} else {
+		doc.Then = seen.Live
+	}
 	answer(w, r, newContent("application/json", encode(doc)))
 }
 

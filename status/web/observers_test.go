@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -87,12 +88,12 @@ func TestObserversAsJSON(t *testing.T) {
 
 func TestTheMatrixDrawsEachEdgeOnce(t *testing.T) {
 	p := watched(fleetPage(200))
-	m := observersOf(english, p, status.Sights{AsOf: noon}, nil, noon, "")
+	m := observersOf(english, p, status.Sights{AsOf: noon}, seen{}, noon, "")
 	if m.Edges != 3200 || strings.Count(m.Matrix.Paths[0].Path, "M") != 3200 || len(m.Matrix.Labels) != 0 {
 		t.Errorf("%d edges", m.Edges)
 	}
 	v := lostPage().Verdicts[0]
-	m = observersOf(english, watched(lostPage()), status.Sights{AsOf: noon, Verdicts: []status.Verdict{v}}, nil, noon.Add(time.Minute), "")
+	m = observersOf(english, watched(lostPage()), status.Sights{AsOf: noon, Verdicts: []status.Verdict{v}}, seen{}, noon.Add(time.Minute), "")
 	count := map[string]int{}
 	for _, x := range m.Matrix.Paths {
 		count[x.Tone] = strings.Count(x.Path, "M")
@@ -187,7 +188,7 @@ func TestAccusationsAreSeenBeforeAnyVerdict(t *testing.T) {
 			t.Errorf("lacks %q", want)
 		}
 	}
-	m := observersOf(english, watched(p), status.Sights{AsOf: noon}, ptr(failing(watched(p))), noon, "")
+	m := observersOf(english, watched(p), status.Sights{AsOf: noon}, seen{Live: ptr(failing(watched(p)))}, noon, "")
 	count := map[string]int{}
 	for _, x := range m.Matrix.Paths {
 		count[x.Tone] = strings.Count(x.Path, "M")
@@ -211,7 +212,7 @@ func TestWhoIsNotHeardIsNotCalm(t *testing.T) {
 	p := watched(fleetPage(7))
 	live := seenLive(p, nil)
 	live.By[1] = status.LiveFrom{Observer: live.By[1].Observer, Trouble: "not in view"}
-	m := observersOf(english, p, status.Sights{AsOf: noon}, &live, noon, "")
+	m := observersOf(english, p, status.Sights{AsOf: noon}, seen{Live: &live}, noon, "")
 	count := map[string]int{}
 	for _, x := range m.Matrix.Paths {
 		count[x.Tone] = strings.Count(x.Path, "M")
@@ -260,6 +261,138 @@ func TestNothingIsLiveWithoutAScript(t *testing.T) {
 		tag, _, _ = strings.Cut(tag, ">")
 		if !strings.HasSuffix(tag, " hidden") || strings.Contains(tag, "data-past") != past {
 			t.Errorf("%s: %s", path, tag)
+		}
+	}
+}
+
+// looksBack shows what observers saw at moments that have passed, too.
+func looksBack(t *testing.T, p status.Page, then func(p status.Page) status.Live) (s *Server, asked *[]time.Time) {
+	t.Helper()
+	s, asked = withSights(t, p), new([]time.Time)
+	s.cfg.Then = func(at time.Time) (status.Live, bool) {
+		*asked = append(*asked, at)
+		x := then(watched(p))
+		x.Moment = at.Truncate(5 * time.Second)
+		for i := range x.By {
+			for j := range x.By[i].Sees {
+				x.By[i].Sees[j].Since = x.Moment.Add(-time.Minute)
+			}
+		}
+		return x, true
+	}
+	return s, asked
+}
+
+// TestThePastIsDrawnAsThePresentIs with who knows of it, and since when trouble was seen.
+func TestThePastIsDrawnAsThePresentIs(t *testing.T) {
+	p := fleetPage(7)
+	forgets := func(p status.Page) status.Live {
+		x := failing(p)
+		x.By[6] = status.LiveFrom{Observer: x.By[6].Observer, Trouble: "it knows nothing of before"}
+		return x
+	}
+	s, asked := looksBack(t, p, forgets)
+	for path, wants := range map[string][]string{
+		"/observers?at=1h": {
+			"Who saw trouble then", ": 6 of 7 know of that moment.", "Not known: <span", "Accused of", "says down", "loses probes",
+			`datetime="` + p.Now.Add(-time.Hour-time.Minute).Truncate(5*time.Second).UTC().Format(time.RFC3339),
+		},
+		"/observers?at=1h&lang=ja": {"その時点の異常", "（6 / 7 が記憶）。", "不明： <span"},
+	} {
+		body := get(s, path).Body.String()
+		for _, want := range wants {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s lacks %q", path, want)
+			}
+		}
+		for _, no := range []string{"kept nowhere", "What web-1 sees", "data-again", "Ask again"} {
+			if strings.Contains(body, no) {
+				t.Errorf("%s has %q", path, no)
+			}
+		}
+	}
+	if at := (*asked)[0]; !at.Equal(p.Now.Add(-time.Hour)) {
+		t.Errorf("asked of %v", at)
+	}
+	var doc status.ObserversDocument
+	if err := json.Unmarshal(get(s, "/api/v1/observers?at=1h").Body.Bytes(), &doc); err != nil || doc.Live != nil || doc.Then == nil || doc.Then.Heard() != 6 || doc.Then.Moment.IsZero() {
+		t.Errorf("%v: %+v", err, doc)
+	}
+	*asked = nil
+	if get(s, "/observers"); *asked != nil {
+		t.Errorf("of now, the past was asked: %v", *asked)
+	}
+}
+
+// TestWhoComesWhileOthersLookBackIsToldSo and sees the votes, and what is kept of that is
+// shown to nobody who comes later.
+func TestWhoComesWhileOthersLookBackIsToldSo(t *testing.T) {
+	s, _ := looksBack(t, lostPage(), failing)
+	free := s.cfg.Then
+	s.cfg.Then = func(time.Time) (status.Live, bool) { return status.Live{}, false }
+	for range 2 {
+		body := get(s, "/observers?at=1h").Body.String()
+		for _, want := range []string{"others look back", "1 of 7 members", "data-again", `at=1h">Ask again</a>`} {
+			if !strings.Contains(body, want) {
+				t.Errorf("lacks %q", want)
+			}
+		}
+	}
+	if body := get(s, "/api/v1/observers?at=1h").Body.String(); !strings.Contains(body, `"busy":true`) {
+		t.Error("the JSON does not say so")
+	}
+	s.cfg.Then = func(at time.Time) (status.Live, bool) {
+		x, ok := free(at)
+		x.Partial = true
+		return x, ok
+	}
+	if body := get(s, "/observers?at=1h").Body.String(); !strings.Contains(body, "Some observers are being asked.") || !strings.Contains(body, "Who saw trouble then") {
+		t.Error("who has answered is not shown")
+	}
+	s.cfg.Then = func(at time.Time) (status.Live, bool) {
+		x, ok := free(at)
+		x.AsOf = x.AsOf.Add(time.Second)
+		return x, ok
+	}
+	if body := get(s, "/observers?at=1h").Body.String(); strings.Contains(body, "others look back") || strings.Contains(body, "data-again") || !strings.Contains(body, "Who saw trouble then") {
+		t.Error("a page is shown of when others looked back")
+	}
+	for i := range 3 * keptPages {
+		get(s, "/observers?at=-"+strconv.Itoa(i+1))
+	}
+	if n := len(s.sights.pages); n > keptPages {
+		t.Errorf("%d pages are kept", n)
+	}
+}
+
+// TestThePastHasTheEdgesOfThen where observers know them: an observer that watched a subject
+// then, and not one that did not, whoever watches it today.
+func TestThePastHasTheEdgesOfThen(t *testing.T) {
+	p := watched(fleetPage(3))
+	then := seenLive(p, nil)
+	then.Moment = noon.Add(-time.Hour)
+	then.By[0].Sees = then.By[0].Sees[:1]
+	m := observersOf(english, p, status.Sights{AsOf: noon}, seen{Live: &then}, noon.Add(-time.Hour), "1h")
+	if m.Edges != 5 || strings.Count(m.Matrix.Paths[0].Path, "M") != 5 {
+		t.Errorf("%d edges: %+v", m.Edges, m.Matrix.Paths)
+	}
+	for i := range p.Members {
+		p.Members[i].Observers = nil
+	}
+	if m = observersOf(english, p, status.Sights{AsOf: noon}, seen{Live: &then}, noon.Add(-time.Hour), "1h"); m.Edges != 5 {
+		t.Errorf("%d edges, although the overlay has another form today", m.Edges)
+	}
+}
+
+func TestThePastOfTwoHundredIsAtMost30KB(t *testing.T) {
+	for name, p := range map[string]status.Page{"calm": fleetPage(200), "storm": stormPage()} {
+		for _, lang := range []string{"en", "ja"} {
+			s, _ := looksBack(t, p, failing)
+			total, body := transferred(t, s, "/observers?at=1h&lang="+lang)
+			t.Logf("%s %s: %d bytes, %d plain", name, lang, total, len(body))
+			if total > 30_000 {
+				t.Errorf("%s %s: %d bytes, want at most 30,000", name, lang, total)
+			}
 		}
 	}
 }

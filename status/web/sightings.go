@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"moonwatch/member"
 	"moonwatch/status"
@@ -18,10 +17,11 @@ const (
 	liveMute  = 12
 )
 
-// liveModel is what observers see now, arranged for the eye.
+// liveModel is what observers see, or saw at a moment, arranged for the eye.
 type liveModel struct {
 	status.Live
 	Heard   int // observers
+	heard   map[member.ID]bool
 	Own     []liveEdge
 	OwnMore int
 	Edges   []liveEdge // those that are not calm, the worst first
@@ -44,7 +44,7 @@ func liveOf(x *status.Live) *liveModel {
 	if x == nil {
 		return nil
 	}
-	m := &liveModel{Live: *x, At: map[[2]member.ID]string{}}
+	m := &liveModel{Live: *x, Heard: x.Heard(), heard: map[member.ID]bool{}, At: map[[2]member.ID]string{}}
 	for _, by := range x.By {
 		if by.At.IsZero() { // who watches nobody sees nothing, and was heard
 			if len(m.Mute) < liveMute {
@@ -54,7 +54,7 @@ func liveOf(x *status.Live) *liveModel {
 			}
 			continue
 		}
-		m.Heard++
+		m.heard[by.Observer] = true
 		for _, s := range by.Sees {
 			e := edgeOf(by, s)
 			m.At[[2]member.ID{by.Observer, s.Subject}] = e.form(by)
@@ -91,7 +91,7 @@ func edgeOf(by status.LiveFrom, s status.LiveSees) liveEdge {
 	switch {
 	case s.Down():
 		e.Look, e.Word = "bad", "says down"
-	case s.RTTMicros == 0 && s.LostRun <= 1:
+	case s.Unheard():
 		e.Look, e.Word = "calm", "not heard yet"
 	case s.Uneasy:
 		e.Look, e.Word = "mind", "loses probes"
@@ -147,5 +147,5 @@ func (e liveEdge) Says(t *tongue) string {
 	}
 }
 
-// Age is how old an observer's word is.
-func (m *liveModel) Age(x status.LiveFrom) time.Duration { return m.AsOf.Sub(x.At) }
+// Again reports that more is known when it is asked for once more, soon.
+func (m observersModel) Again() bool { return m.Busy || m.Live != nil && m.Live.Partial }

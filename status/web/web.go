@@ -51,6 +51,9 @@ type Config struct {
 	// Live is what observers see now; it may take a moment, and what it returns is changed
 	// by nobody. By default the matrix shows what was counted alone.
 	Live func() status.Live
+	// Then is what observers saw at a moment that has passed, in the same way; not ok: others
+	// look back at this time. By default such a matrix shows what was counted alone.
+	Then func(at time.Time) (seen status.Live, ok bool)
 	// Healthy and Ready answer /-/healthy and /-/ready; by default an agent is
 	// healthy, and ready as soon as it has a page.
 	Healthy func() error

@@ -12,6 +12,12 @@
   let here = location.href;
   let turn = 0;
 
+  // Others look back, or have not answered: a moment that has passed is asked for again.
+  const soon = () => {
+    const mine = turn;
+    if ('again' in live.dataset) setTimeout(() => mine === turn && show(), 1500);
+  };
+
   const name = () => {
     const back = Number(slider.value);
     if (back === 0) return form.dataset.now;
@@ -44,7 +50,10 @@
       const tongues = page.querySelectorAll('header a[hreflang]'); // they lead to the moment that is shown
       document.querySelectorAll('header a[hreflang]').forEach((a, i) => a.setAttribute('href', tongues[i].getAttribute('href')));
       form.dataset.asof = page.getElementById('ago').dataset.asof;
-      live.hidden = 'past' in page.getElementById('live').dataset;
+      const next = page.getElementById('live').dataset;
+      live.hidden = 'past' in next;
+      live.toggleAttribute('data-again', 'again' in next);
+      soon();
       say(false);
     } catch {
       if (mine === turn) say(true);
@@ -66,4 +75,5 @@
     setTimeout(again, 2000);
   };
   setTimeout(again, 2000);
+  soon();
 })();
