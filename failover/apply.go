@@ -14,7 +14,7 @@ import (
 func (st *State) Knows(kind consensus.FactKind) bool {
 	switch kind {
 	case KindCaseOpened, KindCaseStep, KindReport, KindBrake, KindReturned, KindEnforcer, KindFencer, KindFenceOrder, KindTold, KindCarried, KindAnnounced, KindWould,
-		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed, KindForced, KindHeldBack, KindTakenBack, KindLoanEnded:
+		KindPrepare, KindRelease, KindDrillDue, KindDrillEnded, KindEarly, KindFits, KindBorrowed, KindForced, KindHeldBack, KindTakenBack, KindLoanEnded, KindStopAgain:
 		return true
 	default:
 		return ofPeople(kind)
@@ -168,6 +168,12 @@ func (st *State) Check(f consensus.Fact) error {
 			return err
 		}
 		return st.checkTakenBack(f.Time, p)
+	case KindStopAgain:
+		p, err := consensus.DecodePayload[StopAgain](f)
+		if err != nil {
+			return err
+		}
+		return st.checkStopAgain(f.Time, p)
 	case KindForced:
 		p, err := consensus.DecodePayload[Forced](f)
 		if err != nil {
@@ -270,6 +276,9 @@ func (st *State) Apply(f consensus.Fact) {
 	case KindTakenBack:
 		p, _ := consensus.DecodePayload[TakenBack](f)
 		st.takeBack(f, p)
+	case KindStopAgain:
+		p, _ := consensus.DecodePayload[StopAgain](f)
+		st.stopAgain(f, p)
 	case KindForced:
 		p, _ := consensus.DecodePayload[Forced](f)
 		st.force(f, p)

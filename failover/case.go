@@ -98,6 +98,7 @@ type Case struct {
 	FenceEpoch member.SlotEpoch `json:"fence_slot_epoch,omitempty"`
 	Proof      string           `json:"proof,omitempty"`   // of the fence
 	Outside    *Outside         `json:"outside,omitempty"` // the newest order to fence from outside
+	Again      *Again           `json:"again,omitempty"`   // the newest time that the fencee was told to stop once more
 	Would      time.Time        `json:"would,omitzero"`    // when it would have gone on, were it armed
 	Outcome    Outcome          `json:"outcome,omitempty"`
 	History    []Passage        `json:"history"`

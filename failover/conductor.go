@@ -237,6 +237,9 @@ func (c *Conductor) advance(now time.Time, x *Case, out []ConductorEffect) []Con
 		if x.Proof != "" {
 			return c.claim(now, x, out)
 		}
+		if told := c.stopAgain(now, x, out); len(told) > len(out) {
+			return told
+		}
 		return c.letGo(now, x, out) // people may take hours: nobody prepares for so long
 	case Activating:
 		if late {

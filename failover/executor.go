@@ -199,7 +199,7 @@ func (e *Executor) due(now time.Time) []DoStep {
 	if s := e.st.slotOf(e.self); s != nil && s.Case == 0 && !s.Started {
 		due = append(due, e.want(StepKey{Step: StepActivate, Slot: s.ID, Epoch: s.Epoch}, now.Add(t.Activate)))
 	}
-	due = e.outsideDue(e.anew(now, e.again(now, due)))
+	due = e.outsideDue(e.againDue(e.anew(now, e.again(now, due))))
 	// Leftovers that the journal does not know any more are reported, so
 	// that the member may become a spare again.
 	u := e.st.Use(e.self)

@@ -217,7 +217,7 @@ func (st *State) fence(f consensus.Fact, c *Case, p CaseStep, t Timing) {
 	c.Restart = false
 	c.enter(Ready, f, p.Detail)
 	c.enter(Fencing, f, "")
-	c.Fencee, c.FenceEpoch, c.Outside = c.Subject, c.Epoch, nil
+	c.Fencee, c.FenceEpoch, c.Outside, c.Again = c.Subject, c.Epoch, nil, nil
 	pool, _ := st.ledger.Fleet().Pool(c.Pool)
 	if !pool.Exclusive && (len(pool.Fence) == 0 || pool.Fence[0] == "none") {
 		c.Proof = noProof
@@ -267,7 +267,7 @@ func (st *State) giveUp(f consensus.Fact, c *Case, detail string) {
 	if pool, _ := st.ledger.Fleet().Pool(c.Pool); !pool.Exclusive {
 		return
 	}
-	c.Proof, c.Fencee, c.FenceEpoch, c.Outside = "", spare, epoch, nil
+	c.Proof, c.Fencee, c.FenceEpoch, c.Outside, c.Again = "", spare, epoch, nil, nil
 	c.enter(Fencing, f, fmt.Sprintf("%s may run it at slot epoch %d", spare, epoch))
 	c.Deadline = f.Time.Add(st.timing().Stop)
 }
@@ -326,6 +326,10 @@ func (st *State) checkReport(by member.ID, p Report) error {
 		return c.checkOutside(by, p)
 	case StepPrepare:
 		return c.checkPrepared(by, p)
+	case StepStop:
+		if c.State == Escalated {
+			return c.checkAgain(by, p)
+		}
 	default: // a step of the case itself
 	}
 	executor, step, epoch, due := c.Step()
@@ -362,6 +366,8 @@ func (st *State) reported(f consensus.Fact, p Report) {
 		st.switchedOff(f, c, p)
 	case p.Step == StepPrepare:
 		st.prepared(f, c, p)
+	case c.State == Escalated:
+		st.stoppedAgain(f, c, p)
 	case c.State == Fencing && p.Done && !st.takesOwnWord(c):
 		c.Why = string(c.Fencee) + " says that it stopped, and the pool wants more than its word"
 	case c.State == Fencing && p.Done:

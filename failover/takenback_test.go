@@ -164,8 +164,7 @@ func TestAFailoverWhoseApprovalEndsWhileItsOccupantDoesNotStopIsTakenBack(t *tes
 	if c.State != Escalated {
 		t.Fatalf("%s, want it escalated: web-3 cannot stop", walk(c))
 	}
-	x.results["web-3"] = ResultDone
-	x.run(time.Minute)
+	x.run(time.Minute) // it is told again, and cannot
 	if c.Outcome != OutcomeAborted || x.slot("slot-2").Occupant != "web-3" {
 		t.Errorf("%s: %s, want it given up with the approval", walk(c), c.Outcome)
 	}

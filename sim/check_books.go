@@ -415,6 +415,8 @@ func (b *books) reported(by member.ID, p failover.Report) {
 		b.prepared(c, by, p)
 	case p.Done && p.Step == failover.StepStop && c.state == failover.Fencing:
 		c.proven = true
+	case p.Done && p.Step == failover.StepStop && c.state == failover.Escalated: // it was told again
+		c.state, c.proven = failover.Fenced, true
 	case p.Done && p.Step == failover.StepActivate:
 		c.state = failover.Verifying
 	case p.Done && p.Step == failover.StepRestart:

@@ -127,6 +127,10 @@ func lineOf(f consensus.Fact) (string, error) {
 		return worded(f, func(p failover.TakenBack) string {
 			return fmt.Sprintf("%s CLOSED: %s", caseID(p.Case), p.Detail)
 		})
+	case failover.KindStopAgain:
+		return worded(f, func(p failover.StopAgain) string {
+			return fmt.Sprintf("%s the old occupant is told again to stop", caseID(p.Case))
+		})
 	case failover.KindForced:
 		return worded(f, func(p failover.Forced) string {
 			return fmt.Sprintf("%s OPEN: R-%d is made use of", caseID(f.Index), p.Request)

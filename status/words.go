@@ -183,7 +183,7 @@ func next(c *failover.Case, executor member.ID) string {
 		if c.Proof != "" {
 			return "people are told; it goes on as soon as a spare is free"
 		}
-		return "people are told: it does not go on by itself"
+		return "people are told; it goes on with a proof that the old occupant has stopped"
 	case failover.Closed:
 		return "nothing: it is closed"
 	default:

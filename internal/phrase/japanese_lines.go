@@ -39,6 +39,7 @@ var japaneseLines = map[string]string{
 	"%s HELD by %s: %s":                                     "%s HELD（%s）：%s",
 	"%s HELD by %s":                                         "%s HELD（%s）",
 	"%s GIVEN-BACK %s: %s":                                  "%s GIVEN-BACK %s：%s",
+	"%s the old occupant is told again to stop":             "%s 旧担当に改めて停止を指示",
 	"%s CLOSED: %s":                                         "%s CLOSED：%s",
 	"%s OPEN: R-%d is made use of":                          "%s OPEN：R-%s を使用",
 	"%s does a drill, for its last one is long ago":         "前回から時間がたったため、%s が訓練を行います",

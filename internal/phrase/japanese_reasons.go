@@ -99,6 +99,7 @@ var japaneseReasons = map[string]string{
 	"no proof by %s":                                                 "%s による証明がありません",
 	"%s says that it stopped, and the pool wants more than its word": "%s は停止を報告しましたが、プールはそれ以上の証明を求めます",
 	"%s could not stop it: %w":                                       "%s は停止できませんでした：%s",
+	"%s is told again to stop it":                                    "%s に改めて停止を指示",
 	"%s switches off the %s of %s":                                   "%[1]s が %[3]s の %[2]s を切ります",
 	"%s is off: %s":                                                  "%s は停止済み：%s",
 	"%s by %s alone":                                                 "%s（%s 単独）",

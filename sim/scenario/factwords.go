@@ -131,6 +131,13 @@ func (t *teller) agreed(f *consensus.Fact) {
 		e.State, e.Member, e.Case = string(failover.Closed), t.x.cases[p.Case].subject, p.Case
 		e.Text = fmt.Sprintf("C-%d: closed, aborted: %s", p.Case, plainly(p.Detail))
 		t.tell(e)
+	case f.Command.Kind == failover.KindStopAgain:
+		p := payload[failover.StopAgain](f)
+		e.State, e.Case = string(failover.Escalated), p.Case
+		if c, ok := t.w.State().Case(p.Case); ok {
+			e.Member, e.Text = c.Fencee, fmt.Sprintf("C-%d: %s is told again to stop slot %s", p.Case, c.Fencee, c.Slot)
+			t.tell(e)
+		}
 	case f.Command.Kind == failover.KindForced:
 		if c, ok := t.w.State().Case(f.Index); ok {
 			e.Member, e.State, e.Case = c.Subject, string(failover.Draining), f.Index

@@ -216,7 +216,7 @@ func alonePage() status.Page {
 	p.Headline = "5 of 6 slots are served: slot-5 drained (C-412). So it stood at 2026-05-04 11:57:00.0 UTC."
 	p.Council.Leader, p.Council.Quorum = "", false
 	p.Self.Listed = false
-	p.Cases[0].State, p.Cases[0].Why, p.Cases[0].Next = failover.Escalated, "fence: no proof within 10s", "people are told: it does not go on by itself"
+	p.Cases[0].State, p.Cases[0].Why, p.Cases[0].Next = failover.Escalated, "fence: no proof within 10s", "people are told; it goes on with a proof that the old occupant has stopped"
 	p.Pools[0].Armed = false
 	p.Unlisted = []status.Unlisted{{ID: "web-12", Addr: "10.0.0.12:7946"}, {ID: "web-13", Addr: "10.0.0.13:7946", Retired: true}, {ID: "web-14", Retired: true}}
 	return p
