@@ -1,12 +1,38 @@
 package sim
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"moonwatch/member"
 )
+
+// README and the simulator's manual say how many there are.
+func TestDocumentsCountTheKinds(t *testing.T) {
+	orders := 0
+	for _, r := range Kinds() {
+		if r.Kind.isOrder() {
+			orders++
+		}
+	}
+	faults := len(Kinds()) - orders
+	for file, says := range map[string]string{
+		"../README.md":          fmt.Sprintf("%d kinds of faults and %d orders of people", faults, orders),
+		"../docs/simulation.md": fmt.Sprintf("%d kinds, and %d orders of people", faults, orders),
+	} {
+		text, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), says) {
+			t.Errorf("%s does not say %q", file, says)
+		}
+	}
+}
 
 func TestEveryKindHasARuleAndAWord(t *testing.T) {
 	seen := map[FaultKind]bool{}

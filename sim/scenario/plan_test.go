@@ -209,6 +209,7 @@ func TestAPlanThatCannotBePlayedIsRefused(t *testing.T) {
 		{`"version": 1`, `"version": 2`, "p: the plan has version 2, this program plays version 1: compile the scenario again with it, or play the plan with the program that wrote it"},
 		{`"version": 1,`, ``, "p: no plan: version is missing, want 1"},
 		{`"seed": 1`, `"seed": 1, "wether": 3`, `p: 4:13: unknown key wether`},
+		{`"at": "30s"`, `"at": -5`, `p: 117:12: steps.at is a number, want a time such as "30s"`},
 		{`"seed": 1`, `"seed": "x"`, "p: 4:13: seed is a string, want a whole number that is not negative"},
 		{`"seed": 1`, `"seed": }`, "p: no plan: 4:11: invalid character '}'"},
 		{`"do": "crash"`, `"do": "crush"`, `p: steps[0]: fault "crush": unknown kind`},

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,15 @@ func placed(b []byte, at int64, err error) error {
 
 // wanted names what a value has to be.
 func wanted(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch text := reflect.TypeFor[encoding.TextUnmarshaler](); {
+	case t == reflect.TypeFor[Duration]():
+		return `a time such as "30s"`
+	case t.Implements(text), reflect.PointerTo(t).Implements(text):
+		return "a text"
+	}
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
