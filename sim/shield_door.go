@@ -217,3 +217,10 @@ func (d *shieldDoor) enforce(now *shield.Measures) {
 	}
 	d.g.story.enforced(d)
 }
+
+// holdsBack reports that a door holds some subdomain now.
+func (g *guarded) holdsBack() bool {
+	return g != nil && slices.ContainsFunc(g.doors, func(d *shieldDoor) bool {
+		return d.m.up() && slices.ContainsFunc(d.acting.List(), func(m shield.Measure) bool { return !m.Shadow })
+	})
+}

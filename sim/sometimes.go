@@ -74,9 +74,12 @@ var rarities = []Rarity{
 	{"brake-released", "the fleet's brake was released"},
 	{"refused-by-gates", "the ledger refused a step that its leader had held to be allowed"},
 	{"refused-late", "the ledger refused a step of a case that had moved on"},
+	{"refused-epoch", "the ledger refused what was meant for an earlier slot epoch"},
 	{"answered-by-journal", "an action asked for again was answered from the journal"},
 	{"old-occupant-stopped", "who had lost a slot stopped it"},
 	{"spare-returned", "a repaired member became a spare again"},
+
+	{"throttled-in-swap", "a door of the shield held a subdomain back while a spare took a slot"},
 }
 
 // Rarities lists what Sometimes counts.
@@ -146,7 +149,7 @@ func (w *World) notice(h Happening) {
 			w.seldom("old-occupant-stopped")
 		}
 	case AgentEnded, ActionEnded, ServiceUp, ServiceDown, PeopleNoted:
-	case ShieldSaid: // of floods nothing is counted yet
+	case ShieldSaid: // of floods alone nothing is counted yet
 	}
 }
 
@@ -242,6 +245,10 @@ func (w *World) noticeFact(f consensus.Fact) {
 }
 
 func (w *World) noticeRefusal(f consensus.Fact) {
+	if strings.Contains(f.Reason, "slot epoch") {
+		w.seldom("refused-epoch")
+		return
+	}
 	if f.Command.Kind != failover.KindCaseStep && f.Command.Kind != failover.KindCaseOpened {
 		return
 	}
@@ -341,6 +348,10 @@ func (w *World) noticeStep(f consensus.Fact, p failover.CaseStep) {
 		}
 		if m := w.machine(p.Spare); !m.on || m.mind == nil {
 			w.seldom("spare-dead-on-arrival")
+		}
+	case failover.Cutover:
+		if w.shield.holdsBack() {
+			w.seldom("throttled-in-swap")
 		}
 	case failover.Claiming:
 		if last := lastSpare(c); last != "" && !w.machine(last).on {

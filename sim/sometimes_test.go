@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"moonwatch/consensus"
+	"moonwatch/failover"
 )
 
 func TestRaritiesAreNamedOnceAndExplained(t *testing.T) {
@@ -13,6 +16,21 @@ func TestRaritiesAreNamedOnceAndExplained(t *testing.T) {
 			t.Errorf("%q: %q", r.Name, r.Says)
 		}
 		seen[r.Name] = true
+	}
+}
+
+// What is meant for an earlier slot epoch is told from what is late otherwise.
+func TestRefusalsAreToldApart(t *testing.T) {
+	w := demo(t, "demo", 42)
+	for reason, name := range map[string]string{
+		"case C-12: slot web-0 has moved on from slot epoch 3": "refused-epoch",
+		"case C-12: it is closed":                              "refused-late",
+		"case C-12 held: fleet is in cascade":                  "refused-by-gates",
+	} {
+		w.noticeRefusal(consensus.Fact{Command: consensus.Command{Kind: failover.KindCaseStep}, Reason: reason})
+		if n := w.rare.n[name]; n != 1 {
+			t.Errorf("%q: %s is counted %d times", reason, name, n)
+		}
 	}
 }
 

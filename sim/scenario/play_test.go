@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +164,26 @@ expect: {occupant_changed: "@nobody", occupant_kept: "@nobody"}
 		}
 		if idle := strings.HasPrefix(c.missed, "steps: "); idle && !strings.Contains(string(Transcript(r.Story)), strings.TrimPrefix(c.missed, "steps: ")) {
 			t.Errorf("%s: the story does not tell it:\n%s", c.text, Transcript(r.Story))
+		}
+	}
+}
+
+// A spare takes a slot while its pool is flooded: both halves of the product at
+// once, which a campaign may want to have seen.
+func TestASwapUnderAFloodIsCounted(t *testing.T) {
+	const text = `
+fleet: {members: 9, failure_domains: 3, spares: 2, council: 5, profile: demo}
+shield: {doors: 2, bears: 60, subdomains: 10, rps: 200}
+duration: 2m
+steps:
+  - {at: 60s, do: flood, host: t-03.example.com, share: 60, for: 30s}
+  - {at: %s, do: crash, whom: "member:5"}
+expect: {failovers: 1}
+`
+	for at, counted := range map[string]bool{"65s": true, "40s": false} {
+		r := played(t, compiled(t, fmt.Sprintf(text, at), 1), PlayOptions{})
+		if n := r.Sometimes["throttled-in-swap"]; r.Outcome != Ok || (n > 0) != counted {
+			t.Errorf("crash at %s: %s %s, counted %d times", at, r.Outcome, r.Broken, n)
 		}
 	}
 }
