@@ -265,19 +265,31 @@ func TestThePageIsWholeWithoutScripts(t *testing.T) {
 func TestTheSliderChoosesAMoment(t *testing.T) {
 	b := browse(t, "")
 	var failed atomic.Bool
-	url, _ := serve(t, withLive(t, lostPage(), func(p status.Page) status.Live {
+	s, _ := looksBack(t, lostPage(), failing)
+	s.cfg.Live = func() status.Live {
+		p := watched(lostPage())
 		if !failed.Load() {
 			return seenLive(p, nil)
 		}
 		x := failing(p)
 		x.AsOf = x.AsOf.Add(time.Second)
 		return x
-	}))
-	for code, x := range map[string]struct{ now, trouble, stood, live string }{
-		"en": {"now", "loses probes", "1 of 7 members", "live"},
-		"ja": {"現在", "プローブ損失あり", "1 / 7", "自動更新中"},
+	}
+	var othersLookBack atomic.Bool
+	free := s.cfg.Then
+	s.cfg.Then = func(at time.Time) (status.Live, bool) {
+		if othersLookBack.Swap(false) {
+			return status.Live{}, false
+		}
+		return free(at)
+	}
+	url, _ := serve(t, s)
+	for code, x := range map[string]struct{ now, trouble, stood, live, then string }{
+		"en": {"now", "loses probes", "1 of 7 members", "live", "Who saw trouble then"},
+		"ja": {"現在", "プローブ損失あり", "1 / 7", "自動更新中", "その時点の異常"},
 	} {
 		failed.Store(false)
+		othersLookBack.Store(true)
 		b.do(chromedp.Navigate(url + "/observers?lang=" + code))
 		b.until(`//*[@id="live" and contains(., "` + x.live + `")]`)
 		if got := ask[string](b, `document.getElementById("at").getAttribute("aria-valuetext")`); got != x.now {
@@ -305,6 +317,7 @@ func TestTheSliderChoosesAMoment(t *testing.T) {
 		if !ask[bool](b, `[...document.querySelectorAll("header a[hreflang]")].some(a => new URL(a.href).searchParams.get("at"))`) {
 			t.Errorf("%s: the other language is that of now", code)
 		}
+		b.until(`//section[@aria-labelledby="uneasy"]/h2[contains(., "` + x.then + `")]`) // it was asked for again
 		axe(b, "slider "+code)
 		b.keep("slider-" + code)
 		b.do(chromedp.KeyEvent(kb.End))
