@@ -114,6 +114,14 @@ var canaries = []struct {
 		wordsOf(w, "web-3", 0)
 		accept(w, consensus.KindVerdict, verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4"))
 	}},
+	{"S2", "verdict-on-who-was-healthy-when-it-was-proposed", "which was well when it was proposed", func(w *World) {
+		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4")
+		f := proposed(w, consensus.KindVerdict, v)
+		_ = w.Run(grace + time.Second)
+		wordsOf(w, "web-3", 0)
+		fell(w, "web-3") // who looks only now finds it in trouble
+		w.checker.fact(f)
+	}},
 	{"S2", "restart-of-what-serves", "against web-3, which is well", func(w *World) {
 		advance(w, open(w, "web-3"), failover.Restarting, "")
 	}},
@@ -485,6 +493,22 @@ func accept(w *World, kind consensus.FactKind, payload any) uint64 {
 	w.facts = append(w.facts, f)
 	w.checker.fact(f)
 	return f.Index
+}
+
+// proposed lets the leader write a command down, and gives the fact that it may become.
+func proposed(w *World, kind consensus.FactKind, payload any) consensus.Fact {
+	c, err := consensus.NewCommand(kind, "planted", w.Leader(), w.time(), payload)
+	if err != nil {
+		panic(err)
+	}
+	b, err := c.Encode()
+	if err != nil {
+		panic(err)
+	}
+	var e mind.Persist
+	e.Entries = []*raftpb.Entry{{Data: consensus.Stamped(b, w.time())}}
+	w.checker.persisting(w.machine(w.Leader()), e)
+	return consensus.Fact{Index: uint64(len(w.facts) + 1), Time: w.time(), Accepted: true, Command: c, Bytes: b}
 }
 
 // says lets a member report something.

@@ -75,14 +75,20 @@ func (l *look) add(name, format string, args ...any) {
 	l.out = append(l.out, Trouble{name, fmt.Sprintf(format, args...)})
 }
 
-// dead looks for L1. Where so many died that their observers cannot decide, the
-// brake is the record that people see.
+// gone reports that a verdict says that a member is there no more, or its agent.
+func gone(k consensus.VerdictKind) bool {
+	return k == consensus.VerdictDown || k == consensus.VerdictAgentLost || k == consensus.VerdictDomainCut
+}
+
+// dead looks for L1: partial, or that a service is down, does not say that a member is
+// dead. Where so many died that their observers cannot decide, the brake is the record
+// that people see.
 func (l *look) dead() {
 	for _, m := range l.w.machines {
 		if m.on && m.mind != nil || l.st.Ledger().Roster().Index(m.id) < 0 {
 			continue
 		}
-		if _, stands := l.st.Ledger().Standing(m.id); !stands && !l.braked(m.id) {
+		if v, _ := l.st.Ledger().Standing(m.id); !gone(v.Kind) && !l.braked(m.id) {
 			l.add("L1", "%s does not run, and nobody says so", m.id)
 		}
 	}
@@ -122,10 +128,11 @@ func (l *look) slots() map[member.SlotID]bool {
 }
 
 // told reports that a member stands under a verdict that is never followed by an
-// action: the verdict itself is what people are told.
+// action: the verdict itself is what people are told. That somebody does not reach
+// a member, which is partial, does not say that its slot is not served.
 func (l *look) told(id member.ID) bool {
 	v, stands := l.st.Ledger().Standing(id)
-	return stands && (v.Kind == consensus.VerdictDomainCut || v.Kind == consensus.VerdictPartial || v.Kind == consensus.VerdictAgentLost)
+	return stands && (v.Kind == consensus.VerdictDomainCut || v.Kind == consensus.VerdictAgentLost)
 }
 
 // views looks for L3. An agent that is cut off has to know it.

@@ -1,11 +1,14 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"moonwatch/agent"
+	"moonwatch/consensus"
 	"moonwatch/failover"
 	"moonwatch/member"
 	"moonwatch/mind"
@@ -19,6 +22,18 @@ func TestEveryTroubleIsSeen(t *testing.T) {
 		plant      func(w *World)
 	}{
 		{"L1", "spare-0 does not run", func(w *World) { w.Hit(Crash, "spare-0") }},
+		{"L1", "web-3 does not run", func(w *World) { // that it is out of somebody's reach says less
+			w.Hit(Crash, "web-3")
+			standsUnder(w, "web-3", consensus.VerdictPartial)
+		}},
+		{"L1", "web-3 does not run", func(w *World) {
+			w.Hit(Crash, "web-3")
+			standsUnder(w, "web-3", consensus.VerdictServiceDown)
+		}},
+		{"L2", "slot web-3 of web-3 is not served", func(w *World) {
+			w.Hit(KillService, "web-3")
+			standsUnder(w, "web-3", consensus.VerdictPartial)
+		}},
 		{"L2", "slot web-3 of web-3 is not served", func(w *World) { w.Hit(KillService, "web-3") }},
 		{"L2", "is in DRAINING", func(w *World) {
 			w.Hit(Crash, "web-3")
@@ -158,5 +173,34 @@ func TestARunThatLeavesTheAssumptionsIsVoid(t *testing.T) {
 		if got := w.Void(); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%v: %q, want %q", c.fault, got, c.want)
 		}
+	}
+}
+
+// standsUnder lets the council agree on a verdict of the leader's about a member,
+// before anybody has found out what is really the case.
+func standsUnder(w *World, id member.ID, kind consensus.VerdictKind) {
+	m := w.machine(w.Leader())
+	v := verdictOn(w, id, "web-0", "web-1", "web-2", "web-4")
+	v.Term = m.mind.Leading().Term
+	x := &v.Findings[0]
+	x.Kind, x.Service = kind, x.Agent
+	fell(w, id)
+	wordsOf(w, id, 0)
+	for s, word := range maps.Clone(w.checker.words) {
+		s.kind = agent.OfService
+		w.checker.words[s] = word
+	}
+	c, err := consensus.NewCommand(consensus.KindVerdict, "planted", m.id, w.time(), v)
+	if err != nil {
+		panic(err)
+	}
+	b, err := c.Encode()
+	if err != nil {
+		panic(err)
+	}
+	m.step(mind.Submitted{Command: b})
+	_ = w.Run(300 * time.Millisecond)
+	if s, _ := w.State().Ledger().Standing(id); s.Kind != kind {
+		panic(id + " does not stand under " + member.ID(kind))
 	}
 }

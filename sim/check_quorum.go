@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"encoding/json"
+	"slices"
 	"time"
 
 	"moonwatch/agent"
@@ -53,10 +55,11 @@ func condemns(k consensus.VerdictKind) bool {
 // verdict checks S1: an observer quorum behind it, of observers that really
 // said so, and S2: a member that is really in trouble.
 //
-// It is judged as of its proposal. A council that loses its quorum for a while
-// may commit afterwards what its leader had proposed before; no ledger can tell
-// that from a slow disk. Such a verdict is true, and late: nothing irreversible
-// follows from it without a second roll call.
+// It is judged as of its proposal, whenever it is agreed on. A council that loses its
+// quorum for a while may commit afterwards what its leader had proposed before; no
+// ledger can tell that from a slow disk. Such a verdict is true, and late: nothing
+// irreversible follows from it without a second roll call. It is counted as a false
+// one, and breaks no promise.
 func (c *checker) verdict(f consensus.Fact, k call, v consensus.Verdict, x consensus.Finding) {
 	if !condemns(x.Kind) {
 		return
@@ -64,14 +67,40 @@ func (c *checker) verdict(f consensus.Fact, k call, v consensus.Verdict, x conse
 	c.Verdicts++
 	c.borne(k, v, x)
 	c.look(ruleWell)
-	m := c.w.machine(x.Subject)
-	if !m.well(c.w.machine(f.Command.Proposer)) || x.Kind == consensus.VerdictServiceDown && !m.serves(c.books.seats[m.id]) {
+	if slices.Contains(k.well, x.Subject) {
+		c.fail(ruleWell, "%s on %s, which was well when it was proposed at %v", x.Kind, x.Subject, k.at)
+	}
+	if !c.wrongs(f.Command.Proposer, x) {
 		return
 	}
 	c.counts.False++
 	if c.w.now-k.at <= grace {
 		c.fail(ruleWell, "%s on %s, which is well", x.Kind, x.Subject)
 	}
+}
+
+// wrongs reports that a finding condemns who is well now.
+func (c *checker) wrongs(proposer member.ID, x consensus.Finding) bool {
+	m := c.w.machine(x.Subject)
+	return condemns(x.Kind) && m.well(c.w.machine(proposer)) && (x.Kind != consensus.VerdictServiceDown || m.serves(c.books.seats[m.id]))
+}
+
+// wronged are those who are well now and are condemned by a command, if it is a verdict.
+func (c *checker) wronged(command []byte) (well []member.ID) {
+	x, err := consensus.DecodeCommand(command)
+	if err != nil || x.Kind != consensus.KindVerdict {
+		return nil
+	}
+	var v consensus.Verdict
+	if json.Unmarshal(x.Payload, &v) != nil {
+		return nil // the ledger refuses it
+	}
+	for _, f := range v.Findings {
+		if _, known := c.w.index[f.Subject]; known && c.wrongs(x.Proposer, f) {
+			well = append(well, f.Subject)
+		}
+	}
+	return well
 }
 
 // borne checks that the votes which a finding names bear it.

@@ -74,6 +74,7 @@ type call struct {
 	at   time.Duration
 	tick int64 // in the order of the checker's history
 	by   member.ID
+	well []member.ID // whom it condemns although they were well then, if it is a verdict
 }
 
 // persisting notes what a councillor is about to write.
@@ -88,7 +89,7 @@ func (c *checker) persisting(m *machine, e mind.Persist) {
 				c.w.seldom("duplicate-command")
 			}
 		} else if _, known := c.calls[string(b)]; !known {
-			c.calls[string(b)] = call{at: c.w.now, tick: c.past.next(), by: m.id}
+			c.calls[string(b)] = call{at: c.w.now, tick: c.past.next(), by: m.id, well: c.wronged(b)}
 		}
 	}
 }
@@ -223,7 +224,12 @@ func (c *checker) fact(f consensus.Fact) []move {
 	if !known {
 		k = call{at: c.w.now, tick: c.past.next(), by: f.Command.Proposer}
 	}
-	k.at = min(k.at, c.w.said(f.Command.Proposer, f.Command.Time))
+	if said := c.w.said(f.Command.Proposer, f.Command.Time); said < k.at {
+		if k.at-said > grace { // it was under way for so long that they may be well again
+			k.well = nil
+		}
+		k.at = said
+	}
 	switch f.Command.Kind {
 	case consensus.KindVerdict:
 		v := payload[consensus.Verdict](f)

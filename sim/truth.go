@@ -92,7 +92,7 @@ func (w *World) observersOf(m *machine) []*machine {
 	}
 	out := make([]*machine, 0, len(ids))
 	for _, id := range ids {
-		if v, _ := w.checker.fold.Standing(id); v.Kind != consensus.VerdictDown && v.Kind != consensus.VerdictAgentLost && v.Kind != consensus.VerdictDomainCut {
+		if v, _ := w.checker.fold.Standing(id); !gone(v.Kind) {
 			out = append(out, w.machine(id))
 		}
 	}
