@@ -55,20 +55,26 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 func (st *State) arrange(f consensus.Fact) {
 	fl, _ := consensus.DecodePayload[member.Fleet](f)
 	st.newTerms(f, &fl)
-	uses := map[member.ID]*Use{}
+	uses, retired := map[member.ID]*Use{}, map[member.ID]*Use{}
 	for _, m := range fl.Members {
+		u := st.known(m.ID)
 		if m.Retired || m.Pool == "" {
+			if u != nil {
+				retired[m.ID] = u.retire()
+			}
 			continue
 		}
-		uses[m.ID] = st.s.Uses[m.ID]
-		if uses[m.ID] == nil {
-			uses[m.ID] = &Use{Duty: Spare, Since: f.Time}
+		if u == nil {
+			u = &Use{Duty: Spare, Since: f.Time}
+		} else if st.s.Uses[m.ID] == nil {
+			u.takenBack(f.Time)
 		}
-		if u := uses[m.ID]; u.Lent != nil && (u.Duty == Spare || u.Lent.Pool == m.Pool) {
+		uses[m.ID] = u
+		if u.Lent != nil && (u.Duty == Spare || u.Lent.Pool == m.Pool) {
 			u.Lent = nil // asked for anew by the new policy; or it is moved there for good
 		}
 	}
-	st.s.Uses = uses
+	st.s.Uses, st.s.Retired = uses, retired
 	slots := map[member.SlotID]*Slot{}
 	for _, p := range fl.Pools {
 		for _, id := range p.Slots {

@@ -139,7 +139,7 @@ func (st *State) drill(f consensus.Fact, id member.ID, by string) {
 func (st *State) endDrill() *Drill {
 	d := st.s.Drill
 	st.s.Drill = nil
-	if u := st.s.Uses[d.Member]; u != nil {
+	if u := st.known(d.Member); u != nil {
 		u.left(d.Slot, d.Epoch)
 		u.shadow(d.Slot)
 	}
@@ -280,7 +280,7 @@ func (e *Executor) drillStep(due []DoStep) []DoStep {
 // untidy reports that something is still here that was only prepared and is not wanted:
 // what comes next would find it in its way.
 func (e *Executor) untidy() bool {
-	u := e.st.Use(e.self)
+	u := e.use()
 	for slot := range u.Shadow {
 		if held, runs := e.holding[slot]; runs && held <= u.Leftover[slot] {
 			return true

@@ -202,7 +202,7 @@ func (e *Executor) due(now time.Time) []DoStep {
 	due = e.outsideDue(e.againDue(e.anew(now, e.again(now, due))))
 	// Leftovers that the journal does not know any more are reported, so
 	// that the member may become a spare again.
-	u := e.st.Use(e.self)
+	u := e.use()
 	for _, slot := range slices.Sorted(maps.Keys(u.Leftover)) {
 		if _, runs := e.holding[slot]; !runs {
 			due = append(due, e.want(StepKey{Step: StepStop, Slot: slot, Epoch: u.Leftover[slot]}, now.Add(t.Stop)))
@@ -214,14 +214,23 @@ func (e *Executor) due(now time.Time) []DoStep {
 // lingers reports that people have moved the slot away from this member while it
 // was well: what it still serves may come to its end.
 func (e *Executor) lingers(now time.Time) bool {
-	return now.Before(e.st.Use(e.self).LetGo)
+	return now.Before(e.use().LetGo)
+}
+
+// use is what this member is used for, or was when it was retired: what it has not
+// stopped yet is stopped all the same.
+func (e *Executor) use() Use {
+	if u := e.st.known(e.self); u != nil {
+		return *u
+	}
+	return Use{}
 }
 
 // outdated reports that a slot that was started here at epoch is no longer
 // this member's: somebody else has it at a newer slot epoch, or the attempt
 // was given up.
 func (e *Executor) outdated(slot member.SlotID, epoch member.SlotEpoch) bool {
-	u := e.st.Use(e.self)
+	u := e.use()
 	if left, ok := u.Leftover[slot]; ok && epoch <= left {
 		return true
 	}
@@ -254,7 +263,7 @@ func (e *Executor) want(k StepKey, deadline time.Time) DoStep {
 			d.Action = pool.Actions.Prepare
 		case StepStop:
 			d.Action = pool.Actions.Stop
-			if undo, u := pool.Actions.Unprepare, e.st.Use(e.self); undo != "" && u.Shadow[k.Slot] && k.Epoch <= u.Leftover[k.Slot] {
+			if undo, u := pool.Actions.Unprepare, e.use(); undo != "" && u.Shadow[k.Slot] && k.Epoch <= u.Leftover[k.Slot] {
 				d.Action = undo
 			}
 		case StepTest, StepFence: // no action of the pool

@@ -3,6 +3,8 @@ package failover
 import (
 	"maps"
 	"slices"
+
+	"moonwatch/member"
 )
 
 // Share gives the state as it is now to other states of this process; see
@@ -30,8 +32,11 @@ func (s folded) clone() folded {
 	s.Enforcers, s.Fencers = maps.Clone(s.Enforcers), maps.Clone(s.Fencers) // what they hold is replaced
 	s.Took = maps.Clone(s.Took)                                             // what it holds is replaced
 	s.Doors = maps.Clone(s.Doors)                                           // what it holds is replaced
-	for _, u := range s.Uses {
-		u.Leftover, u.Shadow = maps.Clone(u.Leftover), maps.Clone(u.Shadow)
+	s.Retired = copied(s.Retired)
+	for _, uses := range []map[member.ID]*Use{s.Uses, s.Retired} {
+		for _, u := range uses {
+			u.Leftover, u.Shadow = maps.Clone(u.Leftover), maps.Clone(u.Shadow)
+		}
 	}
 	for _, c := range s.Cases {
 		c.History = slices.Clip(c.History) // what is appended goes elsewhere

@@ -73,10 +73,13 @@ type folded struct {
 	Slots map[member.SlotID]*Slot `json:"slots"`
 	Uses  map[member.ID]*Use      `json:"uses"`
 	Cases map[uint64]*Case        `json:"cases"`
-	Spent []time.Time             `json:"spent,omitempty"` // fencings within the budget window
-	Dead  []time.Time             `json:"dead,omitempty"`  // replacements that died soon after going live
-	Brake Brakes                  `json:"brake"`
-	Holds map[string]*Hold        `json:"holds,omitempty"` // by the id of their command
+
+	Retired map[member.ID]*Use `json:"retired,omitempty"` // what is known of members without a duty, as long as they have a name
+
+	Spent []time.Time      `json:"spent,omitempty"` // fencings within the budget window
+	Dead  []time.Time      `json:"dead,omitempty"`  // replacements that died soon after going live
+	Brake Brakes           `json:"brake"`
+	Holds map[string]*Hold `json:"holds,omitempty"` // by the id of their command
 
 	Requests map[uint64]*Request `json:"requests,omitempty"` // by their fact
 	Signed   map[string]Signing  `json:"signed,omitempty"`   // by operator
@@ -115,6 +118,9 @@ func (st *State) judged(f consensus.Fact, x consensus.Finding) {
 	u := st.s.Uses[x.Subject]
 	if x.Kind != consensus.VerdictUp {
 		st.diedSoon(f, x)
+		if u != nil && u.Duty == Quarantined {
+			u.LetGo = time.Time{} // people moved its slot away while it was well, and now it is not
+		}
 		if u != nil && (u.Duty == Spare || u.Duty == BurnIn) && x.Kind == consensus.VerdictDown {
 			// A spare that fell has to prove itself like any other.
 			u.Duty, u.Since, u.Lent = Quarantined, f.Time, nil

@@ -309,7 +309,7 @@ func (st *State) cutover(f consensus.Fact, c *Case) {
 // checkReport refuses the word of anybody but the executor itself.
 func (st *State) checkReport(by member.ID, p Report) error {
 	if p.Case == 0 {
-		if st.s.Uses[by] == nil {
+		if st.s.Uses[by] == nil && (st.s.Retired[by] == nil || p.Step != StepStop) {
 			return fmt.Errorf("report of %s: it has no duty", by)
 		}
 		if p.Step == StepPrepare {
@@ -393,7 +393,7 @@ func (st *State) reported(f consensus.Fact, p Report) {
 // it started the slot that it was given first, or stopped one that it lost.
 func (st *State) reportedAlone(f consensus.Fact, p Report) {
 	by := f.Command.Proposer
-	u := st.s.Uses[by]
+	u := st.known(by)
 	switch {
 	case p.Step == StepTest:
 		u.Proof = &Proof{At: f.Said(), Good: p.Done, Says: p.Detail}

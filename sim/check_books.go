@@ -272,6 +272,7 @@ func (b *books) judged(f consensus.Fact, x consensus.Finding) {
 	b.move(move{what: judged, who: x.Subject, slot: b.seats[x.Subject]})
 	if x.Kind != consensus.VerdictUp {
 		b.verdict[x.Subject] = judgement{x.Kind, x.Incarnation}
+		delete(b.well, x.Subject)
 		if x.Kind == consensus.VerdictDown && b.free(x.Subject) {
 			b.aside[x.Subject] = true
 		}

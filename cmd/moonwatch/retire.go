@@ -20,8 +20,9 @@ func (a *app) retireCommand() *cobra.Command {
 		Use:   "retire NAME",
 		Short: "Take a member out of duty, and keep its name",
 		Long: `Take a member out of duty: nobody observes it, it has no vote and no seat in the
-council, and it is no spare. Its name stays taken until it is forgotten. A member
-that holds a slot has to give it to a spare before: 'moonwatch switchover NAME'.
+council, and it is no spare. Its name stays taken until it is forgotten, and what the
+ledger knows of it (strikes, burn-in, what it has to stop) holds when it is taken back.
+A member that holds a slot has to give it to a spare before: 'moonwatch switchover NAME'.
 
 It is a change of the fleet like 'moonwatch apply': the difference is shown, an
 operator signs it, and the fleet.yaml that is applied next has to say
