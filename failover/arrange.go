@@ -3,6 +3,9 @@ package failover
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"moonwatch/consensus"
 	"moonwatch/member"
@@ -21,6 +24,7 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 			declared[s] = p.Name
 		}
 	}
+	occupied := map[string][]string{} // slots that would go, by their pool
 	for _, s := range st.Slots() {
 		if s.Occupant == "" {
 			continue
@@ -29,13 +33,17 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 			errs = append(errs, err)
 		}
 		if pool, ok := declared[s.ID]; !ok || pool != s.Pool {
-			errs = append(errs, fmt.Errorf("pools.%s.slots: slot %s is occupied by %s: drain it before it is removed", s.Pool, s.ID, s.Occupant))
+			occupied[s.Pool] = append(occupied[s.Pool], fmt.Sprintf("%s by %s", s.ID, s.Occupant))
 		}
 		if m, ok := in[s.Occupant]; !ok || m.Retired {
 			errs = append(errs, fmt.Errorf("members.%s: occupies slot %s: switch over before it is removed", s.Occupant, s.ID))
 		} else if m.Pool != s.Pool && !st.staysLent(m) {
 			errs = append(errs, fmt.Errorf("members.%s.pool: occupies slot %s of pool %s: switch over before it moves", s.Occupant, s.ID, s.Pool))
 		}
+	}
+	for _, pool := range slices.Sorted(maps.Keys(occupied)) {
+		errs = append(errs, fmt.Errorf("pools.%s.slots: occupied: %s: an occupied slot stays in its pool; neither a drain nor a switchover empties one",
+			pool, strings.Join(occupied[pool], ", ")))
 	}
 	for _, c := range st.OpenCases() {
 		if m, ok := in[c.Spare]; c.Spare != "" && (!ok || m.Retired || m.Pool != c.Pool && !st.staysLent(m)) {

@@ -347,10 +347,10 @@ func TestAMemberComesBackThroughBurnIn(t *testing.T) {
 
 func TestAFleetThatTakesTheGroundAwayIsRefused(t *testing.T) {
 	for want, spoil := range map[string]func(*member.Fleet){
-		"slot slot-2 is occupied by web-3": func(f *member.Fleet) { f.Pools[0].Slots = f.Pools[0].Slots[:2] },
-		"members.web-3: occupies slot":     func(f *member.Fleet) { f.Members = slices.Delete(f.Members, 2, 3) },
-		"members.web-1: occupies slot":     func(f *member.Fleet) { f.Members[0].Retired = true },
-		"members.web-1.pool: occupies":     func(f *member.Fleet) { f.Members[0].Pool = "" },
+		"occupied: slot-2 by web-3, slot-3 by web-4": func(f *member.Fleet) { f.Pools[0].Slots = f.Pools[0].Slots[:2] },
+		"members.web-3: occupies slot":               func(f *member.Fleet) { f.Members = slices.Delete(f.Members, 2, 3) },
+		"members.web-1: occupies slot":               func(f *member.Fleet) { f.Members[0].Retired = true },
+		"members.web-1.pool: occupies":               func(f *member.Fleet) { f.Members[0].Pool = "" },
 	} {
 		x := newTale(t, webFleet(5, 3, 2, 2))
 		f := *x.ledger.Fleet()
