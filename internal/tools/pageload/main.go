@@ -8,7 +8,7 @@
 // asks the next one, as behind any balancer. When it gets SIGINT or SIGTERM it prints one
 // JSON object: requests that were answered in time, how many of them by another page than
 // they asked first (a member that is gone answers nothing), those that nobody answered,
-// those that were left out because all connections were taken and as many waited for one,
+// those that were left out because a second's worth of them waited for a connection,
 // and answers' times in milliseconds from when they were due.
 package main
 
@@ -31,9 +31,13 @@ import (
 
 func main() {
 	dir := flag.String("dir", "", "the demo's folder")
-	rate := flag.Int("rate", 5000, "requests a second, of all pages together")
+	rate := flag.Int("rate", 5000, "requests a second, of all pages together, at least 1")
 	workers := flag.Int("workers", 64, "connections at once")
 	flag.Parse()
+	if *rate < 1 || *workers < 1 {
+		fmt.Fprintln(os.Stderr, "pageload: -rate and -workers want at least 1")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	pages := awaitPages(ctx, *dir)
@@ -126,7 +130,7 @@ func askAny(ctx context.Context, c *http.Client, pages []string, first int) (tri
 
 func load(ctx context.Context, pages []string, rate, workers int) result {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}}
-	due := make(chan request, workers)
+	due := make(chan request, rate) // a load that is late catches up, and its answers are as late as they are
 	var r result
 	var mu sync.Mutex
 	var took []time.Duration
@@ -157,7 +161,7 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 		<-tick.C
 		for want := int(time.Since(begin).Seconds() * float64(rate)); sent < want; sent++ {
 			select {
-			case due <- request{sent, time.Now()}:
+			case due <- request{sent, begin.Add(time.Duration(sent) * time.Second / time.Duration(rate))}:
 			default:
 				r.LeftOut++
 			}
