@@ -61,17 +61,22 @@ func TestVisitorsWithManyMomentsDoNotMakeTheFleetWork(t *testing.T) {
 				t.Fatalf("refused a second later")
 			}
 		}
-		if n := len(h.kept); n != hindsightKept {
+		if n := h.keeps(); n != hindsightKept {
 			t.Errorf("%d moments are kept", n)
 		}
 		time.Sleep(3 * hindsightFor)
 		synctest.Wait()
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if n := len(h.kept); n != 0 {
+		if n := h.keeps(); n != 0 {
 			t.Errorf("%d moments are kept that nobody asks for", n)
 		}
 	})
+}
+
+// keeps is how many moments are kept.
+func (h *hindsight) keeps() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.kept)
 }
 
 // TestAnAnswerOfNowIsNoneOfThen: a build of before knows no other, and a trail that does not
