@@ -110,6 +110,27 @@ var canaries = []struct {
 		c.Votes = append(c.Votes, consensus.VoteCount{Observer: "web-1", Stance: agent.Up})
 		accept(w, consensus.KindVerdict, v)
 	}},
+	{"S1", "an-observer-that-said-up-and-is-left-out", "leaves out that spare-0 had answered up", func(w *World) {
+		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4")
+		answers(w, "web-3", "spare-0", agent.Up)
+		agreed(w, v)
+	}},
+	{"S1", "observers-that-are-not-assigned", "has 2 observers assigned, the overlay 6", func(w *World) {
+		v := verdictOn(w, "web-3", "web-0", "web-1")
+		c := &v.Findings[0].Agent
+		c.Assigned, c.Standing, c.Eligible, c.Needed = 2, 2, 2, 2
+		agreed(w, v)
+	}},
+	{"S1", "observers-that-do-not-stand", "has 4 observers standing, of whom 6 to 6 do", func(w *World) {
+		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2")
+		v.Findings[0].Agent.Standing, v.Findings[0].Agent.Eligible = 4, 4
+		agreed(w, v)
+	}},
+	{"S1", "observers-that-have-no-say", "has 4 eligible, and 0 of 6 observers", func(w *World) {
+		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4")
+		v.Findings[0].Agent.Eligible = 4
+		agreed(w, v)
+	}},
 	{"S2", "verdict-on-the-healthy", "which is well", func(w *World) {
 		wordsOf(w, "web-3", 0)
 		accept(w, consensus.KindVerdict, verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4"))
@@ -509,6 +530,28 @@ func proposed(w *World, kind consensus.FactKind, payload any) consensus.Fact {
 	e.Entries = []*raftpb.Entry{{Data: consensus.Stamped(b, w.time())}}
 	w.checker.persisting(w.machine(w.Leader()), e)
 	return consensus.Fact{Index: uint64(len(w.facts) + 1), Time: w.time(), Accepted: true, Command: c, Bytes: b}
+}
+
+// agreed has the leader propose a verdict that everybody's words are behind, and the
+// ledgers accept it.
+func agreed(w *World, v consensus.Verdict) {
+	subject := v.Findings[0].Subject
+	fell(w, subject)
+	wordsOf(w, subject, 0)
+	w.checker.fact(proposed(w, consensus.KindVerdict, v))
+}
+
+// answers lets the leader call the roll about a member, and an observer answer it a moment
+// later and a moment ago.
+func answers(w *World, subject, observer member.ID, stance agent.Stance) {
+	leader, x := w.machine(w.Leader()), w.machine(observer)
+	call := agent.RollCall{ID: agent.RollID{Term: 9, N: 1}, Subjects: []member.ID{subject}}
+	w.checker.polls.asks(leader, call)
+	st := agent.Statement{Observer: observer, Incarnation: x.born, Seq: 1 << 30, Votes: []agent.Vote{{
+		Subject: subject, Incarnation: w.machine(subject).born, Stance: stance, Roll: call.ID,
+	}}}
+	w.checker.polls.hears(leader, st)
+	w.now += 5 * time.Millisecond
 }
 
 // says lets a member report something.

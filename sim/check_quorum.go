@@ -85,27 +85,31 @@ func (c *checker) wrongs(proposer member.ID, x consensus.Finding) bool {
 	return condemns(x.Kind) && m.well(c.w.machine(proposer)) && (x.Kind != consensus.VerdictServiceDown || m.serves(c.books.seats[m.id]))
 }
 
-// wronged are those who are well now and are condemned by a command, if it is a verdict.
-func (c *checker) wronged(command []byte) (well []member.ID) {
+// proposes notes what is wrong with a command that a councillor writes down, if it is a
+// verdict: who is well and is condemned by it, and what its counts leave out.
+func (c *checker) proposes(m *machine, command []byte, k *call) {
 	x, err := consensus.DecodeCommand(command)
 	if err != nil || x.Kind != consensus.KindVerdict {
-		return nil
+		return
 	}
 	var v consensus.Verdict
 	if json.Unmarshal(x.Payload, &v) != nil {
-		return nil // the ledger refuses it
+		return // the ledger refuses it
 	}
 	for _, f := range v.Findings {
 		if _, known := c.w.index[f.Subject]; known && c.wrongs(x.Proposer, f) {
-			well = append(well, f.Subject)
+			k.well = append(k.well, f.Subject)
 		}
 	}
-	return well
+	k.amiss = c.recount(m, x, v)
 }
 
 // borne checks that the votes which a finding names bear it.
 func (c *checker) borne(k call, v consensus.Verdict, x consensus.Finding) {
 	c.look(ruleQuorum)
+	if k.amiss != "" {
+		c.fail(ruleQuorum, "%s", k.amiss)
+	}
 	count, kind := x.Agent, agent.OfAgent
 	if x.Kind == consensus.VerdictServiceDown {
 		count, kind = x.Service, agent.OfService

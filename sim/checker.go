@@ -30,6 +30,7 @@ type checker struct {
 	state     *failover.State
 	hash      [sha256.Size]byte
 	words     map[saying]spoken
+	polls     polls
 	calls     map[string]call // commands that were proposed and are not agreed yet
 	stand     map[uint64]bool // hashes of those that are
 	past      history
@@ -61,7 +62,7 @@ type checker struct {
 func newChecker(w *World) *checker {
 	c := &checker{w: w, books: newBooks(), words: map[saying]spoken{}, calls: map[string]call{}, stand: map[uint64]bool{}, growth: newGrowth(), sweeps: newSweeps(), leases: newLeaseBook()}
 	c.stood, c.unheard, c.ways = map[string]uint64{}, map[member.ID]time.Duration{}, map[member.ID]wayBack{}
-	c.fits = map[fitting]fitted{}
+	c.fits, c.polls = map[fitting]fitted{}, newPolls()
 	c.proofs = map[member.ID]proofBook{}
 	fold := mind.NewFold()
 	c.state, c.fold, c.throttles = fold.State, fold.Ledger, fold.Throttles
@@ -71,10 +72,11 @@ func newChecker(w *World) *checker {
 // call is when a command first came to a councillor's disk, as a part of raft's
 // log: whatever becomes of it becomes of it after that.
 type call struct {
-	at   time.Duration
-	tick int64 // in the order of the checker's history
-	by   member.ID
-	well []member.ID // whom it condemns although they were well then, if it is a verdict
+	at    time.Duration
+	tick  int64 // in the order of the checker's history
+	by    member.ID
+	well  []member.ID // whom it condemns although they were well then, if it is a verdict
+	amiss string      // what that leaves out of its counts
 }
 
 // persisting notes what a councillor is about to write.
@@ -89,7 +91,9 @@ func (c *checker) persisting(m *machine, e mind.Persist) {
 				c.w.seldom("duplicate-command")
 			}
 		} else if _, known := c.calls[string(b)]; !known {
-			c.calls[string(b)] = call{at: c.w.now, tick: c.past.next(), by: m.id, well: c.wronged(b)}
+			k := call{at: c.w.now, tick: c.past.next(), by: m.id}
+			c.proposes(m, b, &k)
+			c.calls[string(b)] = k
 		}
 	}
 }
@@ -236,6 +240,7 @@ func (c *checker) fact(f consensus.Fact) []move {
 		for _, x := range v.Findings {
 			c.verdict(f, k, v, x)
 		}
+		c.polls.judges(f, c.w.now, v)
 	case failover.KindCaseStep:
 		c.caseStep(f, k, payload[failover.CaseStep](f))
 	case failover.KindPrepare:

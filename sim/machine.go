@@ -198,6 +198,9 @@ func (m *machine) step(ev mind.Event) {
 	if ofTheCouncil(ev) {
 		m.heard = m.w.now
 	}
+	if x, ok := ev.(mind.StatementCame); ok {
+		m.w.checker.polls.hears(m, x.Statement)
+	}
 	now := m.time()
 	for _, e := range m.mind.Step(now, ev) {
 		m.carryOut(e)
@@ -252,6 +255,7 @@ func (m *machine) carryOut(e mind.Effect) {
 	case mind.TellPresence:
 		w.datagram(m, e.To, presenceBytes(m, e.Members), func(x *machine) { x.step(mind.PresenceTold{Members: e.Members}) })
 	case mind.SendRollCall:
+		w.checker.polls.asks(m, e.Call)
 		for _, id := range e.To {
 			w.datagram(m, id, rollBytes(m, e.Call), func(x *machine) {
 				if x.met(m) {

@@ -65,6 +65,7 @@ func (m *machine) say(e mind.SendStatement) {
 		st = m.slandered(st)
 	}
 	m.w.checker.said(m, st)
+	m.w.checker.polls.hears(m, e.Statement) // its own word, if it leads: it hears itself truly
 	letter := m.w.letters.write(st)
 	came := letter.straight
 	for _, id := range e.To {

@@ -57,6 +57,13 @@ var ofConsensus = []Mutant{
 		},
 	},
 	{
+		Name:   "ups-are-not-eligible",
+		Breaks: "who says that it reaches a member has no say about it: three of three condemn",
+		Ought:  "S1",
+		Story:  "half-are-cut-off-from-one",
+		Edits:  []Edit{{"consensus/count.go", "case agent.Up:\n\t\t\tc.Ups++\n", "case agent.Up:\n\t\t\tc.Eligible--\n\t\t\tcontinue\n"}},
+	},
+	{
 		Name:   "one-accuser-keeps-a-verdict",
 		Breaks: "a verdict is not lifted as long as anybody at all accuses",
 		Ought:  "L4",

@@ -363,6 +363,13 @@ var stories = map[string]story{
 			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-4"), For: 30 * s}, 5 * s},
 		},
 	},
+	"half-are-cut-off-from-one": {
+		about: "three of an occupant's six observers reach it no more, and the others do",
+		fleet: demo, storm: 80 * s,
+		faults: []fault{
+			{sim.Fault{At: 25 * s, Do: sim.Cut, Whom: ids("web-4"), Other: ids("web-3", "spare-0", "spare-1"), For: 30 * s}, 5 * s},
+		},
+	},
 	"three-liars": {
 		about: "three agents that lie about everybody, in a fleet in which not everybody observes everybody, and a member dies",
 		fleet: fleetOfThirty, storm: 70 * s,
