@@ -38,6 +38,8 @@ func (a *app) simCampaignCommand() *cobra.Command {
 		Long: `Play a scenario ("swarm" if none is named: everything about it is drawn) with one
 seed after another, in child processes, and sum up what they came to. What breaks
 is told at once; its plan is saved, and the line that replays it is printed.
+"swarm-of-people" draws what people order and forgers do as well, "swarm-of-floods"
+floods of a subdomain behind a shield.
 
 Ctrl-C ends it early and sums up what ran. With --keep the results stay in a
 folder, and the next campaign with the same folder plays --seeds further ones,
@@ -47,6 +49,7 @@ Exit codes: those of sim run, of the worst seed. Void seeds, which show nothing,
 are told, and are exit code 8 only if there is no other seed.`,
 		Example: `  moonwatch sim campaign
   moonwatch sim campaign --seeds 300 --members 60 --minutes 10
+  moonwatch sim campaign swarm-of-people --seeds 100
   moonwatch sim campaign --seeds 0 --for 10m --keep results    # again and again
   moonwatch sim campaign outage.yaml --json`,
 		Args: func(_ *cobra.Command, args []string) error {
