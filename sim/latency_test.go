@@ -28,7 +28,7 @@ func latencies(tb testing.TB, members, crashes int) (verdicts, services []time.D
 		if err != nil {
 			tb.Fatal(err)
 		}
-		d := dice{newChance(seed)}
+		d := diceOf(newChance(seed))
 		at := 15*time.Second + d.span(0, 2*time.Second)
 		if err := w.Run(at); err != nil {
 			tb.Fatal(err)

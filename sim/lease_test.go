@@ -67,7 +67,7 @@ func TestAnExclusiveSlotIsServedAgainWithinFifteenSecondsAndNeverTwice(t *testin
 			for seed := range uint64(seedsOr(6)) {
 				w := sole(t, seed+1)
 				run(t, w, time.Duration(seed)*137*time.Millisecond)
-				d := dice{newChance(seed)}
+				d := diceOf(newChance(seed))
 				id, _ := victim(w, d)
 				took := x.lose(t, w, id)
 				worst = max(worst, took)

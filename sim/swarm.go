@@ -17,7 +17,8 @@ import (
 // Not every kind is in every story: a world with everything in it at once hides
 // what one kind alone would show.
 func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
-	d := dice{newChance(seed)}
+	c := newChance(seed)
+	d := diceOf(c)
 	cfg := Fleet(members)
 	cfg.Seed = seed
 	if seed%2 == 1 { // no draw: the stories of all seeds stay what they are
@@ -46,10 +47,10 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 			return c
 		}
 	}
-	if d.c.unit(streamSole, 0, 0) < 0.25 {
+	if c.unit(streamSole, 0, 0) < 0.25 {
 		cfg = Exclusive(cfg)
 	}
-	if d.c.unit(streamTwoSteps, 0, 0) < 0.3 {
+	if c.unit(streamTwoSteps, 0, 0) < 0.3 {
 		prepared(cfg.Fleet.Pools)
 	}
 	kinds := swarmKinds[:0:0]
@@ -61,17 +62,13 @@ func Swarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
 	if len(kinds) == 0 {
 		kinds = []FaultKind{Crash}
 	}
-	var all crowd
-	for _, m := range cfg.Fleet.Members {
-		all = append(all, crowdMember{m.ID, m.Domain})
-	}
 	const warm = 30 * time.Second
-	limits := bounds{council: cfg.Council, emptied: map[member.ID]bool{}, drifts: map[member.ID]bool{}}
+	story := NewDraw(cfg, quiet)
 	var faults []Fault
 	for range 1 + d.next()%12 {
 		at := d.span(warm, quiet-10*time.Second)
-		f := d.fault(kinds, all, at, quiet)
-		if f = limits.hold(f); len(f.Whom) > 0 || f.Do == Weather {
+		do := kinds[d.next()%uint64(len(kinds))]
+		if f, ok := story.fault(d, do, at); ok {
 			faults = append(faults, f)
 		}
 	}
@@ -164,15 +161,47 @@ var swarmKinds = []FaultKind{
 	ClockJump, ClockDrift, HangActions, FailActions, LyingActions, UnknownActions, Lie, Defame,
 }
 
-// dice draws what a story is made of.
-type dice struct{ c *chance }
+// Draw draws the faults of one story, within what the protocol assumes: as bad, as
+// long and of as many as may happen. All of them end by quiet.
+type Draw struct {
+	all    crowd
+	quiet  time.Duration
+	limits bounds
+}
 
-func (d dice) next() uint64   { return d.c.next(streamWeather, 0, 0) }
-func (d dice) unit() float64  { return d.c.unit(streamWeather, 0, 0) }
+// NewDraw begins a story of a fleet.
+func NewDraw(c Config, quiet time.Duration) *Draw {
+	s := &Draw{quiet: quiet, limits: bounds{council: c.Council, emptied: map[member.ID]bool{}, drifts: map[member.ID]bool{}}}
+	for _, m := range c.Fleet.Members {
+		s.all = append(s.all, crowdMember{m.ID, m.Domain})
+	}
+	return s
+}
+
+// Fault draws a fault of a kind that begins at a time, with numbers that next gives. It is
+// not ok if the story has as much of that kind as the protocol stands. What a flood is for
+// and what an applied fleet changes is not drawn.
+func (s *Draw) Fault(next func() uint64, do FaultKind, at time.Duration) (f Fault, ok bool) {
+	return s.fault(dice{next}, do, at)
+}
+
+func (s *Draw) fault(d dice, do FaultKind, at time.Duration) (Fault, bool) {
+	f := s.limits.hold(d.fault(do, s.all, at, s.quiet))
+	rule, _ := RuleOf(f.Do)
+	return f, len(f.Whom) > 0 || !slices.Contains(rule.Needs, FieldWhom)
+}
+
+// dice draws what a story is made of.
+type dice struct{ next func() uint64 }
+
+// diceOf are the dice of a seed's story.
+func diceOf(c *chance) dice { return dice{func() uint64 { return c.next(streamWeather, 0, 0) }} }
+
+func (d dice) unit() float64  { return float64(d.next()>>11) / (1 << 53) }
 func (d dice) one(n int) bool { return d.next()%uint64(n) == 0 }
 
 func (d dice) span(from, to time.Duration) time.Duration {
-	return d.c.span(Span{from, to}, streamWeather, 0)
+	return from + time.Duration(d.next()%uint64(max(1, to-from)))
 }
 
 // some draws k different members.
@@ -188,11 +217,11 @@ func (d dice) some(ids []member.ID, k int) []member.ID {
 	return out
 }
 
-func (d dice) fault(kinds []FaultKind, all crowd, at, quiet time.Duration) Fault {
-	f := Fault{At: at, Do: kinds[d.next()%uint64(len(kinds))]}
+func (d dice) fault(do FaultKind, all crowd, at, quiet time.Duration) Fault {
+	f := Fault{At: at, Do: do}
 	rule, _ := RuleOf(f.Do)
 	ids := all.ids()
-	if rule.Has(FieldWhom) {
+	if slices.Contains(rule.Needs, FieldWhom) { // a flood comes through all doors
 		f.Whom = d.victims(all)
 	}
 	if rule.Has(FieldOther) && (f.Do == Defame || d.one(2)) {
@@ -210,6 +239,7 @@ func (d dice) fault(kinds []FaultKind, all crowd, at, quiet time.Duration) Fault
 		case Pause, Freeze, StallDisk, Slow:
 			long = min(long, 20*time.Second)
 		case Swizzle:
+			f.Every = min(f.Every, long)
 			long -= f.Every // it heals in that time
 		default: // as long as the calm allows
 		}
@@ -223,7 +253,7 @@ func (d dice) strength(f Fault) Fault {
 	switch f.Do {
 	case Weather:
 		f.Share = 0.05 + 0.25*d.unit()
-	case Lossy, Burst:
+	case Lossy, LossyIn, LossyOut, Burst:
 		f.Share = 0.1 + 0.8*d.unit()
 	case Duplicate:
 		f.Share = 0.01 + 0.5*d.unit()
@@ -248,6 +278,8 @@ func (d dice) strength(f Fault) Fault {
 		f.Share = (d.unit() - 0.5) / 50 // the protocol stands 1 %
 	case HangActions, FailActions, LyingActions, UnknownActions:
 		f.Share = 0.1 + 0.9*d.unit()
+	case Flood:
+		f.Share = 1 + 19*d.unit()
 	default: // there or not there
 	}
 	if f.Do == Burst && d.one(2) {

@@ -38,7 +38,7 @@ func TestTheSeedsThatFoundSomethingStayMended(t *testing.T) {
 // firstSwarm drew those stories. It stays as it was: a seed is a story only
 // together with what draws from it.
 func firstSwarm(seed uint64, members int, quiet time.Duration) (Config, []Fault) {
-	d := dice{newChance(seed)}
+	d := diceOf(newChance(seed))
 	cfg := Fleet(members)
 	cfg.Seed = seed
 	if !d.one(4) {

@@ -1,10 +1,11 @@
 package scenario
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
 	"time"
 
-	"moonwatch/member"
 	"moonwatch/sim"
 )
 
@@ -15,51 +16,42 @@ const warm = 30 * time.Second
 // swarm draws faults behind the steps that a scenario names. Each has dice of
 // its own.
 func (c *compiler) swarm(s Swarm, first int) {
-	g := c.eye.g
 	d := roll(c.plan.Seed, first, forSwarm)
 	n := s.Faults.Least + d.below(min(s.Faults.Most, mostFaults)-s.Faults.Least+1)
-	var drawn []PlanStep
+	story := sim.NewDraw(sim.Config{Fleet: c.plan.World.Fleet, Council: c.plan.World.Council}, s.QuietAfter)
+	var drawn []sim.Fault
 	for i := range n {
-		drawn = append(drawn, s.fault(roll(c.plan.Seed, first+1+i, forSwarm), g, c.plan.World.Load))
+		if f, ok := s.fault(roll(c.plan.Seed, first+1+i, forSwarm), story, c.plan.World.Load); ok {
+			drawn = append(drawn, f)
+		}
 	}
-	slices.SortStableFunc(drawn, func(a, b PlanStep) int { return int(a.At - b.At) })
-	for i, x := range drawn {
-		x.ID = first + i
-		c.plan.Steps = append(c.plan.Steps, x)
+	slices.SortStableFunc(drawn, func(a, b sim.Fault) int { return cmp.Compare(a.At, b.At) })
+	for i, f := range drawn {
+		c.plan.Steps = append(c.plan.Steps, stepOf(first+i, f))
 	}
 }
 
-// fault draws one fault: its kind, its victims, its time.
-func (s Swarm) fault(d *dice, g *ground, loads []Load) PlanStep {
+// calm is how long before its end a swarm begins nothing new, so that a fault can last.
+const calm = 10 * time.Second
+
+// fault draws one fault: its kind by the scenario's weights, and all else as the built-in
+// swarm does, within what the protocol assumes.
+func (s Swarm) fault(d *dice, story *sim.Draw, loads []Load) (sim.Fault, bool) {
 	rule := s.kind(d)
-	quiet := s.QuietAfter
-	at := warm + time.Duration(d.unit()*float64(quiet-warm-time.Second))
-	x := PlanStep{At: Duration(at), Do: rule.Kind}
-	if slices.Contains(rule.Needs, sim.FieldWhom) {
-		most := []int{1, 1, 1, 3, 3, max(1, len(g.fleet.Members)/3), max(1, len(g.fleet.Members)/3), len(g.fleet.Members)}[d.below(8)]
-		x.Members = sorted(some(d, g.ids(), 1+d.below(most)))
-	}
-	if slices.Contains(rule.Needs, sim.FieldOther) {
-		x.Others = sorted(some(d, g.ids(), 1+d.below(3)))
-	}
-	if slices.Contains(rule.Needs, sim.FieldShare) {
-		r := rule.Share
-		x.Share = r.Min + (min(r.Max, 20)-r.Min)*d.unit()
-	}
-	if slices.Contains(rule.Needs, sim.FieldDelay) {
-		x.Delay = Duration(time.Millisecond + time.Duration(d.unit()*float64(2*time.Second)))
-	}
-	if rule.Has(sim.FieldServe) {
-		x.Serve = d.below(2) == 0
-	}
+	span := s.QuietAfter - warm
+	at := warm + time.Duration(d.unit()*float64(max(span-calm, span/2)))
+	f, ok := story.Fault(d.next, rule.Kind, at)
+	f.Share = rounded(f.Share)
 	if rule.Has(sim.FieldHost) {
-		x.Host = loads[d.below(len(loads))].Host
+		f.Host = loads[d.below(len(loads))].Host
 	}
-	if rule.Ends {
-		least := 200 * time.Millisecond
-		x.For = Duration(least + time.Duration(d.unit()*float64(max(0, quiet-at-least))))
-	}
-	return x
+	return f, ok
+}
+
+// rounded is a share as people write one, to three digits.
+func rounded(x float64) float64 {
+	y, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64) // it is a number
+	return y
 }
 
 // kind draws a kind by its weight.
@@ -76,9 +68,4 @@ func (s Swarm) kind(d *dice) sim.KindRule {
 		}
 	}
 	return sim.KindRule{}
-}
-
-func sorted(ids []member.ID) []member.ID {
-	slices.Sort(ids)
-	return ids
 }
