@@ -107,8 +107,8 @@ sim-profiles: build ## Play SEEDS (100) seeds of every basic fault in the profil
 		echo "== $$f"; bin/moonwatch sim campaign $$f --seeds $(SEEDS) || exit; done; done
 
 .PHONY: mutants
-mutants: ## Hunt every planted fault for at most SEEDS (500) seeds: MUTANT=name hunts one.
-	@MOONWATCH_SEEDS=$(if $(filter file,$(origin SEEDS)),500,$(SEEDS)) MOONWATCH_MUTANT=$(MUTANT) \
+mutants: ## Hunt every planted fault for at most SEEDS (500) seeds, into docs/mutants.md: MUTANT=name hunts one.
+	@MOONWATCH_SEEDS=$(if $(filter file,$(origin SEEDS)),500,$(SEEDS)) MOONWATCH_MUTANT=$(MUTANT) MOONWATCH_TABLE=$(CURDIR)/docs/mutants.md \
 		nice -n 10 go test -tags mutants -count=1 -timeout 60m -parallel 2 -run TestEveryMutantIsKilled -v ./sim/mutants
 
 .PHONY: transcripts

@@ -24,8 +24,8 @@ func TestTheAlarmRings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if k.Rang != m.Ought {
-				t.Fatalf("%s rang after %d seeds, want %s: %s", k.Rang, k.Seeds, m.Ought, k.Words)
+			if k.Rang != m.Ought || len(k.Beside) > 0 {
+				t.Fatalf("%s rang after %d seeds, and %v before, want %s: %s", k.Rang, k.Seeds, k.Beside, m.Ought, k.Words)
 			}
 		})
 	}

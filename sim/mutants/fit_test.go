@@ -50,6 +50,11 @@ func TestAMutantIsAChangeOfShippedCodeThatSaysWhatItBreaks(t *testing.T) {
 		if m.Breaks == "" || !promised[m.Ought] || len(m.Edits) == 0 {
 			t.Errorf("mutant %s: want what it breaks, a promise that ought to ring, and an edit", m.Name)
 		}
+		for i, p := range m.Also {
+			if !promised[p] || p == m.Ought || slices.Contains(m.Also[:i], p) {
+				t.Errorf("mutant %s: also %s: want another promise, once", m.Name, p)
+			}
+		}
 		for _, e := range m.Edits {
 			if e.Old == e.New || strings.HasPrefix(e.File, "sim/") || strings.HasSuffix(e.File, "_test.go") {
 				t.Errorf("mutant %s: %s: want a change of shipped code", m.Name, e.File)

@@ -29,12 +29,13 @@ type Hunt struct{ Root, Dir, Program string }
 type Kill struct {
 	Mutant Mutant
 	Seeds  uint64        // played, the one that killed it included
-	Rang   string        // the promise that rang, empty if none did
+	Rang   string        // the promise that rang, of those that the mutant expects; empty if none did
 	Words  string        // in the checker's words
+	Beside []string      // promises that rang in earlier seeds and are no kill, sorted
 	Took   time.Duration // of playing, without the build
 }
 
-// Dead reports that a promise rang.
+// Dead reports that a promise rang which the mutant expects.
 func (k Kill) Dead() bool { return k.Rang != "" }
 
 // plain stands for the product as it is.
@@ -129,9 +130,10 @@ func readTo(r io.Reader) (last seed.Played, err error) {
 
 func u(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// Kill builds a mutant and plays its story until a promise breaks, at most
-// most seeds. What rings under the mutant must be silent without it, so the
-// plain worker plays the same seed.
+// Kill builds a mutant and plays its story until a promise breaks that the mutant
+// expects, at most most seeds. A seed in which another one breaks, or the worker dies, is
+// no kill: that promise would have to ring for any fault. What rings under the mutant must be
+// silent without it, so the plain worker plays the same seed.
 func (h Hunt) Kill(ctx context.Context, plain string, m Mutant, most uint64) (Kill, error) {
 	worker, err := h.Build(ctx, &m)
 	if err != nil {
@@ -139,17 +141,39 @@ func (h Hunt) Kill(ctx context.Context, plain string, m Mutant, most uint64) (Ki
 	}
 	defer os.Remove(worker) //nolint:errcheck // the folder goes with all that is in it
 	begun := time.Now()
-	story := m.story()
-	last, err := h.Play(ctx, worker, story, 1, most)
-	k := Kill{Mutant: m, Seeds: last.Seed, Rang: last.Promise, Words: last.Words, Took: time.Since(begun)}
-	if err != nil || !k.Dead() {
-		return k, err
+	story, k := m.story(), Kill{Mutant: m}
+	for k.Seeds < most && !k.Dead() {
+		last, err := h.Play(ctx, worker, story, k.Seeds+1, most-k.Seeds)
+		k.Took = time.Since(begun)
+		if err != nil {
+			return k, err
+		}
+		if last.Seed <= k.Seeds {
+			return k, fmt.Errorf("mutant %s: its worker played nothing from seed %d on", m.Name, k.Seeds+1)
+		}
+		k.hears(last)
 	}
-	sober, err := h.Play(ctx, plain, story, last.Seed, 1)
+	if !k.Dead() {
+		return k, nil
+	}
+	sober, err := h.Play(ctx, plain, story, k.Seeds, 1)
 	if err == nil && sober.Promise != "" {
-		err = fmt.Errorf("mutant %s: seed %d of story %s breaks %s without it: %s", m.Name, last.Seed, story, sober.Promise, sober.Words)
+		err = fmt.Errorf("mutant %s: seed %d of story %s breaks %s without it: %s", m.Name, k.Seeds, story, sober.Promise, sober.Words)
 	}
 	return k, err
+}
+
+// hears takes the seed with which a worker ended.
+func (k *Kill) hears(last seed.Played) {
+	k.Seeds = last.Seed
+	switch {
+	case last.Promise == "":
+	case k.Mutant.Expects(last.Promise):
+		k.Rang, k.Words = last.Promise, last.Words
+	case !slices.Contains(k.Beside, last.Promise):
+		k.Beside = append(k.Beside, last.Promise)
+		slices.Sort(k.Beside)
+	}
 }
 
 func (m Mutant) story() string {

@@ -3,10 +3,8 @@
 package mutants
 
 import (
-	"cmp"
-	"fmt"
 	"os"
-	"slices"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +13,8 @@ import (
 )
 
 // TestEveryMutantIsKilled hunts every mutant for at most MOONWATCH_SEEDS
-// (500) seeds, and prints the table. MOONWATCH_MUTANT=NAME hunts one alone.
+// (500) seeds, and writes what came of it into the table at MOONWATCH_TABLE, if that is
+// set. MOONWATCH_MUTANT=NAME hunts one alone.
 func TestEveryMutantIsKilled(t *testing.T) {
 	most := uint64(500)
 	if n, err := strconv.ParseUint(os.Getenv("MOONWATCH_SEEDS"), 10, 64); err == nil {
@@ -28,7 +27,6 @@ func TestEveryMutantIsKilled(t *testing.T) {
 	}
 	one := os.Getenv("MOONWATCH_MUTANT")
 	var mu sync.Mutex
-	var kills []Kill
 	t.Run("all", func(t *testing.T) {
 		for _, m := range All() {
 			if one != "" && m.Name != one {
@@ -41,30 +39,27 @@ func TestEveryMutantIsKilled(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !k.Dead() {
-					t.Errorf("%s lives after %d seeds: %s", m.Name, k.Seeds, m.Breaks)
+					t.Errorf("%s lives after %d seeds, in which %v rang and no %s: %s", m.Name, k.Seeds, k.Beside, m.Ought, m.Breaks)
 				}
 				t.Logf("%d seeds in %v: %s", k.Seeds, k.Took.Round(time.Millisecond), k.Words)
 				mu.Lock()
 				defer mu.Unlock()
-				kills = append(kills, k)
+				if path := os.Getenv("MOONWATCH_TABLE"); path != "" { // one after the other: a hunt may be ended early
+					if err := Write(path, build(t), k); err != nil {
+						t.Error(err)
+					}
+				}
 			})
 		}
 	})
-	fmt.Print(table(kills))
 }
 
-// table is the outcome of a hunt for people, in Markdown.
-func table(kills []Kill) string {
-	place := map[string]int{}
-	for i, m := range All() {
-		place[m.Name] = i
+// build is the commit that is hunted on.
+func build(t *testing.T) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return "unknown"
 	}
-	slices.SortFunc(kills, func(a, b Kill) int { return cmp.Compare(place[a.Mutant.Name], place[b.Mutant.Name]) })
-	var b strings.Builder
-	b.WriteString("\n| mutant | what it breaks | story | ought to ring | rang | seeds | seconds |\n|---|---|---|---|---|---|---|\n")
-	for _, k := range kills {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %.1f |\n",
-			k.Mutant.Name, k.Mutant.Breaks, k.Mutant.story(), k.Mutant.Ought, cmp.Or(k.Rang, "**nothing**"), k.Seeds, k.Took.Seconds())
-	}
-	return b.String()
+	return strings.TrimSpace(string(out))
 }

@@ -14,16 +14,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // Mutant is one planted fault.
 type Mutant struct {
 	Name   string
-	Breaks string // what the changed product does, in one sentence
-	Ought  string // the promise that ought to ring, by its name in sim.Promises or sim.LivenessPromises
-	Story  string // the worker's story that is played; empty: the small swarm
+	Breaks string   // what the changed product does, in one sentence
+	Ought  string   // the promise that ought to ring, by its name in sim.Promises or sim.LivenessPromises
+	Also   []string // others that are the fault's doing as surely; what else rings is no kill
+	Story  string   // the worker's story that is played; empty: the small swarm
 	Edits  []Edit
+}
+
+// Expects reports whether a promise that breaks shows that the fault was seen.
+func (m Mutant) Expects(promise string) bool {
+	return promise == m.Ought || slices.Contains(m.Also, promise)
 }
 
 // Edit replaces a text that stands exactly once in a file of the module.
