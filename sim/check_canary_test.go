@@ -18,11 +18,16 @@ import (
 	"moonwatch/shield"
 )
 
-// canaries plant one broken promise each into a world at rest.
-var canaries = []struct {
+// canary plants one broken promise into a world at rest, and says which alarm is to ring
+// with which text in it.
+type canary struct {
 	promise, name, text string
 	plant               func(w *World)
-}{
+}
+
+// canaries are those of all promises; those of what cases and people do, and of the council
+// and doors, stand in files of their own.
+var canaries = []canary{
 	{"S9", "a-flood-is-felt", "were served in 20s of flood, want 99 %", func(w *World) {
 		g := guardedNow(w)
 		g.story.flood(w.now-20*time.Second, Fault{Do: Flood, Host: "t-01.example.com", Share: 9}, true)
@@ -112,8 +117,10 @@ var canaries = []struct {
 	}},
 	{"S1", "an-observer-that-said-up-and-is-left-out", "leaves out that spare-0 had answered up", func(w *World) {
 		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4")
-		answers(w, "web-3", "spare-0", agent.Up)
-		agreed(w, v)
+		fell(w, "web-3")
+		wordsOf(w, "web-3", 0)
+		answers(w, "web-3", "spare-0", agent.Up) // its newest word
+		w.checker.fact(proposed(w, consensus.KindVerdict, v))
 	}},
 	{"S1", "observers-that-are-not-assigned", "has 2 observers assigned, the overlay 6", func(w *World) {
 		v := verdictOn(w, "web-3", "web-0", "web-1")
@@ -130,6 +137,25 @@ var canaries = []struct {
 		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4")
 		v.Findings[0].Agent.Eligible = 4
 		agreed(w, v)
+	}},
+	{"S1", "most-observers-have-no-say", "with 3 eligible of 8", func(w *World) {
+		wordsOf(w, "web-3", 0)
+		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2")
+		c := &v.Findings[0].Agent
+		c.Assigned, c.Standing, c.Eligible = 8, 8, 3
+		accept(w, consensus.KindVerdict, v)
+	}},
+	{"S1", "more-eligible-than-stand", "4 votes, 6 eligible, 5 standing", func(w *World) {
+		wordsOf(w, "web-3", 0)
+		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4")
+		v.Findings[0].Agent.Standing = 5
+		accept(w, consensus.KindVerdict, v)
+	}},
+	{"S1", "an-up-vote-that-answers-nothing", "of spare-0 that answers no roll call", func(w *World) {
+		wordsOf(w, "web-3", 0)
+		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4")
+		v.Findings[0].Agent.Votes = append(v.Findings[0].Agent.Votes, consensus.VoteCount{Observer: "spare-0", Stance: agent.Up})
+		accept(w, consensus.KindVerdict, v)
 	}},
 	{"S2", "verdict-on-the-healthy", "which is well", func(w *World) {
 		wordsOf(w, "web-3", 0)
@@ -474,7 +500,7 @@ func guardedNow(w *World) *guarded {
 // one pass is worth nothing.
 func TestEveryAlarmCanRing(t *testing.T) {
 	rung := map[string]bool{}
-	for _, c := range canaries {
+	for _, c := range slices.Concat(canaries, caseCanaries, councilCanaries) {
 		rung[c.promise] = true
 		t.Run(c.promise+"/"+c.name, func(t *testing.T) {
 			cfg := Demo()

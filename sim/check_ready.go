@@ -50,7 +50,7 @@ func (c *checker) drillFailed(id member.ID, failed bool) {
 // ready checks S5 where a case chooses a spare: it said not long ago that it is ready,
 // and it has not failed its last drill.
 func (c *checker) ready(f consensus.Fact, id uint64, spare member.ID) {
-	if c.books.claimable(id, spare) != nil {
+	if c.books.cases[id] == nil || c.books.claimable(id, spare) != nil {
 		return // the books say so
 	}
 	c.look(ruleConserve)
