@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"moonwatch/agent"
+	"moonwatch/consensus"
 	"moonwatch/member"
 )
 
@@ -92,5 +94,52 @@ func TestAnEndEndsItsOwnFaultAlone(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAKilledAgentStaysDeadWhileThatLasts lets other faults of the machine end meanwhile,
+// each of which starts an agent.
+func TestAKilledAgentStaysDeadWhileThatLasts(t *testing.T) {
+	for _, other := range []FaultKind{Crash, TornTail, Lie, OrderRevoke} {
+		t.Run(string(other), func(t *testing.T) {
+			w := demo(t, "lan", 31)
+			m := w.machine("web-3")
+			w.Hit(other, "web-3")
+			run(t, w, 200*time.Millisecond)
+			w.Hit(KillAgent, "web-3")
+			w.Mend(other, "web-3")
+			run(t, w, 5*time.Second)
+			if m.mind != nil {
+				t.Errorf("the end of %s starts it", other)
+			}
+			w.Mend(KillAgent, "web-3")
+			run(t, w, time.Second)
+			if m.mind == nil {
+				t.Error("it never starts again")
+			}
+		})
+	}
+}
+
+// TestALiarThatIsRestartedLies goes on with lies and forgeries in its agent's next life: it
+// is the machine that is in wrong hands.
+func TestALiarThatIsRestartedLies(t *testing.T) {
+	w := demo(t, "lan", 31)
+	w.Hit(Lie, "spare-0")
+	w.Hit(Forge, "spare-0")
+	w.Hit(KillAgent, "spare-0")
+	w.Mend(KillAgent, "spare-0")
+	run(t, w, 3*time.Second)
+	begun := w.now
+	run(t, w, 5*time.Second)
+	if said, ok := w.checker.words[saying{"spare-0", "web-3", agent.OfAgent}]; !ok || said.at < begun {
+		t.Errorf("it last lied at %v: %v", said.at, ok)
+	}
+	forged := false
+	for _, f := range w.facts {
+		forged = forged || f.Command.Kind == consensus.KindVerdict && f.Command.Proposer == "spare-0" && f.Time.After(w.epoch.Add(begun))
+	}
+	if !forged {
+		t.Error("it hands in nothing any more that is not its to decide")
 	}
 }

@@ -70,7 +70,7 @@ func (m *machine) startSoon() {
 func (m *machine) start(after time.Duration) {
 	m.w.after(after, func() {
 		switch {
-		case !m.on || m.mind != nil:
+		case !m.on || m.mind != nil || m.lasting.holds(KillAgent): // whose end starts it
 			return
 		case m.w.now < m.halted: // nothing starts on a machine that stands still
 			m.start(m.halted - m.w.now)
@@ -107,6 +107,8 @@ func (m *machine) start(after time.Duration) {
 		m.step(mind.Woken{})
 		m.tellFences()
 		m.keepsTelling(m.life)
+		m.slander(m.life)
+		m.forges(m.life)
 		m.book.joined = 0
 		m.join(m.life)
 		m.follow(m.life)
