@@ -94,10 +94,11 @@ sim: build ## Play SEEDS (100) seeds of the swarm: 30 members, 5 virtual minutes
 	@bin/moonwatch sim campaign --seeds $(SEEDS)
 
 .PHONY: sim-gate
-sim-gate: build ## Play what a change of a decision has to pass: 300 seeds of 60 members, 10 virtual minutes; 100 each of people and of floods.
+sim-gate: build ## Play what a change of a decision has to pass: 300 seeds of 60 members, 10 virtual minutes; 100 each of people, floods and fences.
 	@bin/moonwatch sim campaign --seeds 300 --members 60 --minutes 10
 	@bin/moonwatch sim campaign swarm-of-people --seeds 100
 	@bin/moonwatch sim campaign swarm-of-floods --seeds 100
+	@bin/moonwatch sim campaign swarm-of-fences --seeds 100
 
 .PHONY: sim-fast sim-profiles
 sim-fast: PROFILES = fast

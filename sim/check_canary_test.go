@@ -601,7 +601,7 @@ func advance(w *World, c uint64, to failover.CaseState, spare member.ID) {
 	accept(w, failover.KindCaseStep, failover.CaseStep{Case: c, To: to, Spare: spare})
 }
 
-func act(c uint64, step failover.StepKind, slot member.SlotID, epoch member.SlotEpoch) mind.DoStep { //nolint:unparam // reads as what it does
+func act(c uint64, step failover.StepKind, slot member.SlotID, epoch member.SlotEpoch) mind.DoStep {
 	attempt := 0
 	if c > 0 {
 		attempt = 1

@@ -119,11 +119,12 @@ type bounds struct {
 	emptied map[member.ID]bool // councillors whose disk was lost
 	drifts  map[member.ID]bool // whose clock runs wrong at some time: two such faults would add up
 	liar    member.ID          // the one observer that lies in this story
+	forger  member.ID          // the one agent that forges: what dozens hand in nobody bounds
 }
 
 // hold takes out of a fault those whom it may not hit: more than a minority of
-// the councillors' disks over the whole story, a second liar, a clock that runs
-// wrong already.
+// the councillors' disks over the whole story, a second liar or forger, a councillor as
+// a forger, which would keep quiet, a clock that runs wrong already.
 func (b *bounds) hold(f Fault) Fault {
 	f.Whom = slices.DeleteFunc(f.Whom, func(id member.ID) bool {
 		switch f.Do {
@@ -140,6 +141,11 @@ func (b *bounds) hold(f Fault) Fault {
 				b.liar = id
 			}
 			return b.liar != id
+		case Forge:
+			if b.forger == "" && !slices.Contains(b.council, id) {
+				b.forger = id
+			}
+			return b.forger != id
 		case ClockDrift:
 			twice := b.drifts[id]
 			b.drifts[id] = true

@@ -39,7 +39,7 @@ func (a *app) simCampaignCommand() *cobra.Command {
 seed after another, in child processes, and sum up what they came to. What breaks
 is told at once; its plan is saved, and the line that replays it is printed.
 "swarm-of-people" draws what people order and forgers do as well, "swarm-of-floods"
-floods of a subdomain behind a shield.
+floods of a subdomain behind a shield, "swarm-of-fences" what exclusive slots meet.
 
 Ctrl-C ends it early and sums up what ran. With --keep the results stay in a
 folder, and the next campaign with the same folder plays --seeds further ones,

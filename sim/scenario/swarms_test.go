@@ -14,7 +14,7 @@ import (
 // TestTheSwarmsOfTheLibraryDrawWhatTheyAreFor keeps a campaign from looking at nothing: what
 // a swarm may draw it does draw, within the seeds that make sim-gate plays.
 func TestTheSwarmsOfTheLibraryDrawWhatTheyAreFor(t *testing.T) {
-	for _, name := range []string{"swarm-of-people", "swarm-of-floods"} {
+	for _, name := range []string{"swarm-of-people", "swarm-of-floods", "swarm-of-fences"} {
 		src, err := sim.Library.ReadFile("testdata/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)
