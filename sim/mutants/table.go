@@ -11,10 +11,10 @@ import (
 // head is what stands above the table's rows.
 const head = `# Mutants
 
-Faults of ours in the shipped decisions, one at a time, and what saw each when it was last hunted (docs/simulation.md). Written by
+Faults of ours in the shipped decisions, one at a time, and what saw each when it was last hunted ([simulation.md](simulation.md)). Written by
 %smake mutants%s, which takes a mutant for killed only if the promise that broke is the one that ought to break, or one
 that breaks as surely by the same fault. "Seeds" is how many of its story it took; "beside" is what broke in seeds before that and
-does not count. A row without a promise has not been hunted by that rule yet, or lives.
+does not count. A row without a promise has not been hunted by that rule yet; what broke "nothing" lives.
 
 | mutant | what it breaks | story | ought to break | broke | beside | seeds | build |
 | --- | --- | --- | --- | --- | --- | --- | --- |
