@@ -24,6 +24,7 @@ local TURN = 10        -- seconds for which the same clients are let in, as at a
 local SHARE = 256      -- who is asked for 1/256 of all is told of
 local MOST_TOLD = 256  -- by each worker
 local MOST_ORDER = 2 * 1024 * 1024
+local RENEWALS = 10    -- requests a second that are let in to who is stopped, for its certificate
 
 -- The key that the agent has to say; false: none was found, and nobody is obeyed.
 local key = false
@@ -126,6 +127,13 @@ local function under_cap(name, cap)
   return true
 end
 
+-- renews says whether a certificate authority may ask here whether who wants a certificate has
+-- the subdomain (RFC 8555, 8.3): GET of a token and of nothing else, as it was sent.
+local function renews()
+  local method = ngx.req.get_method()
+  return (method == "GET" or method == "HEAD") and find(ngx.var.request_uri, "^/%.well%-known/acme%-challenge/[A-Za-z0-9_-]+$")
+end
+
 local pages = {
   [429] = {
     en = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Very busy</title><h1>This site is very busy</h1><p>It gets more requests than it can serve at the moment, so not everybody can be let in. Please wait a little and try again.</p></html>\n',
@@ -186,7 +194,10 @@ function M.admit()
   local seed = state:get("lease")
   if not seed then return end -- nobody decides any more
   local rung, admit, cap, limit = match(what, "^(%S+) (%S+) (%S+) %S+ (%S+)$")
-  if rung == "stop" or rung == "drop" then return refuse(name, 503, 0) end
+  if rung == "stop" or rung == "drop" then
+    if renews() and under_cap(name, RENEWALS) then return end
+    return refuse(name, 503, 0)
+  end
   admit, cap, limit = tonumber(admit), tonumber(cap), tonumber(limit)
   if not admit or not cap or not limit then return end
   if admit < 1000 and not draws(name, seed, admit) then return refuse(name, 429, limit) end

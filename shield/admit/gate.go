@@ -61,7 +61,7 @@ type Gate struct {
 // only replaced.
 type enforced struct {
 	measures *shield.Measures
-	caps     map[shield.Key]*count.Bucket // of the measures that have a cap
+	caps     map[shield.Key]*count.Bucket // of the measures that have a cap, and of who is stopped, for renewals
 }
 
 // New makes a gate that lets everybody in.
@@ -93,7 +93,7 @@ func (g *Gate) Enforce(m *shield.Measures) {
 	old := g.enforced.Load()
 	next := &enforced{measures: m, caps: make(map[shield.Key]*count.Bucket)}
 	for _, x := range m.List() {
-		if x.Cap <= 0 {
+		if x.Cap <= 0 && x.Rung < shield.Stop {
 			continue
 		}
 		if b := old.caps[x.Key]; b != nil {
@@ -116,7 +116,7 @@ const (
 	LetIn    Reason = ""
 	Fraction Reason = "fraction" // the client is not in the admitted fraction
 	Cap      Reason = "cap"      // it is, and the door has let in its share already
-	Stopped  Reason = "stopped"  // nobody is
+	Stopped  Reason = "stopped"  // nobody is, but who renews its certificate
 	Puzzle   Reason = "puzzle"   // a browser that has not solved its challenge yet
 	Would    Reason = "would"    // it would not be let in, were the shield not in shadow
 )
@@ -168,6 +168,8 @@ func (g *Gate) weigh(now time.Time, e *enforced, m *shield.Measure, r *http.Requ
 	switch {
 	case m.Rung == shield.Observe:
 		return LetIn
+	case m.Rung >= shield.Stop && renews(r) && e.caps[m.Key].Take(now, renewals, renewals):
+		return LetIn // stopped for weeks, it would else have no certificate by then
 	case m.Rung >= shield.Stop: // a drop in the handshake is not for a door without TLS: it stops
 		return Stopped
 	case m.Rung == shield.Challenge && g.challenge != nil && !solved && navigates(r):

@@ -24,7 +24,19 @@ func (x *trial) ask(client int, host string) int {
 // noHost asks without a Host, as HTTP/1.0 allows.
 const noHost = "(none)"
 
-func (x *trial) try(client int, host string) (int, error) {
+func (x *trial) try(client int, host string) (int, error) { return x.send(client, host, "GET", "/") }
+
+// askFor asks the flooded subdomain for something else than "/".
+func (x *trial) askFor(client int, method, target string) int {
+	x.Helper()
+	status, err := x.send(client, flooded, method, target)
+	if err != nil {
+		x.Fatalf("client %d asks for %s of %s: %v", client, target, flooded, err)
+	}
+	return status
+}
+
+func (x *trial) send(client int, host, method, target string) (int, error) {
 	// The kernel takes every address of 127.0.0.0/8 for its own.
 	from := &net.TCPAddr{IP: net.IPv4(127, byte(1+client>>16), byte(client>>8), byte(client))}
 	c, err := (&net.Dialer{LocalAddr: from, Timeout: patience}).Dial("tcp", x.Addr)
@@ -37,7 +49,7 @@ func (x *trial) try(client int, host string) (int, error) {
 	if host == noHost {
 		head = "HTTP/1.0"
 	}
-	if _, err := fmt.Fprintf(c, "GET / %s\r\nAccept: */*\r\nConnection: close\r\n\r\n", head); err != nil {
+	if _, err := fmt.Fprintf(c, "%s %s %s\r\nAccept: */*\r\nConnection: close\r\n\r\n", method, target, head); err != nil {
 		return 0, err
 	}
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)

@@ -21,6 +21,45 @@ func stopping(x *trial) {
 	}
 }
 
+// renewing: a certificate authority finds the token of who is stopped, and that is no hole:
+// nothing else is let in by that path, and no more than a few such requests.
+func renewing(x *trial) {
+	const token = "/.well-known/acme-challenge/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+	x.meet(flooded, neighbour)
+	x.hold(stop)
+	x.until("the first refusal", func() bool { return x.ask(1, flooded) == http.StatusServiceUnavailable })
+	for _, method := range []string{"GET", "HEAD"} {
+		if status := x.askFor(1, method, token); status != http.StatusOK {
+			x.Errorf("%s of the token was answered with %d", method, status)
+		}
+	}
+	for _, target := range []string{
+		"/.well-known/acme-challenge/", "/.well-known/acme-challenge", "/.well-known/", token + "?a=1", token + "/", "/x" + token, "/" + token,
+		"/.well-known/acme-challenge/../../", "/.well-known/acme-challenge/..", "/.well-known/acme-challenge/%2e%2e%2f", "/.well-known/acme-challenge/a.b", "/?" + token,
+	} {
+		if status := x.askFor(1, "GET", target); !refusal(status) && status != http.StatusBadRequest {
+			x.Errorf("GET %s was answered with %d", target, status)
+		}
+	}
+	for _, method := range []string{"DELETE", "OPTIONS", "POST"} {
+		if status := x.askFor(1, method, token); !refusal(status) {
+			x.Errorf("%s of the token was answered with %d", method, status)
+		}
+	}
+	const most, asks = 10, 200
+	began, let := time.Now(), 0
+	for i := range asks {
+		if x.askFor(i, "GET", token) == http.StatusOK {
+			let++
+		}
+	}
+	took := time.Since(began).Seconds()
+	x.Logf("%d of %d were let in within %.1f s", let, asks, took)
+	if limit := most*(took+1) + most; float64(let) > limit {
+		x.Errorf("%d were let in within %.1f s, want at most %.0f", let, took, limit)
+	}
+}
+
 // naming: who is stopped does not come in by another way to write its name. A Host that is
 // none, or none that anybody would write, is answered somehow and is nobody who is held, and
 // whoever comes next is served.

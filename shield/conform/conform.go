@@ -1,7 +1,8 @@
 // Package conform says in checks what every door of the shield has to keep, and
 // runs them over a real one by asking it as clients do.
 //
-// Who is held is refused, and everybody else never. The admitted fraction is right
+// Who is held is refused, and everybody else never; of who is stopped, a certificate
+// authority is let in now and then. The admitted fraction is right
 // within 2 points, the same clients are in it for a while, and a cap holds what is
 // admitted and not what is asked for. A release lets in again; so does a measure
 // that nobody renews, and the end of whoever decides. A shadow does nothing. What
@@ -42,8 +43,8 @@ type Subject struct {
 // Target is one open door.
 type Target struct {
 	Door Door
-	// Addr is where clients ask, over HTTP/1.1. What they are told in answer to "/"
-	// is 200 unless the door refuses, whatever the Host.
+	// Addr is where clients ask, over HTTP/1.1. What they are told in answer to "/" and to
+	// paths of a certificate authority is 200 unless the door refuses, whatever the Host.
 	Addr string
 	// Abandon ends whoever tells the door what to do, as a crash would. The door
 	// itself goes on.
@@ -62,6 +63,7 @@ func Run(t *testing.T, s Subject) {
 		not   string
 	}{
 		{"who is stopped is refused, and nobody else", stopping, ""},
+		{"who is stopped can renew its certificate, and nothing else comes in by that", renewing, ""},
 		{"a name is one name however it is written, and no Host harms anybody else", naming, ""},
 		{"a release lets in again", releasing, ""},
 		{"the admitted fraction is right", admitting, ""},
