@@ -35,9 +35,13 @@ func (s *Shield) measureOf(now time.Time, h Held) Measure {
 	if s.floors != nil {
 		m.Floors = s.floors.Version
 	}
-	if h.Admit < 1 {
-		m.Cap = s.capOf(h)
+	switch {
+	case h.Admit < 1:
+		m.Cap = s.capOf(h, h.Admit)
 		m.Burst = max(1, m.Cap*s.cfg.SayEvery.Seconds())
+	case h.Slack > 0: // what a window may have by chance comes at once
+		m.Cap = s.capOf(h, h.Limit/h.Demand)
+		m.Burst = max(1, m.Cap*(1+h.Slack/h.Limit)*s.cfg.Window.Seconds())
 	}
 	m.Why = s.why(h, m)
 	if t := s.standingOf(h.Key); t != nil && t.Rung == h.Rung {
@@ -72,8 +76,8 @@ func permille(fraction float64) int {
 
 // capOf is this door's part of the share, in requests a second, and a little
 // more: the fraction does the work, and the cap holds while the demand jumps
-// between two rounds.
-func (s *Shield) capOf(h Held) float64 {
+// between two rounds, or may be more than its share by chance.
+func (s *Shield) capOf(h Held, admit float64) float64 {
 	if h.Demand <= 0 {
 		return 0
 	}
@@ -85,7 +89,7 @@ func (s *Shield) capOf(h Held) float64 {
 		}
 	}
 	// In requests: the same part of the demand is let in, whatever a request costs.
-	allowed := h.Admit * fleet * s.cfg.CapOver
+	allowed := admit * fleet * s.cfg.CapOver
 	if fleet > 0 && here > 0 {
 		allowed *= min(1, here/fleet)
 	}

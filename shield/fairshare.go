@@ -98,6 +98,7 @@ type Shares struct {
 	// blame. Nobody is held; doors shed blindly, by how much they bear.
 	Overload bool
 	Limits   []Limit // who is held, sorted by key
+	Near     []Limit // who asks for more than its share, and may do so by chance; nobody is held for that alone
 }
 
 // sharing reports that the capacity is shared out: who has no limit asks for no more
@@ -148,8 +149,12 @@ func FairShare(l Load, rules ShareRules) Shares {
 	out.Level = level(l.Demands, max(left, 0))
 	for _, d := range l.Demands {
 		limit := min(d.Rate, d.Floor) + out.Level*d.weight()
-		if (certain || d.Surges) && d.Rate > limit+rules.chance(d) && d.Rate > rules.Least*l.Capacity {
-			out.Limits = append(out.Limits, Limit{Key: d.Key, Demand: d.Rate, Limit: limit, Surges: d.Surges})
+		x := Limit{Key: d.Key, Demand: d.Rate, Limit: limit, Surges: d.Surges}
+		switch {
+		case (certain || d.Surges) && d.Rate > limit+rules.chance(d) && d.Rate > rules.Least*l.Capacity:
+			out.Limits = append(out.Limits, x)
+		case d.Rate > limit:
+			out.Near = append(out.Near, x)
 		}
 	}
 	return out

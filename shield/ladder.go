@@ -59,6 +59,7 @@ type Sight struct {
 	Demand     map[Key]float64     // of all doors together, in units a second
 	Evidence   map[Key][]member.ID // doors that have a part in it
 	Chance     map[Key]float64     // by how much a demand may look too high by chance alone
+	Doubt      map[Key]float64     // what of a demand may be counted twice
 	Majority   bool                // most doors are heard
 	Handshakes bool                // connections alone are trouble here
 	Standing   map[Key]Rung        // rungs that the council has written down
@@ -76,6 +77,9 @@ type Held struct {
 	Until  time.Time
 	Vote   Rung // from challenge up: what this door votes for; Observe: nothing
 	Doors  []member.ID
+	// Slack is by how much it asks for more than its share, which may be chance: it is let
+	// in as a whole, and gets no more than its share on average. 0: there is nothing to bound.
+	Slack float64
 }
 
 // Ladder remembers who is held and how hard. Every door climbs its own, and as
@@ -94,6 +98,7 @@ type climber struct {
 	fleet    bool          // two doors had evidence
 	since    time.Time
 	limit    float64
+	near     float64 // its share, while it asks for more and that may be chance; 0: it does not
 	admit    float64
 	quiet    time.Time // since when it could leave; zero: it could not
 	stepped  time.Time
@@ -115,12 +120,15 @@ func NewLadder(rules LadderRules) *Ladder {
 
 // Step moves everybody one step and says who is held, sorted by key.
 func (l *Ladder) Step(now time.Time, s Sight) []Held {
-	limits := make(map[Key]Limit, len(s.Shares.Limits))
+	limits, near := make(map[Key]Limit, len(s.Shares.Limits)), make(map[Key]float64, len(s.Shares.Near))
 	for _, x := range s.Shares.Limits {
 		limits[x.Key] = x
 		if l.on[x.Key] == nil {
 			l.on[x.Key] = l.comes(x.Key)
 		}
+	}
+	for _, x := range s.Shares.Near {
+		near[x.Key] = x.Limit
 	}
 	for k := range s.Standing {
 		if l.on[k] == nil {
@@ -132,6 +140,7 @@ func (l *Ladder) Step(now time.Time, s Sight) []Held {
 		c := l.on[k]
 		limit, over := limits[k]
 		standing := s.Standing[k]
+		c.near = near[k]
 		c.move(now, l.rules, s, k, limit, over, standing)
 		if !c.held && !standing.Voted() {
 			if !over {
@@ -187,6 +196,8 @@ func (c *climber) move(now time.Time, rules LadderRules, s Sight, k Key, limit L
 	switch {
 	case over:
 		c.limit = limit.Limit
+	case c.limit > 0 && c.near > 0: // it asks for more than that, and perhaps by chance
+		c.limit = c.near
 	case c.limit > 0 && s.Shares.sharing(): // its share by now: the limit is of when more was asked for, or less was known
 		c.limit = max(c.limit, demand)
 	}
@@ -294,7 +305,7 @@ func (c *climber) allowed(s Sight, k Key) float64 {
 }
 
 // fraction is what of a subdomain's demand is let in. One that may be above its limit by
-// chance alone is let in whole: the cap bounds it.
+// chance alone is let in whole: the cap bounds it (slack).
 func (s *Sight) fraction(limit float64, k Key) float64 {
 	demand := s.Demand[k]
 	if demand <= limit+s.Chance[k] {
@@ -361,8 +372,18 @@ func (c *climber) show(now time.Time, rules LadderRules, s Sight, k Key, standin
 	}
 	return Held{
 		Key: k, Rung: rung, Admit: admit, Demand: s.Demand[k], Limit: c.limit,
-		Since: c.since, Until: until, Vote: c.vote, Doors: doors,
+		Since: c.since, Until: until, Vote: c.vote, Doors: doors, Slack: c.slack(s, k),
 	}
+}
+
+// slack is by how much somebody who is held asks for more than its share while that may be
+// chance. Few dear requests look like chance half of the time, and would all be let in then.
+func (c *climber) slack(s Sight, k Key) float64 {
+	over := s.Demand[k] - c.limit
+	if !c.held || c.admit < 1 || c.limit == 0 || !c.quiet.IsZero() || over <= s.Doubt[k] {
+		return 0
+	}
+	return over
 }
 
 // votes gives the rung this door votes for. A vote stands while the flood goes

@@ -99,6 +99,33 @@ func TestWhoFindsRoomInTheFloodOfAnotherIsNotHeldToAnOldLimit(t *testing.T) {
 	}
 }
 
+// TestWhoMayBeAboveItsShareByChanceIsLetInUpToIt: few dear requests look like chance half of
+// the time. They are not drawn from then, but get no more than their share on average.
+func TestWhoMayBeAboveItsShareByChanceIsLetInUpToIt(t *testing.T) {
+	c := newClimbing(t)
+	c.flood(4, time.Second)
+	near := func(demand float64) Held {
+		c.s.Demand[flooded], c.s.Chance = demand, map[Key]float64{flooded: 150}
+		c.s.Shares = Shares{Pressure: 1.2, Level: 120, Near: []Limit{{Key: flooded, Demand: demand, Limit: 120}}}
+		c.now = c.now.Add(100 * time.Millisecond)
+		c.held = c.l.Step(c.now, c.s)
+		return c.held[0]
+	}
+	if h := near(240); h.Admit != 1 || h.Limit != 120 || h.Slack != 120 {
+		t.Errorf("%.2f of it is let in, bounded by a share of %v that it exceeds by %v: want everything, up to 120, exceeded by 120", h.Admit, h.Limit, h.Slack)
+	}
+	c.s.Doubt = map[Key]float64{flooded: 120}
+	if h := near(240); h.Admit != 1 || h.Slack != 0 {
+		t.Errorf("what it may ask for twice is counted once more, and %.2f of it is let in, bounded by %v below that", h.Admit, h.Slack)
+	}
+	c.s.Doubt = nil
+	c.s.Demand[flooded], c.s.Shares.Near = 90, nil
+	c.now = c.now.Add(100 * time.Millisecond)
+	if h := c.l.Step(c.now, c.s)[0]; h.Admit != 1 || h.Slack != 0 {
+		t.Errorf("it asks for less than its share, and %.2f of it is let in, bounded by %v below that", h.Admit, h.Slack)
+	}
+}
+
 func TestReleaseIsSlow(t *testing.T) {
 	c := newClimbing(t)
 	c.flood(20, time.Second)

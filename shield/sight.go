@@ -9,11 +9,14 @@ import (
 func (s *Shield) sight(l Load) Sight {
 	v := Sight{
 		Shares: s.shares, Majority: s.fleet.Majority(), Handshakes: s.handshakes, NeverStop: s.cfg.NeverStop,
-		Demand: make(map[Key]float64, len(l.Demands)), Chance: make(map[Key]float64, len(l.Demands)), Evidence: make(map[Key][]member.ID, len(l.Demands)), Standing: map[Key]Rung{},
+		Demand: make(map[Key]float64, len(l.Demands)), Chance: make(map[Key]float64, len(l.Demands)), Doubt: map[Key]float64{}, Evidence: make(map[Key][]member.ID, len(l.Demands)), Standing: map[Key]Rung{},
 	}
 	for _, d := range l.Demands {
 		v.Demand[d.Key] = d.Rate
 		v.Chance[d.Key] = s.cfg.Shares.chance(d)
+		if d.Doubt > 0 {
+			v.Doubt[d.Key] = d.Doubt
+		}
 	}
 	for _, x := range s.fleet.Hosts {
 		v.Evidence[x.Key] = x.Doors
