@@ -141,7 +141,7 @@ func FairShare(l Load, rules ShareRules) Shares {
 		out.Overload = true
 		return out
 	}
-	left := target - l.Rest
+	left := target - l.unnamed()
 	l.fitFloors(left)
 	for _, d := range l.Demands {
 		left -= min(d.Rate, d.Floor)
@@ -224,6 +224,20 @@ func (l *Load) nobodyGrew(rules ShareRules) bool {
 		usual += d.Usual
 	}
 	return usual > 0 && l.Sum() <= rules.CommonGrowth*usual+rules.Sure*l.Spread
+}
+
+// unnamed is what is set aside for those whom no report names, and who are never held: what
+// they ask for, and no more than twice their usual. What grew beyond that is theirs to lack,
+// and not that of tenants who ask for what they always did.
+func (l *Load) unnamed() float64 {
+	usual := l.Usual
+	for _, d := range l.Demands {
+		usual += d.Usual
+	}
+	if usual == 0 {
+		return l.Rest // nothing is known of calm
+	}
+	return min(l.Rest, 2*l.Usual)
 }
 
 // growsBroadly reports that the increase is nobody's in particular.

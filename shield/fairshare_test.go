@@ -179,6 +179,28 @@ func TestFewThatFloodAreNoOverload(t *testing.T) {
 	}
 }
 
+// TestNobodyIsHeldForWhomNobodyNames: hundreds of names grow, of which doors cannot tell each
+// other one by one. Who asks for its usual, or a little more, is not held for that; who grew as
+// well is.
+func TestNobodyIsHeldForWhomNobodyNames(t *testing.T) {
+	l := Load{Capacity: 1000, Rest: 700, Usual: 20}
+	for k := Key(1); k <= 20; k++ {
+		l.Demands = append(l.Demands, Demand{Key: k, Rate: 30, Usual: 30, Floor: 35})
+	}
+	l.Demands[3].Rate = 40
+	if s := FairShare(l, DefaultShareRules()); !s.Pressed || len(s.Limits) > 0 {
+		t.Errorf("%+v are held, want nobody", s.Limits)
+	}
+	l.Demands[7].Rate = 300
+	if s := FairShare(l, DefaultShareRules()); len(s.Limits) != 1 || s.Limits[0].Key != 8 {
+		t.Errorf("%+v are held, want 8 alone", s.Limits)
+	}
+	l.Demands[7].Rate = 1000 // most of the increase has a name by now
+	if s := FairShare(l, DefaultShareRules()); len(s.Limits) != 1 || s.Limits[0].Key != 8 {
+		t.Errorf("%+v are held, want 8 alone", s.Limits)
+	}
+}
+
 func TestWhileThereIsEnoughNobodyIsHeld(t *testing.T) {
 	l := Load{Capacity: 1000, Demands: subdomains(10, 10, 10)}
 	l.Demands[0].Rate = 820 // 82 times its usual

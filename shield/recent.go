@@ -48,11 +48,11 @@ func (r *recent) add(ev Counted, calm bool) {
 			continue // its refusals of this tick are booked
 		}
 		sum, known := r.asked[c.Key]
-		refused := uint64(c.Refused - sum.refus32)
+		refused := grown32(c.Refused, sum.refus32)
 		if !known {
 			sum.asked, sum.refused, refused = uint64(c.Total), uint64(c.Refused), 0
 		} else {
-			sum.asked += uint64(c.Total - sum.asked32)
+			sum.asked += grown32(c.Total, sum.asked32)
 			sum.refused += refused
 		}
 		sum.asked32, sum.refus32 = c.Total, c.Refused
@@ -81,6 +81,15 @@ func (r *recent) add(ev Counted, calm bool) {
 			}
 		}
 	}
+}
+
+// grown32 is how much a counter modulo 2^32 grew. One that is behind has begun anew: its
+// subdomain was forgotten, and became known once more.
+func grown32(now, before uint32) uint64 {
+	if grew := now - before; grew < 1<<31 {
+		return uint64(grew)
+	}
+	return uint64(now)
 }
 
 // since is how much a counter grew; one that fell has begun anew.

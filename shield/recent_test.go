@@ -25,6 +25,26 @@ func TestAHostThatIsReadTwiceIsCountedOnce(t *testing.T) {
 	}
 }
 
+// A host that was forgotten and is known once more counts from nothing on.
+func TestAHostThatBeganAnewHasNotTurnedOver(t *testing.T) {
+	const host = Key(7)
+	r := newRecent(time.Second, DefaultSurgeRules(), time.Minute)
+	add := func(total, refused uint32) {
+		x := Count{Key: host, Asked: 10, Total: total, Refused: refused}
+		r.add(Counted{Tick: 50 * time.Millisecond, Counts: []Count{x}, Asked: 10, Refused: 5}, true)
+	}
+	add(5000, 400)
+	add(5010, 405)
+	add(10, 5)
+	if sum := r.asked[host]; sum.asked != 5020 || sum.refused != 410 {
+		t.Errorf("%d requests in all, %d refused, want 5020 and 410", sum.asked, sum.refused)
+	}
+	_, lines := r.traffic(nil)
+	if len(lines) != 1 || lines[0].Lately != 30 || lines[0].Admitted != 20 {
+		t.Errorf("%+v, want 30 asked and 20 let in: of the first tick nothing was known before", lines)
+	}
+}
+
 // A door in another program reads hosts and totals one after another, and what a host was
 // asked for before it was first seen is in the one and not in the other. Its report says
 // more than there was; the next ones must be believed nevertheless, by itself and by others.

@@ -41,13 +41,17 @@ type Shield struct {
 	Highest    string  // rung up to which the doors may vote; empty: they shape, and the ledger knows no doors
 }
 
-// Everybody, RandomNames and Unfinished are hosts that may be flooded besides the subdomains
-// themselves; by Unfinished it is the doors' connections that are.
+// Everybody, RandomNames, Wildcard and Unfinished are hosts that may be flooded besides the
+// subdomains themselves; by Unfinished it is the doors' connections that are.
 const (
-	Everybody   = "all"           // all subdomains grow together
-	RandomNames = "*.example.com" // names that nobody serves, each asked for once
-	Unfinished  = "unfinished"    // requests whose head never ends
+	Everybody   = "all"            // all subdomains grow together
+	RandomNames = "*.example.com"  // names that nobody serves, each asked for once
+	Wildcard    = "w*.example.com" // wildcardNames that somebody serves, asked for in turn
+	Unfinished  = "unfinished"     // requests whose head never ends
 )
+
+// wildcardNames are more than doors can tell each other of.
+const wildcardNames = 400
 
 // Hosts are the names of the subdomains, the largest first.
 func (s Shield) Hosts() []string {
@@ -60,7 +64,7 @@ func (s Shield) Hosts() []string {
 
 // Floods reports whether a host can be flooded.
 func (s *Shield) Floods(host string) bool {
-	return s != nil && (host == Everybody || host == RandomNames || host == Unfinished || slices.Contains(s.Hosts(), host))
+	return s != nil && (host == Everybody || host == RandomNames || host == Wildcard || host == Unfinished || slices.Contains(s.Hosts(), host))
 }
 
 // check lists what is wrong with a shield's world.
@@ -122,6 +126,7 @@ type asking struct {
 	name     []byte
 	made     int // names that were made up, if they are
 	random   bool
+	served   bool // and somebody serves all of these
 	heads    bool // no request of it ever ends
 	rate     float64
 	times    float64 // the work of others' that a request of it is
@@ -200,7 +205,8 @@ func (w *World) openShield() {
 	for _, h := range g.hosts {
 		h.rate *= g.cfg.RPS / sum
 	}
-	g.hosts = append(g.hosts, &asking{name: []byte(RandomNames), random: true, times: 1}, &asking{name: []byte(Unfinished), random: true, heads: true, times: 1})
+	g.hosts = append(g.hosts, &asking{name: []byte(RandomNames), random: true, times: 1}, &asking{name: []byte(Unfinished), random: true, heads: true, times: 1},
+		&asking{name: []byte(Wildcard), random: true, served: true, times: 1})
 	for i := range g.cfg.Doors {
 		g.doors = append(g.doors, &shieldDoor{g: g, i: i, m: w.machines[i]})
 	}
@@ -395,11 +401,15 @@ func (g *guarded) visit(h *asking, d *shieldDoor, v visitor, let *owed) {
 		return // refused before anybody counts it
 	}
 	name := h.name
-	if h.random {
+	switch {
+	case h.served:
+		h.made++
+		name = fmt.Appendf(nil, "w%d.example.com", h.made%wildcardNames)
+	case h.random:
 		h.made++
 		name = fmt.Appendf(nil, "r%d.example.com", h.made)
 	}
-	ref, a := d.admits(name, h.random, v)
+	ref, a := d.admits(name, h.random && !h.served, v)
 	if a == letIn && !d.places.room(h) {
 		ref.Refuse()
 		g.story.visited(h, d, v, turnedAway)
@@ -425,7 +435,7 @@ func (g *guarded) visit(h *asking, d *shieldDoor, v visitor, let *owed) {
 
 // owes takes in what was let in at a door and is to be answered.
 func (d *shieldDoor) owes(let owed) {
-	if let.n > 0 && d.g.cfg.Time && string(let.name) != RandomNames {
+	if let.n > 0 && d.g.cfg.Time && string(let.name) != RandomNames && string(let.name) != Wildcard {
 		d.owed = append(d.owed, let)
 	}
 }

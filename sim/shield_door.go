@@ -210,6 +210,7 @@ func (d *shieldDoor) tell(bytes int, do func(*shieldDoor)) {
 // enforce replaces the measures, and forgets the buckets of those that ended.
 func (d *shieldDoor) enforce(now *shield.Measures) {
 	d.acting = now
+	d.counter.Keep(now)
 	for k := range d.buckets {
 		if m := now.Find(k); m == nil || m.Cap == 0 {
 			delete(d.buckets, k)

@@ -72,8 +72,8 @@ func (h *heldLoop) observe(now time.Time, m heldMetrics, held []shield.Measure, 
 		before, known := h.read[x.Key]
 		if c := slices.IndexFunc(counts, func(c shield.Count) bool { return c.Key == x.Key }); c >= 0 {
 			read[x.Key] = counts[c].Refused
-			if known && counts[c].Refused != before {
-				m.refused.WithLabelValues(h.series(now, x.Host), x.Rung.String()).Add(float64(counts[c].Refused - before))
+			if grew := counts[c].Refused - before; known && grew > 0 && grew < 1<<31 { // else it was forgotten, and is known once more
+				m.refused.WithLabelValues(h.series(now, x.Host), x.Rung.String()).Add(float64(grew))
 			}
 		} else if known { // nobody asked for it in this tick
 			read[x.Key] = before

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -202,7 +203,7 @@ func (l *shieldLoop) list() {
 		select {
 		case host := <-l.d.door.Learned():
 			k, name, ok := l.d.shielding.keyOf(host)
-			if ok && len(l.listed) < shieldListed {
+			if ok && len(l.listed) < shieldListed && !slices.Contains(l.listed, k) { // it may have been forgotten meanwhile
 				l.listed = append(l.listed, k)
 				l.names[k] = string(name)
 			}

@@ -90,6 +90,9 @@ func New(cfg Config) *Gate {
 func (g *Gate) Enforce(m *shield.Measures) {
 	g.enforcing.Lock()
 	defer g.enforcing.Unlock()
+	if g.cfg.Counter != nil {
+		g.cfg.Counter.Keep(m)
+	}
 	old := g.enforced.Load()
 	next := &enforced{measures: m, caps: make(map[shield.Key]*count.Bucket)}
 	for _, x := range m.List() {

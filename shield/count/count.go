@@ -8,7 +8,9 @@
 // What a subdomain is counted under is bounded, whatever names clients invent:
 // known subdomains are counted exactly, one by one. A subdomain becomes known
 // when a request for it was answered well (Learn). All unknown ones share the
-// bucket of their parent, so a flood of random names is one heavy subdomain.
+// bucket of their parent, so a flood of random names is one heavy subdomain;
+// under pressure those do, too, that are known and seldom asked for, unless they
+// are heavy alone. Who is not asked for any more is forgotten when room is wanted.
 // When the table is full, a sketch finds those unknown that are heavy alone.
 package count
 
@@ -16,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"sync"
 	"sync/atomic"
 
 	"moonwatch/shield"
@@ -54,6 +57,13 @@ type Counter struct {
 	slots    []slot // open addressing, linear probing, never more than two thirds full
 	capacity int64
 	nameless slot
+	habits   habits // of the slots
+
+	filling sync.Mutex // who changes the keys of slots, or habits
+	gone    int64      // slots that were given away and are not free yet
+	calm    uint64     // ticks without pressure
+	gather  atomic.Bool
+	kept    atomic.Pointer[shield.Measures]
 
 	tick  atomic.Uint64 // of tickBits bits, counted by Rotate
 	known atomic.Int64
@@ -78,6 +88,13 @@ type slot struct {
 	total   atomic.Uint32 // requests up to the last closed window, modulo 2^32
 	refused atomic.Uint32 // of these, modulo 2^32
 }
+
+// Keys of slots that are nobody's: one that was never taken, or may be taken as if, and one
+// past which somebody else may be.
+const (
+	free = 0
+	gone = uint64(shield.Nameless)
+)
 
 // stripe is a part of the totals, alone on its cache line.
 type stripe struct {
@@ -112,6 +129,7 @@ func New(cfg Config) (*Counter, error) {
 		slots: make([]slot, cfg.Hosts+cfg.Hosts/2+1),
 		asked: newSketch(), cost: newSketch(),
 	}
+	c.habits = newHabits(len(c.slots))
 	c.nameless.key.Store(uint64(shield.Nameless))
 	c.tick.Store(1)
 	c.learn.Store(int64(cfg.Learn))
@@ -126,13 +144,14 @@ type Ref struct {
 	slot  *slot // nil: in the sketch
 	key   shield.Key
 	known bool
+	alone bool
 }
 
 // Key is what the request is judged under: its host's, or its bucket's.
 func (r Ref) Key() shield.Key { return r.key }
 
-// Known reports whether the host is counted alone. One that is not wants a
-// Learn when it was answered well.
+// Known reports whether the host is known. One that is not wants a Learn when it was
+// answered well.
 func (r Ref) Known() bool { return r.known }
 
 // Add counts one request for a name in its normal form; nil is a Host that is
@@ -161,7 +180,7 @@ func (c *Counter) Add(name []byte) Ref {
 // occupant's time, or whatever else the doors agree on. The name is only for
 // people.
 func (r Ref) Cost(units uint32, name []byte) {
-	if r.c == nil || units == 0 {
+	if r.c == nil || units == 0 || !r.there() {
 		return
 	}
 	var before, after uint64
@@ -181,7 +200,7 @@ func (r Ref) Refuse() {
 	if r.c == nil {
 		return
 	}
-	if r.slot != nil {
+	if r.slot != nil && r.there() {
 		r.slot.refused.Add(1)
 	}
 	r.c.stripes[uint64(r.key)%stripes].refused.Add(1)
@@ -194,38 +213,73 @@ func (r Ref) Serve() {
 	}
 }
 
+// there reports that its place is not somebody else's by now.
+func (r Ref) there() bool { return r.slot == nil || r.slot.key.Load() == uint64(r.key) }
+
 // place finds where a name is counted.
 func (c *Counter) place(name []byte) Ref {
 	if len(name) == 0 {
 		return Ref{c: c, slot: &c.nameless, key: shield.Nameless}
 	}
 	key := shield.KeyOf(c.salt, name)
-	if s := c.find(key); s != nil {
-		return Ref{c: c, slot: s, key: key, known: true}
+	i, known := c.at(key)
+	if known && (!c.gather.Load() || c.keepsApart(key, i)) {
+		return Ref{c: c, slot: &c.slots[i], key: key, known: true, alone: true}
+	}
+	if known {
+		c.asked.add(uint64(key), c.tick.Load(), 1) // it may become heavy
+		return c.among(name, true)
 	}
 	if c.full.Load() && c.asked.before(uint64(key), c.tick.Load()) >= c.hotAsked.Load() {
-		return Ref{c: c, key: key} // heavy alone, though unknown
+		return Ref{c: c, key: key, alone: true} // heavy, though unknown
 	}
 	if c.full.Load() {
 		c.asked.add(uint64(key), c.tick.Load(), 1)
 	}
-	if key, ok := shield.ParentKeyOf(c.salt, name); ok {
-		if s := c.find(key); s != nil {
-			return Ref{c: c, slot: s, key: key}
-		}
-	}
-	return Ref{c: c, slot: &c.nameless, key: shield.Nameless}
+	return c.among(name, false)
 }
 
+// among counts a name with others below its parent.
+func (c *Counter) among(name []byte, known bool) Ref {
+	if key, ok := shield.ParentKeyOf(c.salt, name); ok {
+		if s := c.find(key); s != nil {
+			return Ref{c: c, slot: s, key: key, known: known}
+		}
+	}
+	return Ref{c: c, slot: &c.nameless, key: shield.Nameless, known: known}
+}
+
+// keepsApart reports that somebody known is counted alone under pressure, too: it has a
+// usual demand, is heavy alone, or is held.
+func (c *Counter) keepsApart(key shield.Key, i uint64) bool {
+	if settled(c.habits.of(i)) || c.kept.Load().Find(key) != nil {
+		return true
+	}
+	tick := c.tick.Load()
+	lately := max(c.slots[i].asked.in((tick-1)&tickMask), c.asked.before(uint64(key), tick))
+	return lately >= c.hotAsked.Load()
+}
+
+// Keep names those that are held: as long as they are, those known stay known, and are
+// counted alone, or nobody would find what is done about them.
+func (c *Counter) Keep(held *shield.Measures) { c.kept.Store(held) }
+
 func (c *Counter) find(key shield.Key) *slot {
-	i, _ := bits.Mul64(uint64(key), uint64(len(c.slots)))
+	if i, ok := c.at(key); ok {
+		return &c.slots[i]
+	}
+	return nil
+}
+
+// at finds the slot of a key.
+func (c *Counter) at(key shield.Key) (i uint64, ok bool) {
+	i, _ = bits.Mul64(uint64(key), uint64(len(c.slots)))
 	for {
-		s := &c.slots[i]
-		switch s.key.Load() {
+		switch c.slots[i].key.Load() {
 		case uint64(key):
-			return s
-		case 0:
-			return nil
+			return i, true
+		case free:
+			return 0, false
 		}
 		if i++; i == uint64(len(c.slots)) {
 			i = 0
@@ -246,7 +300,12 @@ func (c *Counter) Learn(name []byte) bool {
 	}
 	// Read before it is written: who floods with names shall not have all processors
 	// fight for what every request reads.
-	if c.full.Load() || c.learn.Load() <= 0 || c.learn.Add(-1) < 0 || !c.insert(key) {
+	if c.full.Load() || c.learn.Load() <= 0 || c.learn.Add(-1) < 0 {
+		return false
+	}
+	c.filling.Lock()
+	defer c.filling.Unlock()
+	if !c.insert(key) {
 		return false
 	}
 	if bucket, ok := shield.ParentKeyOf(c.salt, name); ok {
@@ -258,27 +317,41 @@ func (c *Counter) Learn(name []byte) bool {
 // insert gives a key a slot, unless there is none left.
 func (c *Counter) insert(key shield.Key) bool {
 	i, _ := bits.Mul64(uint64(key), uint64(len(c.slots)))
-	for {
-		s := &c.slots[i]
-		switch s.key.Load() {
+	given, found := uint64(0), false
+	for c.slots[i].key.Load() != free {
+		switch c.slots[i].key.Load() {
 		case uint64(key):
 			return true
-		case 0:
-			if c.known.Add(1) > c.capacity {
-				c.known.Add(-1)
-				c.full.Store(true)
-				return false
+		case gone:
+			if !found {
+				given, found = i, true
 			}
-			if s.key.CompareAndSwap(0, uint64(key)) {
-				return true
-			}
-			c.known.Add(-1)
-			continue // somebody took it just now; perhaps for the same host
 		}
 		if i++; i == uint64(len(c.slots)) {
 			i = 0
 		}
 	}
+	switch {
+	case found:
+		i = given
+		c.gone--
+	case c.known.Load()+c.gone >= c.capacity:
+		c.full.Store(true)
+		return false
+	}
+	s, tick := &c.slots[i], c.tick.Load()
+	s.asked.word.Store(tick << (2 * countBits)) // it was asked for just now
+	s.cost.word.Store(0)
+	s.total.Store(0)
+	s.refused.Store(0)
+	habit := uint32(0)
+	if c.calm < 4*stretch {
+		habit = always
+	}
+	c.habits.set(i, habit)
+	c.known.Add(1)
+	s.key.Store(uint64(key)) // from now on it is found
+	return true
 }
 
 // heat notes that a host is hot in this tick. It is called once by whoever
@@ -286,7 +359,7 @@ func (c *Counter) insert(key shield.Key) bool {
 func (c *Counter) heat(r Ref, name []byte) {
 	if i := c.hots.Add(1) - 1; i < hotRoom {
 		shown := string(name)
-		if !r.known && r.slot != nil {
+		if !r.alone {
 			shown, _ = shield.Bucket(name)
 		}
 		c.hot[i].Store(&hotHost{ref: r, name: shown})

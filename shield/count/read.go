@@ -17,12 +17,14 @@ type Total struct {
 
 // Rotate closes the present tick and says what was counted in it: the totals,
 // and the hosts that were asked for most or cost most, the heaviest first. In
-// the next tick at most learn hosts become known; under pressure that should be
-// few. It has one caller.
+// the next tick at most learn hosts become known. None is for pressure: then
+// hosts that are seldom asked for are counted together, and nobody is forgotten.
+// It has one caller.
 func (c *Counter) Rotate(learn int) (Total, []shield.Count) {
 	tick := c.tick.Load()
 	c.tick.Store((tick + 1) & tickMask)
 	c.learn.Store(int64(learn))
+	c.gather.Store(learn == 0)
 	n := min(c.hots.Swap(0), hotRoom)
 	var hot []shield.Count
 	seen := make(map[shield.Key]bool, n)
@@ -39,6 +41,12 @@ func (c *Counter) Rotate(learn int) (Total, []shield.Count) {
 	slices.SortFunc(hot, func(a, b shield.Count) int {
 		return cmp.Or(cmp.Compare(b.Asked, a.Asked), cmp.Compare(b.Cost, a.Cost), cmp.Compare(a.Key, b.Key))
 	})
+	if learn > 0 {
+		c.sweep((tick + 1) & tickMask)
+		if tick%noticed == 0 {
+			c.notice(hot)
+		}
+	}
 	total := c.Total()
 	c.hotAsked.Store(max(leastHotAsked, (total.Asked-c.last.Asked)/hotShare))
 	c.hotCost.Store(min(max(leastHotCost, (total.Cost-c.last.Cost)/hotShare), mostInTick/4))

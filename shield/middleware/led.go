@@ -128,7 +128,7 @@ func (g *Guard) carryOut(now time.Time, order orders.Order) orders.Counts {
 	}
 	lately := make(map[string]uint64, len(hot))
 	for _, x := range hot {
-		if x.Name == "" {
+		if x.Name == "" || x.Key == shield.Nameless {
 			x.Name = "-"
 		}
 		lately[x.Name] = x.Asked

@@ -294,7 +294,7 @@ func (r *reader) how(o object, s *Step) {
 		}
 		if r.s.Shield != nil {
 			known = append(known, r.s.Shield.Hosts()...)
-			known = append(known, sim.Everybody, sim.RandomNames, sim.Unfinished)
+			known = append(known, sim.Everybody, sim.RandomNames, sim.Wildcard, sim.Unfinished)
 		}
 		if s.Host != "" && !slices.Contains(known, s.Host) {
 			r.Wrong(o.Where("host"), "%s is %q, for which no load comes: %s", o.Join("host"), s.Host, among1(s.Host, known))
