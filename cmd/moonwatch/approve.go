@@ -304,7 +304,7 @@ func (x *asking) consequence(ctx context.Context, agent *client.Client, n uint64
 func (a *app) approvalsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "approvals", Short: "List what people asked for that takes two, open ones first",
-		Example: "  moonwatch approvals\n  moonwatch approvals -o json | jq '.requests[] | select(.open)'", Args: exactly(),
+		Example: "  moonwatch approvals\n  moonwatch approvals -o json | jq '.requests[] | select(.open)'", Args: listed,
 	}
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -17,7 +17,7 @@ func (a *app) verdictsCommand() *cobra.Command {
 		Use:     "verdicts",
 		Short:   "List the latest verdicts with their votes, newest first",
 		Example: "  moonwatch verdicts\n  moonwatch verdicts -o yaml",
-		Args:    exactly(),
+		Args:    listed,
 	}
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -72,7 +72,7 @@ func (a *app) failoversCommand() *cobra.Command {
 		Use:     "failovers",
 		Short:   "List the cases: open ones first, then newest first",
 		Example: "  moonwatch failovers\n  moonwatch failovers -o wide",
-		Args:    exactly(),
+		Args:    listed,
 	}
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {

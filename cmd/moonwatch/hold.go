@@ -183,7 +183,7 @@ func scopeOf(page *status.Page, name string) (failover.Scope, error) {
 func (a *app) holdsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "holds", Short: "List what people forbid: holds, freezes, disarms, maintenance",
-		Example: "  moonwatch holds\n  moonwatch holds -o json | jq .holds", Args: exactly(),
+		Example: "  moonwatch holds\n  moonwatch holds -o json | jq .holds", Args: listed,
 	}
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -139,11 +139,28 @@ func TestAnUnknownCommandIsNamedBeforeItsFlags(t *testing.T) {
 		"statsu -o json":             `unknown command "statsu", did you mean status?`,
 		"nothing fleet --reason x":   `unknown command "nothing"`,
 		"shield tip --for 5m":        `unknown command "tip", did you mean top or pin?`,
-		"members retyre web-3 --yes": `unexpected argument "retyre"`,
+		"members retyre web-3 --yes": `unknown command "retyre", did you mean retire?`,
 		"status --wacht":             "unknown flag --wacht, did you mean --watch?",
 		"members --wacht":            "unknown flag --wacht, did you mean --watch?",
 		"--no-such-flag":             "unknown flag --no-such-flag",
+		"--no-such-flag word":        "unknown flag --no-such-flag",
+		"--watch statsu":             `unknown command "statsu", did you mean status?`,
+		"-w statsu":                  `unknown command "statsu", did you mean status?`,
+		"--reason x relese fleet":    `unknown command "relese", did you mean release?`,
+		"--watch status":             "--watch stands before its command: flags come after it, as in 'moonwatch status --watch'",
+		"ledger --no-color backup":   "--no-color stands before its command: flags come after it, as in 'moonwatch ledger backup --no-color'",
+		"members --wacht retire":     "unknown flag --wacht, did you mean --watch?",
+		"cert --dir x reniew":        `unknown command "reniew", did you mean renew?`,
+		"hold fleet --for 5":         `--for is "5", want a number with a unit: 90s, 15m or 2h`,
 	} {
 		call(t, strings.Fields(line)...).wants(t, exitUsage, want)
+	}
+}
+
+// TestWhoNamesOneThingInAListIsToldWhoTellsOfIt.
+func TestWhoNamesOneThingInAListIsToldWhoTellsOfIt(t *testing.T) {
+	for _, line := range []string{"failovers C-13", "verdicts V-12", "slots web/1", "members web-3", "spares spare-1", "holds H-4", "approvals R-5"} {
+		words := strings.Fields(line)
+		call(t, words...).wants(t, exitUsage, "'moonwatch explain "+words[1]+"' tells of one")
 	}
 }

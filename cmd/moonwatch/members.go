@@ -18,7 +18,7 @@ that gossip knows and fleet.yaml does not, and retired members.`,
 		Example: `  moonwatch members
   moonwatch members -o wide --agent 10.0.0.1:7980
   moonwatch members retire web-3`,
-		Args: exactly(),
+		Args: listed,
 	}
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -122,7 +122,7 @@ func (a *app) slotsCommand() *cobra.Command {
 		Use:     "slots",
 		Short:   "List the slots and who holds them",
 		Example: "  moonwatch slots\n  moonwatch slots -o json | jq '.slots[] | select(.state != \"serving\")'",
-		Args:    exactly(),
+		Args:    listed,
 	}
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -40,6 +40,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer) 
 
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root() //nolint:contextcheck // the commands get ctx when they run
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return flagError(c, err, args) })
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -96,7 +97,6 @@ council quorum, 5 refused by policy; sim has more, see 'moonwatch sim --help'.`,
 	in("change", a.requestCommand(), a.approveCommand(), a.rejectCommand())
 	root.AddCommand(a.versionCommand(), a.completionCommand(), a.manCommand(), a.demoServiceCommand())
 	root.SetHelpCommand(helpCommand())
-	root.SetFlagErrorFunc(flagError)
 	group(root)
 	for _, c := range a.watched {
 		a.letWatch(c)
@@ -124,8 +124,7 @@ func group(c *cobra.Command) *cobra.Command {
 }
 
 func unknownCommand(c *cobra.Command, name string) error {
-	c.SuggestionsMinimumDistance = 2
-	if meant := c.SuggestionsFor(name); len(meant) > 0 {
+	if meant := suggestionsFor(c, name); len(meant) > 0 {
 		return usage("unknown command %q, did you mean %s?", name, strings.Join(meant, " or "))
 	}
 	return usage("unknown command %q", name)
@@ -162,6 +161,19 @@ func exactly(names ...string) cobra.PositionalArgs {
 		default:
 			return nil
 		}
+	}
+}
+
+// listed is for commands that list what there is: they take no argument, and whoever
+// names one thing is told which command tells of it.
+func listed(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case len(suggestionsFor(c, args[0])) > 0:
+		return unknownCommand(c, args[0])
+	default:
+		return usage("unexpected argument %q: all are listed, and 'moonwatch explain %s' tells of one", args[0], args[0])
 	}
 }
 

@@ -27,7 +27,7 @@ put into a slot.`,
 		Example: `  moonwatch spares
   moonwatch spares -o json | jq '.members[] | select(.duty == "spare" and (.ready | not))'
   moonwatch spares advise fleet.yaml`,
-		Args: exactly(),
+		Args: listed,
 	}
 	r := a.reading(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
