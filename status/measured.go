@@ -15,4 +15,7 @@ type MeasuredDocument struct {
 	Profile  string         `json:"profile"` // by which it observes
 	Members  int            `json:"members"` // of the fleet
 	Measured agent.Measured `json:"measured"`
+	// Vain is how many probes had no answer that were sent to members which a verdict called
+	// out of reach: they are left out of Measured.
+	Vain uint64 `json:"in_vain"`
 }

@@ -44,7 +44,8 @@ measured since they began: how long the round trips of their probes took, and ho
 their own timers were, which is for how long their machines stood still. The quickest
 profile is proposed that bears both: its time-outs 999 of 1,000 round trips, and the
 silence that it forgives the longest stall. None is proposed where no probe was answered,
-or where a member had no answer to more than half of its own: that is no weather.
+or where a member had no answer to more than half of its own: that is no weather. Probes
+to members that a verdict called out of reach are left out.
 
 One agent knows its own machine and its own ways. What several have measured is put
 together from files, each of which one of them wrote with -o json. It changes nothing.
@@ -189,7 +190,7 @@ func printTuning(p *printer, t tuned) {
 		p.line("Proposal: profile: %s, in fleet.yaml and in every agent.yaml. `moonwatch sim list` has its stories.", x.Proposal)
 	}
 	if x.Proposal != "" && x.Silent > tellLoss {
-		p.line("A member had no answer to %.0f %% of its probes: unless one that it observes was down, find out why before you believe this.", 100*x.Silent)
+		p.line("A member had no answer to %.0f %% of its probes, those to lost members left out: find out why before you believe this.", 100*x.Silent)
 	}
 	if !x.Enough {
 		p.line("Measure for a day at least: what comes once a night, as a backup does, is not in this yet.")

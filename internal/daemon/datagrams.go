@@ -138,25 +138,36 @@ func (d *Daemon) verified(m wire.Signed) bool {
 // no longer waited for.
 type flights struct {
 	mu   sync.Mutex
-	at   map[uint64]time.Time
+	at   map[uint64]flight
 	last time.Time
+	vain uint64 // probes in vain that had no answer
+}
+
+// flight is one probe. It is in vain where a verdict calls its subject out of reach: that no
+// answer comes says nothing about the way.
+type flight struct {
+	sent time.Time
+	vain bool
 }
 
 const flightMax = 5 * time.Second
 
-func (f *flights) sent(seq uint64, now time.Time) {
+func (f *flights) sent(seq uint64, now time.Time, vain bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.at == nil {
-		f.at = map[uint64]time.Time{}
+		f.at = map[uint64]flight{}
 	}
-	f.at[seq] = now
+	f.at[seq] = flight{now, vain}
+	if vain {
+		f.vain++
+	}
 	if now.Sub(f.last) < flightMax {
 		return
 	}
 	f.last = now
-	for s, t := range f.at {
-		if now.Sub(t) > flightMax {
+	for s, x := range f.at {
+		if now.Sub(x.sent) > flightMax {
 			delete(f.at, s)
 		}
 	}
@@ -165,9 +176,19 @@ func (f *flights) sent(seq uint64, now time.Time) {
 func (f *flights) landed(seq uint64) (time.Time, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t, ok := f.at[seq]
+	x, ok := f.at[seq]
 	delete(f.at, seq)
-	return t, ok
+	if x.vain {
+		f.vain--
+	}
+	return x.sent, ok
+}
+
+// inVain is how many probes to members that a verdict calls out of reach had no answer.
+func (f *flights) inVain() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.vain
 }
 
 // presence tells the loop every half second from whom anything was heard.

@@ -9,6 +9,7 @@ import (
 
 	"moonwatch/agent"
 	"moonwatch/agent/probe"
+	"moonwatch/consensus"
 	"moonwatch/consensus/disk"
 	"moonwatch/internal/wire"
 	"moonwatch/member"
@@ -154,8 +155,18 @@ func (d *Daemon) sendProbes(probes []agent.Probe) {
 			d.log.Error("probe not encoded", zap.Error(err))
 			return
 		}
-		d.flights.sent(p.Seq, now)
+		d.flights.sent(p.Seq, now, d.outOfReach(p.Subject))
 		d.send(p.Subject, b)
+	}
+}
+
+// outOfReach reports that a verdict stands by which a member's agent does not answer.
+func (d *Daemon) outOfReach(id member.ID) bool {
+	switch s, _ := d.mind.Ledger().Standing(id); s.Kind {
+	case consensus.VerdictDown, consensus.VerdictAgentLost, consensus.VerdictDomainCut:
+		return true
+	default:
+		return false
 	}
 }
 

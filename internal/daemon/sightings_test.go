@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"moonwatch/consensus"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -80,6 +82,15 @@ func TestWhoLooksSeesWhatAllObserversSee(t *testing.T) {
 	then("before, all was well", func() time.Time { return calm }, func(x status.Live) bool {
 		return sees(x, "m1", "m3", up) && sees(x, "m2", "m3", up)
 	})
+	f.until("m1", "a verdict on m3", 60*time.Second, func(p status.Page) bool {
+		return slices.ContainsFunc(p.Members, func(m status.Member) bool { return m.ID == "m3" && m.Verdict == consensus.VerdictDown })
+	})
+	const inVain = 20
+	for end := time.Now().Add(60 * time.Second); f.agents["m1"].measured.Load().Vain < inVain; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("a minute after the verdict on m3, %d probes to it are in vain, want %d", f.agents["m1"].measured.Load().Vain, inVain)
+		}
+	}
 
 	s.mu.Lock()
 	s.looked = time.Now().Add(-time.Hour)
