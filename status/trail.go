@@ -12,7 +12,7 @@ import (
 // What a Trail holds at most: some megabyte, in the worst weather. A day in which everything
 // was calm is a dozen changes.
 const (
-	trailKept    = 24 * time.Hour
+	trailFor     = 24 * time.Hour
 	trailChanges = 4096
 	// trailGap is how long nothing may be noted before nothing is known: a loop that makes
 	// progress notes each second.
@@ -21,8 +21,9 @@ const (
 
 // Trail is what one agent's own observer has seen lately: how it saw each subject (calm,
 // losing probes, down and of what, not heard yet), whether it believed itself, and when that
-// changed. It is in memory alone: who was started later knows nothing of before, and says
-// since when it knows. It is not safe for concurrent use.
+// changed. It is kept on disk (Take, RecallTrail), so that who is started again knows what it saw
+// before, and that it saw nothing meanwhile; it says since when it knows. It is not safe for
+// concurrent use.
 //
 // Times are the wall clock of this agent. One that is set back by more than trailGap begins
 // a new trail, for the old one's times are not those that people will ask for.
@@ -30,9 +31,14 @@ type Trail struct {
 	since   time.Time // of what was before, nothing is known
 	noted   time.Time // for the last time; zero: never
 	base    map[member.ID]trailed
-	changes []trailed // oldest first, after base
+	changes []trailed // oldest first, after base; the first one has the number first
 	now     []LiveSees
 	self    selfSeen
+
+	first       uint64
+	kept, taken trailKept // on disk, and on the way there
+	taking      bool      // nobody has told yet how that ended
+	tried       uint64    // no change from this number on was ever taken
 }
 
 // selfSeen is what an observer says of itself.
@@ -58,7 +64,7 @@ func (t *Trail) Note(x LiveFrom) {
 	at := x.At.Round(0).UTC()
 	switch {
 	case t.noted.IsZero(), t.noted.Sub(at) > trailGap:
-		*t = Trail{since: at, base: map[member.ID]trailed{}}
+		*t = Trail{since: at, base: map[member.ID]trailed{}, first: t.end(), kept: t.kept, taken: t.taken, taking: t.taking, tried: t.tried}
 	case at.Before(t.noted):
 		at = t.noted
 	case at.Sub(t.noted) > trailGap:
@@ -106,16 +112,26 @@ func (t *Trail) keep(c trailed) {
 // forget takes the oldest changes out of what can be asked for, when there are too many or
 // they are too old. What they made of their subjects is what stands where the trail begins.
 func (t *Trail) forget(now time.Time) {
-	for len(t.changes) > trailChanges || len(t.changes) > 0 && now.Sub(t.changes[0].at) > trailKept {
+	for len(t.changes) > trailChanges || len(t.changes) > 0 && now.Sub(t.changes[0].at) > trailFor {
 		c := t.changes[0]
-		if t.changes = t.changes[1:]; c.gone {
-			delete(t.base, c.Subject)
-		} else {
-			t.base[c.Subject] = c
-		}
+		t.changes = t.changes[1:]
+		t.first++
 		t.since = c.at
+		c.into(t.base)
 	}
 }
+
+// into is what a change makes of what stood before it.
+func (c trailed) into(base map[member.ID]trailed) {
+	if c.gone {
+		delete(base, c.Subject)
+	} else {
+		base[c.Subject] = c
+	}
+}
+
+// end is the number of the next change.
+func (t *Trail) end() uint64 { return t.first + uint64(len(t.changes)) }
 
 // At is what was noted last before a moment, or at it: how each subject was seen, since
 // when, and with which figures that began. It is not ok of a moment of which the trail knows

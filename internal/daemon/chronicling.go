@@ -16,20 +16,24 @@ const (
 	chronicleKept  = 30 * time.Second
 	chronicleShown = 15 * time.Second // when nothing happens: the present day goes on
 	chronicleNews  = 3 * time.Second
+	// trailRest is how long nothing is written of an observer that sees all as before: a crash
+	// takes so much of what it saw.
+	trailRest = 5 * time.Minute
 )
 
 // pastShown is how many roll-ups of each grain people see.
 var pastShown = map[status.Grain]int{status.Day: 90, status.Hour: 48, status.Minute: 60}
 
-// chronicling keeps the chronicle on disk and shows it. The chronicle itself is the
-// loop's, for the mind tells it of each fact.
+// chronicling keeps the chronicle on disk and shows it, and keeps beside it what this agent's
+// observer saw. The chronicle itself is the loop's, for the mind tells it of each fact.
 type chronicling struct {
 	known   *status.Chronicle
+	trail   *sightings
 	archive *archive.Archive // nil: it could not be opened, and the past ends with this process
 	log     *zap.Logger
 
 	shows  chan status.Frozen // to be shown: the loop alone sends
-	writes chan status.Records
+	writes chan toKeep
 	wrote  chan error
 	busy   bool // the records that were taken last are being written
 	failed bool // that stands in the log
@@ -38,12 +42,19 @@ type chronicling struct {
 	head   uint64 // as shown
 }
 
+// toKeep is what is written at once.
+type toKeep struct {
+	history status.Records
+	trail   *status.TrailNews
+}
+
 // open opens the file. The past is no reason for an agent not to start: without the file
 // it counts from now on.
 func (c *chronicling) open(d *Daemon) {
 	c.log = d.log.Named("history")
 	c.shows = make(chan status.Frozen, 1)
-	c.writes, c.wrote = make(chan status.Records, 1), make(chan error, 1)
+	c.writes, c.wrote = make(chan toKeep, 1), make(chan error, 1)
+	c.trail = &d.sightings
 	a, known, aside, err := archive.Open(d.cfg.Agent.DataDir, d.cluster)
 	if aside != nil {
 		c.log.Warn("history cannot be used, was put aside, and begins anew", zap.Error(aside))
@@ -53,6 +64,14 @@ func (c *chronicling) open(d *Daemon) {
 		a, known = nil, status.NewChronicle()
 	}
 	c.archive, c.known = a, known
+	if a == nil {
+		return
+	}
+	trail, err := a.Trail()
+	if err != nil {
+		c.log.Warn("what the observer saw before cannot be read, and begins anew", zap.Error(err))
+	}
+	c.trail.recall(trail)
 }
 
 // writeAll writes what the loop hands over.
@@ -61,8 +80,8 @@ func (c *chronicling) writeAll(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case records := <-c.writes:
-			c.wrote <- c.archive.Write(records)
+		case x := <-c.writes:
+			c.wrote <- c.archive.Write(x.history, x.trail.Records())
 		}
 	}
 }
@@ -103,7 +122,7 @@ func (c *chronicling) keep(now time.Time) {
 	select {
 	case err := <-c.wrote:
 		c.busy = false
-		c.known.Kept(err == nil)
+		c.kept(err == nil)
 		if err != nil && !c.failed {
 			c.log.Warn("history not written, trying again", zap.Error(err))
 		}
@@ -114,10 +133,20 @@ func (c *chronicling) keep(now time.Time) {
 		return
 	}
 	c.asked = now
-	if records := c.known.Take(); records != nil {
+	if x := c.take(trailRest); x.history != nil || x.trail != nil {
 		c.busy = true
-		c.writes <- records // there is room: only one is under way
+		c.writes <- x // there is room: only one is under way
 	}
+}
+
+// take is what has changed since the last time.
+func (c *chronicling) take(rest time.Duration) toKeep {
+	return toKeep{history: c.known.Take(), trail: c.trail.take(rest)}
+}
+
+func (c *chronicling) kept(ok bool) {
+	c.known.Kept(ok)
+	c.trail.kept(ok)
 }
 
 // close writes what is left. Loop and writer have ended.
@@ -126,10 +155,10 @@ func (c *chronicling) close() error {
 		return nil
 	}
 	if c.busy {
-		c.known.Kept(false) // it may be written already, and then is once more
+		c.kept(false) // it may be written already, and then is once more
 	}
-	if records := c.known.Take(); records != nil {
-		if err := c.archive.Write(records); err != nil {
+	if x := c.take(0); x.history != nil || x.trail != nil {
+		if err := c.archive.Write(x.history, x.trail.Records()); err != nil {
 			c.log.Warn("history not written at the end", zap.Error(err))
 		}
 	}

@@ -243,7 +243,7 @@ func judged(x status.LiveFrom) status.LiveFrom {
 	case x.Since.After(x.Moment):
 		x.Trouble = "it knows nothing of before " + x.Since.UTC().Format("2006-01-02 15:04:05 UTC")
 	default:
-		x.Trouble = "its loop stood still then"
+		x.Trouble = "its agent stood still, or was not running, then"
 	}
 	x.Sees, x.Abstains = nil, ""
 	return x

@@ -63,6 +63,27 @@ func (s *sightings) note(now time.Time) {
 	s.trail.Note(x)
 }
 
+// recall takes what this agent's observer saw in its lives before.
+func (s *sightings) recall(trail *status.Trail) {
+	s.trailing.Lock()
+	defer s.trailing.Unlock()
+	s.trail = *trail
+}
+
+// take is what has changed of the trail since it was kept last, see status.Trail.Take.
+func (s *sightings) take(rest time.Duration) *status.TrailNews {
+	s.trailing.Lock()
+	defer s.trailing.Unlock()
+	return s.trail.Take(rest)
+}
+
+// kept tells the trail how that ended.
+func (s *sightings) kept(ok bool) {
+	s.trailing.Lock()
+	defer s.trailing.Unlock()
+	s.trail.Kept(ok)
+}
+
 // then is what this agent's own observer saw at a moment that has passed, by its trail; with
 // no time at which it was heard: it does not know.
 func (s *sightings) then(moment time.Time) status.LiveFrom {

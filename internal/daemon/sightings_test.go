@@ -91,6 +91,11 @@ func TestWhoLooksSeesWhatAllObserversSee(t *testing.T) {
 			t.Fatalf("a minute after the verdict on m3, %d probes to it are in vain, want %d", f.agents["m1"].measured.Load().Vain, inVain)
 		}
 	}
+	f.stop("m2")
+	f.start("m2")
+	if x := judged(f.agents["m2"].sightings.then(calm)); x.Trouble != "" || len(x.Sees) != 2 || x.Sees[0].Down() || x.Sees[1].Down() {
+		t.Errorf("m2, started again, remembers %+v", x)
+	}
 
 	s.mu.Lock()
 	s.looked = time.Now().Add(-time.Hour)

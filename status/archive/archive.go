@@ -1,5 +1,5 @@
-// Package archive keeps what a status.Chronicle knows, in one bbolt file of the agent's
-// data folder, DATA_DIR/history.db.
+// Package archive keeps what a status.Chronicle and a status.Trail know, in one bbolt file of
+// the agent's data folder, DATA_DIR/history.db.
 //
 // A batch of records is written in one transaction: it survives a killed process and a
 // power cut whole, or is not there at all. What a crash takes was not said to be kept, and
@@ -9,7 +9,8 @@
 // another cluster or not readable is put aside under another name, and the agent begins a
 // new one and says so; a file that cannot be opened for another reason, such as a full disk
 // or too few descriptors, stays as it is, and the agent goes on without one; and a file that is cut or rotten under a running agent is an error
-// of Write, and no end of the process.
+// of Write, and no end of the process. A trail that cannot be read begins anew, and costs the
+// history nothing: it is of a day, and the history of a year.
 package archive
 
 import (
@@ -35,6 +36,7 @@ const (
 	damagedForm = "-20060102T150405.000Z"
 	damagedKept = 2 // files that were put aside, the newest
 	bucketName  = "history"
+	trailName   = "trail" // a bucket that builds of before know nothing of, and leave alone
 	clusterKey  = "cluster"
 	lockTimeout = time.Second
 )
@@ -111,7 +113,7 @@ func (a *Archive) open(cluster string) (known *status.Chronicle, err error) {
 		if err := a.db.Update(func(tx *bolt.Tx) error { return claim(tx, cluster) }); err != nil {
 			return err
 		}
-		records, err := a.read()
+		records, err := a.read(bucketName)
 		if err != nil {
 			return err
 		}
@@ -158,10 +160,15 @@ func claim(tx *bolt.Tx, cluster string) error {
 	}
 }
 
-func (a *Archive) read() (status.Records, error) {
+// read hands over what is in a bucket; nothing, where there is none.
+func (a *Archive) read(bucket string) (status.Records, error) {
 	out := status.Records{}
 	err := a.db.View(func(tx *bolt.Tx) error {
-		return tx.Bucket([]byte(bucketName)).ForEach(func(k, v []byte) error {
+		b := tx.Bucket([]byte(bucket))
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(k, v []byte) error {
 			if string(k) != clusterKey {
 				out[string(k)] = append([]byte(nil), v...)
 			}
@@ -171,28 +178,66 @@ func (a *Archive) read() (status.Records, error) {
 	return out, err
 }
 
-// Write keeps records: all of them, or none.
-func (a *Archive) Write(records status.Records) error {
-	if a.lost {
-		return a.about("write", errFault)
-	}
-	err := a.about("write", guarded(func() error {
-		return a.db.Update(func(tx *bolt.Tx) error {
-			b := tx.Bucket([]byte(bucketName))
-			for key, value := range records {
-				var err error
-				if value == nil {
-					err = b.Delete([]byte(key))
-				} else {
-					err = b.Put([]byte(key), value)
-				}
-				if err != nil {
-					return err
-				}
-			}
+// Trail hands over the trail that is kept. One that cannot be read is taken away, and a new one
+// begins: the error says why.
+func (a *Archive) Trail() (*status.Trail, error) {
+	var known *status.Trail
+	err := a.guard("read trail of", func() error {
+		records, err := a.read(trailName)
+		if err != nil {
+			return err
+		}
+		if known, err = status.RecallTrail(records); err == nil {
 			return nil
+		}
+		return errors.Join(err, a.db.Update(func(tx *bolt.Tx) error { return tx.DeleteBucket([]byte(trailName)) }))
+	})
+	if err != nil {
+		return &status.Trail{}, err
+	}
+	return known, nil
+}
+
+// Write keeps records of the history and of the trail: all of them, or none.
+func (a *Archive) Write(history, trail status.Records) error {
+	return a.guard("write", func() error {
+		return a.db.Update(func(tx *bolt.Tx) error {
+			if err := put(tx, bucketName, history); err != nil {
+				return err
+			}
+			return put(tx, trailName, trail)
 		})
-	}))
+	})
+}
+
+// put writes records into a bucket, which is made for the first ones.
+func put(tx *bolt.Tx, bucket string, records status.Records) error {
+	if len(records) == 0 {
+		return nil
+	}
+	b, err := tx.CreateBucketIfNotExists([]byte(bucket))
+	if err != nil {
+		return err
+	}
+	for key, value := range records {
+		if value == nil {
+			err = b.Delete([]byte(key))
+		} else {
+			err = b.Put([]byte(key), value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guard does what works on the mapped file, unless that was lost before.
+func (a *Archive) guard(operation string, do func() error) error {
+	if a.lost {
+		return a.about(operation, errFault)
+	}
+	err := a.about(operation, guarded(do))
 	a.lost = errors.Is(err, errFault)
 	return err
 }

@@ -43,9 +43,9 @@ func TestWhatWasWrittenIsThereAfterARestart(t *testing.T) {
 	if !known.AsOf().IsZero() {
 		t.Error("a new file knows something")
 	}
-	no(t, a.Write(some()))
-	no(t, a.Write(status.Records{"day/2026-05-03T00:00Z": []byte(`{"known":1}`)}))
-	no(t, a.Write(status.Records{"day/2026-05-03T00:00Z": nil}))
+	no(t, a.Write(some(), nil))
+	no(t, a.Write(status.Records{"day/2026-05-03T00:00Z": []byte(`{"known":1}`)}, nil))
+	no(t, a.Write(status.Records{"day/2026-05-03T00:00Z": nil}, nil))
 	no(t, a.Close())
 	a, known, aside := open(t, dir)
 	defer func() { no(t, a.Close()) }()
@@ -67,7 +67,7 @@ func TestAFileThatCannotBeUsedIsPutAside(t *testing.T) {
 		},
 		"no record of ours": func(t *testing.T, dir string) {
 			a, _, _ := open(t, dir)
-			no(t, a.Write(status.Records{"fortnight/2026": []byte("{}")}))
+			no(t, a.Write(status.Records{"fortnight/2026": []byte("{}")}, nil))
 			no(t, a.Close())
 		},
 		"of another cluster": func(t *testing.T, dir string) {
@@ -80,7 +80,7 @@ func TestAFileThatCannotBeUsedIsPutAside(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			a, _, _ := open(t, dir)
-			no(t, a.Write(some()))
+			no(t, a.Write(some(), nil))
 			no(t, a.Close())
 			spoil(t, dir)
 			a, known, aside := open(t, dir)
@@ -94,7 +94,7 @@ func TestAFileThatCannotBeUsedIsPutAside(t *testing.T) {
 			if n := len(asides(t, dir)); n != 1 {
 				t.Errorf("%d files are put aside", n)
 			}
-			no(t, a.Write(some()))
+			no(t, a.Write(some(), nil))
 		})
 	}
 }
@@ -153,7 +153,7 @@ func TestAFileThatCannotBeOpenedStays(t *testing.T) {
 func TestTooFewDescriptorsDamageNothing(t *testing.T) {
 	dir := t.TempDir()
 	a, _, _ := open(t, dir)
-	no(t, a.Write(some()))
+	no(t, a.Write(some(), nil))
 	no(t, a.Close())
 	var was syscall.Rlimit
 	no(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &was))
@@ -175,10 +175,10 @@ func TestTooFewDescriptorsDamageNothing(t *testing.T) {
 func TestAFileThatIsCutUnderARunningAgentIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	a, _, _ := open(t, dir)
-	no(t, a.Write(some()))
+	no(t, a.Write(some(), nil))
 	no(t, os.Truncate(filepath.Join(dir, Name), 4096))
 	for range 2 {
-		if err := a.Write(some()); err == nil {
+		if err := a.Write(some(), nil); err == nil {
 			t.Error("written into nothing")
 		}
 	}
@@ -191,5 +191,107 @@ func TestASecondAgentIsRefused(t *testing.T) {
 	defer a.Close()
 	if _, _, _, err := Open(dir, "demo"); !errors.Is(err, ErrInUse) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// saw is a trail of some notes, and what of it is to be written.
+func saw(notes int) (*status.Trail, status.Records) {
+	trail := &status.Trail{}
+	for i := range notes {
+		trail.Note(status.LiveFrom{At: noon.Add(time.Duration(i) * time.Second), Sees: []status.LiveSees{
+			{Subject: "web-1", RTTMicros: 300, Service: i%2 == 1}, {Subject: "web-2", RTTMicros: 300},
+		}})
+	}
+	return trail, trail.Take(0).Records()
+}
+
+// TestATrailIsThereAfterARestart beside the history, and without one.
+func TestATrailIsThereAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	a, _, _ := open(t, dir)
+	if trail, err := a.Trail(); err != nil || !trail.Since().IsZero() {
+		t.Errorf("a new file has seen something since %v, %v", trail.Since(), err)
+	}
+	_, records := saw(6)
+	no(t, a.Write(nil, records))
+	no(t, a.Close())
+	a, known, aside := open(t, dir)
+	defer func() { no(t, a.Close()) }()
+	if aside != nil || !known.AsOf().IsZero() {
+		t.Errorf("it knows of %v, put aside: %v", known.AsOf(), aside)
+	}
+	trail, err := a.Trail()
+	no(t, err)
+	if x, ok := trail.At(noon.Add(3 * time.Second)); !ok || len(x.Sees) != 2 || !x.Sees[0].Service || x.Sees[1].Down() {
+		t.Errorf("%v, %+v", ok, x)
+	}
+}
+
+// TestATrailThatCannotBeReadBeginsAnew and is no reason to begin a new history.
+func TestATrailThatCannotBeReadBeginsAnew(t *testing.T) {
+	dir := t.TempDir()
+	a, _, _ := open(t, dir)
+	_, records := saw(6)
+	no(t, a.Write(some(), records))
+	no(t, a.Write(nil, status.Records{"head": []byte(`{"schema":`)}))
+	no(t, a.Close())
+	a, known, aside := open(t, dir)
+	if aside != nil || known.AsOf().IsZero() {
+		t.Errorf("the history is of %v, put aside: %v", known.AsOf(), aside)
+	}
+	trail, err := a.Trail()
+	if err == nil || !strings.Contains(err.Error(), "record head") || !strings.Contains(err.Error(), dir) || !trail.Since().IsZero() {
+		t.Errorf("since %v, %v", trail.Since(), err)
+	}
+	_, records = saw(3)
+	no(t, a.Write(nil, records))
+	no(t, a.Close())
+	a, _, _ = open(t, dir)
+	defer func() { no(t, a.Close()) }()
+	if trail, err := a.Trail(); err != nil || !trail.Since().Equal(noon) {
+		t.Errorf("the new one is of %v, %v", trail.Since(), err)
+	}
+}
+
+// TestAFullDiskTakesNothingFromWhatIsKept and what it refused is written when there is room.
+func TestAFullDiskTakesNothingFromWhatIsKept(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("mount a small file system: %v", err)
+	}
+	t.Cleanup(func() { no(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	a, _, _ := open(t, dir)
+	trail, records := saw(6)
+	no(t, a.Write(some(), records))
+	trail.Kept(true)
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 8<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("filling the disk: %v", err)
+	}
+	for i := range 2000 {
+		trail.Note(status.LiveFrom{At: noon.Add(time.Minute + time.Duration(i)*time.Second), Sees: []status.LiveSees{{Subject: "web-1", RTTMicros: 300, Uneasy: i%2 == 0}}})
+	}
+	if err := a.Write(nil, trail.Take(0).Records()); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("written on a full disk: %v", err)
+	}
+	trail.Kept(false)
+	no(t, a.Close())
+
+	a, known, aside := open(t, dir)
+	before, err := a.Trail()
+	no(t, err)
+	if x, ok := before.At(noon.Add(5 * time.Second)); aside != nil || known.AsOf().IsZero() || !ok || !x.Sees[0].Service {
+		t.Errorf("what was kept: %v, %+v; history of %v, put aside: %v", ok, x, known.AsOf(), aside)
+	}
+	no(t, os.Remove(ballast))
+	no(t, a.Write(nil, trail.Take(0).Records()))
+	trail.Kept(true)
+	no(t, a.Close())
+	a, _, _ = open(t, dir)
+	defer func() { no(t, a.Close()) }()
+	after, err := a.Trail()
+	no(t, err)
+	if x, ok := after.At(noon.Add(time.Minute + 1000*time.Second)); !ok || len(x.Sees) != 1 || !x.Sees[0].Uneasy {
+		t.Errorf("what came when there was room: %v, %+v", ok, x)
 	}
 }

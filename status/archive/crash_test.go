@@ -27,6 +27,12 @@ func batch(n int) status.Records {
 	return r
 }
 
+// trailOf is a trail that knows since when the batch's cursor is.
+func trailOf(n int) status.Records {
+	at := noon.Add(time.Duration(n) * time.Millisecond).Format(time.RFC3339Nano)
+	return status.Records{"head": fmt.Appendf(nil, `{"schema":1,"since":%q,"noted":%q}`, at, at)}
+}
+
 // TestKillingTheAgentWhileItWritesLeavesWholeBatches kills a real process with SIGKILL,
 // again and again, and reads what it left.
 func TestKillingTheAgentWhileItWritesLeavesWholeBatches(t *testing.T) {
@@ -64,6 +70,9 @@ func TestKillingTheAgentWhileItWritesLeavesWholeBatches(t *testing.T) {
 		if found < acknowledged || acknowledged <= last {
 			t.Fatalf("life %d: acknowledged %d, found %d, last %d", life, acknowledged, found, last)
 		}
+		if trail, err := a.Trail(); err != nil || !trail.Since().Equal(known.AsOf()) {
+			t.Fatalf("life %d: a trail of %v beside the history of %v, %v", life, trail.Since(), known.AsOf(), err)
+		}
 		for _, c := range known.Past("demo", noon, noon, status.Minute, 60).Cells[:49] {
 			if c.Begin.Before(noon.Add(-50*time.Minute)) || c.Begin.After(noon.Add(-11*time.Minute)) {
 				continue
@@ -89,7 +98,7 @@ func writeForEver(t *testing.T, dir string) {
 	}
 	for {
 		n++
-		no(t, a.Write(batch(n)))
+		no(t, a.Write(batch(n), trailOf(n)))
 		fmt.Println(n)
 	}
 }
