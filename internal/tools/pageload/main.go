@@ -9,7 +9,8 @@
 // JSON object: requests that were answered in time, how many of them by another page than
 // they asked first (a member that is gone answers nothing), those that nobody answered,
 // those that were left out because a second's worth of them waited for a connection,
-// and answers' times in milliseconds from when they were due.
+// answers' times in milliseconds from when they were due, and the processor time that the
+// load itself took of the machine, which it shares with the fleet.
 package main
 
 import (
@@ -17,8 +18,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -50,12 +49,14 @@ func main() {
 	}
 }
 
-// awaitPages are the addresses of the members' pages, as soon as one of them answers.
+// awaitPages are the addresses (host and port) of the members' pages, as soon as one of them answers.
 func awaitPages(ctx context.Context, dir string) []string {
 	for ctx.Err() == nil {
 		pages := pagesOf(dir)
-		for _, p := range pages {
-			if ask(ctx, http.DefaultClient, p) == nil {
+		if a := newAsker(pages); len(pages) > 0 {
+			_, err := a.askAny(0)
+			a.close()
+			if err == nil {
 				return pages
 			}
 		}
@@ -75,30 +76,10 @@ func pagesOf(dir string) []string {
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if m := door.FindSubmatch(b); err == nil && m != nil {
-			out = append(out, "http://"+string(m[1])+"/")
+			out = append(out, string(m[1]))
 		}
 	}
 	return out
-}
-
-func ask(ctx context.Context, c *http.Client, page string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Accept-Encoding", "gzip")
-	resp, err := c.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", page, resp.Status)
-	}
-	return nil
 }
 
 type result struct {
@@ -110,6 +91,7 @@ type result struct {
 	Rate     float64 `json:"rate"`
 	P50      float64 `json:"p50_ms"`
 	P99      float64 `json:"p99_ms"`
+	Own      float64 `json:"own_cpu_seconds"`
 }
 
 // request is one that is due, and whom it asks first.
@@ -118,18 +100,7 @@ type request struct {
 	at    time.Time
 }
 
-// askAny asks one page after the other until one answers, each once.
-func askAny(ctx context.Context, c *http.Client, pages []string, first int) (tries int, err error) {
-	for tries = 1; tries <= len(pages); tries++ {
-		if err = ask(ctx, c, pages[(first+tries-1)%len(pages)]); err == nil {
-			return tries, nil
-		}
-	}
-	return tries, err
-}
-
 func load(ctx context.Context, pages []string, rate, workers int) result {
-	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: workers, DisableCompression: true}}
 	due := make(chan request, rate) // a load that is late catches up, and its answers are as late as they are
 	var r result
 	var mu sync.Mutex
@@ -137,8 +108,10 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 	var asking sync.WaitGroup
 	for range workers {
 		asking.Go(func() {
+			a := newAsker(pages)
+			defer a.close()
 			for x := range due {
-				tries, err := askAny(context.WithoutCancel(ctx), client, pages, x.first)
+				tries, err := a.askAny(x.first)
 				mu.Lock()
 				switch {
 				case err != nil:
@@ -171,6 +144,7 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 	asking.Wait()
 	r.Seconds = time.Since(begin).Seconds()
 	r.Answered = len(took)
+	r.Own = processorTime().Seconds()
 	r.Rate = float64(r.Answered) / r.Seconds
 	if len(took) > 0 {
 		slices.Sort(took)
@@ -178,4 +152,13 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 		r.P99 = took[len(took)*99/100].Seconds() * 1000
 	}
 	return r
+}
+
+// processorTime is what this process has taken of processors.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
