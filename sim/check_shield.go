@@ -79,6 +79,7 @@ func (s *shieldStory) flood(now time.Duration, f Fault, begins bool) {
 	if begins {
 		if len(s.going) == 0 {
 			s.since, s.flooding = now, served{}
+			s.second, s.ends = served{}, now+time.Second // a part of one is no second
 		}
 		s.going = append(s.going, f)
 		s.begun[f.Host] = now
