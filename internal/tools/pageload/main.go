@@ -10,7 +10,8 @@
 // they asked first (a member that is gone answers nothing), those that nobody answered,
 // those that were left out because a second's worth of them waited for a connection,
 // answers' times in milliseconds from when they were due, and the processor time that the
-// load itself took of the machine, which it shares with the fleet.
+// load itself took of the machine, which it shares with the fleet. The fleet ends before the
+// load is told to: what was due after the last request that was answered counts for nothing.
 package main
 
 import (
@@ -105,6 +106,8 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 	var r result
 	var mu sync.Mutex
 	var took []time.Duration
+	var last time.Time // the due time of the last request that was answered
+	var failed, leftOut []time.Time
 	var asking sync.WaitGroup
 	for range workers {
 		asking.Go(func() {
@@ -115,12 +118,15 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 				mu.Lock()
 				switch {
 				case err != nil:
-					r.Failed++
+					failed = append(failed, x.at)
 				case tries > 1:
 					r.Moved++
 					fallthrough
 				default:
 					took = append(took, time.Since(x.at))
+					if x.at.After(last) {
+						last = x.at
+					}
 				}
 				mu.Unlock()
 			}
@@ -133,25 +139,38 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 	for ctx.Err() == nil {
 		<-tick.C
 		for want := int(time.Since(begin).Seconds() * float64(rate)); sent < want; sent++ {
+			x := request{sent, begin.Add(time.Duration(sent) * time.Second / time.Duration(rate))}
 			select {
-			case due <- request{sent, begin.Add(time.Duration(sent) * time.Second / time.Duration(rate))}:
+			case due <- x:
 			default:
-				r.LeftOut++
+				leftOut = append(leftOut, x.at)
 			}
 		}
 	}
 	close(due)
 	asking.Wait()
-	r.Seconds = time.Since(begin).Seconds()
-	r.Answered = len(took)
 	r.Own = processorTime().Seconds()
-	r.Rate = float64(r.Answered) / r.Seconds
-	if len(took) > 0 {
-		slices.Sort(took)
-		r.P50 = took[len(took)/2].Seconds() * 1000
-		r.P99 = took[len(took)*99/100].Seconds() * 1000
+	r.Answered = len(took)
+	r.Failed, r.LeftOut = upTo(last, failed), upTo(last, leftOut)
+	if r.Answered == 0 {
+		return r
 	}
+	r.Seconds = max(last.Sub(begin), time.Second/time.Duration(rate)).Seconds()
+	r.Rate = float64(r.Answered) / r.Seconds
+	slices.Sort(took)
+	r.P50 = took[len(took)/2].Seconds() * 1000
+	r.P99 = took[len(took)*99/100].Seconds() * 1000
 	return r
+}
+
+// upTo is how many of those times are not after the last one.
+func upTo(last time.Time, times []time.Time) (n int) {
+	for _, t := range times {
+		if !t.After(last) {
+			n++
+		}
+	}
+	return n
 }
 
 // processorTime is what this process has taken of processors.

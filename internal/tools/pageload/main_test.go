@@ -100,3 +100,26 @@ func TestEachRequestThatWasDueIsCounted(t *testing.T) {
 		t.Errorf("%+v of %d that came", r, asked.Load())
 	}
 }
+
+// TestWhatIsDueAfterTheFleetEndedCountsForNothing.
+func TestWhatIsDueAfterTheFleetEndedCountsForNothing(t *testing.T) {
+	var asked atomic.Int64
+	s, addr := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) > 20 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	go func() {
+		for asked.Load() < 200 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	r := load(ctx, []string{addr}, 1000, 1)
+	s.Close()
+	if r.Answered != 20 || r.Failed != 0 || r.LeftOut != 0 || r.Seconds > 0.1 || r.Rate < 200 {
+		t.Errorf("%+v of 20 that were answered and more than 100 that were not", r)
+	}
+}
