@@ -27,7 +27,7 @@ var laterKinds = []FactKind{
 	"address-told", "failover-forced", "case-held-back", "case-taken-back", "loan-ended",
 	KindThrottle, KindPin, KindUnpin,
 	KindRevoked,
-	"stop-again",
+	"stop-again", "slot-vacated", "slot-filled",
 }
 
 // LaterKinds are those of the later kinds that this ledger knows: what its agent tells

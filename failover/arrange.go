@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"moonwatch/consensus"
 	"moonwatch/member"
@@ -26,13 +27,17 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 	}
 	occupied := map[string][]string{} // slots that would go, by their pool
 	for _, s := range st.Slots() {
+		stays := declared[s.ID] == s.Pool
 		if s.Occupant == "" {
+			if !stays {
+				errs = append(errs, st.checkRemoved(s))
+			}
 			continue
 		}
 		if err := st.checkExclusive(s, fl); err != nil {
 			errs = append(errs, err)
 		}
-		if pool, ok := declared[s.ID]; !ok || pool != s.Pool {
+		if !stays {
 			occupied[s.Pool] = append(occupied[s.Pool], fmt.Sprintf("%s by %s", s.ID, s.Occupant))
 		}
 		if m, ok := in[s.Occupant]; !ok || m.Retired {
@@ -42,7 +47,7 @@ func (st *State) checkFleet(fl *member.Fleet) error {
 		}
 	}
 	for _, pool := range slices.Sorted(maps.Keys(occupied)) {
-		errs = append(errs, fmt.Errorf("pools.%s.slots: occupied: %s: an occupied slot stays in its pool; neither a drain nor a switchover empties one",
+		errs = append(errs, fmt.Errorf("pools.%s.slots: occupied: %s: 'moonwatch drain' and then 'moonwatch vacate' empty a slot that is to go",
 			pool, strings.Join(occupied[pool], ", ")))
 	}
 	for _, c := range st.OpenCases() {
@@ -87,11 +92,11 @@ func (st *State) arrange(f consensus.Fact) {
 	for _, p := range fl.Pools {
 		for _, id := range p.Slots {
 			slots[id] = st.s.Slots[id]
-			if slots[id] == nil {
+			if slots[id] == nil || slots[id].Pool != p.Name { // a vacant one may go from pool to pool
 				slots[id] = &Slot{ID: id, Pool: p.Name}
 			}
-			if slots[id].Occupant == "" {
-				st.place(f, fl.Members, slots[id])
+			if s := slots[id]; s.Occupant == "" && s.Vacated == nil {
+				st.place(f, fl.Members, s)
 			}
 		}
 	}
@@ -100,18 +105,30 @@ func (st *State) arrange(f consensus.Fact) {
 	st.left(f)
 }
 
-// place puts the first free member of the pool into a slot.
+// place puts the first free member of the pool into a slot, if there is one.
 func (st *State) place(f consensus.Fact, members []member.Member, s *Slot) {
+	id := st.taker(f.Time, members, s)
+	if id == "" {
+		return
+	}
+	*s = Slot{ID: s.ID, Pool: s.Pool, Occupant: id, Epoch: member.SlotEpoch(f.Index), Since: f.Time}
+	*st.s.Uses[id] = Use{Duty: Occupant, Slot: s.ID, Since: f.Time, LastUsed: f.Time}
+}
+
+// taker is the first free member of a vacant slot's pool, nobody while somebody else may
+// still run the slot.
+func (st *State) taker(now time.Time, members []member.Member, s *Slot) member.ID {
+	if len(st.mayRun(s.ID)) > 0 {
+		return ""
+	}
 	for _, m := range members {
 		u := st.s.Uses[m.ID]
 		if u == nil || u.Duty != Spare || m.Pool != s.Pool || len(u.Leftover) > 0 {
 			continue
 		}
-		if _, condemned := st.ledger.Standing(m.ID); condemned || st.spared(f.Time, m.ID, true) != nil {
-			continue
+		if _, condemned := st.ledger.Standing(m.ID); !condemned && st.spared(now, m.ID, true) == nil {
+			return m.ID
 		}
-		s.Occupant, s.Epoch, s.Since, s.Started, s.Anew, s.Unable = m.ID, member.SlotEpoch(f.Index), f.Time, false, 0, false
-		*u = Use{Duty: Occupant, Slot: s.ID, Since: f.Time, LastUsed: f.Time}
-		return
 	}
+	return ""
 }

@@ -305,7 +305,7 @@ func OfPeople(k consensus.FactKind) bool { return ofPeople(k) }
 // may is looked at one by one.
 func ofPeople(k consensus.FactKind) bool {
 	switch k {
-	case KindHold, KindHoldLifted, KindDrain, KindSwitchover, KindRequest, KindAnswer, KindDrill, KindCleared:
+	case KindHold, KindHoldLifted, KindDrain, KindVacated, KindFilled, KindSwitchover, KindRequest, KindAnswer, KindDrill, KindCleared:
 		return true
 	default:
 		return false
@@ -327,6 +327,18 @@ func (st *State) checkOrder(f consensus.Fact) error {
 			return err
 		}
 		return cmp.Or(st.ledger.FromOperator(f.Command), st.CheckDrain(f.Time, p))
+	case KindFilled:
+		p, err := consensus.DecodePayload[FillOrdered](f)
+		if err != nil {
+			return err
+		}
+		return cmp.Or(st.ledger.FromOperator(f.Command), st.newest(f), st.CheckFill(f.Time, p))
+	case KindVacated:
+		p, err := consensus.DecodePayload[VacateOrdered](f)
+		if err != nil {
+			return err
+		}
+		return cmp.Or(st.ledger.FromOperator(f.Command), st.newest(f), st.CheckVacate(f.Time, p))
 	case KindSwitchover:
 		p, err := consensus.DecodePayload[SwitchoverOrdered](f)
 		if err != nil {
@@ -378,6 +390,14 @@ func (st *State) order(f consensus.Fact) {
 	case KindDrain:
 		p, _ := consensus.DecodePayload[DrainOrdered](f)
 		st.drain(f, p)
+	case KindFilled:
+		p, _ := consensus.DecodePayload[FillOrdered](f)
+		st.signed(f)
+		st.fill(f, p)
+	case KindVacated:
+		p, _ := consensus.DecodePayload[VacateOrdered](f)
+		st.signed(f)
+		st.vacate(f, p)
 	case KindSwitchover:
 		p, _ := consensus.DecodePayload[SwitchoverOrdered](f)
 		st.switchover(f, p)

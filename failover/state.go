@@ -22,11 +22,12 @@ type Slot struct {
 	Drained  bool             `json:"drained,omitempty"`
 	Case     uint64           `json:"case,omitempty"` // the open one
 	Restarts []time.Time      `json:"restarts,omitempty"`
-	LiveAt   time.Time        `json:"live_at,omitzero"` // when a replacement went live in it
-	Died     *Death           `json:"died,omitempty"`   // of that replacement, soon after; never changed in place
-	Anew     uint64           `json:"anew,omitempty"`   // the fact since which its occupant has to start it anew
-	Unable   bool             `json:"unable,omitempty"` // its occupant said that it could not, and goes on trying
-	Away     *Order           `json:"away,omitempty"`   // people took its traffic away; never changed in place
+	LiveAt   time.Time        `json:"live_at,omitzero"`  // when a replacement went live in it
+	Died     *Death           `json:"died,omitempty"`    // of that replacement, soon after; never changed in place
+	Anew     uint64           `json:"anew,omitempty"`    // the fact since which its occupant has to start it anew
+	Unable   bool             `json:"unable,omitempty"`  // its occupant said that it could not, and goes on trying
+	Away     *Order           `json:"away,omitempty"`    // people took its traffic away; never changed in place
+	Vacated  *Order           `json:"vacated,omitempty"` // people took it away from its last occupant; never changed in place
 }
 
 // Duty is what a member is used for.

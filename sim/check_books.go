@@ -14,6 +14,7 @@ import (
 // books are what the checker remembers about the accepted facts: made from
 // their payloads alone, and simpler than the state that the product folds.
 type books struct {
+	members   []member.Member      // of the fleet
 	pools     map[member.ID]string // of the roster's members
 	slots     map[member.SlotID]*slotBook
 	seats     map[member.ID]member.SlotID // who occupies what
@@ -45,6 +46,7 @@ type slotBook struct {
 	epoch    member.SlotEpoch
 	since    time.Duration // when the occupant was agreed on
 	drained  bool
+	vacated  member.ID // whom people took it away from, while it is vacant for that
 	past     map[member.SlotEpoch]member.ID
 	restarts []time.Time
 }
@@ -90,7 +92,7 @@ type move struct {
 	what  moveKind
 	who   member.ID
 	slot  member.SlotID
-	from  member.SlotEpoch // of seated: the slot epoch before
+	from  member.SlotEpoch // of seated and given: the slot epoch before
 	epoch member.SlotEpoch
 }
 
@@ -98,13 +100,13 @@ type moveKind uint8
 
 const (
 	judged    moveKind = iota // stands under another verdict
-	given                     // a vacant slot, by the fleet
+	given                     // a vacant slot, by the fleet or by people
 	claimed                   // for a slot, by a case
 	prepares                  // for a slot of a case, and runs nothing
 	enlivened                 // is prepared, and claimed for the slot
 	released                  // from a claim; may run the slot
 	seated                    // in the slot, by a cutover
-	unseated                  // from the slot, by the same; may run it
+	unseated                  // from the slot, by the same or by people; may run it
 	cleaned                   // said itself that the slot is stopped
 	returned                  // is a spare again
 	touched                   // the slot alone: drained or not
@@ -137,7 +139,7 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 	var err *breach
 	switch f.Command.Kind {
 	case consensus.KindFleet:
-		b.fleet(f, payload[member.Fleet](f))
+		err = b.fleet(f, payload[member.Fleet](f))
 	case consensus.KindVerdict:
 		v := payload[consensus.Verdict](f)
 		for _, x := range v.Findings {
@@ -198,6 +200,10 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 		p := payload[failover.DrainOrdered](f)
 		b.away[p.Slot] = !p.Back
 		b.move(move{what: touched, slot: p.Slot})
+	case failover.KindVacated:
+		b.vacate(payload[failover.VacateOrdered](f))
+	case failover.KindFilled:
+		err = b.fill(f, payload[failover.FillOrdered](f))
 	case failover.KindHoldLifted:
 		delete(b.held, payload[failover.HoldLifted](f).Hold)
 	default: // changes nothing that is booked
@@ -208,7 +214,7 @@ func (b *books) write(f consensus.Fact) ([]move, *breach) {
 func (b *books) move(m move) { b.moved = append(b.moved, m) }
 
 // fleet gives the vacant slots to the first free members of their pool.
-func (b *books) fleet(f consensus.Fact, fl member.Fleet) {
+func (b *books) fleet(f consensus.Fact, fl member.Fleet) *breach {
 	clear(b.pools)
 	for _, m := range fl.Members {
 		if !m.Retired {
@@ -225,32 +231,84 @@ func (b *books) fleet(f consensus.Fact, fl member.Fleet) {
 			delete(b.lent, id) // the case asks anew, by the new policy
 		}
 	}
+	for id := range b.dirty {
+		if !slices.ContainsFunc(fl.Members, func(m member.Member) bool { return m.ID == id }) {
+			delete(b.dirty, id) // forgotten
+		}
+	}
+	b.members = fl.Members
+	err := b.gone(f, fl)
 	old := b.slots
 	b.slots = map[member.SlotID]*slotBook{}
 	for _, p := range fl.Pools {
 		for _, id := range p.Slots {
 			b.slots[id] = old[id]
-			if b.slots[id] == nil {
+			if b.slots[id] == nil || b.slots[id].pool != p.Name {
 				b.slots[id] = &slotBook{pool: p.Name, past: map[member.SlotEpoch]member.ID{}}
 			}
 			b.slots[id].sole = p.Exclusive
-			if b.slots[id].occupant == "" {
-				b.place(f, fl.Members, id)
+			if b.slots[id].occupant == "" && b.slots[id].vacated == "" {
+				b.place(f, id)
 			}
 		}
 	}
+	return err
 }
 
-func (b *books) place(f consensus.Fact, members []member.Member, slot member.SlotID) {
-	for _, m := range members {
+// gone looks at slots that a fleet takes out of their pool: who had one has said that it
+// stopped it, for nobody would know how.
+func (b *books) gone(f consensus.Fact, fl member.Fleet) *breach {
+	for _, slot := range slices.Sorted(maps.Keys(b.slots)) {
+		if pool, stays := fl.PoolOfSlot(slot); stays && pool.Name == b.slots[slot].pool {
+			continue
+		}
+		for _, id := range slices.Sorted(maps.Keys(b.dirty)) {
+			if _, may := b.dirty[id][slot]; may {
+				return breaks(ruleConserve, "fact %d takes slot %s out of the fleet, which may still run on %s", f.Index, slot, id)
+			}
+		}
+	}
+	return nil
+}
+
+// place gives a vacant slot that is stopped everywhere to the first free member.
+func (b *books) place(f consensus.Fact, slot member.SlotID) {
+	for _, left := range b.dirty {
+		if _, may := left[slot]; may {
+			return
+		}
+	}
+	for _, m := range b.members {
 		_, condemned := b.verdict[m.ID]
 		if m.Pool == b.slots[slot].pool && !m.Retired && !condemned && b.free(m.ID) && len(b.dirty[m.ID]) == 0 && !b.heldAt(f.Time, false, failover.HoldOf(m.ID)) {
 			epoch := member.SlotEpoch(f.Index)
-			b.move(move{what: given, who: m.ID, slot: slot, epoch: epoch})
+			b.move(move{what: given, who: m.ID, slot: slot, from: b.slots[slot].epoch, epoch: epoch})
 			b.seat(m.ID, slot, epoch)
 			return
 		}
 	}
+}
+
+// vacate empties a slot: its occupant is well, and may run it.
+func (b *books) vacate(p failover.VacateOrdered) {
+	s := b.slots[p.Slot]
+	b.move(move{what: unseated, who: p.Subject, slot: p.Slot, epoch: s.epoch})
+	b.soil(p.Subject, p.Slot, stain{epoch: s.epoch})
+	b.aside[p.Subject], b.well[p.Subject], b.away[p.Slot] = true, true, false
+	delete(b.seats, p.Subject)
+	s.occupant, s.vacated, s.since = "", p.Subject, b.now
+}
+
+// fill gives a vacant slot to somebody.
+func (b *books) fill(f consensus.Fact, p failover.FillOrdered) *breach {
+	s := b.slots[p.Slot]
+	if s.occupant != "" {
+		return breaks(ruleOwner, "fact %d fills slot %s, which %s holds", f.Index, p.Slot, s.occupant)
+	}
+	if b.place(f, p.Slot); s.occupant == "" {
+		return breaks(ruleOwner, "fact %d fills slot %s, which nobody may take", f.Index, p.Slot)
+	}
+	return nil
 }
 
 // free reports that nothing is asked of a member and nothing held against it.
@@ -263,7 +321,7 @@ func (b *books) free(id member.ID) bool {
 func (b *books) seat(id member.ID, slot member.SlotID, epoch member.SlotEpoch) {
 	s := b.slots[slot]
 	delete(b.seats, s.occupant)
-	s.occupant, s.epoch, s.since = id, epoch, b.now
+	s.occupant, s.epoch, s.since, s.vacated = id, epoch, b.now, ""
 	s.past[epoch] = id
 	b.seats[id] = slot
 }

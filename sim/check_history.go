@@ -141,6 +141,9 @@ type owned struct {
 // swap is the compare-and-swap on a slot's epoch.
 func (s owned) swap(d entry) (bool, owned) {
 	ok := s.epoch == d.from && d.epoch > d.from
+	if d.from == 0 { // of a slot that was taken out of the fleet and is back
+		ok = d.epoch > s.epoch
+	}
 	s.epoch = d.epoch
 	return ok, s
 }

@@ -116,6 +116,7 @@ func (l *look) slots() map[member.SlotID]bool {
 		switch {
 		case named[s.ID]:
 		case s.Occupant == "" && s.Epoch == 0 && l.w.applied > 0: // whoever added it was shown that nobody is free for it
+		case s.Vacated != nil: // people want it so
 		case s.Occupant == "":
 			l.add("L2", "slot %s is vacant, and nobody says why", s.ID)
 		case !l.w.machine(s.Occupant).serves(s.ID) && !l.told(s.Occupant):

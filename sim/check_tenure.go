@@ -34,6 +34,9 @@ func (c *checker) follows(f consensus.Fact, k call, moves []move) {
 	case failover.KindDrain:
 		p := payload[failover.DrainOrdered](f)
 		c.stilled(f, p.Slot, p.Subject)
+	case failover.KindVacated:
+		p := payload[failover.VacateOrdered](f)
+		c.stilled(f, p.Slot, p.Subject)
 	default: // moves no traffic
 	}
 }

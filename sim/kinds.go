@@ -163,6 +163,8 @@ var kinds = []KindRule{
 	{OrderDryRun, "people want to know what would be done, and nothing is", fields(FieldWhom), nil, true, Range{}},
 
 	{OrderDrain, "people take the traffic of these occupants away; mend gives it back", fields(FieldWhom), nil, true, Range{}},
+	{OrderVacate, "people take the slots of these occupants away from them, drained before, and give them to nobody", fields(FieldWhom), nil, false, Range{}},
+	{OrderFill, "people fill the slots that they took away from these members", fields(FieldWhom), nil, false, Range{}},
 	{OrderSwitchover, "people move the slots of these occupants to spares", fields(FieldWhom), nil, false, Range{}},
 	{OrderRefound, "two operators found a new council from what these have on their disks, with their agents stopped", fields(FieldWhom), nil, false, Range{}},
 	{OrderDrill, "people have these spares do a drill; of several the first one does", fields(FieldWhom), nil, false, Range{}},

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ const (
 	OrderDryRun      FaultKind = "order-dry-run"
 	OrderDrain       FaultKind = "order-drain"
 	OrderSwitchover  FaultKind = "order-switchover"
+	OrderVacate      FaultKind = "order-vacate"
+	OrderFill        FaultKind = "order-fill"
 	OrderDrill       FaultKind = "order-drill"
 	OrderClear       FaultKind = "order-clear"
 )
@@ -99,6 +102,38 @@ func (w *World) orderDrain(f Fault, back bool) {
 	}
 	if !ordered && !back {
 		w.vain("%s holds no slot", f.Whom)
+	}
+}
+
+// orderVacate lets an operator empty all slots that some members hold.
+func (w *World) orderVacate(f Fault) {
+	ordered := false
+	for _, id := range f.Whom {
+		if slot, sits := w.checker.books.seats[id]; sits {
+			ordered = true
+			w.order(operator, failover.KindVacated, fmt.Sprintf("vacate/%s/%d", slot, w.now), failover.VacateOrdered{
+				Slot: slot, Subject: id, Epoch: w.checker.books.slots[slot].epoch, Reason: "the scenario wants it",
+			})
+		}
+	}
+	if !ordered {
+		w.vain("%s holds no slot", f.Whom)
+	}
+}
+
+// orderFill lets an operator fill the slots that were emptied under some members.
+func (w *World) orderFill(f Fault) {
+	ordered := false
+	for _, slot := range slices.Sorted(maps.Keys(w.checker.books.slots)) {
+		if s := w.checker.books.slots[slot]; s.vacated != "" && slices.Contains(f.Whom, s.vacated) {
+			ordered = true
+			w.order(operator, failover.KindFilled, fmt.Sprintf("fill/%s/%d", slot, w.now), failover.FillOrdered{
+				Slot: slot, Epoch: s.epoch, Reason: "the scenario wants it",
+			})
+		}
+	}
+	if !ordered {
+		w.vain("no slot of %s was vacated", f.Whom)
 	}
 }
 

@@ -53,7 +53,7 @@ var promises = [ruleCount]Promise{
 	ruleWell:     {"S2", "no verdict condemns, and no case begins to replace or restart, a member that most of its observers have reached all along"},
 	ruleAgree:    {"S3", "a term has one leader, and ledgers with the same index are the same ledger"},
 	ruleOwner:    {"S4", "a slot has one occupant and a spare is in one slot at most; an exclusive slot runs on one member"},
-	ruleConserve: {"S5", "every member of a pool is occupant, spare, claimed, quarantined or in burn-in, exactly one of these, none vanishes, none is a spare again before it was watched, and none is given a slot that has not proven lately that it is ready"},
+	ruleConserve: {"S5", "every member of a pool is occupant, spare, claimed, quarantined or in burn-in, exactly one of these, none vanishes, none is a spare again before it was watched, none is given a slot that has not proven lately that it is ready, and no slot is taken out of the fleet that may still run"},
 	ruleBudget:   {"S6", "never more actions than the budget allows, one case at a time when guarded, nothing destructive in a cascade"},
 	ruleMinority: {"S7", "nothing is agreed without most councillors, and nothing irreversible done that was not agreed"},
 	ruleGrowth:   {"S8", "slot epochs, roster epochs, terms, lives and the ledger's time only grow, and a verdict never hits a later life"},

@@ -84,6 +84,10 @@ func (w *World) begin(f Fault) {
 		w.orderHold(f)
 	case OrderDrain:
 		w.orderDrain(f, false)
+	case OrderVacate:
+		w.orderVacate(f)
+	case OrderFill:
+		w.orderFill(f)
 	case OrderSwitchover:
 		w.orderSwitchover(f)
 	case OrderRefound:

@@ -143,7 +143,7 @@ func slotsOf(in Input) []Slot {
 	for _, s := range in.State.Slots() {
 		x := Slot{
 			ID: s.ID, Pool: s.Pool, Occupant: s.Occupant, Epoch: s.Epoch, Since: s.Since,
-			Drained: s.Drained, Away: s.Away, State: slotState(in.Ledger, s),
+			Drained: s.Drained, Away: s.Away, Vacated: s.Vacated, State: slotState(in.Ledger, s),
 		}
 		if s.Case != 0 {
 			x.Case = caseID(s.Case)

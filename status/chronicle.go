@@ -57,7 +57,7 @@ type standing string
 const (
 	isServed standing = "served"
 	isLost   standing = "lost"
-	isAway   standing = "away" // people took its traffic away, and nothing is wrong with it
+	isAway   standing = "away" // people took its traffic away, and nothing is wrong with it; or gave it to somebody who has yet to serve
 )
 
 // Outage is a time in which a slot was not served, and nobody wanted it so.
@@ -314,8 +314,10 @@ func standingOf(l *consensus.Ledger, s *failover.Slot) standing {
 	switch state := slotState(l, s); {
 	case state == SlotServing:
 		return isServed
-	case state == SlotDrained && s.Away != nil && s.Case == 0:
+	case state == SlotDrained && s.Away != nil && s.Case == 0, s.Vacated != nil:
 		return isAway
+	case state == SlotStarting:
+		return isAway // whom people or a fleet gave a slot that was vacant
 	default:
 		return isLost
 	}

@@ -77,7 +77,16 @@ func (p Page) explainVacant(s Slot) Explanation {
 	e := Explanation{ID: string(s.ID), Slot: &s}
 	var t lines
 	t.say(0, "Slot %s of pool %s is vacant: nobody holds it, and no traffic goes there.", s.ID, s.Pool)
-	t.say(0, "No case fills it, for nobody was lost: it is given away when a changed fleet.yaml is applied, to the first spare of the pool in the order of the file that nothing keeps from it.")
+	if s.Vacated != nil {
+		t.say(0, "%s took it away from its last occupant at %s: %s. No fleet.yaml that is applied fills it.", s.Vacated.By, moment(s.Vacated.At), s.Vacated.Reason)
+	} else {
+		t.say(0, "No case fills it, for nobody was lost: it is given away when a changed fleet.yaml is applied, to the first spare of the pool in the order of the file that nothing keeps from it.")
+	}
+	for _, m := range p.Members {
+		if slices.Contains(m.Leftover, s.ID) {
+			t.say(0, "%s may still run it: nobody else gets it, and it stays in the fleet, until that one has stopped it.", m.ID)
+		}
+	}
 	hold, free := 0, 0
 	for _, m := range p.Members {
 		switch {
@@ -95,9 +104,9 @@ func (p Page) explainVacant(s Slot) Explanation {
 	}
 	t.say(0, "Of the pool's members %d hold a slot.", hold)
 	if free > 0 {
-		t.say(0, "What to do: apply a fleet.yaml with any change, the order of its members for one. 'moonwatch apply --dry-run' says who takes what.")
+		t.say(0, "What to do: 'moonwatch fill %s' gives it to the first of them; a fleet.yaml without it takes it out of the fleet.", s.ID)
 	} else {
-		t.say(0, "What to do: add a member to the pool in fleet.yaml and apply it, or mend one of those that cannot take it and apply a changed fleet.yaml then.")
+		t.say(0, "What to do: add a member to the pool in fleet.yaml and apply it, or mend one of those that cannot take it; then 'moonwatch fill %s'.", s.ID)
 	}
 	e.Lines = t
 	return e

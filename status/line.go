@@ -57,6 +57,14 @@ func lineOf(f consensus.Fact) (string, error) {
 			}
 			return fmt.Sprintf("slot %s of %s drained by %s: %s", p.Slot, p.Subject, proposer(f), p.Reason)
 		})
+	case failover.KindVacated:
+		return worded(f, func(p failover.VacateOrdered) string {
+			return fmt.Sprintf("slot %s is taken away from %s by %s, and vacant: %s", p.Slot, p.Subject, proposer(f), p.Reason)
+		})
+	case failover.KindFilled:
+		return worded(f, func(p failover.FillOrdered) string {
+			return fmt.Sprintf("slot %s is filled by %s: %s", p.Slot, proposer(f), p.Reason)
+		})
 	case failover.KindSwitchover:
 		return worded(f, func(p failover.SwitchoverOrdered) string {
 			return fmt.Sprintf("%s switchover of slot %s away from %s by %s: %s", caseID(f.Index), p.Slot, p.Subject, proposer(f), p.Reason)

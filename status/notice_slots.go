@@ -11,14 +11,15 @@ import (
 // The vacancies of a pool have one cause, and so do those of its occupants that never
 // served: too few members, or an action that fails.
 
-// vacancies are of slots that nobody holds: no case will ever fill them.
+// vacancies are of slots that nobody holds: no case will ever fill them. People know of
+// those that they emptied.
 func vacancies(p Page) []Notice {
-	return slotNotices(p, func(s Slot) bool { return s.State == SlotVacant }, func(pool string, few []Slot) Notice {
+	return slotNotices(p, func(s Slot) bool { return s.State == SlotVacant && s.Vacated == nil }, func(pool string, few []Slot) Notice {
 		return Notice{
 			ID: "vacant/" + pool, Severity: Critical,
 			What: fmt.Sprintf("Pool %s has %s that nobody holds: %s.", pool, plural(len(few), "slot"), slotNames(few)),
-			Does: "Nothing: no member was lost, so no case fills it. A vacant slot is given away when a changed fleet.yaml is applied.",
-			Do:   "Add a member to the pool in fleet.yaml and apply it; the command says who could take it already.",
+			Does: "Nothing: no member was lost, so no case fills it. A vacant slot is given away when a changed fleet.yaml is applied, and by 'moonwatch fill'.",
+			Do:   "Add a member to the pool in fleet.yaml and apply it, or 'moonwatch fill SLOT' once a member is free; 'moonwatch explain SLOT' says who could take it already.",
 		}
 	})
 }

@@ -216,8 +216,9 @@ type Slot struct {
 	Epoch    member.SlotEpoch `json:"slot_epoch"`
 	Since    time.Time        `json:"since,omitzero"` // of the occupant
 	Drained  bool             `json:"drained"`
-	Away     *failover.Order  `json:"away,omitempty"` // people took its traffic away
-	Case     string           `json:"case,omitempty"` // the open one
+	Away     *failover.Order  `json:"away,omitempty"`    // people took its traffic away
+	Vacated  *failover.Order  `json:"vacated,omitempty"` // people took it away from its last occupant
+	Case     string           `json:"case,omitempty"`    // the open one
 }
 
 // Member is one line of the roster with all that is known about it.

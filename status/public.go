@@ -159,7 +159,7 @@ func (policy PublicPolicy) componentsOf(p Page, past Past, pool string) (whole C
 		switch {
 		case s.State == SlotServing:
 			c.Condition, c.Served = Operational, 1
-		case s.State == SlotDrained && s.Away != nil && s.Case == "":
+		case s.State == SlotDrained && s.Away != nil && s.Case == "", s.Vacated != nil:
 			c.Condition = UnderMaintenance
 			away++
 		default:

@@ -16,7 +16,7 @@ import (
 	"moonwatch/status"
 )
 
-// moving is one run of drain, undrain or switchover.
+// moving is one run of drain, undrain, switchover, vacate or fill.
 type moving struct {
 	*order
 	to     string
@@ -56,11 +56,43 @@ policy (with --dry-run: would be refused).`,
 		Example: "  moonwatch switchover web-3 --reason 'new kernel'\n  moonwatch switchover slot-2 --to spare-1 --dry-run",
 		Args:    exactly("SLOT|MEMBER"),
 	}
-	for _, c := range []*cobra.Command{drain, undrain, switchover} {
+	vacate := &cobra.Command{
+		Use:   "vacate SLOT|MEMBER",
+		Short: "Take a drained slot away from its occupant, and give it to nobody",
+		Long: `Take a drained slot away from an occupant that is well. The occupant stops it and
+is a spare again; the slot stays vacant until 'moonwatch fill', whatever fleet.yaml
+is applied meanwhile. So a pool shrinks: drain the slot, vacate it, take it out of
+fleet.yaml and apply that. It ends when the occupant has said that it stopped the
+slot; Ctrl-C only stops the waiting.
+
+Exit codes: 0 vacant and stopped, 1 error, 4 no council quorum, 5 refused by policy
+(with --dry-run: would be refused).`,
+		Example: "  moonwatch drain web-3 --reason 'four slots will do'\n  moonwatch vacate web-3 --reason 'four slots will do'",
+		Args:    exactly("SLOT|MEMBER"),
+	}
+	fill := &cobra.Command{
+		Use:   "fill SLOT",
+		Short: "Give a vacant slot to the first free spare of its pool",
+		Long: `Give a vacant slot to the first member of its pool, in the order of fleet.yaml,
+that is a spare and that nothing keeps from it. It is refused while somebody else
+may still run the slot.
+
+Exit codes: 0 filled, 1 error, 4 no council quorum, 5 refused by policy (with
+--dry-run: would be refused).`,
+		Example: "  moonwatch fill web-3 --reason 'four slots did not do'\n  moonwatch fill web-3 --dry-run",
+		Args:    exactly("SLOT"),
+	}
+	all := []*cobra.Command{drain, undrain, switchover, vacate, fill}
+	for _, c := range all {
 		x := &moving{order: a.order(c)}
 		c.Flags().BoolVar(&x.dryRun, "dry-run", false, "print what would be done, and end")
 		do := x.drain
 		switch c {
+		case vacate:
+			c.Flags().BoolVar(&x.detach, "detach", false, "do not wait until it is stopped")
+			do = x.vacate
+		case fill:
+			do = x.fill
 		case undrain:
 			do = x.undrain
 		case switchover:
@@ -70,7 +102,7 @@ policy (with --dry-run: would be refused).`,
 		}
 		c.RunE = func(c *cobra.Command, args []string) error { return do(c.Context(), args[0]) }
 	}
-	return []*cobra.Command{drain, undrain, switchover}
+	return all
 }
 
 func (x *moving) drain(ctx context.Context, name string) error {

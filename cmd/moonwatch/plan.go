@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"moonwatch/failover"
 	"moonwatch/member"
@@ -71,7 +72,12 @@ func (p *plan) place(page status.Page, wanted *member.Fleet) {
 	for _, pool := range wanted.Pools {
 		for _, id := range pool.Slots {
 			declared[id] = true
-			if held[id].Occupant != "" {
+			s := held[id]
+			if s.Occupant != "" {
+				continue
+			}
+			if why := keptVacant(page, s); why != "" && s.Pool == pool.Name {
+				p.slots = append(p.slots, fmt.Sprintf("slot %s of pool %s: stays vacant, %s", id, pool.Name, why))
 				continue
 			}
 			taker := slices.IndexFunc(free, func(m member.Member) bool { return m.Pool == pool.Name })
@@ -88,13 +94,41 @@ func (p *plan) place(page status.Page, wanted *member.Fleet) {
 	}
 }
 
+// keptVacant says why a vacant slot is not filled by a fleet that declares it, empty if it
+// may be.
+func keptVacant(page status.Page, s status.Slot) string {
+	if s.Vacated != nil {
+		return fmt.Sprintf("%s vacated it: 'moonwatch fill %s'", s.Vacated.By, s.ID)
+	}
+	if who := mayRun(page, s.ID); len(who) > 0 {
+		return "it may still run on " + strings.Join(who, ", ")
+	}
+	return ""
+}
+
+// mayRun lists who has not said yet that a slot is stopped there.
+func mayRun(page status.Page, slot member.SlotID) []string {
+	var who []string
+	for _, m := range page.Members {
+		if slices.Contains(m.Leftover, slot) {
+			who = append(who, string(m.ID))
+		}
+	}
+	return who
+}
+
 // judge says what stands against the change in the slot's name.
 func (p *plan) judge(page status.Page, s status.Slot, declared map[member.SlotID]bool, wanted *member.Fleet) {
+	pool, ok := wanted.PoolOfSlot(s.ID)
+	goes := !declared[s.ID] || !ok || pool.Name != s.Pool
 	if s.Occupant == "" {
+		if who := mayRun(page, s.ID); goes && len(who) > 0 {
+			p.trouble = append(p.trouble, fmt.Sprintf("slot %s of pool %s would go, and may still run on %s", s.ID, s.Pool, strings.Join(who, ", ")))
+		}
 		return
 	}
-	if pool, ok := wanted.PoolOfSlot(s.ID); !declared[s.ID] || !ok || pool.Name != s.Pool {
-		p.trouble = append(p.trouble, fmt.Sprintf("slot %s of pool %s is held by %s and would go", s.ID, s.Pool, s.Occupant))
+	if goes {
+		p.trouble = append(p.trouble, fmt.Sprintf("slot %s of pool %s is held by %s and would go: 'moonwatch drain %s' and then 'moonwatch vacate %s' empty it", s.ID, s.Pool, s.Occupant, s.ID, s.ID))
 	}
 	i := slices.IndexFunc(wanted.Members, func(m member.Member) bool { return m.ID == s.Occupant })
 	lent := slices.ContainsFunc(page.Members, func(m status.Member) bool {

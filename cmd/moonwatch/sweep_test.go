@@ -22,7 +22,7 @@ var askers = map[string]string{
 	"audit verify": "", "audit export": "", "cert list": "", "spares advise": "",
 	"cert revoke": "web-4 --reason r --yes", "apply": "fleet.yaml --yes", "hold": "fleet --reason r", "freeze": "fleet --reason r",
 	"disarm": "fleet --reason r", "maintenance": "fleet --reason r --for 1h", "dry-run": "fleet --reason r", "resume": "fleet",
-	"drain": "web-3 --reason r", "undrain": "web-3 --reason r", "switchover": "web-3 --reason r", "drill": "spare-1 --reason r", "spares clear": "spare-1 --reason r",
+	"drain": "web-3 --reason r", "undrain": "web-3 --reason r", "switchover": "web-3 --reason r", "vacate": "web-3 --reason r", "fill": "web-3 --reason r", "drill": "spare-1 --reason r", "spares clear": "spare-1 --reason r",
 	"shield pin": "www.example.com stop --reason r", "shield release": "www.example.com --reason r", "shield unpin": "www.example.com --reason r",
 	"request override": "web-3 --reason r", "request fenced": "web-3 --reason r", "request reserve": "web-3 --reason r",
 	"request failover": "web-3 --reason r", "approve": "R-4", "reject": "R-4 --reason r",

@@ -39,6 +39,20 @@ func (d *Daemon) serveRehearsal(w http.ResponseWriter, r *http.Request) {
 			p.Reason = unnamed
 		}
 		rehearsed(err, func() failover.Rehearsal { return st.RehearseDrain(time.Now(), p) })
+	case "vacate":
+		var p failover.VacateOrdered
+		err := in.Decode(&p)
+		if p.Reason == "" {
+			p.Reason = unnamed
+		}
+		rehearsed(err, func() failover.Rehearsal { return st.RehearseVacate(time.Now(), p) })
+	case "fill":
+		var p failover.FillOrdered
+		err := in.Decode(&p)
+		if p.Reason == "" {
+			p.Reason = unnamed
+		}
+		rehearsed(err, func() failover.Rehearsal { return st.RehearseFill(time.Now(), p) })
 	case "switchover":
 		var p failover.SwitchoverOrdered
 		err := in.Decode(&p)
@@ -54,6 +68,6 @@ func (d *Daemon) serveRehearsal(w http.ResponseWriter, r *http.Request) {
 		}
 		rehearsed(err, func() failover.Rehearsal { return st.RehearseRequest(time.Now(), p) })
 	default:
-		refuse(w, http.StatusNotFound, fmt.Errorf("rehearse %s: want drain, switchover or request", what))
+		refuse(w, http.StatusNotFound, fmt.Errorf("rehearse %s: want drain, vacate, fill, switchover or request", what))
 	}
 }

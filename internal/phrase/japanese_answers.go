@@ -125,8 +125,10 @@ var japaneseAnswers = map[string]string{
 	"%s could take it.":                     "%s は担当できます。",
 	"%s cannot take it now: %s.":            "%s は今は担当できません：%s。",
 	"Of the pool's members %d hold a slot.": "このプールのメンバーのうち %s がスロットを担当しています。",
-	"What to do: apply a fleet.yaml with any change, the order of its members for one. 'moonwatch apply --dry-run' says who takes what.":             "対処：メンバーの順序など、何かを変更した fleet.yaml を適用してください。割り当ては「moonwatch apply --dry-run」で分かります。",
-	"What to do: add a member to the pool in fleet.yaml and apply it, or mend one of those that cannot take it and apply a changed fleet.yaml then.": "対処：fleet.yaml でプールにメンバーを追加して適用するか、担当できないメンバーを直してから、変更した fleet.yaml を適用してください。",
+	"%s took it away from its last occupant at %s: %s. No fleet.yaml that is applied fills it.":                                            "%[1]s が %[2]s に前の担当メンバーから外しました：%[3]s。fleet.yaml を適用しても埋まりません。",
+	"%s may still run it: nobody else gets it, and it stays in the fleet, until that one has stopped it.":                                  "%s でまだ動いているかもしれません。そのメンバーが止めるまで、ほかのメンバーには割り当てられず、構成からも外せません。",
+	"What to do: 'moonwatch fill %s' gives it to the first of them; a fleet.yaml without it takes it out of the fleet.":                    "対処：「moonwatch fill %s」で最初のメンバーに割り当てるか、このスロットのない fleet.yaml を適用して構成から外してください。",
+	"What to do: add a member to the pool in fleet.yaml and apply it, or mend one of those that cannot take it; then 'moonwatch fill %s'.": "対処：fleet.yaml でプールにメンバーを追加して適用するか、担当できないメンバーを直してから、「moonwatch fill %s」を実行してください。",
 	"it stands under %s: %s":               "判定 %s を受けています：%s",
 	"it has yet to say that it stopped %s": "%s を止めたことをまだ報告していません",
 

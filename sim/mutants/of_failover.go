@@ -42,6 +42,25 @@ var ofFailover = []Mutant{
 		Edits:  []Edit{{"failover/steps.go", "return serving >= max(1, (slots+1)/2)", "return slots > 0"}},
 	},
 	{
+		Name:   "vacated-slot-is-filled-at-once",
+		Breaks: "a slot that people emptied is given to the next one while it may still run",
+		Ought:  "S4",
+		Story:  "vacated",
+		Edits: []Edit{
+			{"failover/vacate.go", "if who := st.mayRun(s.ID); len(who) > 0 {\n\t\treturn fmt.Errorf(\"%s: it may", "if who := st.mayRun(s.ID); len(who) > 99 {\n\t\treturn fmt.Errorf(\"%s: it may"},
+			{"failover/arrange.go", "if len(st.mayRun(s.ID)) > 0 {", "if len(st.mayRun(s.ID)) > 99 {"},
+		},
+	},
+	{
+		Name:   "running-slot-is-removed",
+		Breaks: "a slot is taken out of the fleet while somebody may still run it",
+		Ought:  "S5",
+		Story:  "vacated",
+		Edits: []Edit{
+			{"failover/vacate.go", "if who := st.mayRun(s.ID); len(who) > 0 {\n\t\treturn fmt.Errorf(\"pools", "if who := st.mayRun(s.ID); len(who) > 99 {\n\t\treturn fmt.Errorf(\"pools"},
+		},
+	},
+	{
 		Name:   "withdrawn-verdict-goes-on",
 		Breaks: "a case goes on although the verdict behind it was withdrawn",
 		Ought:  "L2",

@@ -152,6 +152,16 @@ func (t *teller) agreed(f *consensus.Fact) {
 			e.Text = fmt.Sprintf("slot %s has its traffic again", p.Slot)
 		}
 		t.tell(e)
+	case f.Command.Kind == failover.KindVacated:
+		p := payload[failover.VacateOrdered](f)
+		e.Member, e.Text = p.Subject, fmt.Sprintf("slot %s is taken away from %s, and is vacant", p.Slot, p.Subject)
+		t.tell(e)
+	case f.Command.Kind == failover.KindFilled:
+		p := payload[failover.FillOrdered](f)
+		if s, ok := t.w.State().Slot(p.Slot); ok {
+			e.Member, e.Text = s.Occupant, fmt.Sprintf("slot %s is filled by %s at slot epoch %d", p.Slot, s.Occupant, s.Epoch)
+			t.tell(e)
+		}
 	case f.Command.Kind == failover.KindRequest, f.Command.Kind == failover.KindAnswer, f.Command.Kind == failover.KindAnnounced:
 		e.Lane, e.Text = LaneCouncil, status.Line(*f)
 		t.tell(e)
@@ -169,7 +179,7 @@ func (t *teller) agreed(f *consensus.Fact) {
 // ofPeople are the commands of which people are told that they were refused.
 func ofPeople(k consensus.FactKind) bool {
 	switch k {
-	case failover.KindDrain, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer, failover.KindDrill, failover.KindCleared, consensus.KindRevoked, consensus.KindFleet:
+	case failover.KindDrain, failover.KindVacated, failover.KindFilled, failover.KindSwitchover, failover.KindHold, failover.KindRequest, failover.KindAnswer, failover.KindDrill, failover.KindCleared, consensus.KindRevoked, consensus.KindFleet:
 		return true
 	default:
 		return false

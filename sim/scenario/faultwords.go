@@ -66,6 +66,8 @@ var faultTexts = map[sim.FaultKind][2]string{
 	sim.OrderDisarm:      {"people disarm {whom}", "{whom}: armed again"},
 	sim.OrderMaintenance: {"people begin to work at {whom}", "the work at {whom} is done"},
 	sim.OrderDrain:       {"people drain {whom}", "people give {whom} its traffic back"},
+	sim.OrderVacate:      {"people vacate the slot of {whom}", ""},
+	sim.OrderFill:        {"people fill the slot that {whom} had", ""},
 	sim.OrderSwitchover:  {"people move the slot of {whom}", ""},
 	sim.OrderRefound:     {"two operators found a new council from the disks of {whom}", ""},
 	sim.OrderOverride:    {"alice asks to go on with {whom} in spite of the brake", ""},

@@ -68,6 +68,17 @@ var stories = map[string]story{
 			{sim.Fault{At: 110 * s, Do: sim.Sicken, Whom: ids("web-3"), For: 30 * s}, 5 * s},
 		},
 	},
+	"vacated": {
+		about: "people take an exclusive slot away from a member that stands still just then, and want to fill it, and to remove it",
+		fleet: exclusive, storm: 120 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.OrderDrain, Whom: ids("web-3")}, 0},
+			{sim.Fault{At: 35 * s, Do: sim.OrderVacate, Whom: ids("web-3")}, 0},
+			{sim.Fault{At: 34900 * ms, Do: sim.Pause, Whom: ids("web-3"), For: 40 * s}, 200 * ms},
+			{sim.Fault{At: 36 * s, Do: sim.OrderFill, Whom: ids("web-3")}, s},
+			{sim.Fault{At: 50 * s, Do: sim.OrderApply, Change: &sim.FleetChange{Pools: map[string]sim.PoolChange{"web": {RemoveSlots: []member.SlotID{"web-3"}}}}}, 5 * s},
+		},
+	},
 	"leased": {
 		about: "occupants of leased slots are cut off, lose their agent, or stand still",
 		fleet: leased, storm: 250 * s,
