@@ -15,17 +15,21 @@ type clock struct {
 	set      time.Time     // when they were compared last, or this agent began; with the steady clock's reading
 	ahead    time.Duration // by how much the wall clock was ahead of the councillors' median then
 	outlived bool          // this agent's certificate has ended
+	unproven bool          // this agent began after others had dated facts, and nothing has shown since that the wall clock is right
 	doubted  time.Time     // since when the wall clock has been off by what nobody has measured; zero: it is not
 	asked    time.Time     // when it was asked last that it be measured
 	judged   time.Time     // when the council was told last whether this agent may lead
 }
 
 // A clock that has jumped is measured at once, and again for as long as that does not
-// succeed. Where there are fewer than three councillors nobody can say whose clock is
+// succeed. So is the clock of an agent that begins: it may have been set, or have lost its
+// battery, while the agent did not run. Where there are fewer than three councillors nobody can say whose clock is
 // right, and this one's is believed anew after doubtedFor; where there are more, one
 // whose clock has not jumped leads.
 const (
 	measureEvery = 5 * time.Second
+	proveEvery   = 500 * time.Millisecond // for proveSoon, then at the same pace
+	proveSoon    = 10 * time.Second
 	doubtedFor   = time.Minute
 )
 
@@ -45,7 +49,7 @@ func (c *clock) jumped(now time.Time) time.Duration {
 
 // right reports that the wall clock is within most of what the councillors' show.
 func (c *clock) right(most time.Duration) bool {
-	return c.doubted.IsZero() && c.ahead.Abs() <= most
+	return !c.unproven && c.doubted.IsZero() && c.ahead.Abs() <= most
 }
 
 // lookAtClock notices a wall clock that has jumped before anything is decided by it. The
@@ -55,6 +59,9 @@ func (m *Mind) lookAtClock() {
 	c := &m.clock
 	if !c.right(m.cfg.ClockMax) && m.now.Sub(c.judged) >= measureEvery {
 		m.judgeClock() // whom the office was offered last has not taken it
+	}
+	if c.unproven && m.council != nil {
+		m.proveClock()
 	}
 	jumped := c.jumped(m.now)
 	switch off := jumped.Abs() > m.cfg.ClockMax; {
@@ -78,18 +85,45 @@ func (m *Mind) lookAtClock() {
 	}
 }
 
+// proveClock has the clocks compared for as long as this one is not known to be right: often
+// at first, for a council that has begun as a whole has no leader until then.
+func (m *Mind) proveClock() {
+	c, every := &m.clock, proveEvery
+	if m.now.Sub(c.set) >= proveSoon {
+		every = measureEvery
+	}
+	if !c.asked.IsZero() && m.now.Sub(c.asked) < every {
+		return
+	}
+	c.asked = m.now
+	m.out = append(m.out, MeasureClock{})
+}
+
 // clockMeasured takes in how the clocks compare.
 func (m *Mind) clockMeasured(ev ClockMeasured) {
 	m.clock.outlived = ev.Outlived
-	if ev.Unasked {
+	switch {
+	case !ev.Unknown:
+		m.clockIs(ev.Ahead)
+	case m.clock.unproven && m.notAhead(ev.Offsets):
+		m.clockIs(0)
+	default:
 		m.judgeClock()
-		return
 	}
-	m.clockIs(ev.Ahead)
+}
+
+// notAhead reports that this clock can be right although nobody knows what the councillors'
+// show: it shows no time that the ledger has passed, and is no further ahead of their
+// median than one that leads may be, whatever those show who did not answer. Where most of
+// a council have begun anew and two of its clocks differ, the earlier one leads so.
+func (m *Mind) notAhead(offsets []time.Duration) bool {
+	behind := m.now.Round(0).Sub(m.ledger.Time()) + m.cfg.ClockMax
+	ahead, ok := mostAhead(len(m.ledger.Councillors()), offsets, behind)
+	return ok && behind >= 0 && ahead <= m.cfg.ClockMax
 }
 
 func (m *Mind) clockIs(ahead time.Duration) {
-	m.clock.set, m.clock.ahead, m.clock.doubted = m.now, ahead, time.Time{}
+	m.clock.set, m.clock.ahead, m.clock.doubted, m.clock.unproven = m.now, ahead, time.Time{}, false
 	m.judgeClock()
 }
 

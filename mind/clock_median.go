@@ -30,3 +30,17 @@ func AheadOfCouncil(council int, offsets []time.Duration) (ahead time.Duration, 
 	}
 	return least + (most-least)/2, true
 }
+
+// mostAhead is by how much a clock is ahead of that median at most: if all who do not answer
+// are as far behind as can be. It is known where a majority answers. Councillors whose
+// clocks are behind by more than behind do not count: they show a time that has passed.
+func mostAhead(council int, offsets []time.Duration, behind time.Duration) (ahead time.Duration, ok bool) {
+	if len(offsets) <= council/2 {
+		return 0, false
+	}
+	can := slices.DeleteFunc(slices.Sorted(slices.Values(offsets)), func(d time.Duration) bool { return d > behind })
+	if len(can) == 0 {
+		return 0, false
+	}
+	return can[min(council/2, len(can)-1)], true
+}

@@ -37,3 +37,28 @@ func TestTheMedianOfTheCouncilIsKnownWhereThoseWhoAreSilentCannotMoveIt(t *testi
 		}
 	}
 }
+
+func TestAClockIsNotAheadOfAMedianThatNobodyKnows(t *testing.T) {
+	const hour, ms = time.Hour, time.Millisecond
+	const passed = 10 * time.Second // since the ledger's last fact, by this clock
+	for _, c := range []struct {
+		name    string
+		council int
+		offsets []time.Duration
+		ahead   time.Duration
+		ok      bool
+	}{
+		{"three of five, the others are an hour ahead", 5, []time.Duration{0, -hour, -hour}, 0, true},
+		{"three of five, this one and another are an hour ahead", 5, []time.Duration{0, 0, 3 * time.Second}, 3 * time.Second, true},
+		{"two of five", 5, []time.Duration{0, 0}, 0, false},
+		{"two of three, the other is ahead", 3, []time.Duration{0, -hour}, 0, true},
+		{"two of three, the other shows what is long over", 3, []time.Duration{0, hour}, 0, true},
+		{"three of five, one shows what is long over", 5, []time.Duration{0, 20 * ms, hour}, 20 * ms, true},
+		{"all of three", 3, []time.Duration{0, 20 * ms, -20 * ms}, 0, true},
+		{"nobody", 3, nil, 0, false},
+	} {
+		if ahead, ok := mostAhead(c.council, c.offsets, passed); ahead != c.ahead || ok != c.ok {
+			t.Errorf("%s: %v, %v; want %v, %v", c.name, ahead, ok, c.ahead, c.ok)
+		}
+	}
+}

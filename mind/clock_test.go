@@ -19,9 +19,9 @@ func TestALeaderWhoseClockIsOffDecidesNothing(t *testing.T) {
 		right bool
 	}{
 		{ClockMeasured{Ahead: 5 * time.Second}, false},
-		{ClockMeasured{Unasked: true}, false}, // says nothing of the clock
+		{ClockMeasured{Unknown: true}, false}, // says nothing of the clock
 		{ClockMeasured{Ahead: -time.Second}, true},
-		{ClockMeasured{Unasked: true, Outlived: true}, true}, // may not lead if another can, and knows the time
+		{ClockMeasured{Unknown: true, Outlived: true}, true}, // may not lead if another can, and knows the time
 	} {
 		h.step(c.ev)
 		if h.mind.conducts() != c.right {

@@ -66,6 +66,7 @@ func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
 	if err := m.load(boot); err != nil {
 		return nil, err
 	}
+	m.clock.unproven = m.ledger.Fleet() != nil && len(m.ledger.Councillors()) >= 3
 	m.observer = agent.NewObserver(cfg.Agent, cfg.Self, cfg.Incarnation, now)
 	m.tally = consensus.NewTally(cfg.Tally, m.ledger, m.state.Checked)
 	m.executor = failover.NewExecutor(cfg.Self, m.state, boot.Holding, now)

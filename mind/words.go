@@ -140,12 +140,15 @@ type DoorHeard struct{ Subject member.ID }
 // the councillors' clocks.
 type ClockMeasured struct {
 	Ahead time.Duration
+	// Offsets are by how much it is ahead of each of those that answered, its own among
+	// them where it is a councillor's.
+	Offsets []time.Duration
 	// Outlived: its certificate has ended by this clock, and councillors whose have not
 	// are a majority.
 	// Whoever is started from now on cannot connect to it, so it is not to lead them.
 	Outlived bool
-	// Unasked: nobody could be asked, and Ahead says nothing.
-	Unasked bool
+	// Unknown: too few could be asked, or they differ too much, and Ahead says nothing.
+	Unknown bool
 }
 
 func (ClockMeasured) isEvent() {}

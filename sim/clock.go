@@ -143,17 +143,16 @@ func (m *machine) compareClocks(life uint64) {
 	if m.life != life || m.mind == nil || !m.up() {
 		return
 	}
-	if ahead, ok := m.measureClock(); ok {
-		m.step(mind.ClockMeasured{Ahead: ahead})
-	}
+	offsets := m.clockOffsets()
+	ahead, ok := mind.AheadOfCouncil(len(m.w.councillors()), offsets)
+	m.step(mind.ClockMeasured{Ahead: ahead, Offsets: offsets, Unknown: !ok})
 }
 
-// measureClock asks the councillors that answer in time for theirs.
-func (m *machine) measureClock() (ahead time.Duration, ok bool) {
+// clockOffsets asks the councillors for theirs: by how much this clock is ahead of each of
+// those that answer in time.
+func (m *machine) clockOffsets() (offsets []time.Duration) {
 	w := m.w
-	var offsets []time.Duration
-	council := w.councillors()
-	for _, id := range council {
+	for _, id := range w.councillors() {
 		x := w.machine(id)
 		if x == m {
 			offsets = append(offsets, 0)
@@ -169,7 +168,7 @@ func (m *machine) measureClock() (ahead time.Duration, ok bool) {
 			offsets = append(offsets, m.clock.wall(w.now)-x.clock.wall(w.now)-(there-back)/2)
 		}
 	}
-	return mind.AheadOfCouncil(len(council), offsets)
+	return offsets
 }
 
 // said is when a member stamped a fact, in the world's time: its clock may have

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -39,16 +40,13 @@ func (d *Daemon) watchClock(ctx context.Context) error {
 		}
 		tick.Reset(clockEvery)
 		d.askAnother(ctx, turn)
-		ahead, ok := d.measureClock(ctx)
+		offsets, ahead, ok := d.measureClock(ctx)
 		was := outlived
 		if outlived = d.outlived(); outlived && !was {
 			d.log.Error("this agent's certificate has ended: it leads no more, and who is started from now on does not connect to it; renew it",
 				zap.Time("expires", d.keys.Pair().Expires()))
 		}
-		switch {
-		case !ok && outlived == was:
-			continue
-		case !ok: // with a certificate that has ended nobody can be asked
+		if !ok { // as with a certificate that has ended: nobody can be asked
 			ahead = time.Duration(d.clockAhead.Load())
 		}
 		d.clockAhead.Store(int64(ahead))
@@ -62,7 +60,7 @@ func (d *Daemon) watchClock(ctx context.Context) error {
 		}
 		select {
 		case <-d.ready:
-			d.tell(ctx, mind.ClockMeasured{Ahead: ahead, Outlived: outlived, Unasked: !ok})
+			d.tell(ctx, mind.ClockMeasured{Ahead: ahead, Offsets: offsets, Outlived: outlived, Unknown: !ok})
 		default:
 		}
 	}
@@ -97,36 +95,50 @@ func succeeds(now time.Time, self member.ID, council []member.ID, seen []status.
 	return good > len(council)/2
 }
 
-// measureClock asks the councillors for their time. Half of the round trip is
+// measureClock asks the councillors for their time, all at once. Half of the round trip is
 // taken off; a slow answer says nothing.
-func (d *Daemon) measureClock(ctx context.Context) (ahead time.Duration, ok bool) {
+func (d *Daemon) measureClock(ctx context.Context) (offsets []time.Duration, ahead time.Duration, ok bool) {
 	// A clock from before this member's own certificate is wrong, by so much at least, and
 	// nobody can be asked: their certificates are not valid yet either.
 	if early := time.Now().Round(0).Sub(d.keys.Pair().Begins()); early < 0 {
-		return early, true
+		return nil, early, true
 	}
 	council := d.seated()
-	var offsets []time.Duration
 	if slices.Contains(council, d.self) {
 		offsets = append(offsets, 0)
 	}
 	asked := map[member.ID]bool{d.self: true}
+	var asking sync.WaitGroup
+	var mu sync.Mutex
 	for _, id := range d.councillors() {
 		addr, known := d.peers.linkAddress(id)
 		if asked[id] || !known {
 			continue
 		}
 		asked[id] = true
-		ask, cancel := context.WithTimeout(ctx, time.Second)
-		began := time.Now()
-		h, _, err := d.link.Ask(ask, addr)
-		took := time.Since(began)
-		cancel()
-		d.hearRefounding(ctx, h)
-		if err != nil || h.Now.IsZero() || took > 500*time.Millisecond || !slices.Contains(council, id) {
-			continue
-		}
-		offsets = append(offsets, began.Add(took/2).Round(0).Sub(h.Now))
+		asking.Go(func() {
+			ahead, ok := d.clockOffset(ctx, addr)
+			if mu.Lock(); ok && slices.Contains(council, id) {
+				offsets = append(offsets, ahead)
+			}
+			mu.Unlock()
+		})
 	}
-	return mind.AheadOfCouncil(len(council), offsets)
+	asking.Wait()
+	ahead, ok = mind.AheadOfCouncil(len(council), offsets)
+	return offsets, ahead, ok
+}
+
+// clockOffset is by how much this agent's clock is ahead of another one's.
+func (d *Daemon) clockOffset(ctx context.Context, addr string) (ahead time.Duration, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	began := time.Now()
+	h, _, err := d.link.Ask(ctx, addr)
+	took := time.Since(began)
+	d.hearRefounding(ctx, h)
+	if err != nil || h.Now.IsZero() || took > 500*time.Millisecond {
+		return 0, false
+	}
+	return began.Add(took / 2).Round(0).Sub(h.Now), true
 }

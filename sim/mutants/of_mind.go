@@ -29,6 +29,13 @@ var ofMind = []Mutant{
 		Edits:  []Edit{{"mind/clock_median.go", "	silent := council - len(offsets)\n", "	council = len(offsets)\n	silent := 0\n"}},
 	},
 	{
+		Name:   "restart-proves-the-clock",
+		Breaks: "a councillor that has begun anew leads by its clock before anybody has compared it",
+		Ought:  "S8",
+		Story:  "wrong-clocks-after-a-blackout",
+		Edits:  []Edit{{"mind/mind.go", "m.clock.unproven = m.ledger.Fleet() != nil", "m.clock.unproven = m.ledger.Fleet() == nil"}},
+	},
+	{
 		Name:   "quorum-loss-unnoticed",
 		Breaks: "an agent that sees no council goes on as if there were one",
 		Ought:  "S7",

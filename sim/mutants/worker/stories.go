@@ -126,6 +126,15 @@ var stories = map[string]story{
 			{sim.Fault{At: 40 * s, Do: sim.Crash, Whom: ids("web-4"), For: 70 * s}, 5 * s},
 		},
 	},
+	"wrong-clocks-after-a-blackout": {
+		about: "the power is gone everywhere, and of the three councillors that are back two have clocks that are an hour ahead",
+		fleet: demo, storm: 150 * s,
+		faults: []fault{
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("spare-0", "spare-1", "web-0", "web-1", "web-2", "web-3", "web-4"), For: 20 * s}, 0},
+			{sim.Fault{At: 30 * s, Do: sim.Crash, Whom: ids("web-0", "web-3"), For: 100 * s}, 0},
+			{sim.Fault{At: 40 * s, Do: sim.ClockJump, Whom: ids("web-2", "web-4"), For: 100 * s, Delay: time.Hour}, 5 * s},
+		},
+	},
 	"clocks-of-a-domain-jump": {
 		about: "two councillors are cut off, and of the other three two have clocks that jump an hour ahead together",
 		fleet: demo, storm: 120 * s,
