@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,9 +43,9 @@ func (a *asker) close() {
 }
 
 // askAny asks one page after the other until one answers, each once.
-func (a *asker) askAny(first int) (tries int, err error) {
+func (a *asker) askAny(ctx context.Context, first int) (tries int, err error) {
 	for tries = 1; tries <= len(a.pages); tries++ {
-		if err = a.pages[(first+tries-1)%len(a.pages)].request(); err == nil {
+		if err = a.pages[(first+tries-1)%len(a.pages)].request(ctx); err == nil {
 			return tries, nil
 		}
 	}
@@ -53,11 +54,11 @@ func (a *asker) askAny(first int) (tries int, err error) {
 
 // request asks the page for itself and reads all of its answer. A connection that was open
 // may have ended since: then it asks once more over a new one.
-func (p *page) request() error {
+func (p *page) request(ctx context.Context) error {
 	used := p.conn != nil
-	err := p.exchange()
+	err := p.exchange(ctx)
 	if err != nil && used && !errors.Is(err, errAnswer) {
-		err = p.exchange()
+		err = p.exchange(ctx)
 	}
 	return err
 }
@@ -65,9 +66,10 @@ func (p *page) request() error {
 // errAnswer is an answer that is not the page.
 var errAnswer = errors.New("no page")
 
-func (p *page) exchange() (err error) {
+func (p *page) exchange(ctx context.Context) (err error) {
 	if p.conn == nil {
-		if p.conn, err = net.DialTimeout("tcp", p.addr, patience); err != nil {
+		dial := net.Dialer{Timeout: patience}
+		if p.conn, err = dial.DialContext(ctx, "tcp", p.addr); err != nil {
 			p.conn = nil
 			return err
 		}

@@ -55,7 +55,7 @@ func awaitPages(ctx context.Context, dir string) []string {
 	for ctx.Err() == nil {
 		pages := pagesOf(dir)
 		if a := newAsker(pages); len(pages) > 0 {
-			_, err := a.askAny(0)
+			_, err := a.askAny(ctx, 0)
 			a.close()
 			if err == nil {
 				return pages
@@ -114,7 +114,7 @@ func load(ctx context.Context, pages []string, rate, workers int) result {
 			a := newAsker(pages)
 			defer a.close()
 			for x := range due {
-				tries, err := a.askAny(x.first)
+				tries, err := a.askAny(ctx, x.first)
 				mu.Lock()
 				switch {
 				case err != nil:

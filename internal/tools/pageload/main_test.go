@@ -26,14 +26,14 @@ func TestWhomAPageRefusesAsksTheNext(t *testing.T) {
 	defer a.close()
 	for range 2 { // over new connections, and over those that are open
 		for first, want := range map[int]int{0: 1, 1: 3, 2: 2, 3: 1} {
-			if tries, err := a.askAny(first); err != nil || tries != want {
+			if tries, err := a.askAny(t.Context(), first); err != nil || tries != want {
 				t.Errorf("from page %d: %d tries, %v; want %d", first, tries, err, want)
 			}
 		}
 	}
 	b := newAsker([]string{gone, sick})
 	defer b.close()
-	if _, err := b.askAny(0); err == nil {
+	if _, err := b.askAny(t.Context(), 0); err == nil {
 		t.Error("pages that all refuse answered")
 	}
 }
@@ -53,7 +53,7 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 	defer a.close()
 	ask := func(want int64) {
 		t.Helper()
-		if tries, err := a.askAny(0); err != nil || tries != 1 {
+		if tries, err := a.askAny(t.Context(), 0); err != nil || tries != 1 {
 			t.Fatalf("%d tries, %v", tries, err)
 		}
 		if n := opened.Load(); n != want {
@@ -74,7 +74,7 @@ func TestAnAnswerThatIsCutIsNone(t *testing.T) {
 	})
 	a := newAsker([]string{addr})
 	defer a.close()
-	if _, err := a.askAny(0); err == nil {
+	if _, err := a.askAny(t.Context(), 0); err == nil {
 		t.Error("half a page is taken for one")
 	}
 }
