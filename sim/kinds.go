@@ -182,7 +182,7 @@ var kinds = []KindRule{
 	{OrderApproveOwn, "whoever asked approves it, which is refused", fields(FieldWhom), nil, false, Range{}},
 	{OrderReject, "another operator rejects what was asked for about these, or vetoes it", fields(FieldWhom), nil, false, Range{}},
 
-	{Flood, "share times as many requests come for host, which without a shield nobody feels, for occupants bear any load; behind a shield through the doors of whom alone, each so slowly that it keeps its place for delay, and host may be all, *.example.com for names that nobody serves, or unfinished for requests whose head never ends", fields(FieldHost, FieldShare), fields(FieldWhom, FieldDelay), true, aFactor},
+	{Flood, "share times as many requests come for host, which without a shield nobody feels, for occupants bear any load; behind a shield through the doors of whom alone, each so slowly that it keeps its place for delay, and host may be all, *.example.com for names that nobody serves, w*.example.com for four hundred that somebody does, or unfinished for requests whose head never ends", fields(FieldHost, FieldShare), fields(FieldWhom, FieldDelay), true, aFactor},
 }
 
 // Kinds are the rules of all kinds of faults, in the order in which people are
