@@ -61,13 +61,14 @@ policy (with --dry-run: would be refused).`,
 		Short: "Take a drained slot away from its occupant, and give it to nobody",
 		Long: `Take a drained slot away from an occupant that is well. The occupant stops it and
 is a spare again; the slot stays vacant until 'moonwatch fill', whatever fleet.yaml
-is applied meanwhile. So a pool shrinks: drain the slot, vacate it, take it out of
-fleet.yaml and apply that. It ends when the occupant has said that it stopped the
-slot; Ctrl-C only stops the waiting.
+is applied meanwhile. So a pool shrinks: drain its last slot (fleet.yaml counts them:
+of 'web: 5' that is web-4), vacate it, lower the number in fleet.yaml and apply that.
+It ends when the occupant has said that it stopped the slot; Ctrl-C only stops the
+waiting.
 
 Exit codes: 0 vacant and stopped, 1 error, 4 no council quorum, 5 refused by policy
 (with --dry-run: would be refused).`,
-		Example: "  moonwatch drain web-3 --reason 'four slots will do'\n  moonwatch vacate web-3 --reason 'four slots will do'",
+		Example: "  moonwatch drain web-4 --reason 'four slots will do'\n  moonwatch vacate web-4 --reason 'four slots will do'",
 		Args:    exactly("SLOT|MEMBER"),
 	}
 	fill := &cobra.Command{

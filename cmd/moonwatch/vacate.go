@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"moonwatch/failover"
@@ -30,7 +32,7 @@ func (x *moving) vacate(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	next := fmt.Sprintf("Take it out of fleet.yaml and 'moonwatch apply' that, or 'moonwatch fill %s'.", s.ID)
+	next := fmt.Sprintf("%s 'moonwatch fill %s' gives it away again.", leaving(page, s), s.ID)
 	if x.detach {
 		return x.tell(o, fmt.Sprintf("%s is vacant since fact %d, and %s is told to stop it. %s", s.ID, o.Fact, s.Occupant, next))
 	}
@@ -39,6 +41,31 @@ func (x *moving) vacate(ctx context.Context, name string) error {
 		return err
 	}
 	return x.tell(o, fmt.Sprintf("%s is vacant, and stopped on %s. %s", s.ID, s.Occupant, next))
+}
+
+// leaving says how a vacant slot leaves the fleet: fleet.yaml says how many slots of a name
+// there are, so the one with the highest number goes first.
+func leaving(page *status.Page, s status.Slot) string {
+	name, number := slotNumber(s.ID)
+	last, highest := s.ID, number
+	for _, x := range page.Slots {
+		if n, i := slotNumber(x.ID); x.Pool == s.Pool && n == name && i > highest {
+			last, highest = x.ID, i
+		}
+	}
+	if last == s.ID {
+		return fmt.Sprintf("It leaves the fleet with a fleet.yaml that wants %s: %d.", name, number)
+	}
+	return fmt.Sprintf("fleet.yaml counts the slots %s-N, so %s has to leave the fleet before it.", name, last)
+}
+
+// slotNumber is a slot's name without its number, and the number.
+func slotNumber(id member.SlotID) (name string, number int) {
+	i := strings.LastIndexByte(string(id), '-')
+	if number, err := strconv.Atoi(string(id[i+1:])); i > 0 && err == nil {
+		return string(id[:i]), number
+	}
+	return string(id), 0
 }
 
 // stopped waits until a member has said that it stopped a slot that it has no more. An

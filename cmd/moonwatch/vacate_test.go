@@ -81,7 +81,7 @@ func TestAVacateWaitsUntilTheSlotIsStopped(t *testing.T) {
 	if got := <-code; got != exitOK {
 		t.Errorf("exit %d", got)
 	}
-	out.until(t, "slot-1 is vacant, and stopped on web-2. Take it out of fleet.yaml")
+	out.until(t, "slot-1 is vacant, and stopped on web-2. fleet.yaml counts the slots slot-N, so slot-")
 }
 
 func TestAFillSaysWhichSlotItMeans(t *testing.T) {
