@@ -88,6 +88,10 @@ func (u *Unit) open() (err error) {
 	if u.boot, err = boottime.ID(); err != nil {
 		return err
 	}
+	// The folder above is the agent's, too, whose socket a group may use (CONTRACTS).
+	if err = os.MkdirAll(filepath.Dir(u.cfg.Dir), 0o750); err != nil {
+		return err
+	}
 	if err = os.MkdirAll(u.cfg.Dir, 0o700); err != nil {
 		return err
 	}

@@ -73,6 +73,24 @@ func TestASecondKeeperOfTheSameSocketIsRefused(t *testing.T) {
 	}
 }
 
+// TestTheFolderAboveAKeepersIsOpenToTheSocketsGroup: a keeper that is started before the agent
+// makes /run/moonwatch, where the agent puts its socket.
+func TestTheFolderAboveAKeepersIsOpenToTheSocketsGroup(t *testing.T) {
+	s := newSite(t, "none")
+	above := filepath.Join(s.dir, "run")
+	_, err := Open(Config{Socket: filepath.Join(s.dir, "no", strings.Repeat("x", 200)), Dir: filepath.Join(above, "keeper"), Cgroup: "none"})
+	if err == nil {
+		t.Fatal("a socket of 200 characters was opened")
+	}
+	for dir, want := range map[string]os.FileMode{above: 0o750, filepath.Join(above, "keeper"): 0o700} {
+		info, err := os.Stat(dir)
+		must(t, err)
+		if info.Mode().Perm() != want {
+			t.Errorf("%s: %v, want %v", dir, info.Mode().Perm(), want)
+		}
+	}
+}
+
 func TestOneWhoTakesTheSocketsPlaceIsNoKeeperOfOurs(t *testing.T) {
 	s := newSite(t, "none")
 	must(t, os.WriteFile(s.socket, []byte("x"), 0o600)) // no socket at all
