@@ -21,6 +21,7 @@ type poll struct {
 	id      agent.RollID
 	at      time.Duration
 	answers map[answering]reply
+	first   map[answering]time.Duration // when the first answer came, also one that was overtaken: it may count from then on
 }
 
 type answering struct {
@@ -33,8 +34,7 @@ type reply struct {
 	stance agent.Stance
 	life   member.Incarnation // of the subject
 	seq    uint64
-	first  time.Duration // when the first one to this call came: it counts from then on
-	at     time.Duration // when this one did
+	at     time.Duration // when it came
 	back   bool          // it takes back what was answered first
 }
 
@@ -94,7 +94,7 @@ const judgedLag = time.Second
 // asks books a roll call.
 func (p *polls) asks(m *machine, r agent.RollCall) {
 	for _, id := range r.Subjects {
-		p.of[id] = &poll{by: m.i, id: r.ID, at: m.w.now, answers: map[answering]reply{}}
+		p.of[id] = &poll{by: m.i, id: r.ID, at: m.w.now, answers: map[answering]reply{}, first: map[answering]time.Duration{}}
 	}
 }
 
@@ -129,20 +129,24 @@ func (p *polls) hears(m *machine, st agent.Statement) {
 	overtaken := st.Seq < e.seq // by a newer one: the leader may count it, and need not
 	e.seq = max(e.seq, st.Seq)
 	for _, v := range st.Votes {
-		if x := p.of[v.Subject]; x != nil && x.by == m.i && x.id == v.Roll && !(overtaken && v.Stance == agent.Up) {
-			x.answered(answering{st.Observer, v.Kind}, reply{stance: v.Stance, life: v.Incarnation, seq: st.Seq, first: w.now, at: w.now})
+		if x := p.of[v.Subject]; x != nil && x.by == m.i && x.id == v.Roll {
+			x.answered(answering{st.Observer, v.Kind}, reply{stance: v.Stance, life: v.Incarnation, seq: st.Seq, at: w.now}, overtaken)
 		}
 	}
 }
 
-func (p *poll) answered(by answering, a reply) {
-	was, again := p.answers[by]
-	if again {
-		a.first, a.back = was.first, true
+func (p *poll) answered(by answering, a reply, overtaken bool) {
+	if _, before := p.first[by]; !before {
+		p.first[by] = a.at
 	}
-	if again && (a.seq <= was.seq || a.stance == was.stance) {
+	was, again := p.answers[by]
+	switch {
+	case overtaken && a.stance == agent.Up: // not insisted on
+		return
+	case again && (a.seq <= was.seq || a.stance == was.stance):
 		return
 	}
+	a.back = again
 	p.answers[by] = a
 }
 
@@ -270,12 +274,13 @@ func (r *recount) saidUp(id member.ID) bool {
 	if p == nil || p.by != r.m.i || p.at > r.made || r.doubts(id) {
 		return false
 	}
-	a, ok := p.answers[answering{id, r.kind}]
+	by := answering{id, r.kind}
+	a, ok := p.answers[by]
 	if accused, ever := r.c.words[saying{id, r.finding.Subject, r.kind}]; ever && accused.at > a.at {
 		return false
 	}
 	return ok && !a.back && a.stance == agent.Up && (a.life == 0 || a.life >= r.finding.Incarnation) &&
-		a.at < r.made-pollLag && r.made+pollLag-a.first < r.m.clock.lasts(r.c.answersLast())
+		a.at < r.made-pollLag && r.made+pollLag-p.first[by] < r.m.clock.lasts(r.c.answersLast())
 }
 
 // doubts reports that an observer's word may be that it doubts itself.
