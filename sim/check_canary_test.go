@@ -120,7 +120,7 @@ var canaries = []canary{
 		fell(w, "web-3")
 		wordsOf(w, "web-3", 0)
 		answers(w, "web-3", "spare-0", agent.Up) // its newest word
-		w.checker.fact(proposed(w, consensus.KindVerdict, v))
+		w.checker.fact(proposed(w, v))
 	}},
 	{"S1", "observers-that-are-not-assigned", "has 2 observers assigned, the overlay 6", func(w *World) {
 		v := verdictOn(w, "web-3", "web-0", "web-1")
@@ -163,7 +163,7 @@ var canaries = []canary{
 	}},
 	{"S2", "verdict-on-who-was-healthy-when-it-was-proposed", "which was well when it was proposed", func(w *World) {
 		v := verdictOn(w, "web-3", "web-0", "web-1", "web-2", "web-4")
-		f := proposed(w, consensus.KindVerdict, v)
+		f := proposed(w, v)
 		_ = w.Run(grace + time.Second)
 		wordsOf(w, "web-3", 0)
 		fell(w, "web-3") // who looks only now finds it in trouble
@@ -542,9 +542,9 @@ func accept(w *World, kind consensus.FactKind, payload any) uint64 {
 	return f.Index
 }
 
-// proposed lets the leader write a command down, and gives the fact that it may become.
-func proposed(w *World, kind consensus.FactKind, payload any) consensus.Fact {
-	c, err := consensus.NewCommand(kind, "planted", w.Leader(), w.time(), payload)
+// proposed lets the leader write a verdict down, and gives the fact that it may become.
+func proposed(w *World, v consensus.Verdict) consensus.Fact {
+	c, err := consensus.NewCommand(consensus.KindVerdict, "planted", w.Leader(), w.time(), v)
 	if err != nil {
 		panic(err)
 	}
@@ -564,7 +564,7 @@ func agreed(w *World, v consensus.Verdict) {
 	subject := v.Findings[0].Subject
 	fell(w, subject)
 	wordsOf(w, subject, 0)
-	w.checker.fact(proposed(w, consensus.KindVerdict, v))
+	w.checker.fact(proposed(w, v))
 }
 
 // answers lets the leader call the roll about a member, and an observer answer it a moment

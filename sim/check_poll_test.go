@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"moonwatch/agent"
-	"moonwatch/consensus"
 	"moonwatch/member"
 )
 
@@ -38,7 +37,7 @@ func TestAnAnswerCountsFromItsFirstCopyOn(t *testing.T) {
 		w.now += 80 * time.Millisecond
 		hears(3, up)
 		w.now += 950 * time.Millisecond
-		w.checker.fact(proposed(w, consensus.KindVerdict, v))
+		w.checker.fact(proposed(w, v))
 		if b := w.Broken(); (b == nil) != late {
 			t.Errorf("a first copy came: %v; the checker says %v", late, b)
 		}

@@ -338,3 +338,39 @@ func TestWhoIsBehindSaysNoMoreForAMemberThanAgainstIt(t *testing.T) {
 		t.Errorf("%d observers are behind, %d do not reach %s, and it is well", len(behind), len(cut), m.id)
 	}
 }
+
+// TestWhoDoubtsItselfSaysNoMoreForAMemberThanAgainstIt cuts a member off from some of its
+// observers, and most of the others, who say that they doubt themselves, from most of those
+// that they look at (seed 613633 of the swarm).
+func TestWhoDoubtsItselfSaysNoMoreForAMemberThanAgainstIt(t *testing.T) {
+	w := still(t, 60)
+	run(t, w, 10*time.Second)
+	leader, m := w.machine(w.Leader()), w.machine("m-059")
+	var cut, doubting, others []member.ID
+	for _, x := range w.observersOf(m) {
+		switch sits := slices.Contains(w.councillors(), x.id); {
+		case sits:
+		case len(cut) < 5:
+			cut = append(cut, x.id)
+		default:
+			doubting = append(doubting, x.id)
+		}
+	}
+	for _, x := range w.machines {
+		if x != m && !slices.Contains(w.councillors(), x.id) && !slices.Contains(doubting, x.id) {
+			others = append(others, x.id)
+		}
+	}
+	w.Begin(Fault{Do: Cut, Whom: cut, Other: []member.ID{m.id}})
+	run(t, w, grace+time.Second)
+	for _, id := range doubting {
+		w.checker.polls.ears[hearer{leader.i, w.index[id]}].abstains = w.now
+	}
+	if !m.well(leader) {
+		t.Fatalf("%d of %d observers do not reach %s, and for others that doubt themselves without a cause it is not well", len(cut), len(w.observersOf(m)), m.id)
+	}
+	w.Begin(Fault{Do: Cut, Whom: doubting, Other: others})
+	if m.well(leader) {
+		t.Errorf("%d observers doubt themselves, %d do not reach %s, and it is well", len(doubting), len(cut), m.id)
+	}
+}

@@ -47,25 +47,39 @@ func (m *machine) well(leader *machine) bool {
 // reached reports that most councillors, and most of the member's observers whose
 // word can come to the leader, reach it and are reached, as severed has it. A link
 // that comes and goes is to be looked at both ways: a verdict that comes as it is
-// back was made while it was gone. Most of those that are in time have to reach it
-// too: who is behind abstains, so it says no more for the member than against it.
+// back was made while it was gone. Most of those that have no cause to abstain have to
+// reach it too: who abstains says no more for the member than against it.
 func (m *machine) reached(leader *machine, severed func(a, b int) bool) bool {
 	w := m.w
 	if !w.councilReaches(m, severed) {
 		return false
 	}
-	var all, inTime portion
+	var all, sure portion
 	for _, x := range w.observersOf(m) {
 		if !x.up() || !w.heardBy(x, leader, severed) {
 			continue
 		}
 		sound := w.sound(m.i, x.i)
 		all.count(sound)
-		if x.lag() <= tolerated {
-			inTime.count(sound)
+		if x.lag() <= tolerated && !w.doubts(x, leader) {
+			sure.count(sound)
 		}
 	}
-	return all.most() && (inTime.of == 0 || inTime.most())
+	return all.most() && (sure.of == 0 || sure.most())
+}
+
+// doubts reports that an agent has told the leader that it doubts itself, and has cause to:
+// most of those that it looks at are out of its reach (PROTOCOL 3).
+func (w *World) doubts(x, leader *machine) bool {
+	e := w.checker.polls.ears[hearer{leader.i, x.i}]
+	if e == nil || e.abstains < w.now-judgedLag {
+		return false
+	}
+	var edges portion
+	for _, id := range w.checker.fold.Overlay().SubjectsOf(x.id) {
+		edges.count(!w.sound(w.index[id], x.i))
+	}
+	return edges.most()
 }
 
 // portion is how many of some are so.
