@@ -210,8 +210,16 @@ func (s *sole) up(ctx context.Context, enforced func() bool) error {
 		}
 		return n == slots && enforced()
 	})
+	if err != nil {
+		return err
+	}
 	l.say("%d exclusive slots are served, each under a lease", slots)
-	return err
+	// What is lost is lost from a fleet that works. One that has just started takes all
+	// processors, and who stands still for that is in trouble beside the lost one.
+	if err := wait(ctx, calmTime); err != nil {
+		return err
+	}
+	return l.until(ctx, "the fleet is not calm", func(p status.Page) bool { return p.Mode.Name == failover.Normal })
 }
 
 // occupant of a slot that is not the leader, or the leader.
