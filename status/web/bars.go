@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"moonwatch/member"
 	"moonwatch/status"
 )
 
@@ -195,7 +194,7 @@ func ofPool(slots []status.PastSlot, pool string) []status.PastSlot {
 	return out
 }
 
-func slotNames(ids []member.SlotID, most int) string {
+func fewNames[T ~string](ids []T, most int) string {
 	var out []string
 	for _, id := range ids[:min(len(ids), most)] {
 		out = append(out, string(id))

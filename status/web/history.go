@@ -102,6 +102,7 @@ type historyModel struct {
 	More      int
 	Lost      []lostCell
 	LostMore  int
+	Told      latest // of 90 days; the other spans show none: what began before them would have another number
 	Goal      float64
 }
 
@@ -227,7 +228,7 @@ func lostCells(t *tongue, p status.Past) []lostCell {
 	var out []lostCell
 	for i, c := range slices.Backward(p.Cells) {
 		if c.Lost > 0 {
-			out = append(out, lostCell{cellName(t, p.Grain, c.Begin), c.Lost.Duration(), slotNames(ids[i], 6)})
+			out = append(out, lostCell{cellName(t, p.Grain, c.Begin), c.Lost.Duration(), fewNames(ids[i], 6)})
 		}
 	}
 	return out

@@ -66,13 +66,15 @@ func lost(p *status.Past, s *status.PastSlot, m status.Mark) {
 	p.Outages = append(p.Outages, status.Outage{Slot: s.ID, Pool: s.Pool, From: from, To: from.Add(m.Lost.Duration()), Subject: "web-7", Case: "C-400"})
 }
 
-// withPast shows the past as well.
+// withPast shows the past as well, which is there before the page: the page tells of it at once.
 func withPast(t *testing.T, page status.Page, n int) *Server {
 	t.Helper()
-	s := open(t, page)
+	s := New(Config{})
+	t.Cleanup(s.Close)
 	s.SetPast(pastOf(status.Day, 90, n))
 	s.SetPast(pastOf(status.Hour, 48, n))
 	s.SetPast(pastOf(status.Minute, 60, n))
+	s.SetPage(page)
 	return s
 }
 
@@ -172,10 +174,14 @@ func TestMarkupInThePastIsText(t *testing.T) {
 	for i := range p.Outages {
 		p.Outages[i].Slot, p.Outages[i].Subject, p.Outages[i].Case = evil, evil, evil
 	}
-	s := open(t, fleetPage(7))
+	s := New(Config{})
+	t.Cleanup(s.Close)
 	s.SetPast(p)
-	if body := get(s, "/history?lang=ja&span=%22%3E%3Cscript%3E").Body.String(); strings.Contains(body, "<script") {
-		t.Error("it runs")
+	s.SetPage(fleetPage(7))
+	for _, path := range []string{"/history?lang=ja&span=%22%3E%3Cscript%3E", "/"} {
+		if body := get(s, path).Body.String(); strings.Contains(body, "<script>") {
+			t.Errorf("%s: it runs", path)
+		}
 	}
 }
 

@@ -118,6 +118,24 @@ var wordsOfNow = map[string]string{
 	"Address":      "アドレス",
 	"Retired":      "引退",
 	"Latest facts": "最近の記録",
+
+	"Role":                     "役割",
+	"its seat is lost:":        "議席喪失：",
+	"There is no council yet.": "評議会はまだありません。",
+	"Who sits in the council, and how they stand":                     "評議会の構成員とその状態",
+	"Their clocks, disks and heads:":                                  "時計・ディスク・台帳の先頭：",
+	"A swap is under way: until it is done both councils have a say.": "議席の入れ替え中です。完了するまで新旧両方の評議会の同意が必要です。",
+
+	"Incident":                             "障害",
+	"Begun":                                "発生",
+	"Impact":                               "影響",
+	"it goes on":                           "継続中",
+	"Not known yet.":                       "まだ分かりません。",
+	"None in the last 90 days.":            "過去 90 日間にはありません。",
+	"Those of the last 90 days:":           "過去 90 日間の障害：",
+	"The last incidents, the newest first": "最近の障害（新しい順）",
+	"And %d more: moonwatch incidents --last 0 lists them.": "ほか %d 件。moonwatch incidents --last 0 で一覧できます。",
+
 	", version %s": "、バージョン %s",
 }
 
@@ -130,6 +148,8 @@ var wordsOfStates = map[string]string{
 	"occupant": "担当", "spare": "予備", "claimed": "確保済み", "quarantined": "検疫中", "burn-in": "試運転中",
 	"hold": "保留", "freeze": "凍結", "disarm": "無効化", "maintenance": "メンテナンス", "dry-run": "試行",
 	"waiting": "承認待ち", "announced": "告知済み", "in-force": "有効", "expired": "期限切れ", "rejected": "拒否", "over": "終了",
+	"leader": "議長", "councillor": "評議員", "learner": "学習役",
+	"minor": "軽微", "major": "重大", "critical": "致命的",
 	"replaced": "置き換え", "restarted": "再起動", "aborted": "中止", "switched-over": "切り替え",
 	"silence": "無応答", "loss": "損失", "flapping": "頻繁な再起動", "refused": "拒否", "no-reply": "返答なし", "answered": "応答",
 	"stalled": "自身の遅延", "smeared": "全般的な損失", "new-edge": "観測開始直後",

@@ -43,6 +43,8 @@ type model struct {
 	Recent      []verdict
 	Slotted     []slotGroup
 	Fleet       []memberGroup
+	Sitting     councilModel
+	Told        latest // incidents
 	News        []status.FactLine
 	Trouble     int // members under a verdict or accused
 	Unseen      int // members that gossip does not see and nobody accuses
@@ -105,8 +107,8 @@ func (m explained) Told() string {
 	return b.String()
 }
 
-func modelOf(t *tongue, seen string, p status.Page) model {
-	m := model{frame: frameOf(t, t.Word(p.Mode.Name), "/", "", p.Cluster), Page: p, Alerts: alerts(p)}
+func modelOf(t *tongue, seen string, p status.Page, told latest) model {
+	m := model{frame: frameOf(t, t.Word(p.Mode.Name), "/", "", p.Cluster), Page: p, Alerts: alerts(p), Sitting: councilOf(p), Told: told}
 	m.Script, m.Seen, m.JSON = "live.js", seen, "/api/v1/page"
 	m.Entered = p.Mode.Open[:min(len(p.Mode.Open), shownNames)]
 	m.EnteredMore = len(p.Mode.Open) - len(m.Entered)

@@ -203,6 +203,24 @@ func stormPage() status.Page {
 	return p
 }
 
+// councilPage is a page of a fleet whose council has lost two seats and of which one holder is
+// in no roster any more, with a learner, in the middle of a swap.
+func councilPage() status.Page {
+	p := fleetPage(7)
+	p.Members[3].Verdict, p.Members[3].VerdictID, p.Members[3].InView = consensus.VerdictDown, "V-411", false
+	p.Council = status.Council{
+		Councillors: []member.ID{"gone-1", "web-1", "web-2", "web-4", "web-5"}, Leader: "web-2", Term: 2, Quorum: true,
+		Learners: []member.ID{"web-6"}, Swapping: true,
+		Lost: []status.LostSeat{
+			{Member: "gone-1", Seat: 3, Why: "it may not sit in the council any more"},
+			{Member: "web-4", Seat: 4, Why: string(consensus.VerdictDown), Since: noon.Add(12 * time.Second)},
+		},
+		Waits:    "councillor web-4 is lost (down): no learner has caught up",
+		OneSided: "3 of 5 councillors are in failure domain a: its loss stops the council, and with it exclusive slots everywhere; add a witness in a third failure domain",
+	}
+	return p
+}
+
 // alonePage is what an agent shows that hears nobody: old knowledge, everything that it can
 // warn of.
 func alonePage() status.Page {

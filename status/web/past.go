@@ -10,7 +10,8 @@ import (
 // past is what is told of a while, and its forms.
 type past struct {
 	status.Past
-	json func() content
+	incidents []incidentRow // of the past of days, which knows them all; the others have none
+	json      func() content
 
 	mu    sync.Mutex
 	mode  string // that pages were made in
@@ -18,7 +19,11 @@ type past struct {
 }
 
 func newPast(p status.Past) *past {
-	return &past{Past: p, json: asJSON(p)}
+	x := &past{Past: p, json: asJSON(p)}
+	if p.Grain == status.Day {
+		x.incidents = incidentRows(p)
+	}
+	return x
 }
 
 // page is made once for each mode and language, however many look.
@@ -31,7 +36,7 @@ func (p *past) page(t *tongue, mode *banner) content {
 	c, ok := p.pages[t]
 	if !ok {
 		m := historyOf(t, p.Past)
-		m.Banner = mode
+		m.Banner, m.Told = mode, latestOf(p, shownIncidentsPast)
 		c = newContent("text/html; charset=utf-8", squeeze(render("history", m)))
 		p.pages[t] = c
 	}

@@ -89,6 +89,8 @@ func tone(x any) string {
 		default:
 			return "busy"
 		}
+	case incidentRow:
+		return x.tone()
 	case status.Request:
 		if x.Open {
 			return "mind"

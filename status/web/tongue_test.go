@@ -60,6 +60,7 @@ func everyPlace(t *testing.T) []place {
 		{name: "explain-incident", at: lost, path: "/explain/I-412"},
 		{name: "explain-no-incident", at: lost, path: "/explain/I-9", odd: true},
 		{name: "now-vacant", at: vacant, path: "/"},
+		{name: "now-council", at: open(t, councilPage()), path: "/"},
 		{name: "explain-unknown", at: lost, path: "/explain/nobody", odd: true},
 		{name: "runbook", at: lost, path: "/runbook/held-brake"},
 		{name: "runbook-unknown", at: lost, path: "/runbook/nothing", odd: true},

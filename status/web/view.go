@@ -18,6 +18,7 @@ import (
 type view struct {
 	id         string // names the news in it: the event id of the stream
 	page       status.Page
+	told       latest        // the last incidents, which no page has
 	heard      atomic.Int64  // when the agent last confirmed it, in ms
 	superseded chan struct{} // closed when there is news
 
@@ -26,13 +27,13 @@ type view struct {
 	json  map[string]func() content // by the last part of the path
 }
 
-func newView(id string, p status.Page, superseded chan struct{}) *view {
-	v := &view{id: id, page: p, superseded: superseded}
+func newView(id string, p status.Page, told latest, superseded chan struct{}) *view {
+	v := &view{id: id, page: p, told: told, superseded: superseded}
 	v.heard.Store(p.Now.UnixMilli())
-	v.html = inEach(func(t *tongue) []byte { return render("page", modelOf(t, id, p)) })
+	v.html = inEach(func(t *tongue) []byte { return render("page", modelOf(t, id, p, told)) })
 	v.event = map[*tongue]func() event{}
 	for _, t := range tongues {
-		v.event[t] = sync.OnceValue(func() event { return newEvent("page", id, squeeze(render("main", modelOf(t, id, p)))) })
+		v.event[t] = sync.OnceValue(func() event { return newEvent("page", id, squeeze(render("main", modelOf(t, id, p, told)))) })
 	}
 
 	part := func(name string, list any) map[string]any {

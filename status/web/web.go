@@ -136,18 +136,36 @@ func (s *Server) SetPage(p status.Page) {
 		return
 	}
 	s.pending = &p
+	s.tellPace()
+}
+
+func (s *Server) tellPace() {
 	select {
 	case s.news <- struct{}{}:
 	default: // the loop has been told already
 	}
 }
 
-// SetPast shows the past in one grain from now on.
+// SetPast shows the past in one grain from now on. News of an incident is pushed to open
+// streams, as a page's is.
 func (s *Server) SetPast(p status.Past) {
+	x := newPast(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pasts[p.Grain] = newPast(p)
+	s.pasts[p.Grain] = x
+	if s.view == nil || reflect.DeepEqual(s.view.told, s.told()) {
+		return
+	}
+	if s.pending == nil { // nothing else is new: the same page, as the agent confirmed it last
+		same := s.view.page
+		same.Now = time.UnixMilli(s.view.heard.Load()).UTC()
+		s.pending = &same
+	}
+	s.tellPace()
 }
+
+// told are the last incidents. Called with mu held.
+func (s *Server) told() latest { return latestOf(s.pasts[status.Day], shownIncidents) }
 
 func (s *Server) past(g status.Grain) *past {
 	s.mu.Lock()
@@ -185,18 +203,18 @@ func (s *Server) pace() {
 
 // show replaces the view. Called with mu held.
 func (s *Server) show(p status.Page) {
-	old := s.view
-	if old != nil && sameNews(old.page, p) {
+	old, told := s.view, s.told()
+	if old != nil && sameNews(old.page, p) && reflect.DeepEqual(old.told, told) {
 		if p.Now.Sub(old.page.Now) < pageIdle {
 			old.heard.Store(p.Now.UnixMilli())
 			return
 		}
-		s.view = newView(old.id, p, old.superseded)
+		s.view = newView(old.id, p, told, old.superseded)
 		return
 	}
 	s.pages++
 	s.metrics.pages.Inc()
-	s.view = newView(fmt.Sprintf("%x-%d", s.boot, s.pages), p, make(chan struct{}))
+	s.view = newView(fmt.Sprintf("%x-%d", s.boot, s.pages), p, told, make(chan struct{}))
 	if old != nil {
 		close(old.superseded)
 	}

@@ -214,6 +214,10 @@ func evilPage() status.Page {
 	p := lostPage()
 	p.Cluster, p.Headline, p.Self.Name, p.Self.Version = evil, evil, evil, evil
 	p.Mode.Why, p.Mode.Ends, p.Mode.Open = evil, evil, []member.ID{evil, "javascript:alert(1)"}
+	p.Council = status.Council{
+		Councillors: []member.ID{evil, "javascript:alert(1)"}, Learners: []member.ID{evil + "2"}, Leader: evil,
+		Lost: []status.LostSeat{{Member: evil, Why: evil}}, OneSided: evil, Waits: evil,
+	}
 	p.Members[0].ID, p.Members[0].Domain, p.Members[0].Slot = evil, evil, evil
 	p.Slots[0].ID, p.Slots[0].Occupant = evil, evil
 	p.Pools[0].Name, p.Pools[0].Armed = evil, false
