@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"moonwatch/internal/audit"
+	"moonwatch/internal/backup"
 	"moonwatch/internal/client"
 	"moonwatch/member"
 )
@@ -44,15 +46,25 @@ held against that of up to 16 other members. With a data folder, a ledger.db or
 an export, that file is verified: alone, with the heads beside it, with those of
 --witness, and, with --agent, with those of running agents.
 
+Agents write down what stands every so often, as a whole, and drop old facts. That
+whole ledger is folded anew from its facts, by this build's decisions, and held
+against what is written: what differs is named, the slot, the member and the field.
+It takes all facts from the first on. Where some were dropped, exports that were
+made in time have them, and a backup or another agent's ledger.db has a whole ledger
+of before to begin with: name those with --witness. It says which facts were folded
+and onto what, or why none were. A difference is an edit, or comes of a build that
+judged these facts otherwise: look whether another agent's ledger.db has it too.
+
 A data folder that 'moonwatch ledger restore' has made holds a whole ledger and no
 facts: it is good when somebody remembers the head that it ends with.
 
-Exit codes: 0 the chain holds, 1 it could not be verified, 3 it is broken or
-somebody remembers another head.`,
+Exit codes: 0 the chain holds, 1 it could not be verified, 3 it is broken, somebody
+remembers another head, or the whole ledger is not what its facts add up to.`,
 		Example: `  moonwatch audit verify
   moonwatch audit verify /var/lib/moonwatch
   moonwatch audit verify audit.jsonl --agent 10.0.0.7:7980
-  moonwatch audit verify copy/ledger.db --witness web-2/heads --witness older.jsonl -o json`,
+  moonwatch audit verify copy/ledger.db --witness web-2/heads --witness older.jsonl -o json
+  moonwatch audit verify /var/lib/moonwatch --witness shop.backup   # fold what came after the backup`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usage("unexpected argument %q", args[1])
@@ -61,11 +73,11 @@ somebody remembers another head.`,
 		},
 	}
 	r := a.readingOnce(c)
-	c.Flags().StringArrayVar(&witnesses, "witness", nil, "a file that remembers heads: another agent's data folder or heads, a ledger.db, an export (may be repeated)")
+	c.Flags().StringArrayVar(&witnesses, "witness", nil, "a file that remembers heads: another agent's data folder or heads, a ledger.db, an export, a backup (may be repeated)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		v := auditor{reading: r}
 		for _, w := range witnesses {
-			x, err := audit.WitnessOf(w)
+			x, err := witnessOf(w)
 			if err != nil {
 				return err
 			}
@@ -84,6 +96,22 @@ somebody remembers another head.`,
 	return c
 }
 
+// witnessOf reads a file that remembers heads. A backup is a whole ledger.
+func witnessOf(path string) (audit.Witness, error) {
+	if !backup.Is(path) {
+		return audit.WitnessOf(path)
+	}
+	b, err := backup.Read(path)
+	if err != nil {
+		return nil, fmt.Errorf("witness: %w", err)
+	}
+	whole, err := audit.WholeOf(path, b.Ledger)
+	if err != nil {
+		return nil, fmt.Errorf("witness: %w", err)
+	}
+	return whole.Witness(), nil
+}
+
 // auditor verifies one chain.
 type auditor struct {
 	*reading
@@ -95,7 +123,7 @@ func (v *auditor) verify(ctx context.Context, args []string) error {
 	var s audit.Source
 	var err error
 	if len(args) == 0 {
-		s, err = v.download(ctx, 1)
+		s, err = v.downloadAll(ctx)
 	} else {
 		s, err = audit.Open(args[0])
 	}
@@ -137,9 +165,27 @@ func (v *auditor) verify(ctx context.Context, args []string) error {
 	}
 }
 
-// download reads the agent's ledger through its socket, page by page.
-func (v *auditor) download(ctx context.Context, from uint64) (audit.Source, error) {
-	return download(ctx, v.agent, from, func(audit.Page) error { return nil })
+// downloadAll reads the agent's ledger through its socket: what it says as a whole, and then
+// the facts, page by page, which so reach at least as far.
+func (v *auditor) downloadAll(ctx context.Context) (audit.Source, error) {
+	asked, cancel := context.WithTimeout(ctx, pagePatience)
+	defer cancel()
+	l, failed := v.agent.Ledger(asked)
+	s, err := download(ctx, v.agent, 1, func(audit.Page) error { return nil })
+	if err != nil {
+		return s, err
+	}
+	whole, err := audit.WholeOf(s.Name, l.Ledger)
+	switch {
+	case len(s.Links) == 0:
+	case failed != nil:
+		s.NotWhole = "the agent did not hand it out: " + failed.Error()
+	case err != nil:
+		s.NotWhole = err.Error()
+	default:
+		s.Whole, s.Content = whole.At, whole.Content
+	}
+	return s, nil
 }
 
 // pagePatience is how long an agent may take for one part of its ledger.
@@ -236,6 +282,9 @@ func printAudit(p *printer, s audit.Source, r audit.Report) {
 		case b.Fact == 0:
 			p.line("%s: %s", strings.ToUpper(b.What), b.Detail)
 			continue
+		case b.Record != "":
+			printDifference(p, s, b)
+			continue
 		case b.About != "":
 			p.line("%s: fact %d (%s)", strings.ToUpper(b.What), b.Fact, b.About)
 		default:
@@ -279,6 +328,12 @@ func printAudit(p *printer, s audit.Source, r audit.Report) {
 		}},
 	})
 	p.line("")
+	for _, f := range r.Folded {
+		p.line("%s", foldingLine(s, f))
+	}
+	if r.Facts > 0 && s.Content == nil && s.NotWhole == "" {
+		p.line("It holds no whole ledger that could be held against what these facts add up to.")
+	}
 	switch {
 	case r.OK && r.Whole != nil:
 		p.line("It ends where it was agreed to end.")
@@ -288,8 +343,60 @@ func printAudit(p *printer, s audit.Source, r audit.Report) {
 		p.line("Nothing speaks against it, and nobody who was asked remembers its head: name agents or files that may, with --agent or --witness.")
 	case r.Facts == 0 && len(r.Breaks) == 0:
 		p.line("Nothing was verified.")
+	case !slices.ContainsFunc(r.Breaks, func(b audit.Break) bool { return b.Record == "" }):
+		p.line("The facts hold, and the whole ledger is not what they add up to.")
 	default:
 		p.line("The chain does not hold.")
+	}
+}
+
+// printDifference tells in what a whole ledger is not what its facts add up to.
+func printDifference(p *printer, s audit.Source, b audit.Break) {
+	field := clean(b.Record)
+	if b.Field != "" {
+		field += ", " + clean(b.Field)
+	}
+	p.line("%s: %s: %s", strings.ToUpper(b.What), wholeLedger(s, b.About, b.Fact), field)
+	p.line("  it says                  %s", b.Found)
+	p.line("  expected was             %s", b.Expected)
+	p.line("  which follows from       %s", strings.Join(b.Says, ", "))
+	if b.More > 0 {
+		p.line("  and %d more fields differ", b.More)
+	}
+	p.line("  %s", b.Detail)
+}
+
+// wholeLedger names a whole ledger; that of the source itself needs no name.
+func wholeLedger(s audit.Source, of string, fact uint64) string {
+	text := "the whole ledger"
+	if fact > 0 {
+		text += fmt.Sprintf(" as of fact %d", fact)
+	}
+	if of != s.Name {
+		text += " of " + of
+	}
+	return text
+}
+
+// foldingLine tells what was folded, from where on, or why nothing was.
+func foldingLine(s audit.Source, f audit.Folding) string {
+	what := strings.Replace(wholeLedger(s, f.Whole, f.At), "the", "The", 1)
+	onto := ""
+	if f.Onto != "" {
+		onto = wholeLedger(s, f.Onto, f.OntoAt)
+	}
+	is := map[bool]string{true: "is", false: "is not"}[f.Agrees]
+	switch {
+	case f.Not != "" && onto != "":
+		return fmt.Sprintf("%s was not held against %s: %s.", what, onto, f.Not)
+	case f.Not != "":
+		return fmt.Sprintf("%s was not folded anew from its first fact on: %s.", what, f.Not)
+	case f.First > f.At:
+		return fmt.Sprintf("%s %s the same as %s.", what, is, onto)
+	case onto != "":
+		return fmt.Sprintf("%s %s what facts %d to %d make of %s.", what, is, f.First, f.At, onto)
+	default:
+		return fmt.Sprintf("%s %s what facts %d to %d add up to.", what, is, f.First, f.At)
 	}
 }
 

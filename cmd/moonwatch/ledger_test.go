@@ -62,7 +62,8 @@ func TestALedgerIsBackedUpVerifiedAndRestored(t *testing.T) {
 	call(t, "audit", "verify", "m/data").wants(t, exitError, restored, "nobody who was asked remembers its head")
 	call(t, "audit", "verify", "m/data", "--agent", agent).wants(t, exitDegraded, restored, "REWRITTEN", "web-3")
 	heads = heads[:1]
-	call(t, "audit", "verify", "m/data", "--agent", agent).wants(t, exitOK, restored, "It ends where it was agreed to end")
+	call(t, "audit", "verify", "m/data", "--agent", agent).wants(t, exitOK, restored, "It ends where it was agreed to end", "was not folded anew from its first fact on: facts 1 to")
+	call(t, "audit", "verify", "m/data", "--witness", "sim.backup").wants(t, exitOK, "is the same as the whole ledger as of fact")
 	call(t, "council", "recover", "survey", "--config", "m/agent.yaml", "--to", "web-1.survivor").wants(t, exitOK, "the ledger of web-1")
 
 	call(t, "init", "--dir", "n", "--cluster", "bank", "--name", "web-1", "--address", "10.0.0.1").wants(t, exitOK)

@@ -37,6 +37,20 @@ func handsOut(t *testing.T, age time.Duration) string {
 // simLedger is the ledger of a fleet that ran for ten seconds, as an agent hands it out.
 func simLedger(t *testing.T, age time.Duration) client.Ledger {
 	t.Helper()
+	b, err := simWorld(t).State().Ledger().Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	return client.Ledger{
+		Schema: status.Schema, Cluster: "sim", Taken: now, Ledger: b,
+		Knowledge: status.Knowledge{Head: 7, Current: age == 0, AsOf: now.Add(-age)},
+	}
+}
+
+// simWorld is the demo's fleet, ten seconds old.
+func simWorld(t *testing.T) *sim.World {
+	t.Helper()
 	chance := rand.Reader // which a world replaces
 	t.Cleanup(func() { rand.Reader = chance })
 	cfg := sim.Demo()
@@ -48,15 +62,7 @@ func simLedger(t *testing.T, age time.Duration) client.Ledger {
 	if err := w.Run(10 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	b, err := w.State().Ledger().Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now().UTC()
-	return client.Ledger{
-		Schema: status.Schema, Cluster: "sim", Taken: now, Ledger: b,
-		Knowledge: status.Knowledge{Head: 7, Current: age == 0, AsOf: now.Add(-age)},
-	}
+	return w
 }
 
 func TestWhatIfAsksTheLivingFleet(t *testing.T) {

@@ -18,6 +18,7 @@ type Inspection struct {
 	Facts   []Inspected // in order
 	Head    uint64      // of the whole ledger in it, 0: none
 	Hash    []byte      // that the whole ledger says it has there
+	Whole   []byte      // the whole ledger itself, nil where it cannot be read
 	Damage  []string    // what is wrong with the file apart from single facts
 }
 
@@ -113,7 +114,7 @@ func (x *inspector) record(bucket string, k, value []byte) error {
 			} `json:"state"`
 		}
 		if json.Unmarshal(content, &s) == nil {
-			f.Head, f.Hash = s.State.Head, s.State.Hash
+			f.Head, f.Hash, f.Whole = s.State.Head, s.State.Hash, content
 		}
 	}
 	return nil

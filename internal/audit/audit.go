@@ -6,7 +6,8 @@
 // everything up to it. An agent writes each head that it has seen into a file of
 // its own, beside the ledger and never in it (Memory): it stays when old facts are
 // dropped and when a damaged ledger is moved away. So every agent is a witness
-// against rewriting, and Verify asks them all.
+// against rewriting, and Verify asks them all. What a ledger says that stands is held
+// against what its facts add up to.
 package audit
 
 import (

@@ -23,6 +23,9 @@ type Source struct {
 	Own     []Witness // what the same member remembers beside it
 	Damage  []string  // of the file itself
 	Whole   Head      // of the whole ledger in it, index 0: none
+	Content []byte    // of that one; nil: it is not known
+
+	NotWhole string // why the whole ledger could not be had, where there is one
 }
 
 // wholeWitness is what a file's own whole ledger is called as a witness.
@@ -46,7 +49,7 @@ func Open(path string) (Source, error) {
 		s.Links = append(s.Links, linkOf(r))
 	}
 	if len(found.Hash) == len(Hash{}) {
-		s.Whole = Head{found.Head, Hash(found.Hash)}
+		s.Whole, s.Content = Head{found.Head, Hash(found.Hash)}, found.Whole
 		s.Own = append(s.Own, Remembered{wholeWitness, []Head{s.Whole}})
 	}
 	heads, err := ReadMemory(filepath.Join(filepath.Dir(found.Path), MemoryName))
@@ -105,8 +108,18 @@ func openExport(path string) (Source, error) {
 	return s, nil
 }
 
-// WitnessOf reads what a file remembers: another agent's data folder, its heads, its
-// ledger, or an export.
+// File is a witness that is a file, which may hold more of a ledger than heads.
+type File struct {
+	Remembered
+	Links []Link
+	Whole Whole
+}
+
+// Witness is a whole ledger as a witness, which remembers where it ends.
+func (w Whole) Witness() Witness { return File{Remembered{w.Of, []Head{w.At}}, nil, w} }
+
+// WitnessOf reads what a file remembers: another agent's data folder, of which its heads
+// count, such heads, a ledger, or an export.
 func WitnessOf(path string) (Witness, error) {
 	file := path
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -123,11 +136,14 @@ func WitnessOf(path string) (Witness, error) {
 	if err != nil {
 		return nil, fmt.Errorf("witness: %w", err)
 	}
-	w := Remembered{Who: path}
+	w := File{Remembered{Who: path}, s.Links, Whole{path, s.Whole, s.Content}}
 	for _, l := range s.Links {
 		if l.damage == "" {
 			w.List = append(w.List, Head{l.Index, Hash(l.fact().Hash)})
 		}
+	}
+	if len(w.List) == 0 && s.Whole.Index > 0 {
+		w.List = []Head{s.Whole}
 	}
 	return w, nil
 }
@@ -150,7 +166,9 @@ func (s Source) Check(witnesses ...Witness) Report {
 	for _, d := range s.Damage {
 		r.Breaks = append(r.Breaks, Break{What: "damaged", Detail: d})
 	}
-	r.OK = r.OK && len(s.Damage) == 0
+	folded, breaks := s.foldAnew(witnesses)
+	r.Folded, r.Breaks = folded, append(r.Breaks, breaks...)
+	r.OK = r.OK && len(s.Damage) == 0 && len(breaks) == 0
 	return r
 }
 

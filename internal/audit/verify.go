@@ -45,15 +45,19 @@ type Report struct {
 	Whole     *Head       `json:"whole,omitempty"` // of a whole ledger that stands without the facts before
 	Breaks    []Break     `json:"breaks,omitempty"`
 	Witnesses []Testimony `json:"witnesses,omitempty"`
+	Folded    []Folding   `json:"folded,omitempty"` // the whole ledger, held against the facts
 }
 
 // Break is one place at which the chain is not what was agreed.
 type Break struct {
 	Fact     uint64   `json:"fact"`
-	What     string   `json:"what"` // edited, missing, rewritten
-	About    string   `json:"about,omitempty"`
-	Found    string   `json:"found,omitempty"`    // the hash that its bytes have
-	Expected string   `json:"expected,omitempty"` // the one that was agreed
+	What     string   `json:"what"`               // edited, missing, rewritten; differs: a whole ledger, from its facts
+	About    string   `json:"about,omitempty"`    // what the fact is about, or whose whole ledger it is
+	Record   string   `json:"record,omitempty"`   // of a whole ledger: what differs, in words
+	Field    string   `json:"field,omitempty"`    // and which field of it; empty: it is there once only
+	Found    string   `json:"found,omitempty"`    // the hash that its bytes have, or what the field says
+	Expected string   `json:"expected,omitempty"` // the one that was agreed, or what the facts make of the field
+	More     int      `json:"more,omitempty"`     // so many more fields differ
 	Says     []string `json:"says,omitempty"`     // who says so
 	Detail   string   `json:"detail,omitempty"`
 }
@@ -94,6 +98,11 @@ func Verify(links []Link, witnesses []Witness) Report {
 	r.weigh(links, sums)
 	r.OK = len(r.Breaks) == 0
 	return r
+}
+
+// indexOf is the place of a fact among links.
+func indexOf(links []Link, fact uint64) (int, bool) {
+	return slices.BinarySearchFunc(links, fact, func(l Link, i uint64) int { return cmp.Compare(l.Index, i) })
 }
 
 // look holds one fact against its own record and against the next one, which says
@@ -140,7 +149,7 @@ func hear(w Witness, links []Link, sums []Hash) Testimony {
 	t := Testimony{Member: w.Name()}
 	first, last := links[0].Index, links[len(links)-1].Index
 	sum := func(i uint64) (Hash, bool) {
-		n, ok := slices.BinarySearchFunc(links, i, func(l Link, i uint64) int { return cmp.Compare(l.Index, i) })
+		n, ok := indexOf(links, i)
 		if !ok || links[n].unreadable() {
 			return Hash{}, false
 		}
@@ -189,7 +198,7 @@ func (r *Report) weigh(links []Link, sums []Hash) {
 			return b.Fact == t.Differs || b.What == "rewritten" && b.Fact <= t.Differs || b.Fact < t.Differs && b.Fact > t.AgreesTo
 		})
 		if i < 0 {
-			n, _ := slices.BinarySearchFunc(links, t.Differs, func(l Link, i uint64) int { return cmp.Compare(l.Index, i) })
+			n, _ := indexOf(links, t.Differs)
 			r.Breaks = append(r.Breaks, Break{
 				Fact: t.Differs, What: "rewritten", About: links[n].kind(), Found: sums[n].String(), Expected: t.Expected,
 				Detail: "it and what follows it hold together, and are not what was agreed",

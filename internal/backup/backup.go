@@ -109,6 +109,19 @@ func (b *Backup) Bytes() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
+// Is reports whether a file calls itself a backup; whether it is one is for Read to say.
+func Is(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // only read
+	var title struct {
+		Kind string `json:"kind"`
+	}
+	return json.NewDecoder(f).Decode(&title) == nil && title.Kind == kind
+}
+
 // Read reads a file and says whether it is what was written: its sum is right, the ledger
 // in it can be built up, and ends where the file says. That nobody has put both right
 // after a change, only an agent that remembers the head can say.
