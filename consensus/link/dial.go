@@ -179,6 +179,10 @@ func (r *Refusal) Is(target error) bool {
 // maxReason bounds what a peer may write into our errors, in bytes.
 const maxReason = 4096
 
+// noSuchPath is what net/http says of a path that nobody serves: a build of before is asked
+// for what came later.
+const noSuchPath = "404 page not found"
+
 // accepted turns an answer other than OK into a Refusal.
 func accepted(by member.ID, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
@@ -189,6 +193,9 @@ func accepted(by member.ID, resp *http.Response) error {
 		return fmt.Errorf("refused: %s: %w", resp.Status, err)
 	}
 	reason := strings.TrimSpace(string(text))
+	if resp.StatusCode == http.StatusNotFound && reason == noSuchPath {
+		reason = "its build knows no such request"
+	}
 	if resp.StatusCode == http.StatusGatewayTimeout {
 		return fmt.Errorf("outcome unknown: %s", reason)
 	}

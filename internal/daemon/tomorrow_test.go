@@ -34,9 +34,22 @@ var tomorrow = mutants.Mutant{Name: "tomorrow", Edits: []mutants.Edit{
 `},
 }}
 
-// TestTheProgramOfTomorrowFitsToday in each run: the real one builds it.
-func TestTheProgramOfTomorrowFitsToday(t *testing.T) {
-	if _, err := tomorrow.Mutated("../.."); err != nil {
-		t.Fatal(err)
+// nowAlone is this program of before, which tells what its observer sees, and whoever asks
+// what it saw then is told that as well.
+var nowAlone = mutants.Mutant{Name: "now-alone", Edits: []mutants.Edit{
+	{File: "consensus/link/sightings.go", Old: "if text := r.URL.Query().Get(momentKey); text", New: "if text := r.URL.Query().Get(\"no\" + momentKey); text"},
+}}
+
+// untold is this program of long before, which nobody could ask what it sees.
+var untold = mutants.Mutant{Name: "untold", Edits: []mutants.Edit{
+	{File: "consensus/link/server.go", Old: "\tmux.Handle(\"GET \"+pathSightings, l.handle(l.serveSightings))\n", New: ""},
+}}
+
+// TestProgramsOfOtherDaysFitToday in each run: the real one builds them.
+func TestProgramsOfOtherDaysFitToday(t *testing.T) {
+	for _, m := range []mutants.Mutant{tomorrow, nowAlone, untold} {
+		if _, err := m.Mutated("../.."); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,13 +169,44 @@ func (x *rolling) said(n member.ID, words string) bool {
 	return err == nil && strings.Contains(string(b), words)
 }
 
+// lookBack has a member ask all observers what they saw a moment ago, until each says as
+// wanted: why it cannot tell, or, with no words, what it saw.
+func (x *rolling) lookBack(n member.ID, wants map[member.ID]string) {
+	x.t.Helper()
+	c := x.client(n)
+	defer c.Close()
+	var last status.ObserversDocument
+	var err error
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(time.Second) {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		last, _, err = c.Observers(ctx, time.Now().Add(-20*time.Second)) // what is shown may be 15 s old
+		cancel()
+		if err != nil || last.Then == nil || last.Then.Partial {
+			continue
+		}
+		same := 0
+		for _, by := range last.Then.By {
+			if want, asked := wants[by.Observer]; asked && (want == "" && !by.At.IsZero() || want != "" && strings.Contains(by.Trouble, want)) {
+				same++
+			}
+		}
+		if same == len(wants) {
+			return
+		}
+	}
+	x.t.Fatalf("not within 2 minutes at %s: %v; %+v", n, err, last.Then)
+}
+
 // TestBuildsOfTodayAndTomorrowRunBesideEachOther: members change to a program with one
 // more kind of facts and one more field in a datagram, and back, one at a time; nobody is
-// accused of anything, and the first fact of the new kind waits for the last of them. The
-// fleet has profile wan, so that a slow machine's restart is no silence.
+// accused of anything, and the first fact of the new kind waits for the last of them. Two
+// come from programs of before, which do not know a request that came later, or what is new
+// in it: who asks them says so. The fleet has profile wan, so that a slow machine's restart
+// is no silence.
 func TestBuildsOfTodayAndTomorrowRunBesideEachOther(t *testing.T) {
 	dir := t.TempDir()
 	today, later := build(t, dir, nil), build(t, dir, &tomorrow)
+	former := map[member.ID]string{"c": build(t, dir, &nowAlone), "d": build(t, dir, &untold)}
 	names := []member.ID{"a", "b", "c", "d"}
 	f := layFleet(t, names, func(i int) netip.Addr {
 		return netip.AddrFrom4([4]byte{127, byte(os.Getpid()>>8)%200 + 10, byte(os.Getpid()), byte(i + 1)})
@@ -196,13 +228,16 @@ func TestBuildsOfTodayAndTomorrowRunBesideEachOther(t *testing.T) {
 	for _, n := range names {
 		x.log[n] = filepath.Join(dir, string(n)+".log")
 		x.serve(n)
-		x.run(n, today)
+		x.run(n, cmp.Or(former[n], today))
 	}
 	x.await("a", "a leader", func(p status.Page) bool { return p.Council.Leader != "" })
 	fl := testFleet(f, 2)
 	fl.Profile = member.ProfileWAN
 	x.order(consensus.KindFleet, fl)
 	x.quiet()
+
+	t.Log("builds of before are asked what they saw then")
+	x.lookBack("a", map[member.ID]string{"a": "", "b": "", "c": "its build tells of now alone", "d": "its build knows no such request"})
 
 	t.Log("one member up, and down again")
 	x.change("d", later)
