@@ -120,6 +120,37 @@ func TestALongBodyThatIsTrickledIsCutOff(t *testing.T) {
 	wait(t, "its place to be free", func() bool { return g.Stats().InFlight == 0 })
 }
 
+// Who is refused is told so, also if the body of its request does not come, and has its
+// connection to itself no longer than that: as many as there may be would close the door.
+func TestARefusedRequestIsNotWaitedFor(t *testing.T) {
+	nobody := Table{Pools: []Pool{{Name: "web", Hosts: []string{"x.example"}}}}
+	for name, each := range map[string]struct {
+		request string
+		status  int
+	}{
+		"its name is not served":       {"POST / HTTP/1.1\r\nHost: y.example\r\nContent-Length: 10\r\n\r\n", http.StatusNotFound},
+		"its chunks do not come":       {"POST / HTTP/1.1\r\nHost: y.example\r\nTransfer-Encoding: chunked\r\n\r\n", http.StatusNotFound},
+		"no occupant takes its upload": {"POST / HTTP/1.1\r\nHost: x.example\r\nContent-Length: 100000\r\n\r\n", http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := open(t, Config{BodyTimeout: time.Hour}, nobody)
+			c := slow(t, g, 1, each.request)
+			_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal("it was not answered:", err)
+			}
+			res.Body.Close()
+			if res.StatusCode != each.status {
+				t.Errorf("it was answered with %d, want %d", res.StatusCode, each.status)
+			}
+			if !ended(c) {
+				t.Error("its connection is still open")
+			}
+		})
+	}
+}
+
 func TestALongBodyThatComesInTimeArrives(t *testing.T) {
 	g := open(t, Config{MaxBody: 10, BodyTimeout: 20 * time.Second, BodyRate: 1 << 10}, tableOf(services(t, 1)))
 	long := strings.Repeat("x", 300_000)

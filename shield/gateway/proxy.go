@@ -53,7 +53,7 @@ func (roundTripper) RoundTrip(out *http.Request) (*http.Response, error) {
 // serve takes one request from a client.
 func (g *Gateway) serve(writer http.ResponseWriter, r *http.Request) {
 	defer g.leave()
-	w := g.take(writer)
+	w := g.take(writer, r)
 	defer w.end()
 	if !g.enter() {
 		g.refuse(w, resultFull, http.StatusServiceUnavailable, "this door is closing")

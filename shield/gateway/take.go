@@ -41,11 +41,21 @@ func (t *taking) readBy(until time.Time) {
 	}
 }
 
+// unreadFor is how long the body of a request is waited for that nobody reads, because the
+// request is refused or no occupant takes it. Before the library answers it reads such a
+// body to its end, and would wait for that for ever: meanwhile the connection counts as one
+// with a request under way, which no other client can have closed. What an honest client
+// sends is on its way already.
+const unreadFor = time.Second
+
 // take begins an answer. The deadlines are the kernel's, on a real clock; a writer
 // without any (in a test) leaves the client its time.
-func (g *Gateway) take(w http.ResponseWriter) *taking {
+func (g *Gateway) take(w http.ResponseWriter, r *http.Request) *taking {
 	t := &taking{ResponseWriter: w, g: g, deadline: http.NewResponseController(w)}
 	_ = t.deadline.SetWriteDeadline(time.Time{}) // of the request before on this connection
+	if r.ContentLength != 0 {
+		t.readBy(time.Now().Add(unreadFor)) // whoever reads it gives it another time
+	}
 	return t
 }
 
