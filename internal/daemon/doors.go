@@ -53,6 +53,7 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 			return x, err
 		}
 		x.http = addrPort(addr)
+		readers(x.servers[len(x.servers)-1])
 	}
 	if a.Debug != "" {
 		addr, err := add("debug", "tcp", a.Debug, d.debugHandler())
@@ -85,6 +86,27 @@ func (d *Daemon) listen(ctx context.Context) (*doors, error) {
 		}
 	}
 	return x, nil
+}
+
+// answerFor is how long somebody may take for an answer, and unreadFor how long the body is
+// waited for that came with the question: nobody reads it but the library, which does so to
+// its end before it answers.
+const (
+	answerFor = 30 * time.Second
+	unreadFor = time.Second
+)
+
+// readers bounds for how long people who only read hold a connection to a process that
+// votes. An event stream has no end, and gives each of its writes a time of its own.
+func readers(s *http.Server) {
+	s.WriteTimeout = answerFor
+	next := s.Handler
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadFor)) // a real connection has one
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // freeSocket removes what a killed agent left, and refuses to take a socket at

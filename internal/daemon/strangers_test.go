@@ -1,13 +1,22 @@
 package daemon
 
 import (
+	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+
+	"moonwatch/internal/config"
+	"moonwatch/status"
+	"moonwatch/status/web"
 )
 
 // People outside hold no more connections than they may, and none for ever: a body that
@@ -117,5 +126,73 @@ func TestOneAddressTakesNoMoreThanItsPart(t *testing.T) {
 	}
 	if n := f.held[netip.MustParsePrefix("192.0.2.1/32")]; n != 1 {
 		t.Errorf("%d are counted, one is held", n)
+	}
+}
+
+// pageDoor is the door of an agent's page, of which nothing else runs: where it is, with a
+// time for answers that a test can wait for.
+func pageDoor(t *testing.T, beat, answer time.Duration) string {
+	t.Helper()
+	d := &Daemon{cfg: Config{Agent: &config.Agent{HTTP: "127.0.0.1:0"}}, log: zap.NewNop(), web: web.New(web.Config{Beat: beat})}
+	d.web.SetPage(status.Page{Schema: status.Schema, Cluster: cluster, Now: time.Now()})
+	x, err := d.listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.servers[0].WriteTimeout <= 0 {
+		t.Error("who does not take an answer holds its connection for ever")
+	}
+	x.servers[0].WriteTimeout = answer
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	served := make(chan error, 1)
+	go func() { served <- x.serve(ctx) }()
+	t.Cleanup(func() {
+		d.web.Close()
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return x.http.String()
+}
+
+// Who asks for the page and announces more is not waited for: the agent's connections are
+// what it votes over, too.
+func TestAQuestionWithABodyThatDoesNotComeIsAnswered(t *testing.T) {
+	c, err := net.Dial("tcp", pageDoor(t, time.Hour, answerFor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(c, "GET /-/healthy HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+		t.Errorf("answered %q, %v: want 200, and the end of the connection", answer, err)
+	}
+}
+
+// An answer has an end, and a live page none.
+func TestALivePageGoesOnForLongerThanAnAnswerMayTake(t *testing.T) {
+	c, err := net.Dial("tcp", pageDoor(t, 100*time.Millisecond, 200*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(c, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(c)
+	lines.Buffer(nil, 1<<20)
+	beats := 0
+	for beats < 8 && lines.Scan() {
+		if lines.Text() == "event: beat" {
+			beats++
+		}
+	}
+	if beats < 8 {
+		t.Errorf("it ended after %d beats: %v", beats, lines.Err())
 	}
 }
