@@ -159,8 +159,17 @@ func (p *peers) list() []gossip.Peer {
 	return out
 }
 
+// joined is how a round of joining ended.
+type joined struct {
+	addrs   []string
+	reached int
+	err     error
+}
+
 // join keeps the view covering whom we know: it joins the configured
-// addresses until somebody answers, and goes on while members are missing.
+// addresses until somebody answers, and goes on while members are missing. A round goes
+// beside: one machine that is off costs it seconds, and a dark rack minutes, in which the
+// others are known as soon as gossip tells of them.
 func (d *Daemon) join(ctx context.Context) error {
 	d.peers.adopt(d.gossip.View())
 	const eager, calm = 500 * time.Millisecond, 15 * time.Second
@@ -169,6 +178,11 @@ func (d *Daemon) join(ctx context.Context) error {
 	began := time.Now()
 	warned := false
 	known := loadAddresses(d.cfg.Agent.DataDir)
+	ended := make(chan joined, 1)
+	var round sync.WaitGroup // one at a time
+	defer round.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -189,17 +203,21 @@ func (d *Daemon) join(ctx context.Context) error {
 					addrs = append(addrs, a)
 				}
 			}
-			n, err := d.gossip.Join(ctx, addrs)
-			d.joining.Store(&err)
+			round.Go(func() {
+				n, err := d.gossip.Join(ctx, addrs)
+				ended <- joined{addrs, n, err}
+			})
+		case x := <-ended:
+			d.joining.Store(&x.err)
 			d.peers.adopt(d.gossip.View())
 			switch {
-			case err == nil || len(d.peers.list()) > 1:
+			case x.err == nil || len(d.peers.list()) > 1:
 				wait.Reset(calm)
 			default:
 				wait.Reset(eager)
 				if !warned && time.Since(began) > 5*time.Second {
 					warned = true
-					d.log.Warn("nobody joined yet", zap.Strings("join", addrs), zap.Int("reached", n), zap.Error(err))
+					d.log.Warn("nobody joined yet", zap.Strings("join", x.addrs), zap.Int("reached", x.reached), zap.Error(x.err))
 				}
 			}
 		}

@@ -2,12 +2,17 @@ package daemon
 
 import (
 	"encoding/json"
+	"io"
+	"net"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"moonwatch/agent/gossip"
 	"moonwatch/consensus/link"
+	"moonwatch/internal/config"
 	"moonwatch/member"
 	"moonwatch/status"
 )
@@ -101,5 +106,60 @@ func TestWhoseCertificateHasEndedHandsOverToAMajorityAlone(t *testing.T) {
 		if got := succeeds(now, "m1", x.council, seen); got != x.want {
 			t.Errorf("%s: %v", x.name, got)
 		}
+	}
+}
+
+// silent are machines that take a connection and say nothing, as those do whose processes
+// stand still, and how many of them were given up.
+func silent(t *testing.T, n int) (addrs []string, givenUp *atomic.Int32) {
+	t.Helper()
+	givenUp = new(atomic.Int32)
+	var serving sync.WaitGroup
+	t.Cleanup(serving.Wait) // when they listen no more
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addrs = append(addrs, l.Addr().String())
+		serving.Go(func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return // closed
+				}
+				serving.Go(func() {
+					_, _ = io.Copy(io.Discard, c) // until whoever asks has had enough
+					_ = c.Close()
+					givenUp.Add(1)
+				})
+			}
+		})
+		t.Cleanup(func() { _ = l.Close() })
+	}
+	return addrs, givenUp
+}
+
+// TestWhoJoinsTheSilentKnowsTheOthersMeanwhile: a round of joining waits for each machine
+// that does not answer, and a rack of them is minutes.
+func TestWhoJoinsTheSilentKnowsTheOthersMeanwhile(t *testing.T) {
+	addrs, givenUp := silent(t, 3)
+	f := newFleet(t, []member.ID{"m1", "m2", "m3"}, func(f *fleet) {
+		f.tune = func(n member.ID, a *config.Agent) {
+			if n == "m1" {
+				a.Join = addrs // and then those that answer
+			}
+		}
+	})
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, known := f.agents["m1"].peers.address("m2"); known {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it knows nobody")
+		}
+	}
+	if n := int(givenUp.Load()); n == len(addrs) {
+		t.Errorf("it knew nobody before it had given up all %d that are silent", n)
 	}
 }
