@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -93,7 +94,7 @@ func (c Client) ask(ctx context.Context, q request) (reply, error) {
 	if _, err := conn.Write(append(line, '\n')); err != nil {
 		return reply{}, heard(ctx, err)
 	}
-	line, err = bufio.NewReaderSize(conn, lineLimit).ReadSlice('\n')
+	line, err = bufio.NewReader(io.LimitReader(conn, answerLimit)).ReadBytes('\n')
 	if err != nil {
 		return reply{}, heard(ctx, err)
 	}

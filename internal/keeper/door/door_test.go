@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"moonwatch/internal/keeper"
+	"moonwatch/member"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,6 +27,7 @@ type owner struct {
 	last  atomic.Pointer[keeper.Event]
 	gone  atomic.Bool
 	slow  bool
+	slots []keeper.Standing
 	asked atomic.Uint64
 }
 
@@ -42,7 +46,9 @@ func (o *owner) Ask(ctx context.Context, ev func(keeper.Ask) keeper.Event) (keep
 	return keeper.Answer{Standing: keeper.Standing{Slot: "db-0", Epoch: 7, State: keeper.Held}}, nil
 }
 
-func (o *owner) Status(context.Context) (Status, error) { return Status{Owns: "session"}, nil }
+func (o *owner) Status(context.Context) (Status, error) {
+	return Status{Owns: "session", Slots: o.slots}, nil
+}
 
 // open gives a socket that is served until the test ends.
 func open(t *testing.T, o Owner) string {
@@ -84,6 +90,21 @@ func TestWhatIsAskedArrivesAsItWas(t *testing.T) {
 	}
 	if st, err := c.Status(ctx); err != nil || st.Owns != "session" {
 		t.Errorf("status: %+v, %v", st, err)
+	}
+}
+
+// A spare that has had hundreds of slots in its time is one whose lease proves something
+// still: its agent has to read what its keeper says of all of them.
+func TestAKeeperThatHasSeenManySlotsIsHeard(t *testing.T) {
+	o := &owner{}
+	for i := range 500 {
+		o.slots = append(o.slots, keeper.Standing{
+			Slot: member.SlotID(fmt.Sprintf("a-slot-with-a-name-%d", i)), Epoch: member.SlotEpoch(100_000 + i), State: keeper.Vacant, Detail: "stopped: released",
+		})
+	}
+	st, err := Client{Socket: open(t, o)}.Status(t.Context())
+	if err != nil || !slices.Equal(st.Slots, o.slots) {
+		t.Errorf("%d slots came, %v", len(st.Slots), err)
 	}
 }
 

@@ -16,8 +16,13 @@ import (
 // outlives upgrades of its agent, so a new version has to go on answering this.
 const Version = 1
 
-// lineLimit bounds a line: a lease has 300 bytes, a status 200 per slot.
-const lineLimit = 8 << 10
+// lineLimit bounds a request, in bytes: a lease has 300. answerLimit bounds an answer: a
+// status has 200 for each slot that this machine had since it was booted, of which a spare
+// of a large pool sees hundreds.
+const (
+	lineLimit   = 8 << 10
+	answerLimit = 1 << 20
+)
 
 // What an agent may ask.
 const (
