@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -133,6 +134,37 @@ func TestNonsenseIsRefusedInWords(t *testing.T) {
 			t.Errorf("%.60s: got %s, want %q", line, got, want)
 		}
 		conn.Close()
+	}
+}
+
+// starved is a socket of a machine that has run out of descriptors, for two attempts.
+type starved struct {
+	net.Listener
+	lacks atomic.Int32
+}
+
+func (l *starved) Accept() (net.Conn, error) {
+	if l.lacks.Add(1) <= 2 {
+		return nil, &net.OpError{Op: "accept", Net: "unix", Err: os.NewSyscallError("accept4", syscall.ENFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+// Whoever opens all files of a machine does not end its keeper: its slots would run on.
+func TestAKeeperOutlivesAWantOfDescriptors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "k")
+	s, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.listener = &starved{Listener: s.listener}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(context.Background(), &owner{}) }()
+	if _, err := (Client{Socket: path}).Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(s.Close(), <-served); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"moonwatch/internal/keeper"
@@ -75,7 +76,12 @@ func Listen(path string) (*Server, error) {
 	}, nil
 }
 
-// Serve serves until Close; then it returns nil.
+// acceptAgain is how long a socket rests that could hand over nobody.
+const acceptAgain = 100 * time.Millisecond
+
+// Serve serves until Close; then it returns nil. A machine that is short of descriptors or
+// memory hands over nobody for a while: that is waited for, since the slots of a keeper that
+// ends run on without one.
 func (s *Server) Serve(ctx context.Context, o Owner) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // whoever waits for an answer hears that there is none
@@ -83,6 +89,13 @@ func (s *Server) Serve(ctx context.Context, o Owner) error {
 		conn, err := s.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return nil
+		}
+		if short(err) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptAgain):
+			}
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("keeper's socket: %w", err)
@@ -99,6 +112,16 @@ func (s *Server) Serve(ctx context.Context, o Owner) error {
 			s.visit(ctx, conn, o)
 		})
 	}
+}
+
+// short reports that accepting failed for want of something that comes back.
+func short(err error) bool {
+	for _, of := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.ECONNABORTED} {
+		if errors.Is(err, of) {
+			return true
+		}
+	}
+	return false
 }
 
 // Close ends the visits and takes the socket away.
