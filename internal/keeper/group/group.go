@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"moonwatch/internal/whole"
 	"moonwatch/member"
 )
 
@@ -55,14 +56,18 @@ func Open(dir, want string) (Group, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("open groups: %w", err)
 	}
-	if was := strings.TrimSpace(string(before)); was != "" && want == Auto {
+	was := strings.TrimSpace(string(before))
+	if was != "" && want == Auto {
 		want = was
 	}
 	g, err := choose(dir, want)
 	if err != nil {
 		return nil, fmt.Errorf("open groups: %w", err)
 	}
-	if err := os.WriteFile(note, []byte(g.Place()+"\n"), 0o600); err != nil {
+	if g.Place() == was {
+		return g, nil // a keeper that is started again needs no room on its disk
+	}
+	if err := whole.Replace(note, []byte(g.Place()+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("open groups: %w", err)
 	}
 	return g, nil

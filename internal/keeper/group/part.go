@@ -21,10 +21,12 @@ func Parts(dir string) (map[member.SlotID]Group, error) {
 	b, err := os.ReadFile(filepath.Join(dir, noteFile))
 	place := strings.TrimSpace(string(b))
 	switch {
-	case errors.Is(err, os.ErrNotExist) || err == nil && !filepath.IsAbs(place):
+	case errors.Is(err, os.ErrNotExist) || place == None:
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("parts of slots: %w", err)
+	case !filepath.IsAbs(place): // cut off by a build of before: what runs is not known
+		return nil, fmt.Errorf("parts of slots: %s says %q, want %s or the path of a cgroup: start the keeper, which notes it anew", filepath.Join(dir, noteFile), place, None)
 	}
 	parts, err := partsIn(place)
 	if err != nil {
