@@ -273,3 +273,39 @@ func TestAMemoryComparesAndForgetsNothing(t *testing.T) {
 		t.Errorf("%v", few)
 	}
 }
+
+// A power cut may leave a hole in a file that was appended to, and a disk may rot: what
+// is remembered beside it is found all the same, and contradicts who rewrote it.
+func TestADamagedRecordHidesNoOther(t *testing.T) {
+	const n = 30
+	path := filepath.Join(t.TempDir(), MemoryName)
+	facts, lies := chain(t, n, 0), chain(t, n, 2)
+	m, err := OpenMemory(path)
+	no(t, err)
+	no(t, m.Note(facts))
+	no(t, m.Close())
+	whole, err := os.ReadFile(path)
+	no(t, err)
+	for first := range n - 1 { // the last record shows where the file ends
+		for last := first; last < min(first+12, n-1); last++ {
+			b := slices.Clone(whole)
+			clear(b[first*recordSize : (last+1)*recordSize])
+			no(t, os.WriteFile(path, b, 0o600))
+			m, err := OpenMemory(path)
+			no(t, err)
+			for i := range n {
+				h, found := m.find(uint64(i + 1))
+				if hole := first <= i && i <= last; found == hole || found && h.Hash != Hash(facts[i].Hash) {
+					t.Fatalf("with records %d to %d lost, fact %d: found %v", first+1, last+1, i+1, found)
+				}
+			}
+			if heads := m.Heads(1, n, n); len(heads) != n-(last+1-first) {
+				t.Fatalf("with records %d to %d lost, %d heads", first+1, last+1, len(heads))
+			}
+			if err := m.Note(lies); err == nil {
+				t.Fatalf("with records %d to %d lost, another chain is believed", first+1, last+1)
+			}
+			no(t, m.Close())
+		}
+	}
+}

@@ -136,12 +136,26 @@ func (m *Memory) find(index uint64) (Head, bool) {
 	return h, err == nil && h.Index == index
 }
 
-// search is the place of the first record from index on.
+// search is the place of the first record from index on. One that is damaged counts as the
+// next that is not: it has no index, and would lead into the wrong half of all others.
 func (m *Memory) search(index uint64) int64 {
-	return int64(sort.Search(int(m.count), func(i int) bool {
-		h, err := m.at(int64(i))
-		return err == nil && h.Index >= index
-	}))
+	i := sort.Search(int(m.count), func(i int) bool {
+		place, h := m.sound(int64(i))
+		return place == m.count || h.Index >= index
+	})
+	place, _ := m.sound(int64(i))
+	return place
+}
+
+// sound is the first record from a place on that is not damaged, and its own place; count,
+// if there is none.
+func (m *Memory) sound(i int64) (place int64, h Head) {
+	for ; i < m.count; i++ {
+		if h, err := m.at(i); err == nil {
+			return i, h
+		}
+	}
+	return m.count, Head{}
 }
 
 // Heads gives at most so many heads from one fact to another, evenly spread, the
