@@ -15,8 +15,9 @@ import (
 // Source holds the pair that connections are made with and follows the files
 // it came from: it looks at them in every handshake, so a renewed certificate
 // is used without a restart. Files that have become bad change nothing but the
-// word of [Source.Trouble]: the pair in use stays. It is safe for concurrent
-// use.
+// word of [Source.Trouble]: the pair in use stays, and they are looked at again
+// each minute, for what was wrong may have been this machine: its clock, the mode
+// of a file, a want of descriptors. It is safe for concurrent use.
 type Source struct {
 	files Files
 	now   func() time.Time
@@ -26,9 +27,13 @@ type Source struct {
 
 	mu      sync.Mutex
 	pair    *Pair
-	seen    stamps // of the files at the last attempt to read them
-	trouble error  // why that attempt failed, nil when it did not
+	seen    stamps    // of the files at the last attempt to read them
+	tried   time.Time // when that was
+	trouble error     // why that attempt failed, nil when it did not
 }
+
+// readAgain is how often files are read again that could not be used.
+const readAgain = time.Minute
 
 // OpenSource reads the files for the first time; they have to be good. told, if
 // it is not nil, hears of each later change once: the new pair, or why it is not
@@ -53,16 +58,20 @@ func openSource(files Files, told func(*Pair, error), now func() time.Time) (*So
 func (s *Source) Pair() *Pair {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seen := s.files.stamps()
-	if seen == s.seen {
+	seen, now := s.files.stamps(), s.now()
+	changed := seen != s.seen
+	if !changed && (s.trouble == nil || now.Sub(s.tried) < readAgain) {
 		return s.pair
 	}
-	s.seen = seen
-	pair, err := LoadPair(s.files, s.now())
+	s.seen, s.tried = seen, now
+	pair, err := LoadPair(s.files, now)
 	if err == nil && pair.Identity != s.pair.Identity {
 		err = fmt.Errorf("certificate %s: is now of %s, want %s: restart for that", s.files.Cert, pair.Identity, s.pair.Identity)
 	}
 	s.trouble = err
+	if err != nil && !changed {
+		return s.pair // it was told
+	}
 	if err != nil {
 		s.told(nil, fmt.Errorf("renewed certificate not used, the old one is good until %s: %w", day(s.pair.Expires()), err))
 		return s.pair

@@ -4,9 +4,11 @@ import (
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -177,6 +179,61 @@ func TestABadRenewalKeepsTheOldPair(t *testing.T) {
 	put(t, files.Cert, good, publicMode)
 	if err := s.Trouble(); err != nil {
 		t.Errorf("trouble does not end: %v", err)
+	}
+}
+
+// What kept a renewal from being used may have been this machine, and end without a change
+// of the files: then the old certificate would be used to its end.
+func TestARenewalThatCouldNotBeUsedIsLookedAtAgain(t *testing.T) {
+	later := today.Add(2 * time.Hour)
+	for name, each := range map[string]struct {
+		spoil, mend func(ca *CA, files Files) error
+		want        error
+	}{
+		"the clock was behind": {
+			func(ca *CA, files Files) error { _, err := ca.Renew(files.Cert, later); return err },
+			func(*CA, Files) error { return nil },
+			ErrNotYetValid,
+		},
+		"others could read the key": {
+			func(ca *CA, files Files) error {
+				_, err := ca.Renew(files.Cert, today)
+				return errors.Join(err, os.Chmod(files.Key, 0o644))
+			},
+			func(_ *CA, files Files) error { return os.Chmod(files.Key, secretMode) },
+			ErrUnsafeMode,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ca := newCA(t, "moon")
+			files := enrol(t, ca, "web-1")
+			var told []error
+			s, c := source(t, files, func(_ *Pair, err error) { told = append(told, err) })
+			old := s.Pair()
+			if err := each.spoil(ca, files); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 5 { // minutes
+				c.set(today.Add(time.Duration(i) * time.Minute))
+				if s.Pair() != old {
+					t.Fatal("the old pair is gone")
+				}
+			}
+			wantError(t, s.Trouble(), each.want)
+			if len(told) != 1 {
+				t.Errorf("told %d times, want once: %v", len(told), told)
+			}
+			if err := each.mend(ca, files); err != nil {
+				t.Fatal(err)
+			}
+			c.set(later)
+			if s.Pair() == old || s.Trouble() != nil {
+				t.Errorf("the renewed pair is not used: %v", s.Trouble())
+			}
+			if len(told) != 2 || told[1] != nil {
+				t.Errorf("told %v, want one failure and then success", told)
+			}
+		})
 	}
 }
 
