@@ -121,7 +121,14 @@ func freeSocket(ctx context.Context, path string) error {
 		_ = c.Close()
 		return fmt.Errorf("open socket %s: another agent answers there", path)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode().Type() != os.ModeSocket { // a path that people mistook: it may be a key
+		return fmt.Errorf("open socket %s: it is no socket (mode %v): want a path where nothing is", path, info.Mode())
+	}
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("open socket: %w", err)
 	}
 	return nil
