@@ -187,7 +187,7 @@ func (s *sightings) askAll(ctx context.Context) error {
 		case <-s.look:
 		}
 		tick := time.NewTicker(sightingsFresh)
-		for first := true; s.wanted(); first = false {
+		for first := true; s.wanted(); {
 			var round sync.WaitGroup
 			for _, id := range s.due() {
 				select {
@@ -206,10 +206,13 @@ func (s *sightings) askAll(ctx context.Context) error {
 				s.mu.Unlock()
 				asking.Go(func() { round.Wait(); over() })
 			}
+			first = false
 			select {
 			case <-ctx.Done():
 				tick.Stop()
 				return nil
+			case <-s.look: // after a while in which nobody did, of which nothing was noticed here
+				first = true
 			case <-tick.C:
 			}
 		}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -156,6 +157,37 @@ func TestTwoWhoLookFirstBothWait(t *testing.T) {
 		for range 2 {
 			if x := <-got; len(x.By[1].Sees) != 1 {
 				t.Errorf("who looked saw %+v", x.By)
+			}
+		}
+	})
+}
+
+// TestWhoLooksAgainJustAfterAWhileWaitsOnce: nobody has noticed yet that nobody looked, and
+// the round that begins then has an end, too.
+func TestWhoLooksAgainJustAfterAWhileWaitsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Daemon{self: "m1"}
+		s := &d.sightings
+		s.open(d)
+		d.page.Store(&status.Page{Members: []status.Member{{ID: "m1"}}})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.askAll(ctx) }()
+		defer func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}()
+		s.Live()
+		time.Sleep(sightingsFor + sightingsFresh/3)
+		s.Live()
+		for range 3 {
+			time.Sleep(sightingsFresh)
+			began := time.Now()
+			s.Live()
+			if took := time.Since(began); took > 0 {
+				t.Fatalf("whoever looks now waits %v", took)
 			}
 		}
 	})
