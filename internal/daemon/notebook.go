@@ -71,12 +71,19 @@ func (n *notebook) again() {
 	}
 }
 
-// stop waits a moment for what is under way.
+// stop waits a moment for what is under way, and for what is to follow it.
 func (n *notebook) stop() {
-	n.again()
-	close(n.todo)
 	late := time.NewTimer(keepPatience)
 	defer late.Stop()
+	if n.next != nil {
+		select {
+		case n.todo <- page{n.next, make(chan error, 1)}:
+		case <-late.C:
+			close(n.todo)
+			return
+		}
+	}
+	close(n.todo)
 	select {
 	case <-n.ended:
 	case <-late.C:

@@ -53,6 +53,41 @@ func TestADiskThatHangsKeepsNobodyFromBeingTold(t *testing.T) {
 	})
 }
 
+// TestWhatIsNewestIsKeptAtTheEnd, if the disk answers within a moment: else people are told
+// once more after the next start of what is over.
+func TestWhatIsNewestIsKeptAtTheEnd(t *testing.T) {
+	for name, answers := range map[string]time.Duration{"in time": 3 * keepPatience / 2, "too late": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var written []string
+				n := newNotebook(func(b []byte) error {
+					if string(b) == "first" {
+						time.Sleep(answers)
+					}
+					written = append(written, string(b))
+					return nil
+				})
+				if err := n.keep([]byte("first")); !errors.Is(err, errKeepsSlowly) {
+					t.Fatal(err)
+				}
+				if err := n.keep([]byte("second")); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				n.stop()
+				if took := time.Since(began); took > keepPatience {
+					t.Errorf("its end took %v", took)
+				}
+				time.Sleep(2 * answers)
+				synctest.Wait()
+				if last := written[len(written)-1]; name == "in time" && last != "second" {
+					t.Errorf("%q were written", written)
+				}
+			})
+		})
+	}
+}
+
 func TestADiskThatRefusesIsToldOf(t *testing.T) {
 	full := errors.New("no space left on device")
 	n := newNotebook(func([]byte) error { return full })
