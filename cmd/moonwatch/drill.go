@@ -109,34 +109,24 @@ func drilledAt(m status.Member) time.Time {
 	return m.Drilled.At
 }
 
-// follow waits for the end of a drill. An agent that restarts meanwhile is asked again.
+// follow waits for the end of a drill.
 func (x *drilling) follow(ctx context.Context, agent *client.Client, id member.ID, epoch member.SlotEpoch) error {
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
+	goesOn := fmt.Errorf("no longer watching: the drill of %s goes on; 'moonwatch spares' tells how it ended", id)
 	seen := false
-	for {
-		a, err := agent.Get(ctx, client.PageDocument)
+	return askUntil(ctx, agent, client.PageDocument, goesOn, func(page status.Page) (ended bool, err error) {
+		d := page.Drill
+		going := d != nil && d.Member == id && d.Epoch == epoch
 		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("no longer watching: the drill of %s goes on; 'moonwatch spares' tells how it ended", id)
-		case err != nil && !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrStarting):
-			return err
-		case err == nil && a.Page.Knowledge.Head >= uint64(epoch):
-			d := a.Page.Drill
-			going := d != nil && d.Member == id && d.Epoch == epoch
-			if going && !seen {
-				seen = true
-				fmt.Fprintf(x.app.errw, "%s prepares for %s\n", id, d.Slot)
-			}
-			if !going {
-				return x.ended(&a.Page, id, epoch)
-			}
+		case page.Knowledge.Head < uint64(epoch): // it has not heard of it yet
+			return false, nil
+		case !going:
+			return true, x.ended(&page, id, epoch)
+		case !seen:
+			seen = true
+			fmt.Fprintf(x.app.errw, "%s prepares for %s\n", id, d.Slot)
 		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
+		return false, nil
+	})
 }
 
 // ended tells how a drill ended.

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -239,46 +239,31 @@ func (x *moving) rehearse(ctx context.Context, agent *client.Client, what string
 	return err
 }
 
-// followEvery is how often the agent is asked how far a case is.
-const followEvery = 150 * time.Millisecond
-
-// follow prints each step of a case as it is taken, until its end. An agent that
-// restarts meanwhile is asked again.
+// follow prints each step of a case as it is taken, until its end.
 func (x *moving) follow(ctx context.Context, agent *client.Client, id string) error {
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
+	goesOn := fmt.Errorf("no longer watching: %s goes on; 'moonwatch explain %s' tells how far it is", id, id)
 	told := 0
-	for {
-		a, err := agent.Get(ctx, client.FailoversDocument)
+	return askUntil(ctx, agent, client.FailoversDocument, goesOn, func(page status.Page) (ended bool, err error) {
+		i := slices.IndexFunc(page.Cases, func(c status.Case) bool { return c.ID == id })
+		if i < 0 {
+			return false, nil
+		}
+		c := page.Cases[i]
+		for _, step := range c.Passages[min(told, len(c.Passages)):] {
+			x.step(c, step)
+		}
+		told = len(c.Passages)
 		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("no longer watching: %s goes on; 'moonwatch explain %s' tells how far it is", id, id)
-		case err != nil && !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrStarting):
-			return err
+		case c.Open && c.State == failover.Escalated:
+			return true, fmt.Errorf("%s: people are called: %s; 'moonwatch explain %s' tells more", id, c.Why, id)
+		case c.Open:
+			return false, nil
+		case c.Outcome == failover.OutcomeAborted:
+			return true, fmt.Errorf("%s was given up, %s still serves %s", id, c.Subject, c.Slot)
+		default:
+			return true, x.ended(c)
 		}
-		for _, c := range a.Page.Cases {
-			if c.ID != id {
-				continue
-			}
-			for _, step := range c.Passages[min(told, len(c.Passages)):] {
-				x.step(c, step)
-			}
-			told = len(c.Passages)
-			switch {
-			case c.Open && c.State == failover.Escalated:
-				return fmt.Errorf("%s: people are called: %s; 'moonwatch explain %s' tells more", id, c.Why, id)
-			case c.Open:
-			case c.Outcome == failover.OutcomeAborted:
-				return fmt.Errorf("%s was given up, %s still serves %s", id, c.Subject, c.Slot)
-			default:
-				return x.ended(c)
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
+	})
 }
 
 // step tells one step on standard error: what came of it is the answer.

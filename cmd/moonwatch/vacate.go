@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"moonwatch/failover"
 	"moonwatch/internal/client"
@@ -68,26 +66,12 @@ func slotNumber(id member.SlotID) (name string, number int) {
 	return string(id), 0
 }
 
-// stopped waits until a member has said that it stopped a slot that it has no more. An
-// agent that restarts meanwhile is asked again.
+// stopped waits until a member has said that it stopped a slot that it has no more.
 func (x *moving) stopped(ctx context.Context, agent *client.Client, slot member.SlotID, former member.ID) error {
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	for {
-		a, err := agent.Get(ctx, client.PageDocument)
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("no longer waiting: %s stays vacant, and %s stops it; 'moonwatch explain %s' tells how far that is", slot, former, former)
-		case err == nil && !has(a.Page, slot, former):
-			return nil
-		case err != nil && !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrStarting):
-			return err
-		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
+	goesOn := fmt.Errorf("no longer waiting: %s stays vacant, and %s stops it; 'moonwatch explain %s' tells how far that is", slot, former, former)
+	return askUntil(ctx, agent, client.PageDocument, goesOn, func(page status.Page) (bool, error) {
+		return !has(page, slot, former), nil
+	})
 }
 
 // has reports that a member holds a slot, or may still run it.
