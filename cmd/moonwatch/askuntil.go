@@ -14,16 +14,18 @@ const followEvery = 150 * time.Millisecond
 
 // askUntil asks an agent for a document again and again, until look has seen the end of what
 // is waited for. When ctx ends first it fails with goesOn: nobody waits any more, and what
-// was begun goes on. An agent that restarts meanwhile is asked again.
+// was begun goes on. An agent that restarts or stands still meanwhile is asked again.
 func askUntil(ctx context.Context, agent *client.Client, d client.Document, goesOn error, look func(status.Page) (ended bool, err error)) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
-		a, err := agent.Get(ctx, d)
+		question, cancel := context.WithTimeout(ctx, askPatience)
+		a, err := agent.Get(question, d)
+		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return goesOn
-		case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrStarting):
+		case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrStarting), errors.Is(err, context.DeadlineExceeded):
 		case err != nil:
 			return err
 		default:
