@@ -23,19 +23,12 @@ func NewKey() []byte {
 }
 
 // WriteKey makes a new key and a key file that holds it, readable by its
-// owner. It never overwrites: a lost key cuts a cluster in two.
+// owner. It never overwrites: a lost key cuts a cluster in two. A crash leaves
+// the whole file or none.
 func WriteKey(path string) ([]byte, error) {
 	key := NewKey()
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	if err := whole.Create(path, keyText(key), 0o600); err != nil {
 		return nil, fmt.Errorf("write gossip key: %w", err)
-	}
-	_, err = f.Write(keyText(key))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, errors.Join(fmt.Errorf("write gossip key %s: %w", path, err), os.Remove(path))
 	}
 	return key, nil
 }

@@ -3,6 +3,7 @@ package gossip
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -73,6 +74,36 @@ func TestKeyFileMistakesNameTheLineAndNotTheKey(t *testing.T) {
 		}
 		if err != nil && (strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "not base64!")) {
 			t.Errorf("the error shows what is in the file: %v", err)
+		}
+	}
+}
+
+// Whoever was killed while it made a cluster leaves no half of a key: it would be kept, for
+// a key file is never overwritten.
+func TestAKeyFileIsWholeAsSoonAsItIsThere(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 50 {
+		path := filepath.Join(dir, fmt.Sprintf("gossip-%d.key", i))
+		var failed error
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			_, failed = WriteKey(path)
+		}()
+		for there := false; !there; {
+			_, err := os.Lstat(path)
+			there = err == nil
+			select {
+			case <-over:
+				there = true
+			default:
+			}
+		}
+		if _, err := LoadKeys(path); err != nil {
+			t.Error("as soon as it is there:", err)
+		}
+		if <-over; failed != nil {
+			t.Fatal(failed)
 		}
 	}
 }

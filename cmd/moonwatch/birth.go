@@ -13,6 +13,7 @@ import (
 	"moonwatch/consensus"
 	"moonwatch/internal/config"
 	"moonwatch/internal/pki"
+	"moonwatch/internal/whole"
 	"moonwatch/member"
 )
 
@@ -140,14 +141,9 @@ func firstFleet(name member.ID) member.Fleet {
 	}
 }
 
-// writeNew writes a file that was not there.
+// writeNew writes a file that was not there: a crash leaves all of it, or nothing.
 func writeNew(path string, content []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := whole.Create(path, content, mode); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
