@@ -1,11 +1,9 @@
 package driver
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,15 +16,12 @@ import (
 	"moonwatch/member"
 )
 
-// A slot's file is one line of heading with the checksum of all that follows,
-// then one line of JSON: people can read it in an emergency.
+// A slot's file is sealed, and holds one line of JSON.
 const (
-	heading    = "moonwatch steps 1 "
+	heading    = "moonwatch steps 1"
 	fileEnd    = ".steps"
 	runningEnd = ".running" // beside it: the process of the step under way
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // record is what the journal knows of one slot. A record in use is not changed
 // but replaced.
@@ -123,18 +118,13 @@ func (r *record) encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode steps of slot %s: %w", r.Slot, err)
 	}
-	body = append(body, '\n')
-	return fmt.Appendf(nil, "%s%08x\n%s", heading, crc32.Checksum(body, castagnoli), body), nil
+	return whole.Seal(heading, append(body, '\n')), nil
 }
 
 func decode(content []byte) (*record, error) {
-	head, body, found := bytes.Cut(content, []byte("\n"))
-	sum, ours := strings.CutPrefix(string(head), heading)
-	if !found || !ours {
-		return nil, fmt.Errorf("damaged: does not begin with %q", strings.TrimSpace(heading))
-	}
-	if want := fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)); sum != want {
-		return nil, fmt.Errorf("damaged: checksum is %q, want %s", sum, want)
+	body, err := whole.Unseal(heading, content)
+	if err != nil {
+		return nil, err
 	}
 	r := new(record)
 	if err := json.Unmarshal(body, r); err != nil {

@@ -17,7 +17,7 @@ func TestAHalfWrittenFileLeavesTheOneBefore(t *testing.T) {
 	w := newWorld(t)
 	w.install("web-start", w.mark())
 	w.exec().Apply(t.Context(), request())
-	must(t, os.WriteFile(filepath.Join(w.records, "web-0"+fileEnd+whole.End), []byte(heading+"12"), 0o600))
+	must(t, os.WriteFile(filepath.Join(w.records, "web-0"+fileEnd+whole.End), []byte(heading+" 12"), 0o600))
 	w.restart()
 	if result := w.exec().Apply(t.Context(), request()); result.Outcome != Done {
 		t.Errorf("got %v (%s)", result.Outcome, result.Detail)

@@ -1,12 +1,10 @@
 package unit
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,14 +19,11 @@ import (
 	"moonwatch/member"
 )
 
-// A slot's file is one line of heading with the checksum of all that follows,
-// then one line of JSON: people can read it in an emergency.
+// A slot's file is sealed, and holds one line of JSON.
 const (
-	heading   = "moonwatch keeper 1 "
+	heading   = "moonwatch keeper 1"
 	recordEnd = ".lease"
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // records writes the newest record of each slot, one after the other. A slow disk
 // is written the newest ones only; a full one is tried again. Whatever is not
@@ -129,15 +124,13 @@ func encode(rec keeper.Record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body = append(body, '\n')
-	return fmt.Appendf(nil, "%s%08x\n%s", heading, crc32.Checksum(body, castagnoli), body), nil
+	return whole.Seal(heading, append(body, '\n')), nil
 }
 
 func decode(content []byte) (keeper.Record, error) {
-	head, body, found := bytes.Cut(content, []byte("\n"))
-	sum, ours := strings.CutPrefix(string(head), heading)
-	if !found || !ours || sum != fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli)) {
-		return keeper.Record{}, errors.New("damaged: its heading does not fit")
+	body, err := whole.Unseal(heading, content)
+	if err != nil {
+		return keeper.Record{}, err
 	}
 	var rec keeper.Record
 	if err := json.Unmarshal(body, &rec); err != nil {
