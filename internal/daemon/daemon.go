@@ -125,6 +125,7 @@ type Daemon struct {
 	events      chan mind.Event
 	writes      chan write
 	deeds       sync.WaitGroup
+	diskTests   diskTests
 	slots       chan struct{} // bounds the deeds under way
 	aborts      aborts
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"moonwatch/failover"
@@ -47,14 +48,11 @@ func (d *Daemon) fit(ctx context.Context, pool member.Pool, deadline time.Time) 
 	if ahead := time.Duration(d.clockAhead.Load()); ahead.Abs() > clockWarn {
 		errs = append(errs, fmt.Errorf("clock: more than %v off the councillors'", clockWarn))
 	}
-	// A disk that hangs hangs whoever writes to it: nobody waits for it longer than
-	// the test may take.
-	wrote := make(chan error, 1)
-	go func() { wrote <- writeTest(filepath.Join(d.cfg.Agent.DataDir, testFile(pool.Name))) }()
+	disk := d.diskTests.of(filepath.Join(d.cfg.Agent.DataDir, testFile(pool.Name)))
 	select {
-	case err := <-wrote:
-		if err != nil {
-			errs = append(errs, err)
+	case <-disk.ended:
+		if disk.err != nil {
+			errs = append(errs, disk.err)
 		}
 	case <-time.After(time.Until(deadline)):
 		errs = append(errs, fmt.Errorf("disk: no answer within %v", failover.TestDeadline))
@@ -62,6 +60,42 @@ func (d *Daemon) fit(ctx context.Context, pool member.Pool, deadline time.Time) 
 		errs = append(errs, context.Cause(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// diskTests are the writes under way with which this member tests its disk.
+type diskTests struct {
+	mu       sync.Mutex
+	underWay map[string]*diskTest // by file
+}
+
+// diskTest is one of them, and its error when it has ended.
+type diskTest struct {
+	ended chan struct{}
+	err   error
+}
+
+// of gives the write of a file that is under way, or begins one. A disk that hangs hangs
+// whoever writes to it, and keeps the thread: nobody waits for it longer than a test may
+// take, and nobody begins another write to it.
+func (t *diskTests) of(path string) *diskTest {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if x := t.underWay[path]; x != nil {
+		return x
+	}
+	x := &diskTest{ended: make(chan struct{})}
+	if t.underWay == nil {
+		t.underWay = make(map[string]*diskTest)
+	}
+	t.underWay[path] = x
+	go func() {
+		defer close(x.ended)
+		x.err = writeTest(path)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.underWay, path)
+	}()
+	return x
 }
 
 // writeTest proves that the disk takes a write and keeps it.
