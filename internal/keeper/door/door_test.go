@@ -160,7 +160,9 @@ func TestAKeeperOutlivesAWantOfDescriptors(t *testing.T) {
 	s.listener = &starved{Listener: s.listener}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(context.Background(), &owner{}) }()
-	if _, err := (Client{Socket: path}).Status(t.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // one that has ended never answers
+	defer cancel()
+	if _, err := (Client{Socket: path}).Status(ctx); err != nil {
 		t.Error(err)
 	}
 	if err := errors.Join(s.Close(), <-served); err != nil {
