@@ -47,6 +47,7 @@ func (m *Mind) replaceLedger(b []byte) {
 	}
 	m.snapAt = m.ledger.Head()
 	m.chronicleWhole()
+	m.whole = true
 	m.reseat()
 	// A command that came with the whole ledger never comes as a fact.
 	m.wants.list = slices.DeleteFunc(m.wants.list, func(w want) bool { return m.ledger.Repeats(w.id) })

@@ -44,6 +44,7 @@ type Mind struct {
 	touched  time.Time // since when that was never too long ago
 	current  current
 	applied  []consensus.Fact
+	whole    bool             // a ledger came as a whole, from the disk or from the feed: it has the consequences of facts
 	replayed []consensus.Fact // what the disk had, with its outcomes
 	snapAt   uint64
 	watched  uint64 // ledger head at which the observer was last told whom to watch
@@ -69,6 +70,7 @@ func New(cfg Config, boot Boot, now time.Time) (*Mind, error) {
 	m.clock.unproven = m.ledger.Fleet() != nil && len(m.ledger.Councillors()) >= 3
 	m.observer = agent.NewObserver(cfg.Agent, cfg.Self, cfg.Incarnation, now)
 	m.tally = consensus.NewTally(cfg.Tally, m.ledger, m.state.Checked)
+	m.whole = true
 	m.executor = failover.NewExecutor(cfg.Self, m.state, boot.Holding, now)
 	m.executor.Bygone(boot.Bygone)
 	m.lend()
@@ -244,13 +246,14 @@ func (m *Mind) settle() {
 	for range rounds {
 		m.rewatch()
 		m.reseat()
-		if len(m.applied) == 0 {
+		if len(m.applied) == 0 && !m.whole {
 			return
 		}
-		facts := m.applied
-		m.applied = nil
-		m.out = append(m.out, Keep{Facts: facts}, Applied{Facts: facts})
-		m.wants.settled(facts)
+		if facts := m.applied; len(facts) > 0 {
+			m.out = append(m.out, Keep{Facts: facts}, Applied{Facts: facts})
+			m.wants.settled(facts)
+		}
+		m.applied, m.whole = nil, false
 		m.lessor.Noticed(m.now)
 		m.tenant()
 		m.tally.Cascade(m.state.Brake().Mode() == failover.Cascade)
