@@ -48,8 +48,7 @@ func (w *World) datagram(from *machine, to member.ID, bytes int, do func(*machin
 
 // stream delivers do over a connection: loss costs time and nothing else, a
 // severed link loses it. What is sent twice or out of order on the way comes
-// once and in order out of a connection, which this model keeps only in so far
-// as it sends nothing twice: raft and the feed stand any order.
+// once and in order out of a connection: what was lost holds up what was sent after it.
 func (w *World) stream(from *machine, to member.ID, bytes int, do func(*machine)) {
 	i, ok := w.index[to]
 	if !ok || !from.knows(w.machines[i]) {
@@ -63,12 +62,18 @@ func (w *World) stream(from *machine, to member.ID, bytes int, do func(*machine)
 	d := w.delay(from.i, i)
 	for range 8 {
 		if _, ok := w.way(from.i, i); ok {
-			w.after(d, func() { m.deliver(do) })
+			c := connection{from.i, i}
+			at := max(w.now+d, w.streamed[c])
+			w.streamed[c] = at
+			w.after(at-w.now, func() { m.deliver(do) })
 			return
 		}
 		d += 200 * time.Millisecond // a retransmission
 	}
 }
+
+// connection is one direction of one between two machines.
+type connection struct{ from, to int }
 
 // connect is the fate of one half of a connection's handshake: a lost packet
 // is repeated after a second, which is longer than any check waits.

@@ -61,8 +61,9 @@ type World struct {
 	machines    []*machine
 	index       map[member.ID]int
 	links       links
-	revokes     bool // a certificate was withdrawn
-	linkFaults  int  // so many faults of links there have been
+	streamed    map[connection]time.Duration // when what was sent on it last comes
+	revokes     bool                         // a certificate was withdrawn
+	linkFaults  int                          // so many faults of links there have been
 	trace       hash.Hash64
 	letters     letters
 	leases      posted
@@ -106,7 +107,7 @@ func New(cfg Config) (*World, error) {
 	}
 	w := &World{
 		cfg: cfg, epoch: founding,
-		chance: newChance(cfg.Seed), index: map[member.ID]int{},
+		chance: newChance(cfg.Seed), index: map[member.ID]int{}, streamed: map[connection]time.Duration{},
 		trace: fnv.New64a(), proxies: proxies{},
 	}
 	if !w.apart() {
