@@ -104,3 +104,62 @@ func TestInCascadeOldAnswersKeepNobodyAlive(t *testing.T) {
 		t.Errorf("verdicts %q, want c1 down: %d of %d accuse it, and nobody contradicts", got, accusers, len(by))
 	}
 }
+
+// An observer answers the roll that a1 is down, takes its accusation back, and answers the
+// same roll, 20 ms later, that it reaches it: that is its newest word.
+func TestAnAnswerAfterAWithdrawalCounts(t *testing.T) {
+	a := newAssembly(t, 3, 2, 2)
+	a.obeys = false
+	for _, id := range []member.ID{"b2", "c1"} {
+		a.say(id, a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{}))
+	}
+	a.run(50 * time.Millisecond)
+	if len(a.calls) == 0 {
+		t.Fatal("no roll call")
+	}
+	roll := a.calls[len(a.calls)-1].Call.ID
+	a.say("b1", a.vote("a1", agent.OfAgent, agent.Down, agent.RollID{}))
+	a.say("b1", a.vote("a1", agent.OfAgent, agent.Down, roll))
+	a.run(200 * time.Millisecond)
+	a.say("b1", a.vote("a1", agent.OfAgent, agent.Up, agent.RollID{}))
+	a.run(20 * time.Millisecond)
+	a.say("b1", a.vote("a1", agent.OfAgent, agent.Up, roll))
+	a.run(20 * time.Millisecond)
+	c := a.tally.count(a.now, a.tally.memory.subject("a1"), agent.OfAgent, nil)
+	if c.Ups != 1 {
+		t.Errorf("%d up votes of %d eligible, %d down: want b1's", c.Ups, c.Eligible, c.Downs)
+	}
+}
+
+// A member's agent is back, and its service takes some tenths of a second longer: the second
+// look gives it the time that a service has, and no more.
+func TestALookWaitsForTheServiceOfWhoHasJustComeBack(t *testing.T) {
+	for _, serves := range []bool{true, false} {
+		a := newAssembly(t, 3, 2, 2)
+		a.all("a1", agent.Down)
+		a.service("a1", agent.Down)
+		a.run(2 * time.Second)
+		a.recover("a1")
+		a.service("a1", agent.Down)
+		a.step(Recall{Subject: "a1"})
+		a.run(400 * time.Millisecond)
+		if len(a.looked) > 0 {
+			t.Fatalf("after 0.4 s the second look ended with %+v", a.looked[0])
+		}
+		if serves {
+			a.service("a1", agent.Up)
+			for _, id := range a.members[1:] {
+				a.say(id, a.vote("a1", agent.OfService, agent.Up, a.calls[len(a.calls)-1].Call.ID))
+			}
+		}
+		a.run(400 * time.Millisecond)
+		if len(a.looked) != 1 || a.looked[0].Agent != agent.Up || (a.looked[0].Service == agent.Up) != serves {
+			t.Fatalf("its service answers: %v, and the second look ended with %+v", serves, a.looked)
+		}
+		if serves {
+			a.expect("a1 down", "a1 up")
+		} else {
+			a.expect("a1 down")
+		}
+	}
+}

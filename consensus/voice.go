@@ -48,6 +48,7 @@ type cast struct {
 	life     member.Incarnation // of the observer, as its statement said
 	seq      uint64             // of the statement; a new life counts from 1
 	answered uint64             // the same, of the newest answer to the roll call
+	lapses   time.Time          // when an answer to that call is over by itself
 	standing castVote
 	fresh    castVote
 }
@@ -105,10 +106,10 @@ func (s *subject) book(now time.Time, t *Tally, observer int, st agent.Statement
 		switch again := v.Roll == c.fresh.vote.Roll; {
 		case !again:
 			c.fresh = castVote{vote: v, at: now, since: now, until: now.Add(t.cfg.RollValid)}
-			c.answered = st.Seq
+			c.answered, c.lapses = st.Seq, c.fresh.until
 			return true
 		case st.Seq > c.answered && v.Stance != c.fresh.vote.Stance: // it has looked on, and takes it back
-			c.fresh.vote, c.fresh.at, c.fresh.since = v, now, now // repeats do not prolong an answer
+			c.fresh = castVote{vote: v, at: now, since: now, until: c.lapses} // also one that was withdrawn; repeats do not prolong an answer
 			c.answered = st.Seq
 		}
 	case st.Seq < c.seq:

@@ -25,7 +25,7 @@ func (t *Tally) weigh(now time.Time, out []TallyEffect) []TallyEffect {
 	waits := t.marked(cut)
 	for _, s := range subjects {
 		s.cut = waits.has(s.place)
-		if s.cut || t.cascade && s.counts[agent.OfAgent].down() {
+		if s.cut || s.wanted || t.cascade && s.counts[agent.OfAgent].down() {
 			t.lookWhenAnswered(now, s)
 		}
 	}
@@ -154,6 +154,9 @@ func (t *Tally) look(now time.Time, s *subject, out []TallyEffect) []TallyEffect
 	}
 	waited := now.Sub(s.calledAt) >= t.cfg.RollValid
 	service := !t.checked(s.id) || l.Service != agent.Abstain
+	if t.verdictOn(s) == VerdictDown && l.Agent == agent.Up && now.Sub(s.calledAt) < t.cfg.ServiceWait {
+		service = !t.checked(s.id) || l.Service == agent.Up // it has just come back, and its service may take longer
+	}
 	if !waited && !l.Alone && (l.Agent == agent.Abstain || !service || s.wantAll && !l.Agreed) {
 		return out
 	}

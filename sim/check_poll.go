@@ -35,7 +35,6 @@ type reply struct {
 	life   member.Incarnation // of the subject
 	seq    uint64
 	at     time.Duration // when it came
-	back   bool          // it takes back what was answered first
 }
 
 // ear is what a leader has heard of one observer, whatever that spoke about.
@@ -146,7 +145,6 @@ func (p *poll) answered(by answering, a reply, overtaken bool) {
 	case again && (a.seq <= was.seq || a.stance == was.stance):
 		return
 	}
-	a.back = again
 	p.answers[by] = a
 }
 
@@ -267,8 +265,7 @@ func (r *recount) accused(id member.ID) bool {
 }
 
 // saidUp reports that an observer had answered the leader's last call that it reaches the
-// subject in this life, and has said nothing else before or since. An answer that takes one
-// back may have lapsed with it: that is not insisted on.
+// subject in this life, and has said nothing else since.
 func (r *recount) saidUp(id member.ID) bool {
 	p := r.c.polls.of[r.finding.Subject]
 	if p == nil || p.by != r.m.i || p.at > r.made || r.doubts(id) {
@@ -279,7 +276,7 @@ func (r *recount) saidUp(id member.ID) bool {
 	if accused, ever := r.c.words[saying{id, r.finding.Subject, r.kind}]; ever && accused.at > a.at {
 		return false
 	}
-	return ok && !a.back && a.stance == agent.Up && (a.life == 0 || a.life >= r.finding.Incarnation) &&
+	return ok && a.stance == agent.Up && (a.life == 0 || a.life >= r.finding.Incarnation) &&
 		a.at < r.made-pollLag && r.made+pollLag-p.first[by] < r.m.clock.lasts(r.c.answersLast())
 }
 
